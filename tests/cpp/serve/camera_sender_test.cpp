@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "cpp/serve/client.hpp"
 #include <gtest/gtest.h>
@@ -184,6 +186,28 @@ TEST_F(CameraSenderTest, KnowsWhatThePageSaysInItsState) {
   EXPECT_NE(state.find(R"("sender_token":")" + tokens_.at("door") + "\""), std::string::npos) << state;
   EXPECT_NE(body_of(ask(*server_, "/metrics")).find("freshframe_sender_camera_frames_total"),
             std::string::npos);
+}
+
+TEST_F(CameraSenderTest, ServesAnHonestPageAfterManyHostileOnes) {
+  std::mt19937 random(7);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same messages in each run
+  const std::vector<std::string> texts = {
+      R"({"send":{"camera":"door","client":"a","take":true}})", kDeclaration, R"({"time":1,"hidden":true})",
+      R"({"state":"live","message":"","report":{"sent":1,"failures":["a"]}})"};
+  for (int i = 0; i < 200; ++i) {
+    auto client = page("door");
+    ErrorCode error;  // the server may have closed already
+    for (int n = 0; n < 8 && !error; ++n) {
+      auto text = texts[random() % texts.size()];
+      if (n > 3) text[random() % text.size()] = static_cast<char>(random());
+      const bool is_binary = random() % 4 == 0;
+      client.socket().binary(is_binary);
+      if (is_binary) text = "\x10\x01" + text + std::string(random() % 64, '\0');
+      (void)client.socket().write(net::buffer(text), error);
+    }
+  }
+  auto honest = page("door");
+  honest.send(R"({"send":{"camera":"door","client":"honest","take":true}})");
+  EXPECT_EQ(honest.next_type(), "yours");
 }
 
 TEST_F(CameraSenderTest, TellsThePageWhenTheServerCloses) {
