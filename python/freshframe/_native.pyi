@@ -368,9 +368,9 @@ class Sample(Generic[T_co]):
         """
 
     @property
-    def utc_from(self, /) -> Literal['none', 'arrival', 'file', 'device', 'camera']:
+    def utc_from(self, /) -> Literal['none', 'arrival', 'file', 'device', 'camera', 'browser']:
         """
-        The clock of `utc`: the camera's own ("camera"), this machine's when the device took the picture ("device") or when the packet arrived ("arrival"), the file's creation time plus pts ("file"), or "none".
+        The clock of `utc`: the camera's own ("camera"), this machine's when the device ("device") or the browser ("browser") captured the image or when the packet arrived ("arrival"), the file's creation time plus pts ("file"), or "none".
         """
 
     @property

@@ -236,10 +236,10 @@ void bind_wall_time(nb::class_<PythonSample>& sample) {
       .def_prop_ro(
           "utc_from", &get_utc_from,
           nb::sig("def utc_from(self, /) -> "
-                  "typing.Literal['none', 'arrival', 'file', 'device', 'camera']"),
-          "The clock of `utc`: the camera's own (\"camera\"), this machine's when the device took the "
-          "picture (\"device\") or when the packet arrived (\"arrival\"), the file's creation time plus pts "
-          "(\"file\"), or \"none\".");
+                  "typing.Literal['none', 'arrival', 'file', 'device', 'camera', 'browser']"),
+          "The clock of `utc`: the camera's own (\"camera\"), this machine's when the device (\"device\") or the "
+          "browser (\"browser\") captured the image or when the packet arrived (\"arrival\"), the file's creation "
+          "time plus pts (\"file\"), or \"none\".");
 }
 
 void bind_origin(nb::class_<PythonSample>& sample) {
