@@ -55,7 +55,7 @@ def test_messages_are_those_of_the_protocol(page: Page, server: VideoServer) -> 
     assert list(messages[2]) == ["time"]
     states = [one for one in messages if "state" in one]
     told = "the browser asks its user for permission to use the camera"
-    assert states == [{"state": "asking", "message": told}, {"state": "live"}]
+    assert states[:2] == [{"state": "asking", "message": told}, {"state": "live"}]
     first = next(at for at, one in enumerate(messages) if "frame" in one)
     declared = [one["camera"] for one in messages[:first] if "camera" in one][-1]
     assert declared.keys() <= {"codec", "width", "height", "fps", "turn", "label", "by", "stamped"}
