@@ -5,6 +5,7 @@
 #include "freshframe/node.hpp"
 #include "freshframe/vision.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,8 +23,11 @@ class Session;  // src/inference/runtime/session.hpp
 struct OnnxOptions {
   std::string library;  // path of libonnxruntime.so, 1.20 or newer
   int threads = 0;      // CPU threads per run; 0: the available cores, at most 4
-  /// "cpu", "cuda" or "openvino"; auto: the first that works, with the CPU as fallback.
+  /// The name of one of ONNX Runtime's execution providers, such as "openvino" or "OpenVINOExecutionProvider";
+  /// auto: the first that works of CUDA, OpenVINO and the CPU.
   std::string provider = "auto";
+  /// Passed to that provider, by ONNX Runtime's names for them.
+  std::map<std::string, std::string> provider_options = {};
 };
 
 /// A loaded ONNX file. Copies share it. Thread-safe.

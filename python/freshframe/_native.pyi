@@ -2214,7 +2214,7 @@ class OnnxModel:
 
     def node(self, size: tuple[int, int] | None) -> NodeHandle: ...
 
-def load_onnx(library: str | bytes, path: str | bytes, threads: int, provider: str) -> OnnxModel:
+def load_onnx(library: str | bytes, path: str | bytes, threads: int, provider: str, provider_options: Mapping[str, str]) -> OnnxModel:
     """GIL: released"""
 
 def onnx_runtime(library: str) -> tuple[str, list[str]]:

@@ -172,7 +172,7 @@ class InferenceStats:
     """How a node runs its model.
 
     Attributes:
-        provider: The execution provider in use: "cpu", "cuda" or "openvino".
+        provider: The execution provider in use: "cpu", "cuda", "openvino" or another.
         threads: Number of CPU threads.
         runs: Number of runs of the model. One run may process several images.
         duration_p50: Median seconds per run, without pre- and postprocessing.

@@ -46,6 +46,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
             bilinear interpolation between neighbours, as in ``cv2.resize``. None: by the file's metadata.
         threads: As of OnnxDetector.
         provider: As of OnnxDetector.
+        provider_options: As of OnnxDetector.
         size: As of OnnxDetector.
 
     Raises:
@@ -72,6 +73,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         antialias: bool | None = None,
         threads: int | None = None,
         provider: Provider = "auto",
+        provider_options: Mapping[str, str | int] | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
         """Loads the model with ONNX Runtime and runs it once."""
@@ -86,5 +88,5 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         wanted = [] if classes is None else checked_texts("classes", classes)
         options.set_crops(wanted, _check.number("padding", padding), when)
         self._path = _check.path("path", path)
-        model = load_model(self._path, threads, provider)
+        model = load_model(self._path, threads, provider, provider_options)
         self._handle = _native.make_onnx_classifier(model, options)

@@ -54,6 +54,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         classes: Names of the classes to report; None: all.
         threads: As of OnnxModel.
         provider: As of OnnxModel.
+        provider_options: As of OnnxModel.
         layout: The output layout, if it cannot be determined from the file: "yolov5", "yolov8" (v8, v11:
             columns of centre, size and scores), "end2end" (rows of corners, confidence and class), "rtdetr",
             "rtdetr6", "rfdetr", "detr", "boxes", "ssd".
@@ -71,7 +72,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         names: Class names by class_id; None if unknown.
         layout: The output layout.
         layout_reason: How the layout was determined.
-        provider: The execution provider in use: "cpu", "cuda" or "openvino".
+        provider: The execution provider in use: "cpu", "cuda", "openvino" or another.
         threads: Number of threads that run the model.
         size: (width, height) of the input.
         batch_size: Number of images that the model takes per run; None: any number.
@@ -92,7 +93,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
     GIL: released while loading; the node never holds it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a flat list of options)
         self,
         path: str | os.PathLike[str],
         *,
@@ -101,6 +102,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         classes: Sequence[str] | None = None,
         threads: int | None = None,
         provider: Provider = "auto",
+        provider_options: Mapping[str, str | int] | None = None,
         layout: Layout | None = None,
         names: Sequence[str] | Mapping[int, str] | None = None,
         size: tuple[int, int] | None = None,
@@ -118,7 +120,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         options.size = checked_size(size)
         options.roi = _check.region("roi", roi)
         # Not kept here: for batches the node loads the file again and drops this one.
-        model = load_model(self._path, threads, provider)
+        model = load_model(self._path, threads, provider, provider_options)
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
@@ -205,7 +207,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def provider(self) -> str:
-        """The execution provider in use: "cpu", "cuda" or "openvino"."""
+        """The execution provider in use: "cpu", "cuda", "openvino" or another."""
         return self._provider
 
     @property

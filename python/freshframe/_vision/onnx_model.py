@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.node import NativeNode
-from .._interpreter import fork
+from .._interpreter import fork, log
 from .tensor_info import TensorInfo
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .._native import Frame  # noqa: F401  (in strings)
 
 
-Provider = Literal["auto", "cpu", "cuda", "openvino"]
+# Any name that ONNX Runtime lists is accepted; the usual ones are spelled out for editors.
+Provider = Literal["auto", "cpu", "cuda", "tensorrt", "openvino", "coreml", "qnn", "xnnpack"] | str
 
 
 _CHOSEN_NATIVELY = 0  # threads: chosen by the engine from the cores available to this process
@@ -39,14 +40,19 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         path: The .onnx file.
         threads: Number of threads that run the model; None: one per core available to the process, at most 4.
         provider: "auto" takes the first of "cuda", "openvino" and "cpu" that the installed ONNX Runtime has
-            and that works. The attribute ``provider`` is the one in use.
+            and that works. Otherwise the name of one of its execution providers: "tensorrt", "coreml", "qnn"
+            or another one that ``freshframe doctor`` lists. The attribute ``provider`` is the one in use. It
+            is an error if the provider runs no part of the model (known from ONNX Runtime 1.24 on), and a
+            WARNING if it runs less than half of it.
+        provider_options: Options of that provider, by ONNX Runtime's names: ``{"device_type": "GPU"}`` for
+            "openvino", ``{"device_id": 1}`` for "cuda". Numbers and bools become strings.
         size: (width, height) of the input, if it is dynamic.
 
     Attributes:
         inputs: Name, type and shape of each input.
         outputs: Name, type and shape of each output.
         metadata: The file's metadata as strings by name.
-        provider: The execution provider in use: "cpu", "cuda" or "openvino".
+        provider: The execution provider in use: "cpu", "cuda", "openvino" or another.
         threads: Number of threads that run the model.
 
     Raises:
@@ -70,12 +76,13 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         *,
         threads: int | None = None,
         provider: Provider = "auto",
+        provider_options: Mapping[str, str | int] | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
         """Loads the model with ONNX Runtime."""
         self._path = _check.path("path", path)
         self._size = checked_size(size)
-        self._model = load_model(self._path, threads, provider)
+        self._model = load_model(self._path, threads, provider, provider_options)
 
     @property
     def _handle(self) -> _native.NodeHandle:  # type: ignore[override]
@@ -98,7 +105,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     @property
     def provider(self) -> str:
-        """The execution provider in use: "cpu", "cuda" or "openvino"."""
+        """The execution provider in use: "cpu", "cuda", "openvino" or another."""
         return self._model.provider
 
     @property
@@ -160,8 +167,8 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         return f"OnnxModel({self._path!r}, provider={self.provider!r}, threads={self.threads})"
 
 
-def load_model(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
-    """Loads a model with the chosen provider and number of threads."""
+def load_model(path: str, threads: Any, provider: Any, provider_options: Any) -> _native.OnnxModel:
+    """Loads a model with the options that all nodes with an ONNX model have."""
     with fork.explaining(), fork.loading():
         from . import onnx_runtime  # noqa: PLC0415
 
@@ -169,7 +176,26 @@ def load_model(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
     if threads is not None and count < 1:
         raise OptionError(f"threads must be 1 to 256 or None, got {_check.show(threads)}")
     wanted = _check.text("provider", provider)
-    return _native.load_onnx(onnx_runtime.prepare(), path, count, wanted)
+    options = _provider_options(provider_options)
+    try:
+        return _native.load_onnx(onnx_runtime.prepare(), path, count, wanted, options)
+    finally:
+        log.drain()  # only a pipeline starts the thread that does this
+
+
+def _provider_options(given: Any) -> dict[str, str]:
+    wanted = "provider_options must be a mapping from strings to strings or integers"
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise OptionTypeError(f"{wanted}, got {_check.show(given)}")
+    for value in given.values():
+        if not isinstance(value, str | int):
+            raise OptionTypeError(f"{wanted}, got {_check.show(given)}")
+    return {
+        _check.text("each name of provider_options", name): _check.text("provider_options", str(value))
+        for name, value in given.items()
+    }
 
 
 def checked_size(size: Any) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@
 #include "bindings/parts.hpp"
 #include "bindings/results/value.hpp"
 #include "inference/model/picture_input.hpp"
+#include "inference/runtime/providers.hpp"
 #include "inference/runtime/session.hpp"
 
 #include <nanobind/ndarray.h>
@@ -89,8 +91,12 @@ using inference::TensorView;
 using inference::ort::Element;
 
 std::unique_ptr<Model> load(gil::Held& held, const PathName& library, const PathName& path, int threads,
-                            const std::string& provider) {
-  const OnnxOptions options{.library = library.bytes, .threads = threads, .provider = provider};
+                            const std::string& provider,
+                            const std::map<std::string, std::string>& provider_options) {
+  const OnnxOptions options{.library = library.bytes,
+                            .threads = threads,
+                            .provider = provider,
+                            .provider_options = provider_options};
   return gil::release(
       held,
       [](const std::string& file, const OnnxOptions& how) {
@@ -178,7 +184,7 @@ nb::tuple describe_runtime(gil::Held& held, const PathName& library) {
       held,
       [](const std::string& path) {
         const auto& runtime = inference::Runtime::load(path);
-        return std::pair(runtime.version(), runtime.providers());
+        return std::pair(runtime.version(), inference::list_providers(runtime));
       },
       library.bytes);
   return nb::make_tuple(version, providers);
@@ -327,7 +333,7 @@ void bind_onnx_model(nb::module_& module) {
           [](const Model& self, const Sides& size) { return make_handle(onnx_outputs(self.get(), size)); },
           nb::arg("size").none());
   module.def("load_onnx", gil::entry<&load>, nb::arg("library"), nb::arg("path"), nb::arg("threads"),
-             nb::arg("provider"), "GIL: released");
+             nb::arg("provider"), nb::arg("provider_options"), "GIL: released");
   module.def("onnx_runtime", gil::entry<&describe_runtime>, nb::arg("library"),
              nb::sig("def onnx_runtime(library: str) -> tuple[str, list[str]]"),
              "Version and providers of ONNX Runtime. GIL: released");

@@ -104,7 +104,9 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
 OnnxModel::OnnxModel(const std::string& path, const OnnxOptions& options)
     : session_(std::make_shared<const inference::Session>(
           options.library, path,
-          inference::SessionOptions{.threads = options.threads, .provider = options.provider})) {}
+          inference::SessionOptions{.threads = options.threads,
+                                    .provider = options.provider,
+                                    .provider_options = options.provider_options})) {}
 
 const std::string& OnnxModel::provider() const noexcept {
   return session_->provider();

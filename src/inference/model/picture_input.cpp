@@ -139,7 +139,7 @@ std::vector<Tensor> run_tensor(const Session& session, const TensorView& view, s
 
 bool PictureRunner::reads_on_card(const GivenPicture& given) const {
   const auto* const picture = given.frame->on_device();
-  return picture != nullptr && !has_given_up_card_ && session_->provider() == "cuda" &&
+  return picture != nullptr && !has_given_up_card_ && session_->reads_card() &&
          CardLetterbox::takes(form(), *picture);
 }
 

@@ -25,12 +25,17 @@ struct TypeInfo;
 struct TensorInfo;  // OrtTensorTypeAndShapeInfo
 struct Metadata;
 struct Allocator;
-struct CudaOptions;  // OrtCUDAProviderOptionsV2
+struct CudaOptions;      // OrtCUDAProviderOptionsV2
+struct TensorrtOptions;  // OrtTensorRTProviderOptionsV2
 struct IoBinding;
+struct Subgraph;  // OrtEpAssignedSubgraph
+struct Node;      // OrtEpAssignedNode
 
 /// API version of ONNX Runtime 1.16. Supported by all versions from 1.20 on, whose wheels contain the library
 /// as a separate file.
 inline constexpr std::uint32_t kApiVersion = 16;
+/// From this minor version of ONNX Runtime 1 on, the table has GetGraphAssignment and what follows.
+inline constexpr int kVersionWithAssignment = 24;
 
 struct ApiBase {
   const void* (*get_api)(std::uint32_t version);
@@ -134,10 +139,21 @@ using CreateIoBinding = Entry<134, Status*(Session*, IoBinding**)>;
 using ReleaseIoBinding = Entry<135, void(IoBinding*)>;
 using BindInput = Entry<136, Status*(IoBinding*, const char*, const Value*)>;
 using BindOutput = Entry<137, Status*(IoBinding*, const char*, const Value*)>;
+using AppendTensorrt = Entry<170, Status*(SessionOptions*, const TensorrtOptions*)>;
+using CreateTensorrtOptions = Entry<171, Status*(TensorrtOptions**)>;
+using UpdateTensorrtOptions =
+    Entry<172, Status*(TensorrtOptions*, const char* const*, const char* const*, std::size_t)>;
+using ReleaseTensorrtOptions = Entry<174, void(TensorrtOptions*)>;
 using AppendCuda = Entry<204, Status*(SessionOptions*, const CudaOptions*)>;
 using CreateCudaOptions = Entry<205, Status*(CudaOptions**)>;
+using UpdateCudaOptions =
+    Entry<206, Status*(CudaOptions*, const char* const*, const char* const*, std::size_t)>;
 using ReleaseCudaOptions = Entry<208, void(CudaOptions*)>;
 using AppendProvider =
     Entry<216, Status*(SessionOptions*, const char*, const char* const*, const char* const*, std::size_t)>;
+using GetGraphAssignment = Entry<407, Status*(const Session*, const Subgraph* const**, std::size_t*)>;
+using SubgraphGetProvider = Entry<408, Status*(const Subgraph*, const char**)>;
+using SubgraphGetNodes = Entry<409, Status*(const Subgraph*, const Node* const**, std::size_t*)>;
+using NodeGetOperator = Entry<412, Status*(const Node*, const char**)>;
 
 }  // namespace freshframe::inference::ort

@@ -6,8 +6,11 @@
 #include "freshframe/forks.hpp"
 #include "freshframe/log.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 #include "core/utf8.hpp"
@@ -18,10 +21,33 @@ namespace {
 
 constexpr const char* kInstall = "pip install 'freshframe[onnx]'";
 
+// of the LoggedError of this thread, or null
+thread_local std::string* last_error = nullptr;
+
+// ONNX Runtime writes "/path/file.cc:141 int f(int) [ERROR] what happened".
+std::string_view without_place(std::string_view message) {
+  if (!message.starts_with('/')) return message;
+  int depth = 0;
+  bool has_arguments = false;
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const char letter = message[i];
+    if (letter == '(' || letter == '<') ++depth;
+    if (letter == ')' || letter == '>') --depth;
+    has_arguments = has_arguments || letter == '(';
+    if (letter != ' ' || depth != 0 || !has_arguments) continue;
+    constexpr std::string_view kMark = "[ERROR] ";
+    const auto rest = message.substr(i + 1);
+    return rest.starts_with(kMark) ? rest.substr(kMark.size()) : rest;
+  }
+  return message;
+}
+
 // ONNX Runtime also returns failures as a status, which becomes an exception. So its log lines are shown only with -v.
 // NOLINTNEXTLINE(readability-function-size): ONNX Runtime calls it
 void to_log(void* /*parameter*/, int severity, const char* /*category*/, const char* /*id*/,
             const char* /*place*/, const char* message) {
+  if (last_error != nullptr && severity >= ort::kLogError && message != nullptr)
+    *last_error = core::to_utf8(without_place(message));
   const auto level = severity >= ort::kLogFatal ? LogLevel::Error : LogLevel::Debug;
   log(level, std::string("ONNX Runtime: ") + (message != nullptr ? message : ""));
 }
@@ -45,7 +71,31 @@ const ort::ApiBase& find_base(const std::string& library) {
   return *base;
 }
 
+// Returns the second number of "1.24.1", or 0.
+int read_minor(std::string_view version) {
+  const auto dot = version.find('.');
+  int minor = 0;
+  if (dot != std::string_view::npos) {
+    version.remove_prefix(dot + 1);
+    std::from_chars(version.data(), version.data() + version.size(), minor);
+  }
+  return minor;
+}
+
 }  // namespace
+
+std::string shorten_reason(std::string text) {
+  text.resize(std::min(text.find('\n'), text.size()));
+  constexpr std::size_t kMost = 400;
+  if (text.size() > kMost) text = core::to_utf8(core::first_letters(text, kMost)) + " ...";
+  return text;
+}
+
+LoggedError::LoggedError() noexcept : outer_(std::exchange(last_error, &text_)) {}
+
+LoggedError::~LoggedError() {
+  last_error = outer_;
+}
 
 // Never freed, because sessions of programs that exit without a clean shutdown still use it.
 struct Runtime::Loaded {
@@ -70,6 +120,7 @@ Runtime::Runtime(const std::string& library) {
     throw Error("ONNX Runtime 1.20 or newer is wanted, found " + version_ + " in '" + library +
                 "': " + kInstall + " --upgrade");
   }
+  can_tell_nodes_ = read_minor(version_) >= ort::kVersionWithAssignment;
   call(ort::CreateEnvWithCustomLogger{}, &to_log, static_cast<void*>(nullptr), ort::kLogError, "freshframe",
        &env_);
   call(ort::DisableTelemetryEvents{}, env_);

@@ -24,6 +24,8 @@ class Runtime {
   /// The providers of the library, by their ONNX Runtime names ("CPUExecutionProvider").
   [[nodiscard]] const std::vector<std::string>& providers() const noexcept { return providers_; }
   [[nodiscard]] ort::Env* env() const noexcept { return env_; }
+  /// Returns true if ort::GetGraphAssignment may be called.
+  [[nodiscard]] bool can_tell_nodes() const noexcept { return can_tell_nodes_; }
 
   /// Calls a function that does not return a status.
   template <std::size_t kPlace, class Result, class... Takes, class... Given>
@@ -50,6 +52,26 @@ class Runtime {
   std::string version_;
   std::vector<std::string> providers_;
   ort::Env* env_ = nullptr;
+  bool can_tell_nodes_ = false;
+};
+
+/// The first line of an ONNX Runtime message, at most 400 characters.
+[[nodiscard]] std::string shorten_reason(std::string text);
+
+/// Keeps the last error that ONNX Runtime logs on this thread while it exists.
+class LoggedError {
+ public:
+  LoggedError() noexcept;
+  LoggedError(const LoggedError&) = delete;
+  LoggedError& operator=(const LoggedError&) = delete;
+  ~LoggedError();
+
+  /// Without the place in ONNX Runtime's source; empty if nothing was logged.
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+  std::string* outer_;
 };
 
 /// Owns an ONNX Runtime object; `Release` is the Entry that frees it.

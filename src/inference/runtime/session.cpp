@@ -59,29 +59,6 @@ const ElementKind* get_kind(Element element) noexcept {
   return found == kElements.end() ? nullptr : found;
 }
 
-/// A provider that this package supports.
-struct Provider {
-  std::string_view name;
-  std::string_view listed;    // as in the library's list
-  std::string_view appended;  // for AppendProvider; empty if it has its own function or needs none
-};
-// In the order in which "auto" tries them.
-constexpr std::array kProviders = {Provider{"cuda", "CUDAExecutionProvider", ""},
-                                   Provider{"openvino", "OpenVINOExecutionProvider", "OpenVINO"},
-                                   Provider{"cpu", "CPUExecutionProvider", ""}};
-
-bool has(const Runtime& runtime, const Provider& provider) {
-  return std::ranges::find(runtime.providers(), provider.listed) != runtime.providers().end();
-}
-
-std::string known_here(const Runtime& runtime) {
-  std::string names = "auto";
-  for (const auto& provider : kProviders) {
-    if (has(runtime, provider)) names += ", " + std::string(provider.name);
-  }
-  return names;
-}
-
 std::string explain_failure(const std::string& why) {
   const bool unreadable = why.find("Protobuf parsing failed") != std::string::npos;
   return unreadable ? why + " It is damaged or no ONNX file" : why;
@@ -159,13 +136,6 @@ TensorInfo tensor_info(const Runtime& runtime, std::string name, ort::TypeInfo* 
 }
 
 }  // namespace
-
-std::string shorten_reason(std::string text) {
-  text.resize(std::min(text.find('\n'), text.size()));
-  constexpr std::size_t kMost = 400;
-  if (text.size() > kMost) text = core::to_utf8(core::first_letters(text, kMost)) + " ...";
-  return text;
-}
 
 int default_threads() {
   constexpr int kMostThreads = 4;  // small models gain little from more
@@ -263,14 +233,11 @@ OwnedOptions make_options(const Runtime& runtime, int threads) {
   return options;
 }
 
-void append_cuda(const Runtime& runtime, const OwnedOptions& to) {
-  Owned<ort::CudaOptions, ort::ReleaseCudaOptions> cuda(runtime);
-  runtime.call(ort::CreateCudaOptions{}, cuda.out());
-  runtime.call(ort::AppendCuda{}, to.get(), cuda.get());
-}
-
 Session::Session(const std::string& library, const std::string& path, const SessionOptions& options)
-    : runtime_(Runtime::load(library)), path_(path), files_(path) {
+    : runtime_(Runtime::load(library)),
+      path_(path),
+      files_(path),
+      provider_options_(options.provider_options) {
   if (options.threads < 0 || options.threads > 256) {
     throw OptionError("threads must be 1 to 256, got " + std::to_string(options.threads));
   }
@@ -282,8 +249,9 @@ Session::Session(const std::string& library, const std::string& path, const Sess
   }
   if (!std::filesystem::is_regular_file(status)) refuse(path, "it is not a file");
   if (std::filesystem::file_size(path, failed) == 0 || failed) refuse(path, "the file is empty");
-  threads_ = options.threads == 0 ? default_threads() : options.threads;
-  open(options);
+  const int threads = options.threads == 0 ? default_threads() : options.threads;
+  threads_ = read_threads(options.provider, provider_options_, options.threads).value_or(threads);
+  open(options.provider);
   try {
     describe();
   } catch (const OptionError&) {
@@ -294,33 +262,30 @@ Session::Session(const std::string& library, const std::string& path, const Sess
 }
 
 Session::Session(const Session& other, int threads)
-    : runtime_(other.runtime_), path_(other.path_), files_(other.files_.path()), threads_(threads) {
-  open({.threads = threads, .provider = other.provider_});
+    : runtime_(other.runtime_),
+      path_(other.path_),
+      files_(other.files_.path()),
+      provider_options_(other.provider_options_),
+      threads_(threads) {
+  open(other.provider_);
   describe();
 }
 
 Session::~Session() = default;
 
-void Session::open(const SessionOptions& options) {
-  const auto* const wanted = std::ranges::find(kProviders, options.provider, &Provider::name);
-  if (options.provider != "auto" && (wanted == kProviders.end() || !has(runtime_, *wanted))) {
-    throw OptionError("provider must be one that this ONNX Runtime " + runtime_.version() + " has (" +
-                      known_here(runtime_) + "), got '" + options.provider + "'" +
-                      (options.provider == "cuda" ? "; for CUDA: pip install 'freshframe[onnx-cuda]'" : ""));
-  }
-  for (const auto& provider : kProviders) {
-    const bool is_last = provider.name == "cpu";
-    if (!has(runtime_, provider)) continue;
-    if (options.provider != "auto" && provider.name != options.provider) continue;
+void Session::open(const std::string& wanted) {
+  const auto names = choose_providers(runtime_, wanted, provider_options_);
+  for (const auto& name : names) {
     try {
-      open_with(std::string(provider.name));
+      open_with(name);
       return;
+    } catch (const OptionError& error) {
+      refuse(path_, error.what());
     } catch (const Error& error) {
       const auto why = shorten_reason(error.what());
-      if (is_last || options.provider != "auto")
-        refuse(path_, way_from_other_format(path_).value_or(explain_failure(why)));
-      log(LogLevel::Warning, "'" + path_ + "' does not run on " + std::string(provider.name) + ": " + why +
-                                 "; the next provider is tried");
+      if (name == names.back()) refuse(path_, way_from_other_format(path_).value_or(explain_failure(why)));
+      log(LogLevel::Warning,
+          "'" + path_ + "' does not run on " + name + ": " + why + "; the next provider is tried");
     }
   }
   refuse(path_, "this ONNX Runtime has no provider that freshframe supports");
@@ -328,16 +293,32 @@ void Session::open(const SessionOptions& options) {
 
 void Session::open_with(const std::string& provider) {
   const auto options = make_options(runtime_, threads_);
-  if (provider == "cuda") {
-    append_cuda(runtime_, options);
-  } else if (provider == "openvino") {
-    runtime_.call(ort::AppendProvider{}, options.get(), "OpenVINO", nullptr, nullptr, std::size_t{0});
-  }
+  append_provider(runtime_, options, provider, provider_options_, threads_);
   auto session = std::make_unique<OwnedSession>(runtime_);
   runtime_.call(ort::CreateSession{}, runtime_.env(), files_.path().c_str(), options.get(), session->out());
-  memory_ = std::make_unique<TensorMemory>(runtime_, provider == "cuda");
+  if (provider != "cpu") check_nodes(provider, *session);
+  const auto device = provider_options_.find("device_id");
+  const bool is_first = device == provider_options_.end() || device->second == std::to_string(kCudaCard);
+  memory_ = std::make_unique<TensorMemory>(runtime_, provider == "cuda" && is_first);
   session_ = std::move(session);
   provider_ = provider;
+}
+
+// ONNX Runtime runs the nodes that a provider does not take on the CPU, without a report.
+void Session::check_nodes(const std::string& provider, const OwnedSession& session) const {
+  const auto share = count_nodes(runtime_, session.get());
+  if (!share || share->taken == share->all) return;
+  if (share->taken == 0) {
+    throw Error(
+        provider + " runs none of its " + std::to_string(share->all) +
+        " nodes, so that the CPU would run them all; change provider_options, or pass provider=\"cpu\"");
+  }
+  std::string left;
+  for (const auto& kind : share->left) left += (left.empty() ? "" : ", ") + core::to_utf8(kind);
+  const auto level = share->taken * 2 < share->all ? LogLevel::Warning : LogLevel::Info;
+  log(level,
+      shorten_reason("'" + path_ + "': " + provider + " runs " + std::to_string(share->taken) + " of its " +
+                     std::to_string(share->all) + " nodes, the CPU runs the others: " + left));
 }
 
 void Session::describe() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "inference/runtime/model_files.hpp"
+#include "inference/runtime/providers.hpp"
 #include "inference/runtime/runtime.hpp"
 
 namespace freshframe::inference {
@@ -33,7 +34,6 @@ struct TensorInfo {
 [[nodiscard]] std::string to_text(std::span<const TensorInfo> tensors);
 
 using OwnedMemory = Owned<ort::MemoryInfo, ort::ReleaseMemoryInfo>;
-using OwnedOptions = Owned<ort::SessionOptions, ort::ReleaseSessionOptions>;
 using OwnedSession = Owned<ort::Session, ort::ReleaseSession>;
 using OwnedValue = Owned<ort::Value, ort::ReleaseValue>;
 
@@ -66,9 +66,6 @@ class TensorMemory {
 
 /// Session options that run operators sequentially and do not spin. Throws Error.
 [[nodiscard]] OwnedOptions make_options(const Runtime& runtime, int threads);
-void append_cuda(const Runtime& runtime, const OwnedOptions& to);
-/// The first line of an ONNX Runtime message, at most 400 characters.
-[[nodiscard]] std::string shorten_reason(std::string text);
 
 /// An output of run(). Owns memory of ONNX Runtime.
 class Tensor {
@@ -94,7 +91,8 @@ class Tensor {
 
 struct SessionOptions {
   int threads = 0;                // threads per run; 0 for default_threads()
-  std::string provider = "auto";  // "cpu", "cuda", ...; "auto" for the first that works
+  std::string provider = "auto";  // as choose_providers() takes it
+  ProviderOptions provider_options = {};
 };
 
 /// min(4, CPUs available to this process).
@@ -117,8 +115,10 @@ class Session {
   [[nodiscard]] const std::vector<TensorInfo>& outputs() const noexcept { return outputs_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
   [[nodiscard]] const std::string& producer() const noexcept { return producer_; }
-  /// The provider: "cpu", "cuda", ...
+  /// The provider, by its name of list_providers().
   [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
+  /// Returns true if run() takes tensors in the memory of the GPU kCudaCard.
+  [[nodiscard]] bool reads_card() const noexcept { return memory_->card() != nullptr; }
   [[nodiscard]] int threads() const noexcept { return threads_; }
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
   /// The state of the .onnx file just before it was loaded.
@@ -129,14 +129,16 @@ class Session {
   [[nodiscard]] std::vector<Tensor> run(std::span<const TensorView> given, const std::stop_token& stop) const;
 
  private:
-  void open(const SessionOptions& options);
+  void open(const std::string& wanted);
   void open_with(const std::string& provider);
+  void check_nodes(const std::string& provider, const OwnedSession& session) const;
   void describe();
 
   const Runtime& runtime_;
   std::string path_;  // as given, for messages
   ModelFiles files_;
   std::string provider_;
+  ProviderOptions provider_options_;
   int threads_ = 1;
   std::unique_ptr<OwnedSession> session_;
   std::unique_ptr<TensorMemory> memory_;

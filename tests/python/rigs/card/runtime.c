@@ -32,8 +32,10 @@ enum {
   kAddConfigEntry = 130,
   kAppendCuda = 204,
   kCreateCudaOptions = 205,
+  kUpdateCudaOptions = 206,
   kReleaseCudaOptions = 208,
-  kPlaces = 217
+  kSubgraphGetProvider = 408,  // from 1.24 on
+  kPlaces = 413
 };
 static Function table[kPlaces];
 static const Function* truth;
@@ -123,6 +125,22 @@ static Status* add_config_entry(void* options, const char* name, const char* val
   return ((Status * (*)(void*, const char*, const char*)) truth[kAddConfigEntry])(options, name, value);
 }
 
+static Status* update_options(void* options, const char* const* names, const char* const* values,
+                              size_t count) {
+  (void)options;
+  (void)values;
+  for (size_t i = 0; i < count; ++i)
+    if (strcmp(names[i], "device_id") != 0) return fail("Unknown provider option");
+  return NULL;
+}
+
+// In truth the CPU's operators run, but programs see a card.
+static Status* get_provider(const void* subgraph, const char** name) {
+  (void)subgraph;
+  *name = providers[0];
+  return NULL;
+}
+
 static void release_options(void* options) {
   free(options);
 }
@@ -149,7 +167,7 @@ static const ApiBase* base;
 static const void* get_api(uint32_t version) {
   truth = base->get_api(version);
   if (truth == NULL) return NULL;
-  memcpy(table, truth, sizeof table);
+  memcpy(table, truth, sizeof table);  // of ONNX Runtime 1.24 or newer, which the tests have
   table[kCreateSessionFromArray] = (Function)create_session;
   table[kCreateTensorWithData] = (Function)create_tensor;
   table[kCreateMemoryInfo] = (Function)create_memory_info;
@@ -158,6 +176,8 @@ static const void* get_api(uint32_t version) {
   table[kReleaseAvailableProviders] = (Function)release_providers;
   table[kAppendCuda] = (Function)append_cuda;
   table[kCreateCudaOptions] = (Function)create_options;
+  table[kUpdateCudaOptions] = (Function)update_options;
+  table[kSubgraphGetProvider] = (Function)get_provider;
   table[kAddConfigEntry] = (Function)add_config_entry;
   table[kReleaseCudaOptions] = (Function)release_options;
   return table;
