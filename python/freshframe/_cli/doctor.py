@@ -174,9 +174,7 @@ def _onnx() -> Iterator[Finding]:
     except ff.FreshframeError as error:
         yield Finding("ONNX Runtime", "warn", str(error), onnx_runtime.INSTALL)
         return
-    known = [name.removesuffix("ExecutionProvider").lower() for name in listed]
-    providers = ", ".join(name for name in ("cuda", "openvino", "cpu") if name in known)
-    yield Finding("ONNX Runtime", "ok", f"{version}, computes with {providers}")
+    yield Finding("ONNX Runtime", "ok", f"{version} with the providers {', '.join(listed)}")
 
 
 def _cards() -> Iterator[Finding]:

@@ -25,7 +25,11 @@ _DEFAULT_SIDE = 640  # pixels for an axis of dynamic size
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Loads the file, measures some runs and prints the results."""
-    common = {"threads": options.threads, "provider": options.provider or "auto"}
+    common = {
+        "threads": options.threads,
+        "provider": options.provider or "auto",
+        "provider_options": dict(options.provider_option or ()),
+    }
     before = _memory()
     try:
         model = ff.OnnxModel(options.model, size=options.size, **common)

@@ -87,6 +87,14 @@ def port(text: str) -> int:
     return int(text)
 
 
+def setting(text: str) -> tuple[str, str]:
+    """A name and its value, `device_type=GPU`."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE such as device_type=GPU, got {text!r}")
+    return name, value
+
+
 def source(text: str) -> int | str:
     """Returns the argument for ff.open(): the number of a camera, a path or a URL."""
     return int(text) if text.isascii() and text.isdigit() else text

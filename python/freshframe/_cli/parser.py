@@ -13,7 +13,19 @@ from typing import Any
 
 import freshframe as ff
 
-from .option_values import count, dimensions, index, moment, port, radius, rate, seconds, share, source
+from .option_values import (
+    count,
+    dimensions,
+    index,
+    moment,
+    port,
+    radius,
+    rate,
+    seconds,
+    setting,
+    share,
+    source,
+)
 
 _URL = "URL of a dashboard, as serve() returns it; or host:port, or a port"
 
@@ -282,7 +294,15 @@ def _model_options(group: Any) -> None:
     group.add_argument(
         "--provider",
         metavar="NAME",
-        help="run it with cpu, cuda or openvino (default: the first that works)",
+        help="run it with this execution provider of ONNX Runtime, such as cpu, cuda or openvino; doctor "
+        "lists them (default: the first of cuda, openvino and cpu that works)",
+    )
+    group.add_argument(
+        "--provider-option",
+        type=setting,
+        action="append",
+        metavar="NAME=VALUE",
+        help="option of that provider, such as device_type=GPU for openvino. Can be repeated",
     )
 
 

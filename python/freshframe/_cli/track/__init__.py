@@ -54,7 +54,7 @@ def _check_model(options: Any) -> None:
     if options.model is None:
         given = [
             name
-            for name in ("classes", "min_confidence", "layout", "threads", "provider")
+            for name in ("classes", "min_confidence", "layout", "threads", "provider", "provider_option")
             if getattr(options, name) is not None
         ]
         if given:

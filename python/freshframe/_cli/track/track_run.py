@@ -93,6 +93,7 @@ def model_options(options: Any) -> dict[str, Any]:
         "layout": options.layout,
         "threads": options.threads,
         "provider": options.provider,
+        "provider_options": None if options.provider_option is None else dict(options.provider_option),
     }
     return {name: value for name, value in given.items() if value is not None}
 
