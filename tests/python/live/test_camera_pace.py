@@ -1,4 +1,4 @@
-"""Cameras that stamp more frames per second than they send, against a server that logs when it sent each."""
+"""Cameras whose timestamps run faster than time, against a server that logs when it sent each image."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,21 +25,21 @@ from support import until
 
 import freshframe as ff
 
-# A busy machine sends its images unevenly, and then a pace is found later.
+# A busy machine sends images unevenly, so the pace is found later.
 pytestmark = pytest.mark.repeats
 
 STAMPED = 25.0  # frames per second by the timestamps
-FILM = Shape("h264", count=480)  # no age is as long
+FILM = Shape("h264", count=480)  # longer than any age
 SILENT = Manners(report_interval=0)
-CLOSE = 0.1  # seconds: ages were off by seconds
-ONWARD = 30  # images that are judged
+CLOSE = 0.1  # seconds; without the correction ages were off by whole seconds
+ONWARD = 30  # images that are compared
 # Without FFmpeg's RTSP: the film's frames have nearly one size, and it hides their duration on the link.
 TRANSPORTS = ("rtsp-tcp", "rtsp-udp", "tcp", "udp", "http")
 
 
 @contextmanager
 def camera(transport: str, sent: float, manners: Manners = SILENT) -> Iterator[tuple[Watch, SentLog]]:
-    """A camera that sends this number of frames per second, and stamps STAMPED."""
+    """Yields a camera that sends this number of frames per second, with timestamps of STAMPED."""
     with ExitStack() as open_until:
         options: dict[str, str] = {}
         server: TruthServer | TsServer
@@ -57,7 +57,7 @@ def camera(transport: str, sent: float, manners: Manners = SILENT) -> Iterator[t
 
 
 def read_until_known(watch: Watch, pace: float) -> None:
-    """Reads images until the source has found the pace."""
+    """Reads images until the source knows the pace."""
 
     def known() -> bool:
         watch.read(1)
@@ -67,7 +67,7 @@ def read_until_known(watch: Watch, pace: float) -> None:
 
 
 def hidden(seen: list[Seen], log: SentLog) -> float:
-    """Seconds by which `captured` is after the image was sent; below 0: before."""
+    """Returns the seconds from the sending of the image to `captured`; negative if it is earlier."""
     return statistics.median(one.captured - sent.first for one, sent in matched(seen, log))
 
 
@@ -171,7 +171,7 @@ def test_a_link_that_carries_four_fifths_makes_pictures_old(transport: str) -> N
         server: TruthServer | TsServer
         if transport == "tcp":
             server = open_until.enter_context(TsServer(shape, 20.0))
-            rate *= 1.1  # with the heads of its packets
+            rate *= 1.1  # includes the packet headers
         else:
             server = open_until.enter_context(TruthServer(shape, fps=20.0, manners=SILENT))
         relay = open_until.enter_context(Relay(server.port))

@@ -1,4 +1,4 @@
-"""Credentials over HTTP: Basic and Digest for each way of reading, and who must not get them."""
+"""Credentials over HTTP: Basic and Digest for each kind of source, and which servers must not get them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def parsed(header: str) -> dict[str, str]:
 
 
 def is_right(header: str, path: str, nonce: str) -> bool:
-    """Whether the header proves the password for this request, as RFC 7616 says."""
+    """Returns True if the header proves the password for this request (RFC 7616)."""
     if header.startswith("Basic "):
         return base64.b64decode(header[6:]).decode() == f"{USER}:{PASSWORD}"
     given = parsed(header.removeprefix("Digest "))
@@ -65,21 +65,21 @@ def is_right(header: str, path: str, nonce: str) -> bool:
 
 
 class Guarded:
-    """Serves files to those who prove the password.
+    """Serves files to clients that prove the password.
 
     Attributes:
-        offers: The values of WWW-Authenticate, a header each.
-        files: Type and content by path.
-        nonce: The one that is accepted.
+        offers: Values of WWW-Authenticate, one header each.
+        files: Content type and body by path.
+        nonce: The accepted nonce.
         asked: Path and Authorization of each request.
-        uses: Requests for which a nonce is good; then it is stale. None means any number.
+        uses: Number of requests after which a nonce is stale. None: never.
     """
 
     def __init__(self, *offers: str, files: dict[str, tuple[str, bytes]], uses: int | None = None) -> None:
         self.offers, self.files, self.uses = list(offers), files, uses
         self.nonce, self.left = NONCE, uses
         self.moves: dict[str, str] = {}
-        self.info: dict[str, str] = {}  # more headers of an answer 200
+        self.info: dict[str, str] = {}  # more headers of 200 responses
         self.asked: list[tuple[str, str]] = []
         self.counts: list[int] = []
         self.url = ""
@@ -152,7 +152,7 @@ def serving(guarded: Guarded) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, bytes]]:
-    """MJPEG, a transport stream, an MP4, a playlist with two segments, a picture."""
+    """MJPEG, a transport stream, an MP4, a playlist with two segments, and an image."""
     folder = tmp_path_factory.mktemp("guarded")
 
     def made(name: str, frames: int = FRAMES, **options: Any) -> bytes:
@@ -189,7 +189,7 @@ WAYS = {
 
 
 def first_frame(url: str, options: dict[str, Any]) -> ff.Frame:
-    """The first frame of a source. Raises its error."""
+    """Returns the first frame of a source, or raises its error."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.open(url, open_timeout=WATCHDOG, **options), name="camera"))
     with pipeline:
@@ -349,7 +349,7 @@ def test_another_server_does_not_get_the_credentials(
         answer = first.answer
 
         def after_proof(request: http.server.BaseHTTPRequestHandler) -> None:
-            if request.headers.get("Authorization"):  # a redirect in answer to the proof itself
+            if request.headers.get("Authorization"):  # redirect once the credentials were sent
                 first.moves = {path: other.url + path}
             answer(request)
 

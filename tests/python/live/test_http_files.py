@@ -35,11 +35,11 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 class Files:
-    """Serves one file, and cuts the first answers off after a number of bytes.
+    """Serves one file, and cuts off the first responses after a number of bytes.
 
     Attributes:
-        cuts: Bytes of the next answers; further ones are whole.
-        ranges: Requests for a part are answered; else each has the file from its beginning.
+        cuts: Lengths of the next responses; later ones are complete.
+        ranges: True if range requests are honoured; otherwise each response has the whole file.
         asked: The first byte of each request.
     """
 
@@ -123,7 +123,7 @@ def test_a_lost_connection_to_a_server_without_ranges_is_an_error(movie: bytes) 
 
 
 def make_movie(path: Path, frames: int, *, index_first: bool = True) -> Path:
-    """Writes a small movie, or one whose index comes after more bytes than a reader keeps."""
+    """Writes a small movie, or one whose index is farther back than a reader buffers."""
     scene = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25", "-frames:v", str(frames)]
     place = ["-movflags", "faststart"] if index_first else ["-c:v", "mjpeg", "-q:v", "1", "-s", "640x480"]
     subprocess.run(["ffmpeg", "-v", "error", *scene, *place, str(path)], check=True)
@@ -133,7 +133,7 @@ def make_movie(path: Path, frames: int, *, index_first: bool = True) -> Path:
 def answer_without_length(
     request: http.server.BaseHTTPRequestHandler, body: bytes, how: str, *more: str
 ) -> None:
-    """Sends the body and closes the connection, as small cameras do, whatever the head announces."""
+    """Sends the body without a length and closes the connection, as small cameras do. `how`: the headers."""
     lines = ["HTTP/1.1 200 OK", "Content-Type: application/octet-stream", *more]
     lines += {"close": ["Connection: close"], "chunks": ["Transfer-Encoding: chunked"], "nothing": []}[how]
     sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if how == "chunks" else body
@@ -190,7 +190,7 @@ def test_chunks_that_are_cut_are_not_an_end(inside: bool, tmp_path: Path) -> Non
 
 
 class Ranges(Unsized):
-    """Sends the whole without a length, and the rest from any other byte on with one."""
+    """Sends the whole file without a length, and ranges with one."""
 
     def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
         if request.headers.get("Range", "bytes=0-") == "bytes=0-":
@@ -227,8 +227,8 @@ class Starred(Unsized):
     """Sends ranges whose length it does not know (RFC 9110, 14.4): "bytes 544-984475/*".
 
     Attributes:
-        whole: Also the whole body is sent as such a range.
-        empty: Whether the ranges have no bytes.
+        whole: True if the whole body is sent as such a range, too.
+        empty: True if the ranges are empty.
     """
 
     def __init__(self, content: bytes, how: str, *, whole: bool = False, empty: bool = False) -> None:
@@ -302,7 +302,7 @@ def test_chunks_that_are_cut_in_a_later_pass_are_not_an_end(suffix: str, tmp_pat
             wanted = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
             first, half = int(wanted[1]) if wanted else 0, len(self.content) // 2
             if first >= half:
-                return  # the rest never comes
+                return  # the rest never arrives
             lines = ["HTTP/1.1 206 Partial Content", f"Content-Range: bytes {first}-{2 * half - 1}/*"]
             lines = [*(lines if first else ["HTTP/1.1 200 OK"]), "Transfer-Encoding: chunked", "", ""]
             with contextlib.suppress(OSError):
@@ -316,7 +316,7 @@ def test_chunks_that_are_cut_in_a_later_pass_are_not_an_end(suffix: str, tmp_pat
 
 
 def looped(url: str, count: int, **options: Any) -> list[int]:
-    """The numbers of the first frames of a loop."""
+    """Returns the numbers of the first frames of a loop."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(
         pipeline.add(ff.open(url, live=False, loop=True), name="movie"), queue=ff.LOSSLESS
@@ -356,7 +356,7 @@ def test_a_playlist_without_a_length_hands_its_options_on(how: str, tmp_path: Pa
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nb/a.ts\n#EXT-X-ENDLIST\n"
 
     class Elsewhere(Unsized):
-        """Sends the player to another folder, where the segments are."""
+        """Redirects the client to another folder, where the segments are."""
 
         def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
             agents.add(request.headers["User-Agent"])
@@ -381,7 +381,7 @@ def test_a_connection_that_is_reset_is_not_an_end(tmp_path: Path) -> None:
     class Reset(Unsized):
         def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
             answer_without_length(request, self.content[: len(self.content) // 2], self.how)
-            linger_no_time = struct.pack("ii", 1, 0)  # closing sends RST
+            linger_no_time = struct.pack("ii", 1, 0)  # close() sends RST
             request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_no_time)
             request.connection.close()
 

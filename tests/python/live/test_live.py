@@ -1,4 +1,4 @@
-"""Network sources that work: RTSP over TCP and UDP, MJPEG and TS over HTTP, HLS, Matroska and TS over TCP."""
+"""Network sources without faults: RTSP, MJPEG and TS over HTTP, Matroska and TS over TCP, HLS."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[Server, str, dict[s
 
 
 @pytest.mark.table(cases=2)
-@pytest.mark.repeats  # a suspended machine moves the line of arrivals, and `captured` with it
+@pytest.mark.repeats  # suspending the machine shifts the arrivals, and `captured` with them
 def test_a_stream_gives_frames_with_growing_numbers_and_times(
     served: tuple[Server, str, dict[str, str]],
 ) -> None:
@@ -107,16 +107,16 @@ def test_a_stop_ends_the_session_at_the_server() -> None:
 
 def test_joining_in_the_middle_of_a_picture_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     whole = clip("h264")
-    half = b"\0\0\0\1\x06\x05\xff\xff\x80" + bytes(range(1, 60))  # a unit that says it is longer
+    half = b"\0\0\0\1\x06\x05\xff\xff\x80" + bytes(range(1, 60))  # a NAL unit that claims to be longer
     joined = dataclasses.replace(whole, frames=[half, half, *whole.frames], keys=[False, False, *whole.keys])
     with (
         caplog.at_level(logging.DEBUG, logger="freshframe"),
         RtspServer(joined) as server,
-        Camera(server.url, options={"rtsp": "ffmpeg"}) as camera,  # freshframe's own needs no parser
+        Camera(server.url, options={"rtsp": "ffmpeg"}) as camera,  # freshframe's own client has no parser
     ):
         camera.read(3)
     logged = [record for record in caplog.records if "truncated" in record.getMessage()]
-    assert logged[0].levelname == "DEBUG"  # the parser's; the decoder may complain of the keyframe
+    assert logged[0].levelname == "DEBUG"  # from the parser; the decoder may warn about the keyframe
 
 
 def test_pictures_are_scaled_to_the_wanted_size() -> None:

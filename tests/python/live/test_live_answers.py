@@ -1,4 +1,4 @@
-"""Whatever a server answers to a request of RTSP: few requests, and a sentence that says why."""
+"""RTSP servers with unexpected responses: the client sends few requests and reports the reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import freshframe as ff
 VERBS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY")
 QUICK = {"open_timeout": 1.0, "read_timeout": 1.0}
 MOST_REQUESTS = (
-    12  # in one attempt each of the two clients follows five redirects, or asks each request again
+    12  # per attempt, each of the two clients follows five redirects, or repeats each request once
 )
 
 
 def told(status: str, headers: str = "", body: str = "") -> bytes:
-    """An answer of RTSP."""
+    """Returns an RTSP response."""
     return f"RTSP/1.0 {status}\r\nCSeq: {{cseq}}\r\n{headers}\r\n{body}".encode()
 
 
@@ -78,15 +78,15 @@ ANSWERS: dict[str, bytes | None] = {
     "empty-lines": b"\r\n" * 1000,
 }
 PLAYS = "a stream"
-# Who does not know OPTIONS, or answers it oddly, may know the rest.
+# A server that does not know OPTIONS may still know the other methods.
 PLAYING = {"OPTIONS": {*REFUSED, "bare-200", "201", "302-without-a-place", "302-to-nothing", "304", "600"}}
 PLAYING["OPTIONS"] |= {"an-older-number", "a-number-of-letters", "no-number", "many-headers", "a-request"}
-# freshframe's own RTSP refuses it, FFmpeg's, which is tried then, plays from version 7 on.
+# freshframe's own client rejects it; FFmpeg's, which is tried next, plays since version 7.
 MAY_PLAY = {"OPTIONS": {"a-long-line"}}
 
 
 def attempt(verb: str, answer: bytes | None, limits: dict[str, float]) -> tuple[str, int]:
-    """The message of one attempt at its end, or PLAYS, and the number of its requests."""
+    """Returns the error of one attempt, or PLAYS, and the number of its requests."""
     with RtspServer(clip("h264"), Faults(answers={verb: answer})) as server:
         try:
             with Camera(server.url, reconnect=False, **limits) as camera:
@@ -145,7 +145,7 @@ def test_a_loop_of_redirects_over_http_ends_after_six_requests(status: int, serv
             server.faults = Faults(answer=f"{head}Connection: close\r\n\r\n".encode())
         with pytest.raises(ff.SourceError, match=LOOP):
             Camera(ring[0].url, reconnect=False).pipeline.start()
-        assert sum(server.connections for server in ring) <= 7  # the last one is not asked anything
+        assert sum(server.connections for server in ring) <= 7  # no request goes to the last one
 
 
 @pytest.mark.parametrize("listed", ["live.m3u8", "low/live.m3u8"])
@@ -154,7 +154,7 @@ def test_playlists_that_name_playlists_end_after_few_requests(listed: str) -> No
         body = f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{listed}\n"
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
         server.faults = Faults(answer=f"{head}\r\n{body}".encode())
-        # FFmpeg says the second from version 9 on.
+        # FFmpeg reports the second since version 9.
         loop = "its playlists name playlists again and again|Master Playlist tag found in a Media Playlist"
         with pytest.raises(ff.SourceError, match=loop):
             Camera(server.playlist, reconnect=False).pipeline.start()
@@ -177,7 +177,7 @@ def test_a_redirect_to_a_server_whose_handshake_ends_early_is_no_loop(ends: str)
             if ends != "at-once":
                 connection.recv(1 << 16)
             if ends == "in-the-answer":
-                connection.sendall(b"\x16\x03\x03\x00\x7a\x02")  # the beginning of a ServerHello
+                connection.sendall(b"\x16\x03\x03\x00\x7a\x02")  # the start of a ServerHello
 
     with HttpServer(clip("mjpeg")) as server, Broken(clip("mjpeg")) as broken:
         place = f"https://127.0.0.1:{broken.port}/live"
@@ -241,7 +241,7 @@ def test_a_camera_that_does_not_know_its_answers_address_is_asked_for_its_own(
         setups: list[str]
 
         @property
-        def url(self) -> str:  # in the answer to DESCRIBE
+        def url(self) -> str:  # in the response to DESCRIBE
             return "rtsp://" + super().url
 
         def _sdp(self) -> str:
@@ -266,7 +266,7 @@ def test_a_camera_that_does_not_know_its_answers_address_is_asked_for_its_own(
 
 
 class Renumbered:
-    """A connection on which each answer has this in place of its number."""
+    """A connection whose responses have this instead of their CSeq."""
 
     def __init__(self, connection: socket.socket, number: bytes) -> None:
         self._connection, self._number = connection, number
@@ -281,7 +281,7 @@ class Renumbered:
 
 
 class Announced:
-    """A connection on which "100 Continue" comes before each answer."""
+    """A connection with "100 Continue" before each response."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection

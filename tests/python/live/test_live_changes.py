@@ -1,4 +1,4 @@
-"""Streams that end, break, begin again or change on the way, in each protocol."""
+"""Streams that end, break, restart or change while they are read, for each protocol."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rigs.live.servers import HttpServer, TcpServer
 
 
 class Relay(TcpServer):
-    """Gives each client after the first one the header of the later encoder."""
+    """Sends to each client after the first the header of the second encoder."""
 
     later: Clip | None = None
 
@@ -39,13 +39,13 @@ PROTOCOLS: dict[str, tuple[type[Server], str]] = {
     "tcp-mp4": (Relay, "mp4"),
 }
 SMALL, LARGE = (64, 48), (96, 80)
-FIRST, COUNT = 30, 10  # the later pictures have numbers from FIRST on
+FIRST, COUNT = 30, 10  # the second part has frame numbers from FIRST on
 WANTED = 4
 
 
 @functools.cache
 def part(kind: str, size: tuple[int, int], number: int, start: float) -> Clip:
-    """COUNT pictures from this number on."""
+    """Returns COUNT frames, starting with this number."""
 
     def draw(n: int, width: int, height: int) -> object:
         return flat(number + n, width, height)
@@ -55,7 +55,7 @@ def part(kind: str, size: tuple[int, int], number: int, start: float) -> Clip:
 
 
 def joined(kind: str, size: tuple[int, int]) -> Clip:
-    """A stream from time 20 on, then one from 0 on, as an encoder sends that was started again."""
+    """A stream that starts at 20 s, then one that starts at 0, as a restarted encoder sends."""
     early, late = part(kind, SMALL, 0, 20.0), part(kind, size, FIRST, 0.0)
     frames = [late.header + late.frames[0], *late.frames[1:]]
     return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""The command line and network streams: outages are reported and passwords are not."""
+"""The command line and network streams: outages are shown, passwords are not."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cut pictures over RTSP: each picture without a mark has exactly the pixels of a stream without loss."""
+"""Truncated images over RTSP: each one that is not marked as damaged has exactly the right pixels."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import freshframe as ff
 av = pytest.importorskip("av", reason="needs PyAV, which decodes the pictures without loss")
 
 FPS = 60.0
-GROUP = 6  # pictures from one keyframe to the next
+GROUP = 6  # images from one keyframe to the next
 SHAPES = {
     "h264": Shape("h264", key_interval=GROUP, bit_rate=3_000_000),
     "h264-slices": Shape("h264", key_interval=GROUP, slices=4, bit_rate=3_000_000),
@@ -33,14 +33,14 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Cut(Network):
-    """Loses the last packet of one picture in a number."""
+    """Loses the last packet of every n-th image."""
 
-    each: int = 1  # pictures from one cut to the next
+    each: int = 1  # images from one cut to the next
     place: int = 0  # place of the cut among them
-    cuts: list[int] = field(default_factory=list)  # the pictures so far
+    cuts: list[int] = field(default_factory=list)  # numbers of the images cut so far
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
-        """All but the last one of a picture that is cut."""
+        """Returns the packets that arrive: for a cut image, all except the last."""
         if picture < GROUP or picture % self.each != self.place or len(packets) < 2:
             return packets
         self.cuts.append(picture)
@@ -49,7 +49,7 @@ class Cut(Network):
 
 @functools.cache
 def pixels(shape: Shape) -> dict[int, str]:
-    """The digest of each picture's luma, decoded without any loss."""
+    """Returns the digest of the luma of each image, decoded without loss."""
     decoder: Any = av.CodecContext.create({"h265": "hevc"}.get(shape.codec, shape.codec), "r")
     decoder.thread_count = 1
     frames = []
@@ -70,7 +70,7 @@ def digest(luma: np.ndarray) -> str:
 @pytest.mark.parametrize(
     ("name", "cut"),
     [
-        *((name, Cut(each=GROUP, place=GROUP - 1)) for name in SHAPES),  # the last picture before a keyframe
+        *((name, Cut(each=GROUP, place=GROUP - 1)) for name in SHAPES),  # the last image before a keyframe
         *((name, Cut(each=7)) for name in SHAPES),  # each place of a group, in turn
         *(("h264-b", Cut(each=GROUP, place=place)) for place in (2, 3)),  # to one of them no other refers
     ],

@@ -1,6 +1,6 @@
-"""Loss over RTSP: no torn picture is called good, every lost one is counted and has its number.
+"""Loss over RTSP: every damaged image is marked, and every lost one is counted and leaves its number free.
 
-The truth server leaves packets out; the numbers in the pixels show which pictures are torn.
+The truth server omits packets; the numbers in the pixels show which images are damaged.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -27,7 +27,7 @@ SHAPES = {
     "h264": Shape("h264"),
     "h264-slices": Shape("h264", slices=4),
     "h264-b": Shape("h264", b_frames=2),
-    "h264-small": Shape("h264", bit_rate=300_000),  # many pictures of one packet
+    "h264-small": Shape("h264", bit_rate=300_000),  # many images of a single packet
     "h265": Shape("h265"),
 }
 LOSSY = Network(lose=0.03, lose_after=8)
@@ -40,7 +40,7 @@ def shape(request: pytest.FixtureRequest) -> Shape:
 
 
 def network_for(transport: dict[str, str]) -> Network:
-    """Packets change places over UDP only."""
+    """Returns the network: packets are reordered over UDP only."""
     return BAD if transport["rtsp_transport"] == "udp" else LOSSY
 
 
@@ -56,8 +56,7 @@ def test_no_torn_picture_is_without_its_mark(shape: Shape, transport: dict[str, 
         stats = camera.stats
         sent = server.log.all()
         found = judged(seen, sent, shown, FPS)
-    # A machine that is busy loses datagrams itself, and the server's pauses between two that changed places
-    # are longer than a client waits.
+    # A busy machine loses datagrams itself, and sends reordered ones farther apart than the client waits.
     more_lost = stats.packets_late > 0 or stats.packets_lost > lost_between(sent, 0, sent[-1].place)
     assert found.torn > 0
     assert found.unmarked == 0
@@ -97,7 +96,7 @@ def test_every_picture_that_never_came_has_its_number_and_is_counted(
     ):
         seen = camera.read(120)
         server.network = Network()
-        lossy = server.log.all()[-1].place + 1  # the reader may be late
+        lossy = server.log.all()[-1].place + 1  # the reader may be behind
         while seen[-1].seq <= lossy + SHAPES[name].key_interval:
             seen += camera.read(1)
         sent = server.log.all()
@@ -141,7 +140,7 @@ def test_a_cut_picture_to_which_no_other_refers_is_left_out_and_damages_no_other
     assert len(disposable) > 20
 
     class OneEach(Network):
-        """Loses the last packet of a picture to which no other refers, now and then."""
+        """Sometimes loses the last packet of an image that is not a reference."""
 
         def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
             torn = picture > 10 and picture % 7 == 0 and len(packets) > 1
@@ -201,10 +200,10 @@ def test_a_server_that_does_not_ask_for_it_is_told_nothing() -> None:
 
 
 class Torn(Network):
-    """Ends in the middle of its last picture."""
+    """Ends in the middle of the last image."""
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
-        """All but the last packet of the last picture."""
+        """Returns the packets that arrive: of the last image, all except the last."""
         return packets[:-1] if picture + 1 == self.close_after else packets
 
 
@@ -212,7 +211,7 @@ class Torn(Network):
 @pytest.mark.parametrize(
     ("network", "decode", "counted"),
     [
-        # The pictures after the keyframes 0, 12 and 24 are not decoded.
+        # The images after the keyframes 0, 12 and 24 are not decoded.
         (Network(close_after=29), "keyframes", {"not_decoded": 26}),
         (Torn(close_after=29), "keyframes", {"not_decoded": 25, "lost": 1}),
         (Torn(close_after=29), "all", {"lost": 1}),

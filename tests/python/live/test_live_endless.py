@@ -1,4 +1,4 @@
-"""Servers of HTTP that never end what they begin, or announce what no machine holds: an error."""
+"""HTTP servers whose parts never end, or are announced larger than any memory: an error, and no growth."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support import WATCHDOG
 
 import freshframe as ff
 
-MOST = 64 << 20  # bytes that a connection may need
+MOST = 64 << 20  # maximum memory of a connection in bytes
 QUICK = {"open_timeout": 1.0, "read_timeout": 1.0}
 OK = "HTTP/1.1 200 OK\r\n"
 MULTIPART = f"{OK}Content-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
@@ -27,7 +27,7 @@ FILLING = b"\x55" * 65536
 
 
 class EndlessServer(Server):
-    """Sends good pictures first, then a head, and then more and more. `more`: the bytes number n of these."""
+    """Sends valid images, then a head, and then data without end: `more(n)` returns the n-th chunk."""
 
     def __init__(self, head: bytes, more: Callable[[int], bytes], *, good: int = 0) -> None:
         self._head, self._more, self._good = head, more, good
@@ -39,7 +39,7 @@ class EndlessServer(Server):
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:
-        """Talks until the client has gone."""
+        """Sends until the client has disconnected."""
         read_request(connection)
         assert self.clip is not None
         if self._good:
@@ -54,7 +54,7 @@ class EndlessServer(Server):
 
 
 def jpeg() -> bytes:
-    """A picture without its end."""
+    """Returns the start of a JPEG without its end."""
     return clip("mjpeg").frames[0].removesuffix(b"\xff\xd9")
 
 
@@ -63,7 +63,7 @@ def filling(_: int) -> bytes:
 
 
 def lines(line: str) -> Callable[[int], bytes]:
-    """A thousand at once, with the number of each for {}."""
+    """Returns a thousand lines, each with its number for {}."""
     return lambda number: "".join(line.format(1000 * number + n) for n in range(1000)).encode()
 
 
@@ -107,7 +107,7 @@ ANSWERS: dict[str, tuple[bytes, Callable[[int], bytes]]] = {
 
 @contextlib.contextmanager
 def growth() -> Iterator[Callable[[], int]]:
-    """The most bytes that this process has needed more than at the beginning."""
+    """Returns by how many bytes the peak memory of this process has grown."""
     page = 4096
     ended = threading.Event()
 
@@ -135,7 +135,7 @@ def growth() -> Iterator[Callable[[], int]]:
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_without_an_end_is_an_error_that_says_so_and_is_counted(name: str) -> None:
     head, more, said = PARTS[name]
-    limits = {} if said else QUICK  # 16 MiB come to a busy machine in more than a second
+    limits = {} if said else QUICK  # a busy machine needs more than a second for 16 MiB
     with (
         EndlessServer(head(), more, good=5) as server,
         growth() as grown,

@@ -1,4 +1,4 @@
-"""Network sources that misbehave: nothing hangs, each fault is reported and counted, and frames come back."""
+"""Faulty servers: nothing hangs, each fault is reported and counted, and frames arrive again afterwards."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def test_a_killed_server_is_found_again_and_the_books_go_on(kind: str, tmp_path:
         camera.pipeline.stop()
     check_order(samples)
     assert stats.outages == 1
-    # The outage lies between two frames in pts as it did in time.
+    # pts has the same gap as real time.
     gap = max(b.pts - a.pts for a, b in itertools.pairwise(samples))
     assert gap >= 0.8 * stats.away_total
 
@@ -280,7 +280,7 @@ def test_a_stream_without_key_pictures_begins_in_the_end_and_is_no_outage_until_
 
 
 def huge_jpeg() -> bytes:
-    """A picture that says it is 65500 x 65500."""
+    """Returns a JPEG that claims to be 65500 x 65500."""
     jpeg = bytearray(clip("mjpeg").frames[0])
     at = jpeg.index(b"\xff\xc0")
     jpeg[at + 5 : at + 9] = b"\xff\xdc\xff\xdc"
@@ -288,13 +288,13 @@ def huge_jpeg() -> bytes:
 
 
 def peak_kilobytes() -> int:
-    """The most memory that this process had since forget_peak()."""
+    """Returns the peak memory of this process since forget_peak()."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
 def forget_peak() -> None:
-    """Earlier needs of this process do not count, where the kernel lets it forget."""
+    """Resets the peak memory of this process, if the kernel supports it."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
@@ -379,7 +379,7 @@ STATES = ["connecting", "reading", "stalled", "backing_off"]
 @pytest.mark.table
 @pytest.mark.parametrize(
     ("kind", "state"),
-    # Every JPEG picture is a keyframe, and TS has its parameter sets in keyframes only.
+    # Every JPEG is a keyframe, and TS has its parameter sets only in keyframes.
     [(kind, state) for kind in KINDS for state in STATES] + [("rtsp", "waiting_keyframe")],
 )
 def test_a_stop_ends_every_state(kind: str, state: str) -> None:
@@ -392,7 +392,7 @@ def test_a_stop_ends_every_state(kind: str, state: str) -> None:
     media = None
     if state == "waiting_keyframe":
         whole = clip("h264")
-        # The first frame's parameter sets go into RTSP's answer to DESCRIBE; no keyframe is ever sent.
+        # The response to DESCRIBE has the parameter sets of the first frame; no keyframe is ever sent.
         later = [frame for frame, key in zip(whole.frames, whole.keys, strict=True) if not key]
         media = dataclasses.replace(whole, frames=[whole.frames[0], *later])
     with server_of(kind, faults, media=media) as server:
@@ -409,6 +409,6 @@ def test_a_stop_ends_every_state(kind: str, state: str) -> None:
 
 
 def start_quietly(camera: Camera) -> None:
-    """A stop during start() makes start() raise."""
+    """Starts the pipeline, and ignores the error of a start() that stop() interrupts."""
     with contextlib.suppress(ff.FreshframeError):
         camera.pipeline.start()

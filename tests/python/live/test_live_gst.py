@@ -1,4 +1,4 @@
-"""Network sources against real servers, gst-rtsp-server and tcpserversink: stopped and killed here."""
+"""Network sources against real servers, gst-rtsp-server and tcpserversink, that are stopped and killed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ DEBIANS_PYTHON = "/usr/bin/python3"  # the interpreter that has GStreamer's bind
 USER, PASSWORD = "viewer", "s3cret"
 BIG, SMALL = (160, 120), (96, 64)
 MISSING = 77  # exit status of the program: something is not installed
-KEYS = 50  # frames from one keyframe to the next: a client that joins waits
+KEYS = 50  # frames from one keyframe to the next: a new client waits for one
 
 
 class GstServer(Program):
-    """The program gst_server.py with a clip of this size; killed at the latest when the block ends."""
+    """Runs gst_server.py with a clip of this size; killed at the end of the `with` block."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class GstServer(Program):
         return f"rtsp://{user}127.0.0.1:{self.port}/{path}"
 
     def send(self, number: signal.Signals) -> None:
-        """A signal."""
+        """Sends a signal to the server."""
         self.process.send_signal(number)
 
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a clip for the camera, and a short MP4, of each size."""
+    """Returns a folder with a clip for the camera and a short MP4 of each size."""
     if shutil.which(DEBIANS_PYTHON) is None:
         pytest.skip(f"needs {DEBIANS_PYTHON} with Debian's gir1.2-gst-rtsp-server-1.0 and python3-gi")
     folder = tmp_path_factory.mktemp("gst")
@@ -98,7 +98,7 @@ def check_order(samples: list[ff.Sample[ff.Frame]]) -> None:
 
 
 def brightness(frame: ff.Frame) -> int:
-    """The colour of the whole picture, which must not be made of two."""
+    """Returns the brightness of the image, which must be uniform."""
     bands = [int(np.median(band)) for band in np.array_split(frame.rgb, 8)]
     assert max(bands) - min(bands) <= 1
     return bands[0]
@@ -203,7 +203,7 @@ def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(
         assert stats.stalls >= 1
         assert (stats.outages, stats.reconnects) == (0, 0)
         server.send(signal.SIGSTOP)
-        camera.pipeline.stop(timeout=WATCHDOG)  # though the server does not answer the goodbye
+        camera.pipeline.stop(timeout=WATCHDOG)  # although the server does not respond to TEARDOWN
         assert camera.stats.state == "closed"
     check_order(samples)
 

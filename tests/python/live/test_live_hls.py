@@ -18,7 +18,7 @@ import freshframe as ff
 
 
 class Encoder(HttpServer):
-    """Makes a segment on the test's request."""
+    """Makes a segment when the test asks for one."""
 
     newest = 3
 
@@ -47,7 +47,7 @@ def test_the_frames_of_a_segment_are_as_old_as_its_arrival() -> None:
         samples = camera.read(server.SEGMENT // 2)
     took = samples[-1].pts - samples[0].pts
     assert took > 0.3
-    # They came at once, and are delivered at their own pace.
+    # They arrived together, and are delivered at their own frame rate.
     assert samples[-1].captured - samples[0].captured < 0.5 * took
 
 
@@ -71,7 +71,7 @@ def test_the_last_segments_of_a_dead_encoder_are_not_new_and_end_no_outage() -> 
 
 
 class LongSegments(Encoder):
-    """Two segments of five seconds, the second one on the test's request."""
+    """Two segments of five seconds, the second one when the test asks for it."""
 
     SEGMENT = 150
     newest = 0
@@ -80,7 +80,7 @@ class LongSegments(Encoder):
 def frames_of(
     server: HttpServer, count: int, **options: Any
 ) -> tuple[list[float], float, ff.stats.SourceStats]:
-    """The times of the first frames of a playlist, how long they took to come, what the source says then."""
+    """Returns the times of the first frames of a playlist, how long they took, and the statistics."""
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(server.playlist, **(PATIENT | options)), name="camera")
     reader = pipeline.reader(source, queue=ff.Queue(512))
@@ -150,7 +150,7 @@ def without_starts(segment: bytes) -> bytes:
 
 
 def test_a_burst_is_not_spread_out() -> None:
-    for _ in range(5):  # another program may hold the machine
+    for _ in range(5):  # the machine may be busy
         with LongSegments(clip("mpegts")) as server:
             pts, took, _ = frames_of(server, 140, pace="burst")
         assert pts == sorted(pts)

@@ -1,4 +1,4 @@
-"""JPEG pictures in every manner in which servers send them: with parts, with odd parts, alone."""
+"""JPEG in every form in which servers send it: multipart, unusual multipart, single images."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def length(picture: bytes) -> bytes:
 
 
 def with_length(of: Callable[[int], object]) -> Before:
-    """A usual head but for its length, which is made of the right one."""
+    """Returns a usual part header whose length is computed from the right one."""
     return lambda _, jpeg: b"--edge\r\n" + TYPE + announced(of(len(jpeg))) + b"\r\n"
 
 
-# Wrong lengths, by the right one.
+# Name -> the wrong length for a right one.
 LENGTHS: dict[str, Callable[[int], object]] = {
     "too-small": lambda size: size // 2,
     "one-less": lambda size: size - 1,
@@ -79,7 +79,7 @@ def pictures() -> Clip:
 
 
 class JpegServer(HttpServer):
-    """Sends in the manner of a name."""
+    """Sends JPEGs in the form with this name."""
 
     manner: tuple[Before, bytes]
 

@@ -1,4 +1,4 @@
-"""A name server that never answers holds neither a stop nor a limit."""
+"""A DNS server that never answers delays neither stop() nor a timeout."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ for url in (
 wait_asked("camera.example")  # one lookup for one name, however many wait for it
 """
 
-# The parent's lookup has no thread in the child, which must not wait for its answer.
+# A forked child has no thread for the parent's lookup, and must not wait for it.
 FORK = """
 import os
 
@@ -193,7 +193,7 @@ for scheme, (kind, media) in servers.items():
 
 @pytest.fixture(scope="module", autouse=True)
 def own_network() -> None:
-    """Whether this system lets anybody have one."""
+    """Returns True if this system permits network namespaces without root."""
     try:
         subprocess.run(["unshare", "-rmn", "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -201,7 +201,7 @@ def own_network() -> None:
 
 
 def in_own_network(code: str) -> str:
-    """The stdout of the code."""
+    """Runs code in a separate network namespace, and returns its stdout."""
     wrapper = f"""
     import os, subprocess, sys
     code = {PROLOGUE + code!r}

@@ -1,6 +1,6 @@
-"""A camera beside a faulty one: it loses nothing, is never opened again, and its pictures stay fresh.
+"""A camera next to a faulty one: it loses nothing, never reconnects, and its ages stay small.
 
-Nothing here bounds a duration: ages are shares of the frame interval, which is long.
+No duration is limited: ages are compared with the frame interval, which is long.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -26,7 +26,7 @@ from support import until
 import freshframe as ff
 
 FPS = 4.0
-COUNT = 8  # pictures beside an ill camera
+COUNT = 8  # images read while another camera is faulty
 HONEST = 0.5  # share of the frame interval
 AGAIN = b"RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\nLocation: rtsp://127.0.0.1:{port}/live\r\n\r\n"
 MULTIPART = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
@@ -34,7 +34,7 @@ PART = b"--b\r\nContent-Type: image/jpeg\r\n"
 
 
 class RawServer(Server):
-    """Sends these bytes to whoever asks, each time after a pause."""
+    """Sends these bytes to each client, again and again after a pause."""
 
     def __init__(self, pieces: Callable[[], Iterator[bytes]], pause: float = 0) -> None:
         self._pieces, self._pause = pieces, pause
@@ -46,7 +46,7 @@ class RawServer(Server):
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:
-        """Talks until the client has gone."""
+        """Sends until the client has disconnected."""
         read_request(connection)
         for piece in self._pieces():
             connection.sendall(piece)
@@ -55,25 +55,25 @@ class RawServer(Server):
 
 
 def flood() -> Iterator[bytes]:
-    """A part of 2 GB."""
+    """Announces a part of 2 GB."""
     return itertools.chain(
         [MULTIPART, PART, b"Content-Length: 2000000000\r\n\r\n"], itertools.repeat(b"\x55" * 65536)
     )
 
 
 def endless_picture() -> Iterator[bytes]:
-    """A picture without an end."""
+    """Sends a JPEG without an end."""
     begin = clip("mjpeg").frames[0].removesuffix(b"\xff\xd9")
     return itertools.chain([MULTIPART, PART, b"\r\n", begin], itertools.repeat(b"\x55" * 65536))
 
 
 def drops() -> Iterator[bytes]:
-    """One byte at a time."""
+    """Sends one byte at a time."""
     return (bytes([byte]) for byte in MULTIPART + PART * 1000)
 
 
 def huge_picture() -> bytes:
-    """Says that it is 65500 x 65500."""
+    """Sends a JPEG that claims to be 65500 x 65500."""
     jpeg = bytearray(clip("mjpeg").frames[0])
     at = jpeg.index(b"\xff\xc0")
     jpeg[at + 5 : at + 9] = b"\xff\xdc\xff\xdc"
@@ -100,7 +100,7 @@ ILL: dict[str, Callable[[], Server]] = {
 
 @contextlib.contextmanager
 def unreachable() -> Iterator[str]:
-    """The URL of a camera that is switched off."""
+    """Yields the URL of a camera that is switched off."""
     yield f"rtsp://127.0.0.1:{free_port()}/live"
 
 

@@ -1,4 +1,4 @@
-"""Playlists that end, begin again, change or fail once."""
+"""Playlists that end, restart, change, or fail once."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUICK: dict[str, Any] = {"pace": "burst", "queue": ff.Queue(512)}
 
 
 def begun(server: Packager, clip: Clip, name: str = "init.mp4", segments: int = 2) -> None:
-    """The first segments are listed."""
+    """Lists the first segments."""
     server.begin(clip, name if clip.kind == "mp4" else "")
     server.add(clip, *range(segments))
 
@@ -31,7 +31,7 @@ def numbers(samples: list[ff.Sample[ff.Frame]]) -> list[int]:
 
 
 def has_read(server: Packager, number: int) -> None:
-    """Waits until the segment was asked for and one more playlist, so that all of it has come."""
+    """Waits until the segment and then another playlist were requested, so that all of it has arrived."""
     until(lambda: any(name.startswith(f"{number}.") for name in server.asked), "the segment")
     before = server.asked.count("live.m3u8")
     until(lambda: server.asked.count("live.m3u8") > before + 1, "the next playlist")
@@ -71,7 +71,7 @@ def test_an_event_that_has_ended_during_an_outage_is_not_given_again(kind: str, 
             server.is_over = True
             server.is_down = False
             seen = numbers(first + read_rest(camera.reader, WATCHDOG))
-    last = range(3 * PER_SEGMENT, 4 * PER_SEGMENT)  # a connection begins with the newest segment
+    last = range(3 * PER_SEGMENT, 4 * PER_SEGMENT)  # a connection starts with the newest segment
     assert seen[-PER_SEGMENT:] == list(last)
     assert seen[:-PER_SEGMENT] == list(range(PER_SEGMENT, PER_SEGMENT + len(seen) - PER_SEGMENT))
 
@@ -146,7 +146,7 @@ def test_other_parameters_are_a_new_connection_and_no_garbage(same_name: bool, t
 def shows_all_without_an_outage(
     server: Packager, clip: Clip, change: Callable[[], object], **options: Any
 ) -> None:
-    """After the first two segments something changes, and all of the third is shown."""
+    """Applies a change after the first two segments, and checks that all of the third is delivered."""
     begun(server, clip)
     with Camera(server.url, **QUICK, **options) as camera:
         first = camera.read(SOME)
@@ -257,7 +257,7 @@ FAILURES: dict[str, Callable[[bytes], Sequence[bytes | None]]] = {
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
     clip = numbered("mpegts")
-    options = {"read_timeout": 4.0} if failure == "silence" else {}  # it is waited for half as long
+    options = {"read_timeout": 4.0} if failure == "silence" else {}  # half of it is the limit for a segment
     with Packager() as server:
 
         def change() -> None:
@@ -314,7 +314,7 @@ KEYS = {
 def test_each_encryption_that_cannot_be_read_is_refused_with_its_playlist(
     tag: str, options: dict[str, Any], words: str
 ) -> None:
-    clip = numbered("mpegts")  # which could be read
+    clip = numbered("mpegts")  # a segment that could be read
     key = f'#{tag}:{KEYS[words]},URI="none"'
     with Packager(head=key) as server:
         begun(server, clip)

@@ -33,7 +33,7 @@ LISTENERS = {
 
 @contextlib.contextmanager
 def listening(url: str, form: list[str]) -> Iterator[None]:
-    """The program ffmpeg, which waits for one reader of this URL."""
+    """Runs the program ffmpeg, which waits for one reader at this URL."""
     program = shutil.which("ffmpeg")
     if program is None:
         pytest.skip("needs the program ffmpeg")
@@ -70,7 +70,7 @@ def test_a_stream_of_another_protocol_is_read(name: str) -> None:
 
 
 class Sender(threading.Thread):
-    """PyAV sends pictures to a port of UDP, as RTP, until the block ends."""
+    """Sends frames as RTP to a UDP port, with PyAV, until the `with` block ends."""
 
     def __init__(self, port: int, form: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Streams with several videos: which one is read, and who says what there is."""
+"""Streams with several videos: which one is read, and where the others are listed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import freshframe as ff
 av = pytest.importorskip("av", reason="needs PyAV, which makes the stream")
 
 SIZES = [(160, 120), (320, 240), (240, 180)]
-COUNT = 60  # pictures
+COUNT = 60  # images
 
 
 @functools.cache
 def cameras() -> Clip:
-    """Three videos in one transport stream."""
+    """Returns a transport stream with three videos."""
     out = io.BytesIO()
     container = av.open(out, "w", format="mpegts", options={"flush_packets": "1"})
     streams = []
@@ -48,7 +48,7 @@ def cameras() -> Clip:
 
 
 def first_size(url: str, **options: Any) -> tuple[int, int]:
-    """The size of the first picture."""
+    """Returns the size of the first frame."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.open(url, **(PATIENT | options))))
     with pipeline:

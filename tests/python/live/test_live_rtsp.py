@@ -1,4 +1,4 @@
-"""freshframe's own RTSP: packets are counted, sessions kept alive, and FFmpeg's steps in when it fails."""
+"""freshframe's RTSP client: it counts packets, keeps sessions alive, and falls back to FFmpeg's."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from support import until
 
 import freshframe as ff
 
-QUICK = 40.0  # pictures per second
+QUICK = 40.0  # frames per second
 H264 = Shape("h264")
 
 
@@ -30,7 +30,7 @@ H264 = Shape("h264")
         ({"rtsp": "own"}, "freshframe"),
         ({"rtsp": "own", "rtsp_transport": "udp", "buffer_size": "400000"}, "freshframe"),
         ({"rtsp": "ffmpeg"}, "ffmpeg"),
-        ({"max_delay": "200000"}, "ffmpeg"),  # freshframe's own does not know it
+        ({"max_delay": "200000"}, "ffmpeg"),  # an option that freshframe's client does not have
     ],
 )
 def test_the_client_is_chosen_by_the_options(options: dict[str, str], client: str) -> None:
@@ -72,7 +72,7 @@ def test_a_server_that_only_ffmpeg_understands_is_read_by_ffmpeg(
         if reconnect is None:
             connections = server.connections
             camera.wait(lambda stats: stats.reconnects == 1, "the reconnection")
-            assert server.connections == connections + 1  # the client that works is kept
+            assert server.connections == connections + 1  # it stays with the client that works
     told = [record for record in caplog.records if "please report this camera" in record.getMessage()]
     assert [record.levelname for record in told] == ["WARNING"]
     assert "400 Bad Request to DESCRIBE" in told[0].getMessage()
@@ -133,7 +133,7 @@ def test_where_no_packet_comes_over_udp_the_next_attempt_is_over_tcp() -> None:
 
 @pytest.mark.slow
 def test_a_camera_that_does_not_count_the_request_that_it_names_gets_the_other_one() -> None:
-    manners = Manners(timeout=2.0, alive=("OPTIONS",))  # it names GET_PARAMETER
+    manners = Manners(timeout=2.0, alive=("OPTIONS",))  # its OPTIONS response names GET_PARAMETER
     with TruthServer(film(H264), fps=QUICK, manners=manners) as server, Watch(server.url) as camera:
         until(lambda: camera.stats.reconnects == 2, "the third session")
         camera.read(round(6 * QUICK))

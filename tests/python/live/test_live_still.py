@@ -1,4 +1,4 @@
-"""A camera that sends one picture forever is reported, and so is one whose picture moves again."""
+"""A camera that sends one image forever is reported, and so is its recovery."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ import freshframe as ff
 
 
 def noise(number: int, width: int, height: int) -> Any:
-    """A picture that no other is equal to."""
+    """Returns an image that differs from all others."""
     return np.random.default_rng(number).integers(0, 255, (height, width, 3), np.uint8)
 
 
 @functools.cache
 def noisy() -> Clip:
-    """Ten seconds in which each picture is another one."""
+    """Returns ten seconds in which all images differ."""
     return encode("mjpeg", 300, size=(160, 120), draw=noise)
 
 
 def hung() -> Clip:
-    """One picture forever."""
+    """Returns one image, repeated forever."""
     return dataclasses.replace(noisy(), frames=noisy().frames[:1], keys=[True])
 
 
 def black() -> Clip:
-    """One picture without contrast, forever."""
+    """Returns one image without contrast, repeated forever."""
     return encode(
         "mjpeg", 1, size=(160, 120), draw=lambda _, width, height: np.zeros((height, width, 3), np.uint8)
     )
 
 
 def take(frame: ff.Frame) -> None:
-    """Nothing more."""
+    """Accepts a frame, and does nothing."""
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""stop() while start() waits for a server that does not answer."""
+"""stop() during a start() that waits for a server that does not respond."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sources over TLS, and sent on to other hosts: certificates are checked for the name, when asked."""
+"""Sources over TLS, and redirects: certificates are checked for the host name if the options ask for it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ADVICE = re.escape('{"tls_verify": "0"} accepts any certificate')
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Yields a certificate of "localhost", signed by itself; its key is in the same file."""
+    """Yields a self-signed certificate of "localhost", with its key in the same file."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the program openssl")
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
@@ -62,7 +62,7 @@ def test_ffmpeg_9_refuses_a_self_signed_certificate_by_default(kind: str, certif
             Camera(front.url, reconnect=False),
         ):
             pass
-        with Camera(front.url, **UNCHECKED) as camera:  # the server was not at fault
+        with Camera(front.url, **UNCHECKED) as camera:  # the server works
             camera.read()
 
 
@@ -95,10 +95,10 @@ def test_a_certificate_of_rtsps_that_cannot_be_checked_is_no_silent_success(cert
 
 
 def aside() -> set[str]:
-    """The threads of connections."""
+    """Returns the threads of connections."""
     found = set()
     for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):  # it ended meanwhile
+        with contextlib.suppress(OSError):  # the thread has ended in the meantime
             if (task / "comm").read_text() == "ff aside\n":
                 found.add(task.name)
     return found
@@ -111,7 +111,7 @@ def aside() -> set[str]:
 def test_all_connections_over_tls_are_made_by_one_thread(
     kind: str, is_redirected: bool, certificate: Path
 ) -> None:
-    """GnuTLS keeps something for each thread that has shaken hands."""
+    """GnuTLS keeps memory for each thread that has done a handshake."""
     server, media = KINDS[kind]
     with (
         server(clip(media)) as behind,
@@ -155,12 +155,12 @@ def test_a_server_behind_tls_that_hangs_up_or_falls_silent_is_found_again(
 
 
 def redirect(location: str) -> HttpServer:
-    """Sends its clients to another place."""
+    """Redirects HTTP clients."""
     return HttpServer(faults=Faults(answer=f"HTTP/1.0 302 Found\r\nLocation: {location}\r\n\r\n".encode()))
 
 
 def redirect_rtsp(location: str) -> RtspServer:
-    """The same, over RTSP."""
+    """Redirects RTSP clients."""
     answer = f"RTSP/1.0 302 Found\r\nCSeq: {{cseq}}\r\nLocation: {location}\r\n\r\n".encode()
     return RtspServer(faults=Faults(answers={"OPTIONS": answer}))
 

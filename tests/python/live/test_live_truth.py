@@ -1,6 +1,6 @@
-"""RTSP against a server that knows when it sent each picture: every picture is there, and ages are true.
+"""RTSP against a server that logs when it sent each image: every image arrives, and ages are true.
 
-Nothing here bounds a duration: times are compared as shares of the frame interval, which is long.
+No duration is limited: times are compared with the frame interval, which is long.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -22,7 +22,7 @@ from support import until
 
 import freshframe as ff
 
-# A busy machine skips pictures that come too late for it.
+# A busy machine skips images that arrive too late.
 pytestmark = pytest.mark.repeats
 
 SHAPES = {
@@ -33,7 +33,7 @@ SHAPES = {
     "h265-slices": Shape("h265", slices=4),
     "h265-b": Shape("h265", b_frames=2),
 }
-QUICK, SLOW = 40.0, 5.0  # pictures per second
+QUICK, SLOW = 40.0, 5.0  # frames per second
 HONEST = 0.25  # share of the frame interval
 
 
@@ -61,7 +61,7 @@ def numbers(seen: list[Seen]) -> list[int | None]:
 
 
 def check_whole(camera: Watch, count: int) -> None:
-    """Every picture comes whole and in order.
+    """Checks that every image arrives undamaged and in order.
 
     A machine that is busy for a second may skip to a newer keyframe, which is counted.
     """
@@ -135,7 +135,7 @@ def test_the_age_tells_of_a_network_that_stood_still() -> None:
     with TruthServer(film(SHAPES["h264"]), fps=fps) as server, Watch(server.url) as camera:
         camera.read(8)
         server.pause()
-        time.sleep(1.0)  # ten pictures come due
+        time.sleep(1.0)  # ten images become due
         server.resume()
         seen = camera.read(10)
     pairs = matched(seen, server.log)

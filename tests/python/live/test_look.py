@@ -1,4 +1,4 @@
-"""A Look gives pictures of now and of then, each with its time, and nothing from above its port."""
+"""A Look returns current and past frames with their times, and none from upstream of its port."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCENE = "demo:circles?frames=90&fps=30&size=320x240"
 
 
 def looked_at(look: ff.Look, url: str) -> ff.Pipeline:
-    """A camera whose packets alone are taken."""
+    """Returns a pipeline with a camera of which only the packets are used."""
     pipeline = ff.Pipeline()
     door = pipeline.add(ff.open(url, **PATIENT), name="door")
     pipeline.add(look, door.packets)

@@ -1,4 +1,4 @@
-"""A Look that gets the pictures of several sources, one after the other, keeps them apart in every answer."""
+"""A Look downstream of several sources in turn keeps their frames apart in every answer."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from support import Push, until
 
 import freshframe as ff
 
-SPARE = 20.0  # seconds for a slow machine, between the last capture and the question
-STEP = 0.1  # seconds between two pictures
+SPARE = 20.0  # seconds that a slow machine may take between the last capture and the question
+STEP = 0.1  # seconds between two frames
 
 
 def picture(shade: int) -> ff.Frame:
@@ -27,14 +27,14 @@ def is_shade(view: ff.types.Snapshot, shade: int) -> bool:
 
 
 class Feed:
-    """A source whose frames have been captured in a part of the last seconds."""
+    """A source whose frames were captured within a given part of the last seconds."""
 
     def __init__(self, shade: int) -> None:
         self.shade = shade
         self.source = Push()
 
     def push(self, begin: float, count: int, pts: float) -> None:
-        """`count` pictures, one every STEP, captured from `begin` on."""
+        """Pushes `count` frames, one every STEP seconds, captured from `begin` on."""
         for n in range(count):
             self.source.push_stamped(picture(self.shade), pts + n * STEP, begin + n * STEP)
 

@@ -1,4 +1,4 @@
-"""A Look's pictures have painted numbers, which must be the numbers that the camera took at their times."""
+"""The numbers painted into the frames of a Look are those that the camera sent at their times."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from support import until
 
 import freshframe as ff
 
-# A busy machine sends pictures late and skips some.
+# A busy machine sends images late and skips some.
 pytestmark = pytest.mark.repeats
 
 FPS = 20.0
-KEYS = 10  # pictures from one keyframe to the next
+KEYS = 10  # images from one keyframe to the next
 QUESTIONS = 40
 
 
@@ -32,7 +32,7 @@ def painted(view: ff.types.Snapshot) -> int:
 
 
 def in_order(views: list[ff.types.Snapshot]) -> bool:
-    """Each is newer than the one before, and their numbers are as far apart as their times."""
+    """Checks that times increase, and that the numbers are as far apart as the times."""
     return all(
         later.pts > one.pts
         and later.captured > one.captured
@@ -69,5 +69,5 @@ def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: 
                 keys = look.last(3, 4)
                 assert in_order(keys)
                 assert {painted(each) % KEYS for each in keys} == {0}, "each is a keyframe"
-    # A camera sends a picture to which others refer before pictures that are shown earlier.
+    # With B-frames, a reference image is sent before images that are shown earlier.
     assert -0.5 < statistics.median(late) < b_frames + 1.5, "the times are those of other pictures"

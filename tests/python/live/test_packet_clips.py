@@ -1,4 +1,4 @@
-"""Clips of a camera's own packets at random moments: each begins at a keyframe, has its span, bit for bit.
+"""Clips of a camera's packets at random times: each starts at a keyframe, has its span, and is bit-exact.
 
 ./dev test --full saves a thousand.
 """
@@ -29,7 +29,7 @@ SHAPES = {
     "h264-slices": Shape("h264", slices=4),
     "h264-b": Shape("h264", b_frames=2),
 }
-SLICES = (1, 5)  # types of NAL units that make a picture; containers change the others
+SLICES = (1, 5)  # types of NAL units with image data; containers change the others
 
 
 def slices(units: list[bytes]) -> tuple[bytes, ...]:
@@ -37,7 +37,7 @@ def slices(units: list[bytes]) -> tuple[bytes, ...]:
 
 
 def units_of(data: bytes, *, lengths: bool) -> list[bytes]:
-    """The numbers of the packets in a file."""
+    """Returns the numbers of the packets in a file."""
     found = []
     while lengths and data:
         size = int.from_bytes(data[:4], "big")
@@ -47,7 +47,7 @@ def units_of(data: bytes, *, lengths: bool) -> list[bytes]:
 
 
 class Seen(NamedTuple):
-    """A packet of the camera."""
+    """A packet that the camera sent."""
 
     pts: float
     key: bool
@@ -55,14 +55,14 @@ class Seen(NamedTuple):
 
 
 class Clip(NamedTuple):
-    """The requested clip."""
+    """A clip that was requested."""
 
     path: Path
     at: float
 
 
 class Collect(ff.Node[ff.types.Packet, None]):
-    """Keeps what every packet holds."""
+    """Keeps the content of every packet."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -73,7 +73,7 @@ class Collect(ff.Node[ff.types.Packet, None]):
 
 
 def pictures_of(path: Path) -> tuple[list[tuple[bytes, ...]], list[float]]:
-    """The pictures of a clip in their order of decoding, and the seconds at which they are shown."""
+    """Returns the images of a clip in decoding order, and their presentation times in seconds."""
     with av.open(path) as container:
         stream: Any = container.streams.video[0]
         lengths = (stream.codec_context.extradata or b"")[:1] == b"\1"
@@ -85,10 +85,10 @@ def pictures_of(path: Path) -> tuple[list[tuple[bytes, ...]], list[float]]:
 
 
 def check(clip: Clip, seen: list[Seen], sent: set[tuple[bytes, ...]]) -> None:
-    """It is a run of the camera's packets, from the last keyframe before its time on.
+    """Checks that the clip is a run of the camera's packets, from the last keyframe before its time on.
 
-    On a busy machine the order comes late, when the oldest packets have left the memory. It may begin later
-    then, but never after the time of the event.
+    On a busy machine save() may be called after the oldest packets were discarded. The clip may then start
+    later, but never after the time of the event.
     """
     pictures, times = pictures_of(clip.path)
     keys = [n for n, one in enumerate(seen) if one.key]
