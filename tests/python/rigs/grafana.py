@@ -1,4 +1,4 @@
-"""A dashboard for Grafana against the metrics that are served."""
+"""Compares a Grafana dashboard with the metrics that are served."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def board(name: str) -> Any:
 
 
 def check(board: Any, text: str) -> None:
-    """Asserts that the text has each metric and label that the dashboard asks for."""
+    """Asserts that the metrics contain each metric and label that the dashboard queries."""
     served = {
         name: set(re.findall(r'(\w+)="', labels)) for name, labels in re.findall(r"^(\w+){(.*)} ", text, re.M)
     }

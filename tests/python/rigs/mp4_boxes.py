@@ -1,4 +1,4 @@
-"""An MP4 whose samples, edits and tables a test chooses, made from the samples of a file of ffmpeg."""
+"""Writes an MP4 with the samples, edits and tables that a test chooses, from a file of ffmpeg."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-SCALE = 1000  # ticks a second
+SCALE = 1000  # ticks per second
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:
@@ -21,7 +21,7 @@ def full_box(kind: bytes, *parts: bytes) -> bytes:
 
 
 def find(content: bytes, kind: bytes) -> bytes:
-    """The first box of this kind, anywhere in the file."""
+    """Returns the first box of this type, anywhere in the file."""
     at = content.index(kind) - 4
     return content[at : at + int.from_bytes(content[at : at + 4], "big")]
 
@@ -44,7 +44,7 @@ class Film:
     edits: tuple[tuple[int, int], ...] = ()
 
     def insert(self, place: int, data: bytes, key: bool = False) -> Film:
-        """A packet between others, which keep their times: it takes one tick of the packet before it."""
+        """Inserts a packet. The others keep their times: it takes one tick from the previous packet."""
         before = self.packets[place - 1]
         given = (replace(before, lasts=before.lasts - 1), Packet(data, key, before.shown, 1))
         return replace(self, packets=(*self.packets[: place - 1], *given, *self.packets[place:]))
@@ -86,7 +86,7 @@ class Film:
         packets = self.packets
         count = struct.pack(">I", len(packets))
         keys = [place for place, packet in enumerate(packets, 1) if packet.key]
-        # FFmpeg takes the durations of packets from a file without this table only.
+        # FFmpeg uses the durations of packets only if this table is missing.
         shown = [struct.pack(">Ii", 1, packet.shown) for packet in packets]
         offsets = [full_box(b"ctts", count, *shown)] if any(packet.shown for packet in packets) else []
         places, at = [], start
@@ -105,7 +105,7 @@ class Film:
 
 
 def read_film(path: Path) -> Film:
-    """The packets of an MP4 of ffmpeg with one video."""
+    """Returns the packets of an MP4 of ffmpeg that has one video."""
     entries = "packet=pts_time,dts_time,pos,size,flags"
     command = ["ffprobe", "-v", "error", "-ignore_editlist", "1", "-show_entries", entries, "-of", "csv=p=0"]
     lines = subprocess.run([*command, path], check=True, capture_output=True, text=True, timeout=60)

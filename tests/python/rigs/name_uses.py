@@ -1,4 +1,4 @@
-"""Uses each way in which the name of a file comes in or goes out. As a program: `name_uses.py FOLDER HEX`."""
+"""Tries each API that takes or returns a file name. As a program: `name_uses.py FOLDER HEX`."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Use = Callable[[str], None]
 
 
 def made(path: str) -> None:
-    """The file is where Python's own functions look for it."""
+    """Asserts that Python's own functions find the file."""
     assert os.path.getsize(path) > 0, os.listdir(os.fsencode(os.path.dirname(path) or "."))
 
 
@@ -28,7 +28,7 @@ def error_of(call: Callable[[], object]) -> str:
         message = str(error)
     else:
         raise AssertionError("there was no error")
-    message.encode()  # it can be written
+    message.encode()  # fails for a lone surrogate
     return message
 
 
@@ -133,7 +133,7 @@ def use_spool(path: str) -> None:
 
 
 def use_model(path: str) -> None:
-    """A file that is there, and not a model."""
+    """An existing file that is not a model."""
     with open(path + ".onnx", "wb") as file:
         file.write(b"not a model")
     for kind in (ff.OnnxModel, ff.OnnxDetector, ff.OnnxClassifier):
@@ -149,7 +149,7 @@ def use_library(path: str) -> None:
 
 
 def use_missing(path: str) -> None:
-    """Errors are strings that can be written, and name what is missing."""
+    """Error messages can be encoded, and name the missing file."""
     for call in (
         lambda: ff.Frame.read(path + ".no"),
         lambda: ff.probe(path + ".no"),
@@ -160,7 +160,7 @@ def use_missing(path: str) -> None:
 
 
 def use_reports(path: str) -> None:
-    """Statistics and representations are strings that can be written."""
+    """Statistics and representations can be encoded."""
     if not os.path.exists(path + ".mkv"):
         record(path + ".mkv")
     pipeline = ff.Pipeline()

@@ -37,7 +37,7 @@ def _compile(library: Path, code: str, *flags: str, language: str = "c") -> subp
 
 
 def compiled(folder: Path, code: str, *flags: str, language: str = "c", name: str = "mine") -> Path:
-    """A shared library of `code`; `language` is "c" (C11) or "c++" (C++17)."""
+    """Compiles `code` into a shared library. `language` is "c" (C11) or "c++" (C++17)."""
     library = folder / f"lib{name}.so"
     ended = _compile(library, code, *flags, language=language)
     assert ended.returncode == 0, ended.stderr
@@ -45,7 +45,7 @@ def compiled(folder: Path, code: str, *flags: str, language: str = "c", name: st
 
 
 def compiler_errors(folder: Path, code: str, *flags: str) -> list[str]:
-    """The errors for `code`, which is C++17 with a mistake."""
+    """Returns the compiler errors for `code`, C++17 with a mistake."""
     ended = _compile(folder / "wrong.so", code, *flags, language="c++")
     assert ended.returncode != 0
     return [line for line in ended.stderr.splitlines() if re.search(r"\berror:", line)]

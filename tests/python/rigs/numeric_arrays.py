@@ -1,4 +1,4 @@
-"""Random arrays of every type, and the sum that is right."""
+"""Random arrays of every dtype, and their exact sums."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RANDOM = np.random.default_rng(1)
 
 
 def numbers(dtype: str, shape: int | tuple[int, ...]) -> Array:
-    """Random numbers over the whole range of an integer type, or of both signs."""
+    """Returns random numbers over the whole range of an integer dtype, or floats of both signs."""
     if dtype == "bool":
         return RANDOM.integers(0, 2, shape).astype(bool)
     if dtype.startswith("float"):
@@ -27,5 +27,5 @@ def numbers(dtype: str, shape: int | tuple[int, ...]) -> Array:
 
 
 def exactly(x: Array) -> float | int:
-    """The sum that is right."""
+    """Returns the exact sum."""
     return math.fsum(x.ravel().tolist()) if x.dtype.kind == "f" else sum(x.ravel().tolist())

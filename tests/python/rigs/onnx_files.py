@@ -103,7 +103,7 @@ def constant(
     dtype: str = "float32",
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
-    """A model with the same outputs for every input."""
+    """Writes a model with the same outputs for every input."""
     file = OnnxFile(inputs={"images": (shape, dtype)}, metadata=metadata or {})
     for name, array in outputs.items():
         file.tensors.append(tensor(f"{name}_value", array))
@@ -113,7 +113,7 @@ def constant(
 
 
 def external_constant(path: Path, weights: str, name: str, array: npt.NDArray[Any]) -> Path:
-    """As constant() of one output, whose numbers are in a file of their own beside the model's."""
+    """Like constant() with one output, whose data is in an external file next to the model."""
     dims = b"".join(_number(1, size) for size in array.shape)
     place = b"".join(
         _bytes(13, _bytes(1, key) + _bytes(2, value))
@@ -152,7 +152,7 @@ def bright_box(path: Path, pictures: int | str = 1) -> Path:
     )
     file.tensors.append(tensor("start", np.array([4, 8, 4, 4, 0.9], np.float32).reshape(1, 5, 1)))
     file.tensors.append(tensor("way", np.array([8, 0, 0, 0, 0], np.float32).reshape(1, 5, 1)))
-    file.tensors.append(tensor("form", np.array([0, 1, 1], np.int64)))  # 0: as it is
+    file.tensors.append(tensor("form", np.array([0, 1, 1], np.int64)))  # 0: unchanged
     file.nodes.append(node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1))
     file.nodes.append(node("Reshape", ["mean", "form"], ["light"]))
     file.nodes.append(node("Mul", ["light", "way"], ["moved"]))

@@ -1,4 +1,4 @@
-"""Runs a program of a page with stand-ins for packages that are too large for the tests.
+"""Runs a program of a page with fakes of packages that are too large for the tests.
 
 python -m rigs.stand_ins program.py
 """

@@ -1,4 +1,4 @@
-"""A live source of numbers at an even pace."""
+"""A live source of numbers at a constant rate."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import freshframe as ff
 
 
 class Ticking(ff.Source[int]):
-    """``count`` numbers at ``fps``; then it ends, or stays silent until the stop."""
+    """Emits ``count`` numbers at ``fps``, then ends or stays silent until it is stopped."""
 
     live = True
 
     def __init__(self, count: int, fps: float, *, stays: bool = False) -> None:
-        """Starts as not begun."""
+        """Emits nothing yet."""
         self.count, self.fps, self.stays = count, fps, stays
 
     def read(self) -> Iterator[tuple[int, float]]:
-        """Reads on a grid of time."""
+        """Emits on a fixed time grid."""
         begin = time.monotonic()
         for i in range(self.count):
             if self.stop_token.wait(max(0.0, begin + i / self.fps - time.monotonic())):

@@ -18,7 +18,7 @@ def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
     `slow` tests and the whole of a `table` run with --all, `full` tests with --full. The files with the most
     slow tests come first, so that no long file is left when the other processes have finished.
     """
-    if KEPT in config.stash:  # by the conftest of another folder
+    if KEPT in config.stash:  # done by the conftest of another folder
         return
     config.stash[KEPT] = True
     chosen = tiers.tier()
@@ -28,7 +28,7 @@ def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
         kept = [item for group in by_function(kept) for item in sample(group)]
     if chosen == "quick":
         kept = first_of_files(kept)
-    # pytest has put the tests of a case of a file's fixture beside each other: it makes the fixture once.
+    # Keep the order of pytest within a file: it groups the tests by the case of a shared fixture.
     names = {item.nodeid for item in kept}
     kept = [item for item in items if item.nodeid in names]
     if len(kept) != len(items):

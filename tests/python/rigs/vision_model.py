@@ -1,4 +1,4 @@
-"""A vision model with OpenAI's chat completions: it says what a test wants, and keeps the requests."""
+"""A fake vision model with OpenAI's chat completions: answers as the test says, and records requests."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Reply = tuple[int, dict[str, str], bytes]
 
 
 def completion(text: str | None, finish: str = "stop") -> Reply:
-    """The answer of a server that works."""
+    """Returns a successful response."""
     choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
     return 200, {}, json.dumps({"model": "eyes-1", "choices": [choice]}).encode()
 
@@ -26,9 +26,9 @@ class Call:
     """One request.
 
     Attributes:
-        path: Of the URL.
-        headers: With names in lower case.
-        body: The JSON.
+        path: Path of the URL.
+        headers: Headers, names in lower case.
+        body: The JSON object.
     """
 
     path: str
@@ -37,12 +37,12 @@ class Call:
 
     @property
     def texts(self) -> list[str]:
-        """The texts of the question, in their order."""
+        """The text parts of the question, in order."""
         return [part["text"] for part in self.body["messages"][-1]["content"] if part["type"] == "text"]
 
     @property
     def jpeg(self) -> bytes:
-        """The picture."""
+        """The image of the question as JPEG."""
         (part,) = [part for part in self.body["messages"][-1]["content"] if part["type"] == "image_url"]
         kind, data = part["image_url"]["url"].split(",")
         assert kind == "data:image/jpeg;base64"
@@ -54,7 +54,7 @@ class Model:
     """A running server.
 
     Attributes:
-        url: For Ask.
+        url: The URL for Ask.
         calls: The requests so far.
         most: The largest number of requests at the same time.
     """
@@ -67,7 +67,7 @@ class Model:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, call: Call) -> Reply:
-        """Answers one request."""
+        """Responds to one request."""
         with self._lock:
             self._running += 1
             self.most = max(self.most, self._running)
@@ -97,11 +97,11 @@ def serving(answer: Callable[[Call], Reply]) -> Iterator[Model]:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)
-            except OSError:  # the node has cut the call
+            except OSError:  # the node has aborted the call
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Keeps quiet."""
+            """Logs nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     model.url = f"http://127.0.0.1:{server.server_port}/v1"

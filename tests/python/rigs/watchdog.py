@@ -1,4 +1,4 @@
-"""The limits of waits in tests, and commands within them. Only a hang reaches them, on a busy machine too."""
+"""Timeouts of tests, so long that only a hang reaches them, even on a busy machine."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

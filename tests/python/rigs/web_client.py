@@ -19,7 +19,7 @@ _S = TypeVar("_S", bound="WebSocket")
 
 
 class Answer:
-    """Status, headers (names in lower case) and body of an HTTP answer."""
+    """Status, headers (names in lower case) and body of an HTTP response."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status = status
@@ -99,15 +99,15 @@ class WebSocket:
         self._socket.sendall(bytes([0x80 | opcode]) + size + mask + masked)
 
     def read_some(self, count: int) -> bytes:
-        """At most `count` bytes of whatever comes, as a slow viewer reads."""
+        """Reads at most `count` raw bytes, like a slow viewer."""
         return self._socket.recv(count)
 
     def wait_at_most(self, seconds: float) -> None:
-        """A message that takes longer from now on is a TimeoutError, after which nothing can be read."""
+        """Sets a timeout for messages. After a TimeoutError, nothing can be read any more."""
         self._socket.settimeout(seconds)
 
     def cut(self) -> None:
-        """Ends the connection, also while another thread reads."""
+        """Closes the connection, even while another thread reads. Thread-safe."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 

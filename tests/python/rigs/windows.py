@@ -14,18 +14,18 @@ class Window(ff.Node[Any, int]):
     tick_every: float | None = 0.05
 
     def __init__(self) -> None:
-        """No samples."""
+        """Starts with a count of 0."""
         self.count = 0
 
     def process(self, sample: ff.Sample[Any], /) -> None:
-        """Counts."""
+        """Counts the sample."""
         self.count += 1
 
     def on_tick(self, now: float, /) -> int:
-        """The count."""
+        """Returns the count since the last tick."""
         count, self.count = self.count, 0
         return count
 
     def finish(self) -> int:
-        """The rest, and 1000."""
+        """Returns the remaining count plus 1000."""
         return 1000 + self.count

@@ -1,4 +1,4 @@
-"""Servers that were not written for freshframe: GStreamer's gst-rtsp-server and tcpserversink, as a program.
+"""A program that runs real servers: GStreamer's gst-rtsp-server and tcpserversink.
 
 It needs Debian's own Python, which has GStreamer's bindings, so nothing but the standard library and its
 neighbour is imported. It prints its port when it listens, exits with MISSING when the bindings are not
@@ -22,7 +22,7 @@ from typing import Any
 
 from rigs.live.faulty_server import Clip
 
-MISSING = 77  # the exit status for it
+MISSING = 77  # exit status if the bindings are not installed
 PR_SET_PDEATHSIG = 1
 
 try:
@@ -56,7 +56,7 @@ AUDIO_FIRST = (
     + "! rtph264pay name=pay1 pt=96 )"
 )
 TWO = CAMERA.removesuffix(")") + PICTURES.removeprefix("(").replace("pay0", "pay1")
-# Without the sync-method it begins amid a Matroska cluster, and sends an early client two headers.
+# sync-method: otherwise it starts inside a Matroska cluster, and sends an early client two headers.
 TCP = (
     SOURCE + "! h264parse ! {muxer} "
     "! tcpserversink name=out host=127.0.0.1 port={port} sync-method=latest-keyframe"
@@ -65,7 +65,7 @@ MUXERS = {"matroska": "matroskamux streamable=true", "mpegts": "mpegtsmux"}
 
 
 def feed(source: Any, clip: Clip) -> Callable[[], None]:
-    """Pushes the clip's frames as a camera does, over and over. Returns a function that ends it."""
+    """Pushes the frames of the clip in a loop, in real time. Returns a function that stops it."""
     sent = 0
     ended = False
 
@@ -77,7 +77,7 @@ def feed(source: Any, clip: Clip) -> Callable[[], None]:
         nonlocal sent
         if ended:
             return False
-        if source.get_state(0)[1] == Gst.State.PLAYING:  # before it there is no clock to stamp with
+        if source.get_state(0)[1] == Gst.State.PLAYING:  # before PLAYING there is no clock for the timestamps
             source.emit("push-buffer", Gst.Buffer.new_wrapped(clip.frames[sent % len(clip.frames)]))
             sent += 1
         return True
@@ -87,18 +87,18 @@ def feed(source: Any, clip: Clip) -> Callable[[], None]:
 
 
 def feed_media(media: Any, clip: Clip) -> None:
-    """The same, until RTSP's media ends."""
+    """Calls feed() for an RTSP media, until it ends."""
     end = feed(media.get_element().get_by_name("source"), clip)
     media.connect("unprepared", lambda _media: end())
 
 
 def guard(server: Any, user: str) -> Any:
-    """Wants "name:password" (Digest with MD5) of every client; returns the permission for a factory."""
+    """Requires "name:password" (Digest with MD5) of every client. Returns the permissions for a factory."""
     name, password = user.split(":")
     token = GstRtspServer.RTSPToken()
     token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
     auth = GstRtspServer.RTSPAuth()
-    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)  # otherwise Basic alone
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)  # the default is Basic only
     auth.add_digest(name, password, token)
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
@@ -111,7 +111,7 @@ def guard(server: Any, user: str) -> Any:
 
 
 def limit_sessions(server: Any, seconds: int) -> None:
-    """A session whose client is silent for that long ends."""
+    """Ends sessions whose client has been silent for this long."""
 
     def clean() -> bool:
         server.get_session_pool().cleanup()
@@ -153,7 +153,7 @@ def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
 
 
 def serve_tcp(wanted: argparse.Namespace, clip: Clip) -> int:
-    """Sends the clip, forever, to each client; returns the port."""
+    """Sends the clip in a loop to each client. Returns the port."""
     line = TCP.format(fps=round(clip.fps), muxer=MUXERS[wanted.tcp], port=wanted.port)
     pipeline = Gst.parse_launch(line)
     feed(pipeline.get_by_name("source"), clip)
@@ -163,7 +163,7 @@ def serve_tcp(wanted: argparse.Namespace, clip: Clip) -> int:
 
 
 def main() -> None:
-    """Serves until it is killed, or the process that started it ends."""
+    """Serves until killed, or until the process that started it ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     parser = argparse.ArgumentParser()
     parser.add_argument("--clip", type=Path, required=True)

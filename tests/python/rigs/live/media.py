@@ -1,4 +1,4 @@
-"""Encoded video for the servers of the live tests: made once per run, with PyAV, in memory."""
+"""Encodes video for the servers of the live tests: once per run, with PyAV, in memory."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rigs.live.faulty_server import FPS, Clip
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
 KEY_INTERVAL = 10
 FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
-# The options of a quick encoder, with a keyframe each KEY_INTERVAL and no picture that waits for later ones.
+# Options of a fast encoder: a keyframe every KEY_INTERVAL frames, and no B-frames.
 QUICK = {
     "libx264": {"preset": "ultrafast", "tune": "zerolatency", "bf": "0"},
     "libx265": {
@@ -32,7 +32,7 @@ QUICK = {
 
 
 def picture(number: int, width: int, height: int) -> Any:
-    """Frame `number`: brighter from frame to frame, with a bar that moves."""
+    """Returns the image with this number: brighter than the previous one, with a moving bar."""
     pixels = np.full((height, width, 3), 20 + number % 100 * 2, np.uint8)
     left = number * 4 % width
     pixels[:, left : left + 8] = 255
@@ -40,10 +40,10 @@ def picture(number: int, width: int, height: int) -> Any:
 
 
 class _Silence:
-    """A stream of sound."""
+    """An audio stream of silence."""
 
     RATE = 48_000  # samples per second
-    SIZE = 1024  # samples of a packet
+    SIZE = 1024  # samples per packet
 
     def __init__(self, container: Any) -> None:
         self._container = container
@@ -51,7 +51,7 @@ class _Silence:
         self._next = 0
 
     def mux(self, until: float) -> None:
-        """Writes all up to this time, in seconds."""
+        """Writes all packets up to this time in seconds."""
         self._next = self._next or round(until * self.RATE)
         while self._next < until * self.RATE:
             frame = av.AudioFrame("fltp", "mono", self.SIZE)
@@ -74,19 +74,19 @@ def encode(
     draw: Callable[[int, int, int], Any] = picture,
     sound: str = "",
 ) -> Clip:
-    """Encodes `count` frames: by a codec without reordering, a keyframe each KEY_INTERVAL, or JPEG pictures.
+    """Encodes `count` frames without reordering, with a keyframe every KEY_INTERVAL frames, or as JPEGs.
 
-    In NUT they are raw, of a pixel format that no libswscale reads.
+    In NUT they are raw, in a pixel format that libswscale cannot read.
 
     Args:
         kind: As Clip.kind.
-        count: Frames.
-        size: Pixels.
-        start: Seconds, of the first frame's timestamp.
+        count: Number of frames.
+        size: Width and height in pixels.
+        start: Timestamp of the first frame in seconds.
         codec: One of QUICK.
-        options: Of the encoder.
-        draw: Makes the picture of a number, a width and a height, as (h, w, 3) uint8.
-        sound: "before" or "after" the video in the list of streams: silence.
+        options: Options of the encoder.
+        draw: Returns the image for a number, a width and a height, as (h, w, 3) uint8.
+        sound: Adds silence "before" or "after" the video in the list of streams.
     """
     width, height = size
     out = io.BytesIO()
@@ -125,7 +125,9 @@ def encode(
             continue
         keys.append(packet.is_keyframe)
         for each in silence:
-            each.mux(float(packet.pts * packet.time_base) + 0.2)  # the muxer waits for both
+            each.mux(
+                float(packet.pts * packet.time_base) + 0.2
+            )  # the muxer waits for packets of both streams
         container.mux(packet)
         ends.append(out.tell())
     container.close()
@@ -135,7 +137,7 @@ def encode(
 
 
 def lying(media: Clip) -> Clip:
-    """An MP4 clip that says that a clockwise quarter turn makes its pictures upright."""
+    """Returns an MP4 clip whose metadata says that it must be rotated clockwise by 90 degrees."""
     one, whole = 1 << 16, 1 << 30
     upright = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, whole)
     quarter = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, whole)

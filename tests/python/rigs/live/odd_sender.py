@@ -1,4 +1,4 @@
-"""An RTSP server whose timestamps, markers and units are those of an odd sender."""
+"""An RTSP server with unusual timestamps, markers and NAL units."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Units = Callable[[tuple[bytes, ...], int], list[bytes]]
 
 @dataclass(frozen=True)
 class Odd:
-    """The manner of a sender.
+    """How a sender deviates from the usual.
 
     Attributes:
-        stamp: The timestamp of a packet, by the number of its image and its own in the image.
-        marked: Whether a packet has the marker, by its image's number, its own, and the image's packets.
-        units: The units of an image, by those of a good sender and its number.
-        cut: The packets of an image, by its units and its number, instead of the usual ones.
-        lost: Whether a packet is lost, by its image's number and its own.
+        stamp: Returns the timestamp of a packet, given the numbers of its image and of the packet in it.
+        marked: Returns whether a packet has the marker, given its image, its number, and their count.
+        units: Returns the NAL units of an image, given the usual ones and the number of the image.
+        cut: Returns the packets of an image, given its units and its number.
+        lost: Returns whether a packet is lost, given the numbers of its image and of the packet in it.
     """
 
     stamp: Callable[[int, int], int] = lambda n, _: 4321 + STEP * n
@@ -49,7 +49,7 @@ class Odd:
 
 
 def scrambled(number: int, at: int = 0) -> int:
-    """A number of 32 bits that looks random."""
+    """Returns a 32-bit number that looks random."""
     return random.Random(1000 * number + at).getrandbits(32)
 
 
@@ -88,10 +88,10 @@ MARKS: dict[str, Callable[[int, int, int], bool]] = {
 
 
 class OddServer(RtspServer):
-    """Plays a film once per connection, and keeps the connection.
+    """Plays a film once per connection, and then keeps the connection open.
 
     Attributes:
-        MORE: Images after those of the film: without a marker an image ends where the next one begins.
+        MORE: Images after the film, because without a marker an image ends where the next one starts.
     """
 
     MORE = 2
@@ -108,7 +108,7 @@ class OddServer(RtspServer):
         )
 
     def packets(self, number: int) -> list[bytes]:
-        """The payloads of the image with this number."""
+        """Returns the payloads of the image with this number."""
         codec, odd = self._film.codec, self._odd
         picture = self._film.pictures[number % len(self._film.pictures)]
         units = odd.units(picture.units, number)

@@ -1,4 +1,4 @@
-"""An HLS server on loopback whose playlist the test writes: it ends, begins again, changes, fails once."""
+"""An HLS server on loopback whose playlist the test controls: it ends, restarts, changes or fails once."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import freshframe as ff
 from rigs.live.faulty_server import Clip, Server, read_request
 from rigs.live.media import encode
 
-STEP = 4  # step of brightness from one picture to the next
+STEP = 4  # difference in brightness from one image to the next
 DARKEST = 20
-PER_SEGMENT = 10  # pictures
+PER_SEGMENT = 10  # images per segment
 
 
 def flat(number: int, width: int, height: int) -> Any:
-    """A picture whose brightness is its number."""
+    """Returns an image whose brightness encodes its number."""
     return np.full((height, width, 3), DARKEST + STEP * number, np.uint8)
 
 
 def read_number(frame: ff.Frame) -> int:
-    """The number of a picture; -1 if parts of it are garbage."""
+    """Returns the number of an image, or -1 if parts of it are garbage."""
     pixels = frame.bgr.reshape(-1)
     if int(pixels.max()) - int(pixels.min()) > STEP:
         return -1
@@ -43,28 +43,27 @@ def numbered(
     codec: str = "libx264",
     sound: str = "",
 ) -> Clip:
-    """Five segments: "mpegts" or "mp4"."""
+    """Returns a clip for five segments of "mpegts" or "mp4"."""
     count = 5 * PER_SEGMENT
     if kind == "mpegts":
         return encode(kind, count, size=size, start=start, codec=codec, draw=flat, sound=sound)
     clip = encode(kind, count + 1, size=size, start=start, codec=codec, draw=flat)
-    return dataclasses.replace(clip, frames=clip.frames[1:])  # a fragment is written when the next one begins
+    return dataclasses.replace(clip, frames=clip.frames[1:])  # a fragment is written when the next one starts
 
 
 class Packager(Server):
     """Lists segments of clips, to which the test adds.
 
     Attributes:
-        answers: By the name of a file, answers that are given once each in its place: bytes of HTTP, or None
-            for silence.
-        is_over: The playlist has its end.
-        window: As many of the newest segments are listed.
-        first: The number of the first segment.
-        head: Lines at the beginning of the playlist.
-        tags: Lines of any bytes between the length and the name of each segment.
-        is_down: It closes each connection at once.
-        files: The other files, by name.
-        asked: The names that were asked for.
+        answers: By file name, responses that are each sent once instead. None: sends nothing.
+        is_over: True if the playlist has EXT-X-ENDLIST.
+        window: How many of the newest segments are listed.
+        first: Number of the first segment.
+        head: Lines at the start of the playlist.
+        tags: Lines between the duration and the name of each segment, any bytes.
+        is_down: True: closes each connection immediately.
+        files: Other files, by name.
+        asked: File names that were requested.
     """
 
     def __init__(self, window: int = 1000, head: str = "", first: int = 0) -> None:
@@ -81,7 +80,7 @@ class Packager(Server):
 
     @property
     def url(self) -> str:
-        """URL of the playlist."""
+        """The URL of the playlist."""
         return f"http://127.0.0.1:{self.port}/live.m3u8"
 
     @property
@@ -90,11 +89,11 @@ class Packager(Server):
 
     @is_over.setter
     def is_over(self, value: bool) -> None:
-        with self._lists:  # no playlist has the lines of one moment and the end of another
+        with self._lists:  # a playlist must not mix two states
             self._is_over = value
 
     def begin(self, clip: Clip, name: str = "") -> None:
-        """The next segments are of this clip; `name`: of the file with its parameters."""
+        """Starts a new clip for the next segments. `name`: name of its initialization file."""
         if self._lines:
             self._next.append("#EXT-X-DISCONTINUITY")
         if name:
@@ -102,12 +101,12 @@ class Packager(Server):
             self._next.append(f'#EXT-X-MAP:URI="{name}"')
 
     def begin_key(self, line: str) -> None:
-        """The next segments have this key."""
+        """Sets the key of the next segments."""
         with self._lists:
             self._next.append(line)
 
     def restart(self, clip: Clip, *numbers: int) -> None:
-        """Lists these segments in place of all others, and counts from 0."""
+        """Replaces all segments by these, and counts from 0."""
         with self._lists:
             self.first = 0
             self._lines = []
@@ -165,14 +164,14 @@ class Packager(Server):
 
 
 def make_answer(body: bytes | None) -> bytes:
-    """Returns an answer of HTTP with this body, or 404."""
+    """Returns an HTTP response with this body, or a 404."""
     if body is None:
         return b"HTTP/1.0 404 Not Found\r\n\r\n"
     return f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def read_rest(reader: Any, timeout: float) -> list[ff.Sample[ff.Frame]]:
-    """All samples until the source ends."""
+    """Returns all samples until the source ends."""
     samples = []
     with contextlib.suppress(ff.EndOfStreamError):
         while True:
