@@ -26,6 +26,7 @@ PAGES = {
     "time lapse": "how-to/record-cameras",
     "occupancy": "how-to/count-objects",
     "OpenVINO": "how-to/gpu",
+    "TensorRT": "how-to/gpu",
     "limit CPU": "how-to/limit-cpu",
     "20 cameras": "how-to/several-cameras",
     "headless": "how-to/deploy",
