@@ -228,6 +228,11 @@ def test_a_lost_connection_returns_with_a_keyframe_and_new_numbers(page: Page, s
     first = next(at for at, one in enumerate(messages) if at > again and "frame" in one)
     assert "camera" in messages[first - 1], "a declaration belongs to its connection"
     assert page.run("return camera.opened") == 1, "the camera stays open"
+    reported = page.until(
+        "return desk.heard.slice(desk.heard.findLastIndex((one) => one.send))"
+        ".findLast((one) => one.report?.sent)?.report.sent"
+    )
+    assert reported <= len(frames(page)) - before, "the server adds the counts of earlier connections"
     page.run("desk.sockets[1].drop(1008, 'too many messages')")
     until_words(page, "No connection to the program. too many messages")
 

@@ -43,10 +43,10 @@ export class Sender {
   #failures = new Map(); // by the family of the codec: why it failed
   #way = new Way();
   #bitrate = null;
-  #counts = none(); // of the page
+  #counts = none(); // of this connection, as the rest up to #skipped
   #before = none(); // at the last look
   #missed = 0; // of cameras that were closed
-  #number = 0; // of this connection, as what follows
+  #number = 0;
   #skipped = 0;
   #first = null; // timestamp of the first frame
   #declared = "";
@@ -164,6 +164,7 @@ export class Sender {
       case "yours":
         this.#asked = message;
         this.#lostAt = null;
+        this.#restart();
         this.#begin();
         break;
       case "busy":
@@ -207,14 +208,22 @@ export class Sender {
     this.#say(state);
   }
 
-  // The pipeline takes this camera.
-  async #begin() {
+  // A new sender for the pipeline, which counts what it does from 0 and adds the counts of the ones before.
+  #restart() {
+    this.#closeEncoder();
     this.#way = new Way();
     this.#number = 0;
+    this.#skipped = 0;
+    this.#counts = none();
+    this.#before = none();
+    this.#missed = -(this.#frames?.missed ?? 0);
+  }
+
+  // The pipeline takes this camera.
+  async #begin() {
     this.#declared = "";
     this.#wantsKey = true;
     this.#closeEncoder();
-    this.#skipped = 0;
     if (document.hidden) this.#link.send({ hidden: true });
     if (this.#problem !== null) this.#say(this.#problem.state, this.#problem.detail);
     if (this.#problem !== null || (this.track === null && !(await this.#open()))) return;
