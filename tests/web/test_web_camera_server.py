@@ -196,7 +196,7 @@ def test_the_link_opens_the_page_which_shows_what_the_pipeline_sees(page: Page, 
     page.run(f"{FACE}.querySelector('button.main').click()")
     camera.until(10)
     page.until(
-        f"const view = {FACE}.querySelector('freshframe-view'); return view === null || "
+        f"const view = {FACE}.querySelector('freshframe-view'); return view !== null && "
         "view.shadowRoot.querySelector('.age').textContent.endsWith(' old')"
     )
     assert page.complaints() == []
