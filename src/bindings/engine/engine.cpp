@@ -4,10 +4,10 @@
 
 #include "freshframe/native.hpp"
 
-#include <cstdint>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <limits>
 #include <memory>

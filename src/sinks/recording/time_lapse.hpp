@@ -21,7 +21,7 @@ class TimeLapse {
 
   /// Returns the time in the file, in seconds, or nullopt for a frame that is not part of it.
   [[nodiscard]] std::optional<double> take(const Stamp& stamp) {
-    if (!std::isfinite(stamp.pts)) return 0;  // which the recorder refuses
+    if (!std::isfinite(stamp.pts)) return 0;                                // which the recorder refuses
     if (count_ == 0 || stamp.source != source_ || stamp.pts < last_pts_) {  // another source starts anew
       source_ = stamp.source;
       begin_ = stamp.pts;

@@ -62,6 +62,22 @@ def served(**options: Any) -> Iterator[tuple[ff.Pipeline, ff.Port[ff.Frame], str
             pipeline.stop()
 
 
+def source_of(pipeline: ff.Pipeline) -> ff.stats.SourceStats:
+    source = pipeline.stats().nodes["door"].source
+    assert source is not None
+    return source
+
+
+def is_connected(pipeline: ff.Pipeline) -> bool:
+    sender = source_of(pipeline).sender
+    return sender is not None and sender.connected
+
+
+def utc(sample: ff.Sample[ff.Frame]) -> float:
+    assert sample.utc is not None
+    return sample.utc
+
+
 class Sender:
     """A page that sends packets as its acknowledgements come, at most 30 a second."""
 
@@ -97,16 +113,14 @@ def test_each_packet_is_acknowledged_and_becomes_a_frame(codec: str) -> None:
         for sample, captured in zip(samples, sender.captured, strict=True):
             assert sample.utc == pytest.approx(captured, abs=2)
             assert sample.age > 2
-        stats = pipeline.stats().nodes["door"].source.sender
-        assert stats is not None
-        assert stats.connected
+        assert is_connected(pipeline)
         page.cut()
-        until(lambda: not pipeline.stats().nodes["door"].source.sender.connected, "the page to have left")
+        until(lambda: not is_connected(pipeline), "the page to have left")
 
 
 def test_the_source_waits_for_a_browser_and_says_what_its_page_says() -> None:
     with served() as (pipeline, _, link), CameraPage(link) as page:
-        until(lambda: pipeline.stats().nodes["door"].source.state == "waiting_sender", "the state")
+        until(lambda: source_of(pipeline).state == "waiting_sender", "the state")
         assert page.ask() == {"type": "yours", "width": 160, "height": 120, "fps": 30.0, "bitrate": 51840.0}
         page.send({"state": "denied", "message": "the user does not permit the camera"})
         until(lambda: "does not permit" in str(pipeline.why()), lambda: str(pipeline.why()))
@@ -133,8 +147,8 @@ def test_a_frame_is_never_younger_than_its_arrival_nor_older_than_half_a_minute(
         page.send_frame(0, body, key=True, captured=before + 1000)
         page.send_frame(1, body, key=True, captured=1.0)
         ahead, behind = next(reader), next(reader)
-        assert before - 0.01 <= ahead.utc <= time.time()
-        assert behind.utc == pytest.approx(ahead.utc - 30, abs=5)
+        assert before - 0.01 <= utc(ahead) <= time.time()
+        assert utc(behind) == pytest.approx(utc(ahead) - 30, abs=5)
 
 
 def test_a_picture_that_lies_about_itself_is_refused() -> None:
