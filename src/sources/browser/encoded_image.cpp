@@ -29,6 +29,19 @@ bool has_start_code(Bytes bytes) {
          (bytes.size() > 3 && std::ranges::equal(bytes.first(3), std::span(kLong).subspan(1)));
 }
 
+/// Whether parameter sets after start codes include one for sequences.
+bool has_sequence_set(Bytes sets) {
+  constexpr std::array<std::uint8_t, 3> kStartCode{0, 0, 1};
+  constexpr unsigned kKinds = 0x1F;
+  constexpr unsigned kSequenceSet = 7;
+  for (auto rest = sets;;) {
+    const auto code = std::ranges::search(rest, kStartCode);
+    rest = Bytes(code.end(), rest.end());
+    if (rest.empty()) return false;
+    if ((rest.front() & kKinds) == kSequenceSet) return true;
+  }
+}
+
 std::optional<EncodedImage> inspect_h264(Bytes bytes) {
   if (!has_start_code(bytes)) return std::nullopt;
   const auto facts = look_at_units(UnitSyntax::H264, bytes);
@@ -40,7 +53,7 @@ std::optional<EncodedImage> inspect_h264(Bytes bytes) {
   std::vector<std::uint8_t> sets;
   append_sets(UnitSyntax::H264, bytes, sets);
   const auto size = h264_coded_size(sets);
-  if (!size) return facts.fresh ? std::nullopt : std::optional(image);
+  if (!size) return facts.fresh || has_sequence_set(sets) ? std::nullopt : std::optional(image);
   image.key = facts.fresh;
   image.width = size->width;
   image.height = size->height;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <random>
 #include <string>
@@ -45,6 +46,20 @@ TEST(EncodedImage, KnowsSizesThatAreNoMultipleOfABlock) {
     EXPECT_EQ(image->width, is_padded ? 256 : 250);
     EXPECT_EQ(image->height, is_padded ? 144 : 130);
   }
+}
+
+TEST(EncodedImage, IsNoneForSeveralSizesInOneFrame) {
+  const std::vector<std::uint8_t> set{0, 0, 0, 1, 0x67, 0x42, 0xC0, 0x1E, 0xDA, 0x02, 0x80, 0xF6, 0x40};
+  const std::vector<std::uint8_t> picture_set{0, 0, 0, 1, 0x68, 0xCE, 0x3C, 0x80};
+  const std::vector<std::uint8_t> delta{0, 0, 0, 1, 0x41, 0x9A, 0x24, 0x6C, 0x41, 0x4F};
+  const auto join = [](std::initializer_list<std::vector<std::uint8_t>> units) {
+    std::vector<std::uint8_t> bytes;
+    for (const auto& unit : units) bytes.insert(bytes.end(), unit.begin(), unit.end());
+    return bytes;
+  };
+  EXPECT_TRUE(look_at_image(FeedCodec::H264, delta));
+  EXPECT_TRUE(look_at_image(FeedCodec::H264, join({picture_set, delta})));
+  EXPECT_FALSE(look_at_image(FeedCodec::H264, join({set, set, picture_set, delta})));
 }
 
 TEST(EncodedImage, IsNoneForTheFramesOfAnotherCodec) {
