@@ -101,7 +101,7 @@ void PipelineCore::launch() {
     const Lock building(guarded_.building);  // held throughout, so an add() comes either before or is refused
     life_.expect_new();
     auto& graph = guarded_.graph;
-    for (const auto& runner : graph.runners()) check_served(*this, *runner);
+    for (const auto& runner : graph.runners()) check_served(*this, runner->name(), *runner->node());
     graph.wire(options_.keep_running);
     guarded_.update_bound();
     for (const auto& runner : graph.runners()) runner->life().set_connected();

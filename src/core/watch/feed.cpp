@@ -16,6 +16,10 @@ bool says_why(const SenderStats& sender) {
   return sender.state != "live" && !sender.message.empty();
 }
 
+CameraFeed::Stream stream_of(const CameraFeed::Taken& packet) {
+  return {.sender = packet.sender, .codec = packet.camera.codec, .turn = packet.camera.turn};
+}
+
 void add_counts(SenderStats& to, const SenderStats& of) {
   to.camera_frames += of.camera_frames;
   to.sent += of.sent;
@@ -58,6 +62,15 @@ std::optional<SenderStats> CameraFeed::stats() const {
   return stats;
 }
 
+bool CameraFeed::is_open_to(const void* server) const {
+  const std::lock_guard lock(mutex_);
+  return server_ == nullptr || server_ == server;
+}
+
+bool CameraFeed::is_current_locked(std::uint64_t sender) const noexcept {
+  return connected_ && sender == senders_;
+}
+
 // ---- sender side
 
 void CameraFeed::ring(std::unique_lock<std::mutex> lock) {
@@ -67,11 +80,23 @@ void CameraFeed::ring(std::unique_lock<std::mutex> lock) {
   if (bell) (*bell)();
 }
 
-void CameraFeed::answer_by(std::function<void()> bell) {
-  auto next = bell ? std::make_shared<const std::function<void()>>(std::move(bell)) : nullptr;
+bool CameraFeed::serve(const void* server, std::function<void()> bell) {
+  auto next = std::make_shared<const std::function<void()>>(std::move(bell));
   std::unique_lock lock(mutex_);
+  if (server_ != nullptr && server_ != server) return false;
+  server_ = server;
   bell_.swap(next);
   if (!news_.acks.empty() || news_.refused || news_.ended) ring(std::move(lock));
+  return true;
+}
+
+void CameraFeed::release(const void* server, std::string why) {
+  Bell last;  // destroyed without the lock
+  const std::lock_guard lock(mutex_);
+  if (server_ != server) return;
+  server_ = nullptr;
+  bell_.swap(last);
+  disconnect_locked(std::move(why));
 }
 
 FeedNews CameraFeed::take_news() {
@@ -96,21 +121,22 @@ std::uint64_t CameraFeed::connect() {
   return ++senders_;
 }
 
-void CameraFeed::declare(const FeedCamera& camera) {
+void CameraFeed::declare(std::uint64_t sender, const FeedCamera& camera) {
   const std::lock_guard lock(mutex_);
-  if (connected_) camera_ = camera;
+  if (is_current_locked(sender)) camera_ = camera;
 }
 
-bool CameraFeed::put(FeedPacket packet) {
+bool CameraFeed::put(std::uint64_t sender, FeedPacket packet) {
   const std::lock_guard lock(mutex_);
-  if (!connected_ || !camera_ || ended_) return false;
+  if (!is_current_locked(sender) || !camera_ || ended_) return false;
   if (last_put_ && packet.number <= *last_put_) return false;
   if (packets_.size() == kMostPackets || bytes_ + packet.bytes.size() > kMostBytes) return false;
   Taken next;
   next.camera = *camera_;
-  next.sender = senders_;
+  next.sender = sender;
   next.missing = last_put_ ? packet.number - *last_put_ - 1 : 0;
-  next.skipped = packet.skipped - std::min(packet.skipped, last_skipped_);
+  next.skipped =
+      packet.skipped - std::min(packet.skipped, last_skipped_) + std::exchange(dropped_skipped_, 0);
   last_put_ = packet.number;
   last_skipped_ = std::max(last_skipped_, packet.skipped);
   bytes_ += packet.bytes.size();
@@ -120,16 +146,20 @@ bool CameraFeed::put(FeedPacket packet) {
   return true;
 }
 
-void CameraFeed::report(SenderStats stats) {
+void CameraFeed::report(std::uint64_t sender, SenderStats stats) {
   const std::lock_guard lock(mutex_);
-  if (!connected_) return;
+  if (!is_current_locked(sender)) return;
   const auto before = explain_locked();
   reported_ = std::move(stats);
   if (explain_locked() != before) note_change_locked();
 }
 
-void CameraFeed::disconnect(std::string why) {
+void CameraFeed::disconnect(std::uint64_t sender, std::string why) {
   const std::lock_guard lock(mutex_);
+  if (sender == senders_) disconnect_locked(std::move(why));
+}
+
+void CameraFeed::disconnect_locked(std::string why) {
   if (!connected_) return;
   connected_ = false;
   left_ = std::move(why);
@@ -154,14 +184,14 @@ bool CameraFeed::wait_packet(TimePoint deadline, const std::stop_token& stop) {
 std::optional<CameraFeed::Stream> CameraFeed::stream() const {
   const std::lock_guard lock(mutex_);
   if (packets_.empty()) return std::nullopt;
-  return Stream{.sender = packets_.front().sender, .codec = packets_.front().camera.codec};
+  return stream_of(packets_.front());
 }
 
 std::optional<CameraFeed::Taken> CameraFeed::take(const Stream& stream, TimePoint now) {
   std::unique_lock lock(mutex_);
   if (packets_.empty()) return std::nullopt;
   auto& front = packets_.front();
-  if (Stream{.sender = front.sender, .codec = front.camera.codec} != stream) return std::nullopt;
+  if (stream_of(front) != stream) return std::nullopt;
   auto taken = std::move(front);
   packets_.pop_front();
   bytes_ -= taken.packet.bytes.size();
@@ -175,7 +205,7 @@ std::optional<CameraFeed::Taken> CameraFeed::take(const Stream& stream, TimePoin
 
 bool CameraFeed::is_sending(std::uint64_t sender) const {
   const std::lock_guard lock(mutex_);
-  return connected_ && sender == senders_ && !(reported_ && says_why(*reported_));
+  return is_current_locked(sender) && !(reported_ && says_why(*reported_));
 }
 
 std::string CameraFeed::explain() const {
@@ -192,7 +222,7 @@ std::string CameraFeed::explain_locked() const {
 
 void CameraFeed::ask_key(std::uint64_t sender) {
   std::unique_lock lock(mutex_);
-  if (!connected_ || sender != senders_ || !last_taken_) return;
+  if (!is_current_locked(sender) || !last_taken_) return;
   if (!news_.acks.empty()) {
     news_.acks.back().key = true;
     return;  // the bell has been rung for it
@@ -203,7 +233,7 @@ void CameraFeed::ask_key(std::uint64_t sender) {
 
 void CameraFeed::refuse(std::uint64_t sender, std::string why) {
   std::unique_lock lock(mutex_);
-  if (!connected_ || sender != senders_) return;
+  if (!is_current_locked(sender)) return;
   drop_packets_locked();
   connected_ = false;
   left_ = why;
@@ -231,7 +261,10 @@ void CameraFeed::note_change_locked() {
 }
 
 void CameraFeed::drop_packets_locked() {
-  for (const auto& each : packets_) dropped_ += 1 + each.missing;
+  for (const auto& each : packets_) {
+    dropped_ += 1 + each.missing;
+    dropped_skipped_ += each.skipped;
+  }
   packets_.clear();
   bytes_ = 0;
 }

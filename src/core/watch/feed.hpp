@@ -26,6 +26,11 @@ enum class FeedCodec : std::uint8_t { H264, Vp8, Vp9, Mjpeg };
 /// "h264", "vp8", "vp9" or "mjpeg".
 [[nodiscard]] std::string_view to_string(FeedCodec codec) noexcept;
 
+/// Limits of the encoded image, in pixels. Phones turn it, so it may be as high as wide.
+inline constexpr int kLeastFeedSide = 16;
+inline constexpr int kMostFeedSide = 1920;
+inline constexpr int kMostFeedPixels = 1920 * 1088;
+
 /// What a sender declares before the first frame that it applies to. The source checks it against the frames.
 struct FeedCamera {
   FeedCodec codec = FeedCodec::H264;
@@ -78,8 +83,9 @@ struct FeedNews {
 
 /// Belongs to one source, and is shared with the server, which may outlive it. One sender at a time.
 ///
-/// Three groups of functions: the properties are thread-safe. The sender side is called by the server, on one
-/// thread. The taker side is called by the source, on one thread.
+/// Three groups of functions: the properties are thread-safe. The sender side is called by one server, on one
+/// thread: several servers may share a pipeline, and the first that calls serve() has the feed. The taker side
+/// is called by the source, on one thread.
 class CameraFeed {
  public:
   /// Limits of the packets that wait. A sender that respects the acknowledgements never reaches them.
@@ -99,27 +105,32 @@ class CameraFeed {
   /// The last report, with the counts of earlier senders added; nullopt before the first sender.
   [[nodiscard]] std::optional<SenderStats> stats() const;
 
+  /// Whether `server` has the feed, or could have it.
+  [[nodiscard]] bool is_open_to(const void* server) const;
+
   // ---- sender side
 
-  /// `bell` is called when take_news() has something new, on any thread, without a lock. It must be fast and
-  /// own the objects that it uses, because a call may still be running after this function has replaced it.
-  /// Called immediately if there is news. An empty function removes it.
-  void answer_by(std::function<void()> bell);
+  /// Reserves the feed for `server`, until release(). Returns false if another server has it. `bell` is called
+  /// when take_news() has something new, on any thread, without a lock. It must be fast and own the objects that
+  /// it uses, because a call may still be running after release(). Called immediately if there is news.
+  [[nodiscard]] bool serve(const void* server, std::function<void()> bell);
+  /// Ends serve(), and disconnects the sender with this reason. Ignored if `server` does not have the feed.
+  void release(const void* server, std::string why);
   [[nodiscard]] FeedNews take_news();
   /// A new sender starts to send, and replaces the previous one, whose waiting packets are dropped. Returns
-  /// its number, which is never 0 and never reused.
+  /// its number, which is never 0 and never reused. The functions below are ignored for any other sender.
   std::uint64_t connect();
-  /// Applies to the packets that follow. Ignored without a sender.
-  void declare(const FeedCamera& camera);
-  /// Returns false if the packet was not accepted, because the sender has not declared its camera or because
-  /// too many packets wait. Then the server must disconnect the sender.
-  [[nodiscard]] bool put(FeedPacket packet);
+  /// Applies to the packets that follow.
+  void declare(std::uint64_t sender, const FeedCamera& camera);
+  /// Returns false if the packet was not accepted, because this sender was replaced or refused, has not declared
+  /// its camera, or because too many packets wait. Then the server must disconnect the sender.
+  [[nodiscard]] bool put(std::uint64_t sender, FeedPacket packet);
   /// Replaces the statistics of this sender. `state` and `message` (see SenderStats) explain why no frames
   /// arrive. Call it immediately when they change.
-  void report(SenderStats stats);
+  void report(std::uint64_t sender, SenderStats stats);
   /// The sender has left. Packets that wait can still be taken. `why` is shown to the user, such as "the
   /// browser closed the page".
-  void disconnect(std::string why);
+  void disconnect(std::uint64_t sender, std::string why);
 
   // ---- taker side
 
@@ -127,6 +138,7 @@ class CameraFeed {
   struct Stream {
     std::uint64_t sender = 0;  // as returned by connect()
     FeedCodec codec = FeedCodec::H264;
+    int turn = 0;  // see FeedCamera
 
     bool operator==(const Stream&) const = default;
   };
@@ -135,7 +147,8 @@ class CameraFeed {
     FeedCamera camera;
     std::uint64_t sender = 0;
     std::uint64_t missing = 0;  // packets of this sender that were lost before this one
-    std::uint64_t skipped = 0;  // camera frames that the sender skipped since the previous packet
+    /// Camera frames that were skipped since the previous packet, including those of packets that were dropped.
+    std::uint64_t skipped = 0;
   };
 
   /// Waits for a packet, at most until `deadline` (real time) or a stop. Also returns once the sender, or what
@@ -163,6 +176,8 @@ class CameraFeed {
   using Bell = std::shared_ptr<const std::function<void()>>;
 
   [[nodiscard]] std::string explain_locked() const;
+  [[nodiscard]] bool is_current_locked(std::uint64_t sender) const noexcept;
+  void disconnect_locked(std::string why);
   void note_change_locked();
   void drop_packets_locked();
   /// Unlocks, and calls the bell.
@@ -175,8 +190,9 @@ class CameraFeed {
   std::deque<Taken> packets_;        // guarded by mutex_, as is everything below
   std::size_t bytes_ = 0;            // of packets_
   std::uint64_t dropped_ = 0;
-  std::uint64_t senders_ = 0;  // number of the latest one
-  bool connected_ = false;     // the latest one
+  std::uint64_t dropped_skipped_ = 0;  // Taken::skipped of packets that were dropped, for the next one
+  std::uint64_t senders_ = 0;          // number of the latest one
+  bool connected_ = false;             // the latest one
   bool ended_ = false;
   std::optional<FeedCamera> camera_;         // of the latest sender
   std::optional<std::uint32_t> last_put_;    // by the latest sender
@@ -188,6 +204,7 @@ class CameraFeed {
   std::optional<SenderStats> reported_;      // by the latest sender
   SenderStats earlier_;                      // counts of the earlier ones
   FeedNews news_;
+  const void* server_ = nullptr;  // that has the feed
   Bell bell_;
 };
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -93,7 +94,7 @@ class CameraSender final : public Connection,
   void on_text(std::string_view text);
   void on_token(const std::string& token);
   void on_wish(const CameraWish& wish);
-  void on_claimed(std::shared_ptr<core::CameraFeed> feed);
+  void on_claimed(FeedDesk::Seat seat);
   void on_declaration(const CameraDeclaration& camera);
   void on_news(const CameraRequest& request);
   void report();
@@ -116,6 +117,7 @@ class CameraSender final : public Connection,
   bool is_known_ = false;                   // its token was valid
   std::optional<std::string> permitted_;    // the only camera that its token allows; nullopt: all
   std::shared_ptr<core::CameraFeed> feed_;  // null unless it is the sender
+  std::uint64_t number_ = 0;                // as the sender of `feed_`
   bool declared_ = false;                   // it has said what its frames are
   SenderStats stats_;
   FrameAllowance allowance_;
@@ -136,7 +138,11 @@ CameraSender::CameraSender(Host& host, Socket socket)
 }
 
 CameraSender::~CameraSender() {
-  leave("the connection to the browser was lost");
+  try {
+    leave("the connection to the browser was lost");
+  } catch (const std::exception&) {  // no memory
+    host_.feeds().forget(*this);
+  }
   host_.connections().leave(static_cast<Connection&>(*this));
 }
 
@@ -222,26 +228,28 @@ void CameraSender::on_message() {
 
 void CameraSender::on_frame(std::string_view message) {
   if (!is_known_) return refuse(kWrongToken, "the token must be the first message");
+  const auto arrived = Clock::now();
+  if (feed_ && !declared_) return refuse(websocket::close_code::policy_error, "a frame before its camera");
+  if (!allowance_.count(message.size(), arrived))
+    return refuse(websocket::close_code::policy_error, "more frames or bytes than its camera can have");
   if (!feed_) return;  // was in flight when another page took over
   const auto parsed = parse_camera_frame(message);
   if (const auto* const fault = std::get_if<CameraFault>(&parsed))
     return refuse(websocket::close_code::policy_error, fault->reason);
-  if (!declared_) return refuse(websocket::close_code::policy_error, "a frame before its camera");
   const auto& frame = std::get<CameraFrame>(parsed);
-  const auto arrived = Clock::now();
   const double now = unix_now();
-  if (!allowance_.count(message.size(), arrived))
-    return refuse(websocket::close_code::policy_error, "more frames or bytes than its camera can have");
   const auto age = to_duration(Seconds(now - clamp_capture(frame.captured, now)));
-  const bool is_accepted = feed_->put({.bytes = {frame.body.begin(), frame.body.end()},
-                                       .number = frame.number,
-                                       .key = frame.key,
-                                       .skipped = frame.skipped,
-                                       .pts = frame.pts,
-                                       .error = frame.error,
-                                       .captured = arrived - age,
-                                       .arrived = arrived});
-  if (!is_accepted)
+  const bool is_accepted = feed_->put(number_, {.bytes = {frame.body.begin(), frame.body.end()},
+                                                .number = frame.number,
+                                                .key = frame.key,
+                                                .skipped = frame.skipped,
+                                                .pts = frame.pts,
+                                                .error = frame.error,
+                                                .captured = arrived - age,
+                                                .arrived = arrived});
+  if (is_accepted) return;
+  host_.feeds().take_news();  // the source may have refused this page, or ended
+  if (feed_)
     refuse(websocket::close_code::policy_error, "a number that does not rise, or too many frames in flight");
 }
 
@@ -273,8 +281,7 @@ void CameraSender::on_wish(const CameraWish& wish) {
   feed_.reset();
   auto claim = host_.feeds().claim(*this, wish, permitted_);
   if (closing_) return;  // it waited for a source that has just been replaced
-  if (auto* const feed = std::get_if<std::shared_ptr<core::CameraFeed>>(&claim))
-    return on_claimed(std::move(*feed));
+  if (auto* const seat = std::get_if<FeedDesk::Seat>(&claim)) return on_claimed(std::move(*seat));
   if (const auto* const ended = std::get_if<FeedDesk::Ended>(&claim)) return on_ended(ended->why);
   switch (std::get<FeedDesk::Refusal>(claim)) {
     case FeedDesk::Refusal::Busy:
@@ -286,8 +293,9 @@ void CameraSender::on_wish(const CameraWish& wish) {
   }
 }
 
-void CameraSender::on_claimed(std::shared_ptr<core::CameraFeed> feed) {
-  feed_ = std::move(feed);
+void CameraSender::on_claimed(FeedDesk::Seat seat) {
+  feed_ = std::move(seat.feed);
+  number_ = seat.number;
   declared_ = false;  // a declaration belongs to its sender
   stats_ = {};
   tell(describe_asked(feed_->wants()));
@@ -297,7 +305,7 @@ void CameraSender::on_declaration(const CameraDeclaration& camera) {
   if (!feed_) return;
   declared_ = true;
   allowance_.declare(camera.feed, feed_->wants().fps);
-  feed_->declare(camera.feed);
+  feed_->declare(number_, camera.feed);
   stats_.camera = camera.label;
   stats_.stamped = camera.stamped;
   report();
@@ -320,6 +328,7 @@ void CameraSender::on_news(const CameraRequest& request) {
     stats_.stamped = std::move(before.stamped);
     stats_.state = std::move(before.state);
     stats_.message = std::move(before.message);
+    stats_.hidden = before.hidden;
   }
   if (request.state) {
     stats_.state = request.state->state;
@@ -330,7 +339,7 @@ void CameraSender::on_news(const CameraRequest& request) {
 }
 
 void CameraSender::report() {
-  feed_->report(stats_);
+  feed_->report(number_, stats_);
 }
 
 void CameraSender::leave(const std::string& why) {

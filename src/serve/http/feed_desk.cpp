@@ -12,14 +12,14 @@ namespace freshframe::serve {
 
 FeedDesk::FeedDesk(std::shared_ptr<core::PipelineCore> core, net::io_context& io) : core_(std::move(core)) {
   core::serve_feeds(*core_, true);
-  bell_->answer_by([this, &io] { net::post(io, [this] { take(); }); });
+  bell_->answer_by([this, &io] { net::post(io, [this] { take_news(); }); });
 }
 
 void FeedDesk::close() {
+  if (std::exchange(closed_, true)) return;
   bell_->answer_by({});
   for (auto& camera : cameras_) {
-    camera.feed->answer_by({});
-    camera.feed->disconnect("the program serves no page any more");
+    camera.feed->release(this, "the program serves no page any more");
   }
   cameras_.clear();
   core::serve_feeds(*core_, false);
@@ -34,10 +34,9 @@ void FeedDesk::follow() {
       ++camera;
       continue;
     }
-    take(*camera);  // it may have said why it ended
-    const bool is_replaced = std::ranges::find(found, camera->node, &core::NamedFeed::node) != found.end();
-    close_pages(*camera, is_replaced);
-    camera->feed->answer_by({});
+    take_news(*camera);  // it may have said why it ended
+    close_pages(*camera, is_replaced(*camera));
+    camera->feed->release(this, "the source was removed");
     camera = cameras_.erase(camera);
   }
   for (const auto& [node, feed] : found) {
@@ -46,8 +45,14 @@ void FeedDesk::follow() {
 }
 
 void FeedDesk::open(const std::string& node, std::shared_ptr<core::CameraFeed> feed) {
-  auto& camera = cameras_.emplace_back(Camera{.node = node, .feed = std::move(feed)});
-  camera.feed->answer_by([bell = bell_] { bell->ring(); });
+  if (!feed->serve(this, [bell = bell_] { bell->ring(); })) return;
+  cameras_.push_back(Camera{.node = node, .feed = std::move(feed)});
+}
+
+bool FeedDesk::is_replaced(const Camera& camera) const {
+  return std::ranges::any_of(core::find_feeds(*core_), [&](const core::NamedFeed& found) {
+    return found.node == camera.node && found.feed != camera.feed;
+  });
 }
 
 void FeedDesk::close_pages(Camera& camera, bool is_replaced) {
@@ -76,6 +81,9 @@ FeedDesk::Claim FeedDesk::claim(CameraPage& page, const CameraWish& wish,
   if (camera == nullptr) return Refusal::NoSuchCamera;
   if (permitted && camera->node != *permitted) return Refusal::NotPermitted;
   if (camera->ended) return Ended{*camera->ended};
+  for (auto& other : cameras_) {
+    if (&other != camera) leave(other, page, "the browser sends another camera");
+  }
   std::erase(camera->waiting, &page);
   const bool is_same = camera->sender == &page || (!wish.client.empty() && wish.client == camera->client);
   if (camera->sender != nullptr && !is_same && !wish.take) {
@@ -89,32 +97,43 @@ FeedDesk::Claim FeedDesk::claim(CameraPage& page, const CameraWish& wish,
     camera->waiting.push_back(before);
     before->on_taken();
   }
-  return camera->feed;
+  return Seat{.feed = camera->feed, .number = camera->number};
 }
 
 void FeedDesk::leave(const CameraPage& page, const std::string& why) {
+  for (auto& camera : cameras_) leave(camera, page, why);
+}
+
+void FeedDesk::leave(Camera& camera, const CameraPage& page, const std::string& why) {
+  std::erase(camera.waiting, &page);
+  if (camera.sender != &page) return;
+  camera.sender = nullptr;
+  camera.feed->disconnect(camera.number, why);
+  for (auto* const each : camera.waiting) each->on_free();
+}
+
+void FeedDesk::forget(const CameraPage& page) noexcept {
   for (auto& camera : cameras_) {
     std::erase(camera.waiting, &page);
     if (camera.sender != &page) continue;
     camera.sender = nullptr;
-    camera.feed->disconnect(why);
-    for (auto* const each : camera.waiting) each->on_free();
+    camera.feed->disconnect(camera.number, {});
   }
 }
 
-void FeedDesk::take() {
+void FeedDesk::take_news() {
   bell_->quiet();  // first: what arrives from here on rings again
-  for (auto& camera : cameras_) take(camera);
+  for (auto& camera : cameras_) take_news(camera);
 }
 
-void FeedDesk::take(Camera& camera) {
+void FeedDesk::take_news(Camera& camera) const {
   auto news = camera.feed->take_news();
   for (const auto& ack : news.acks) {
     if (camera.sender != nullptr && ack.sender == camera.number) camera.sender->on_ack(ack);
   }
   if (news.ended) {
     camera.ended = std::move(news.ended);
-    close_pages(camera, false);
+    close_pages(camera, is_replaced(camera));
   } else if (news.refused && news.refused->sender == camera.number) {
     if (auto* const sender = std::exchange(camera.sender, nullptr)) sender->on_refused(news.refused->why);
     for (auto* const each : camera.waiting) each->on_free();
@@ -123,7 +142,9 @@ void FeedDesk::take(Camera& camera) {
 
 std::map<std::string, std::string> FeedDesk::list_tokens() {
   std::map<std::string, std::string> tokens;
-  for (const auto& [node, feed] : core::find_feeds(*core_)) tokens[node] = tokens_.token_of(node);
+  for (const auto& [node, feed] : core::find_feeds(*core_)) {
+    if (feed->is_open_to(this)) tokens[node] = tokens_.token_of(node);
+  }
   return tokens;
 }
 

@@ -50,7 +50,7 @@ class CameraPage {
   virtual void on_replaced() = 0;
 };
 
-/// Used on the network thread, except for tokens() and list_tokens(). Does not own the pages: each calls leave() before it is destroyed.
+/// Only has the cameras that no other server of the pipeline has. Used on the network thread, except for tokens() and list_tokens(). Does not own the pages: each calls leave() before it is destroyed.
 class FeedDesk {
  public:
   enum class Refusal : std::uint8_t { NoSuchCamera, NotPermitted, Busy };
@@ -58,7 +58,12 @@ class FeedDesk {
     std::string why;
   };
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;
-  using Claim = std::variant<std::shared_ptr<core::CameraFeed>, Refusal, Ended>;
+  /// The right to send: the functions of the feed need the sender's number.
+  struct Seat {
+    std::shared_ptr<core::CameraFeed> feed;
+    std::uint64_t number = 0;
+  };
+  using Claim = std::variant<Seat, Refusal, Ended>;
 
   FeedDesk(std::shared_ptr<core::PipelineCore> core, net::io_context& io);
   FeedDesk(const FeedDesk&) = delete;
@@ -72,12 +77,16 @@ class FeedDesk {
   /// Finds sources that were added, removed or replaced. Called a few times per second.
   void follow();
 
-  /// Makes `page` the sender of a camera, or puts it in the queue of those that wait for it. `permitted`: the only camera
+  /// Makes `page` the sender of one camera, and of no other, or puts it in the queue of those that wait for it. `permitted`: the only camera
   /// that its token allows; nullopt for all. An empty name in `wish` means that camera, or the only one that there is.
   [[nodiscard]] Claim claim(CameraPage& page, const CameraWish& wish,
                             const std::optional<std::string>& permitted);
   /// `page` neither sends nor waits any more. `why` is shown to the user if it was the sender.
   void leave(const CameraPage& page, const std::string& why);
+  /// The same without a reason, and without telling the pages that wait.
+  void forget(const CameraPage& page) noexcept;
+  /// Passes on what the sources have to say. May call the pages.
+  void take_news();
 
   [[nodiscard]] CameraTokens& tokens() noexcept { return tokens_; }
   /// The tokens of all cameras, by the names of their nodes.
@@ -96,13 +105,15 @@ class FeedDesk {
 
   [[nodiscard]] Camera* find(const std::string& name, const std::optional<std::string>& permitted);
   void open(const std::string& node, std::shared_ptr<core::CameraFeed> feed);
-  void take();
-  static void take(Camera& camera);
+  void take_news(Camera& camera) const;
+  [[nodiscard]] bool is_replaced(const Camera& camera) const;
+  static void leave(Camera& camera, const CameraPage& page, const std::string& why);
   static void close_pages(Camera& camera, bool is_replaced);
 
   const std::shared_ptr<core::PipelineCore> core_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   std::list<Camera> cameras_;
+  bool closed_ = false;
   CameraTokens tokens_;
 };
 

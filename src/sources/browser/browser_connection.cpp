@@ -24,17 +24,25 @@ namespace {
 
 constexpr std::string_view kBrowserScheme = "browser:";
 constexpr AVRational kTicks{1, 1'000'000};
-constexpr std::int64_t kMostPixels = std::int64_t{1920} * 1088;  // unless `size` asks for more
 constexpr Seconds kBetweenAsks{0.5};
 
 TimePoint now() {  // the times of packets are real, even with a simulated clock
   return std::chrono::steady_clock::now();
 }
 
-std::int64_t find_most_pixels(const OpenOptions& options) {
-  constexpr std::int64_t kBlock = 16;  // pixels: encoders round up to whole blocks
+/// A browser could not send such images: the server would refuse them.
+void check_size(const SourceUrl& url, const OpenOptions& options) {
+  constexpr int kBlock = 16;  // pixels: encoders round up to whole blocks
+  if (!options.width || !options.height) return;
+  const int width = *options.width;
+  const int height = *options.height;
+  const auto is_side = [](int side) { return side >= core::kLeastFeedSide && side <= core::kMostFeedSide; };
   const auto rounded = [](int side) { return (side + kBlock - 1) / kBlock * kBlock; };
-  return std::max(kMostPixels, rounded(options.width.value_or(0)) * rounded(options.height.value_or(0)));
+  if (is_side(width) && is_side(height) && rounded(width) * rounded(height) <= core::kMostFeedPixels) return;
+  throw OptionError("'" + url.masked +
+                    "': size= must be 16 to 1920 pixels a side and at most 1920x1088 in total, got (" +
+                    std::to_string(width) + ", " + std::to_string(height) +
+                    "): a browser sends no other images; choose such a size, as in size=(1280, 720)");
 }
 
 AVCodecID codec_id(core::FeedCodec codec) {
@@ -74,16 +82,14 @@ std::shared_ptr<core::CameraFeed> make_feed(const SourceUrl& url, const OpenOpti
                       "the camera's size and frame rate are options, as in open(\"browser:front\", "
                       "size=(1280, 720), fps=30)");
   }
+  check_size(url, options);
   return std::make_shared<core::CameraFeed>(
       std::move(name), core::FeedWants{.width = options.width, .height = options.height, .fps = options.fps});
 }
 
 BrowserConnection::BrowserConnection(std::shared_ptr<core::CameraFeed> feed, std::string url,
                                      const OpenOptions& options, const Context& context, KeptDecoder& kept)
-    : feed_(std::move(feed)),
-      url_(std::move(url)),
-      options_(options),
-      most_pixels_(find_most_pixels(options)) {
+    : feed_(std::move(feed)), url_(std::move(url)), options_(options) {
   const auto stream = feed_->stream();
   if (!stream) fail(feed_->explain());
   stream_ = *stream;
@@ -97,12 +103,16 @@ void BrowserConnection::wait_for_key(const Context& context) {
   const auto deadline = now() + to_duration(Seconds(options_.read_timeout));
   while (!first_ || !first_->image.key) {
     if (first_) ask_key();
-    first_ = take(context);
-    if (!first_) throw_stopped(url_);
+    auto next = take(context);
+    if (!next) throw_stopped(url_);
+    if (first_) {  // it is not decoded, but what was lost and skipped before it counts
+      next->taken.missing += first_->taken.missing;
+      next->taken.skipped += first_->taken.skipped;
+    }
+    first_ = std::move(next);
     if (now() >= deadline) fail("the browser sends no keyframe");
   }
   const auto& camera = first_->taken.camera;
-  turn_ = camera.turn;
   info_.codec = avcodec_get_name(codec_id(camera.codec));
   info_.width = camera.width;
   info_.height = camera.height;
@@ -118,7 +128,8 @@ void BrowserConnection::make_decoder(KeptDecoder& kept) {
   decoder_ = kept.take(*parameters, kTicks);
   if (decoder_) return;
   Dictionary options(options_.options);
-  if (!options_.options.contains("max_pixels")) options.set("max_pixels", std::to_string(most_pixels_));
+  if (!options_.options.contains("max_pixels"))
+    options.set("max_pixels", std::to_string(core::kMostFeedPixels));
   const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
                                  .low_delay = true,
                                  .wish = DecoderWish::read_options(options_)};
@@ -137,7 +148,6 @@ std::optional<PacketNotes> BrowserConnection::next(AVPacket& packet, const Conte
   if (!checked) checked = take(context);
   if (!checked) return std::nullopt;
   const auto& [taken, image] = *checked;
-  if (taken.camera.turn != turn_) fail("the camera was turned");
   context.counters.drop(NodeDropCause::Sender, taken.skipped);
   context.counters.source().flow();
   interval_.note(taken.packet.arrived);
@@ -171,10 +181,11 @@ std::optional<BrowserConnection::Checked> BrowserConnection::take(const Context&
   }
 }
 
-/// Throws SourceError if this browser will send no more packets of this codec.
+/// Throws SourceError if this browser will send no more packets of this stream.
 void BrowserConnection::check_sender() const {
   if (const auto waiting = feed_->stream(); waiting && *waiting != stream_) {
     if (waiting->sender != stream_.sender) fail("another browser sends it now");
+    if (waiting->codec == stream_.codec) fail("the camera was turned");
     fail("the browser sends " + std::string(core::to_string(waiting->codec)) + " now");
   }
   if (!feed_->is_sending(stream_.sender)) fail(feed_->explain());
@@ -185,16 +196,16 @@ BrowserConnection::Checked BrowserConnection::check(core::CameraFeed::Taken take
   if (!image) {
     refuse("it sent a frame that is not " + std::string(core::to_string(taken.camera.codec)));
   }
-  if (image->width > 0 && image->width * image->height > most_pixels_) {
+  if (image->width > 0 && image->width * image->height > core::kMostFeedPixels) {
     refuse("it sent an image of " + std::to_string(image->width) + "x" + std::to_string(image->height) +
-           ", which has more than the " + std::to_string(most_pixels_) + " pixels that size= permits");
+           ", which has more than " + std::to_string(core::kMostFeedPixels) + " pixels");
   }
   return {.taken = std::move(taken), .image = *image};
 }
 
 Turn BrowserConnection::turn() const noexcept {
   constexpr int kQuarter = 90;  // degrees
-  return {.flip = false, .quarters = turn_ / kQuarter % 4};
+  return {.flip = false, .quarters = stream_.turn / kQuarter % 4};
 }
 
 std::optional<double> BrowserConnection::seconds(std::int64_t ticks) const {

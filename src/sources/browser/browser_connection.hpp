@@ -19,10 +19,10 @@
 namespace freshframe::media::browser {
 
 /// Returns the feed of a "browser:NAME" URL, or null for any other. Throws OptionError for a name that is not
-/// made of at most 64 letters, digits, '-', '_' and '.'.
+/// made of at most 64 letters, digits, '-', '_' and '.', and for a size that no browser may send.
 [[nodiscard]] std::shared_ptr<core::CameraFeed> make_feed(const SourceUrl& url, const OpenOptions& options);
 
-/// Lasts as long as one browser sends with one codec. What a packet contains is determined by its bytes: a
+/// Lasts as long as one browser sends with one codec, turned one way. What a packet contains is determined by its bytes: a
 /// browser that sends anything else than it declared, or larger images than permitted, is refused.
 class BrowserConnection final : public PacketConnection {
  public:
@@ -60,9 +60,7 @@ class BrowserConnection final : public PacketConnection {
   const std::shared_ptr<core::CameraFeed> feed_;
   const std::string url_;
   const OpenOptions& options_;
-  const std::int64_t most_pixels_;
   core::CameraFeed::Stream stream_;
-  int turn_ = 0;
   bool opened_ = false;
   std::optional<Checked> first_;  // the keyframe, until next() returns it
   std::unique_ptr<Decoder> decoder_;

@@ -170,7 +170,7 @@ TEST_F(CameraSenderTest, RefusesAFlood) {
   for (std::uint32_t i = 0; i < 65; ++i) frames.send_frame(i);  // nothing takes them
   EXPECT_EQ(frames.close_code(), kPolicy);
   auto texts = page("door");
-  for (int i = 0; i < 201; ++i) texts.send(R"({"time":1})");
+  while (texts.socket().next_layer().available() == 0) texts.send(R"({"hidden":true})");  // has no answer
   EXPECT_EQ(texts.close_code(), kPolicy);
 }
 
@@ -208,6 +208,61 @@ TEST_F(CameraSenderTest, ServesAnHonestPageAfterManyHostileOnes) {
   auto honest = page("door");
   honest.send(R"({"send":{"camera":"door","client":"honest","take":true}})");
   EXPECT_EQ(honest.next_type(), "yours");
+}
+
+TEST_F(CameraSenderTest, KeepsWhetherThePageIsHidden) {
+  auto client = page("door");
+  begin(client);
+  client.send(R"({"hidden":true})");
+  client.send(R"({"time":1,"report":{"camera":7}})");
+  EXPECT_EQ(client.next_type(), "time");
+  const auto state = body_of(ask(*server_, "/api/state"));
+  EXPECT_NE(state.find(R"("hidden":true)"), std::string::npos) << state;
+}
+
+TEST_F(CameraSenderTest, RefusesFramesOfAPageThatNeverWasTheSender) {
+  auto client = page("door");
+  client.send_frame(0);
+  EXPECT_EQ(client.close_code(), kPolicy);
+}
+
+TEST_F(CameraSenderTest, SharesThePipelineWithAnotherServer) {
+  auto client = page("door");
+  begin(client);
+  auto second = std::make_unique<Server>(pipeline_, ServeOptions{.view = std::vector<std::string>()});
+  EXPECT_TRUE(second->camera_tokens().empty()) << "the first server has the cameras";
+  second.reset();
+  EXPECT_EQ(server_->camera_tokens(), tokens_);
+  client.send(R"({"time":1})");
+  EXPECT_EQ(client.next_type(), "time");
+  EXPECT_NO_THROW(pipeline_.start());
+  pipeline_.stop();
+}
+
+TEST(CameraSender, ConnectsAgainWhenItsSourceIsReplaced) {
+  Pipeline pipeline;
+  const auto door = pipeline.add(open("browser:"), {.name = "door"});
+  Server server(pipeline);
+  pipeline.start();
+  for (int n = 0; n < 3; ++n) {
+    CameraClient client(server, server.camera_tokens().at("door"));
+    EXPECT_EQ(client.ask("door"), "yours");
+    pipeline.replace(door, open("browser:"));
+    EXPECT_EQ(client.close_code(), boost::beast::websocket::close_code::service_restart);
+  }
+  pipeline.stop();
+}
+
+TEST(CameraSender, LeavesItsCameraForAnotherOne) {
+  Pipeline pipeline;
+  pipeline.add(open("browser:"), {.name = "door"});
+  pipeline.add(open("browser:"), {.name = "hall"});
+  Server server(pipeline, {.token = "a-token-of-the-tests"});
+  CameraClient first(server, "a-token-of-the-tests");
+  EXPECT_EQ(first.ask("door"), "yours");
+  EXPECT_EQ(first.ask("hall"), "yours");
+  CameraClient second(server, server.camera_tokens().at("door"));
+  EXPECT_EQ(second.ask("door"), "yours") << "the first page left it";
 }
 
 TEST_F(CameraSenderTest, TellsThePageWhenTheServerCloses) {

@@ -15,6 +15,7 @@
 #include "core/drain_time.hpp"
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_facts.hpp"
+#include "core/pipeline/views/feeds.hpp"
 #include "core/pipeline/views/statistics.hpp"
 #include "core/unit_text.hpp"
 
@@ -98,6 +99,7 @@ int add_node(PipelineParts& core, std::unique_ptr<NodeBase>&& node, std::span<co
     if (late) guarded.sweep();
     auto& graph = guarded.graph;
     const auto name = graph.admit(node.get(), parents, options);
+    if (late) check_served(core, name, *node);
     runner = std::make_shared<Runner>(core, graph.size(), name, std::move(node), options);
     if (made != nullptr) *made = runner;
     runner->intake().set_holder(core.budget()->add_holder("node '" + name + "'"));

@@ -13,6 +13,7 @@
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_facts.hpp"
+#include "core/pipeline/views/feeds.hpp"
 #include "core/thread_begin.hpp"
 #include "core/unit_text.hpp"
 #include "core/url/masked_url.hpp"
@@ -227,6 +228,7 @@ std::shared_ptr<Successor> begin_replace(PipelineParts& core, int index, std::un
     const Admission admission(guarded.graph);
     admission.choose_input(*node, list_parents(guarded.graph, index));
     admission.check_successor(*runner, *node);
+    check_served(core, runner->name(), *node);
     if (!runner->place().begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
     claimed.reset(runner.get());

@@ -59,16 +59,16 @@ class PipelineParts : public RunnerHost,
   /// Returns the runners, ordered by number.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const { return guarded_.runners(); }
   [[nodiscard]] bool called_from_runner() const;
-  /// Whether a server lets browsers feed sources; see serve_feeds().
-  [[nodiscard]] std::atomic<bool>& serves_feeds() noexcept { return serves_feeds_; }
-  [[nodiscard]] bool serves_feeds() const noexcept { return serves_feeds_.load(); }
+  /// How many servers let browsers feed sources; see serve_feeds().
+  [[nodiscard]] std::atomic<int>& feed_servers() noexcept { return feed_servers_; }
+  [[nodiscard]] bool serves_feeds() const noexcept { return feed_servers_.load() > 0; }
 
  protected:
   explicit PipelineParts(Pipeline::Options options);
   const Pipeline::Options options_;
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
   const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
-  std::atomic<bool> serves_feeds_{false};
+  std::atomic<int> feed_servers_{0};
   std::stop_source source_stop_;
   ErrorLog errors_;
   GuardedGraph guarded_{budget_};

@@ -16,12 +16,12 @@ std::vector<NamedFeed> find_feeds(const PipelineParts& core) {
 }
 
 void serve_feeds(PipelineParts& core, bool served) {
-  core.serves_feeds().store(served);
+  core.feed_servers() += served ? 1 : -1;
 }
 
-void check_served(const PipelineParts& core, const Runner& runner) {
-  if (core.serves_feeds() || runner.node()->abilities().fed == nullptr) return;
-  throw StateError("'" + runner.name() +
+void check_served(const PipelineParts& core, const std::string& name, NodeBase& node) {
+  if (core.serves_feeds() || node.abilities().fed == nullptr) return;
+  throw StateError("'" + name +
                    "' waits for the camera of a browser, which needs the page of this pipeline: call "
                    "Pipeline.serve() first, and open Dashboard.camera_url() in the browser");
 }

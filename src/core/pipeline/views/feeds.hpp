@@ -21,9 +21,9 @@ struct NamedFeed {
 /// Returns the fed sources in the order in which they were added.
 [[nodiscard]] std::vector<NamedFeed> find_feeds(const PipelineParts& core);
 
-/// Call when a server starts (true) or ends (false) to serve the feeds of this pipeline.
+/// Call once when a server starts (true) and once when it ends (false) to serve the feeds of this pipeline.
 void serve_feeds(PipelineParts& core, bool served);
 /// Throws StateError if a source would wait forever for a browser, without a server.
-void check_served(const PipelineParts& core, const Runner& runner);
+void check_served(const PipelineParts& core, const std::string& name, NodeBase& node);
 
 }  // namespace freshframe::core

@@ -333,6 +333,7 @@ void LiveDecoding::count_missing(const HeldPackets::Taken& notes, const Context&
   if (phase_ == LivePhase::Showing && counts_pictures()) return count_before(notes, context);
   if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);
   context.counters.drop(NodeDropCause::Decode, std::min(notes.failed, std::exchange(first_errors_, 0)));
+  if (seq_ > 0) seq_ += static_cast<std::int64_t>(notes.dropped);  // not before the first frame of all
 }
 
 /// Counts the frames missing before the next one, and skips their numbers.

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -37,6 +38,7 @@ struct BrowserRig {
   Hand hand;
   std::unique_ptr<VideoSource> source;
   std::shared_ptr<core::CameraFeed> feed;
+  std::uint64_t sender = 0;
   std::uint32_t number = 0;
   std::uint64_t skipped = 0;
   double pts = 0;
@@ -48,8 +50,8 @@ struct BrowserRig {
   std::uint64_t connect(FeedCodec codec) {
     number = 0;
     skipped = 0;
-    const auto sender = feed->connect();
-    feed->declare({.codec = codec, .width = kWidth, .height = kHeight, .fps = 25});
+    sender = feed->connect();
+    feed->declare(sender, {.codec = codec, .width = kWidth, .height = kHeight, .fps = 25});
     return sender;
   }
   /// Returns its capture time.
@@ -64,7 +66,7 @@ struct BrowserRig {
                             .captured = now - to_duration(Seconds(kAge)),
                             .arrived = now};
     const auto captured = packet.captured;
-    EXPECT_TRUE(feed->put(std::move(packet)));
+    EXPECT_TRUE(feed->put(sender, std::move(packet)));
     return captured;
   }
   [[nodiscard]] SourceStats stats() { return hand.counters.source().snapshot(hand.clock->now()); }
@@ -132,12 +134,12 @@ TEST(BrowserSource, GivesTheBrowsersFramesWithItsCaptureTimes) {
 TEST(BrowserSource, DecodesEachCodecAndAChangeOfIt) {
   BrowserRig rig;
   rig.source->open(rig.hand.context());
-  rig.feed->connect();
+  rig.sender = rig.feed->connect();
   for (const auto codec : kFeedCodecs) {
     SCOPED_TRACE(core::to_string(codec));
     const auto clip = browser_clip(codec, 4);
     if (clip.empty()) continue;
-    rig.feed->declare({.codec = codec, .width = kWidth, .height = kHeight});
+    rig.feed->declare(rig.sender, {.codec = codec, .width = kWidth, .height = kHeight});
     for (int n = 0; n < 4; ++n) {
       rig.send(clip[static_cast<std::size_t>(n)]);
       const auto item = rig.source->read(rig.hand.context());
@@ -158,19 +160,19 @@ TEST(BrowserSource, WaitsForTheNextBrowserWithTheReasonOfTheLast) {
   rig.connect(FeedCodec::Mjpeg);
   rig.send(clip[0]);
   reading.await_frames(1);
-  rig.feed->disconnect("the browser closed the page");
+  rig.feed->disconnect(rig.sender, "the browser closed the page");
   wait_until([&] { return rig.stats().state == SourceState::WaitingSender; });
   EXPECT_EQ(rig.stats().last_error, "lost 'browser:front': the browser closed the page");
   rig.connect(FeedCodec::Mjpeg);
   SenderStats denied;
   denied.state = "denied";
   denied.message = "the browser's user does not permit the camera";
-  rig.feed->report(denied);
+  rig.feed->report(rig.sender, denied);
   wait_until([&] { return contains(rig.stats().last_error, denied.message); });
   EXPECT_EQ(rig.source->report(Span::Recent).sender->message, denied.message);
   denied.state = "live";
   denied.message.clear();
-  rig.feed->report(denied);
+  rig.feed->report(rig.sender, denied);
   rig.send(clip[1]);
   reading.await_frames(2);
   // Another browser takes over while the first one is sending.
@@ -239,24 +241,45 @@ TEST(BrowserSource, RefusesABrowserThatSendsSomethingElseThanItSays) {
     EXPECT_EQ(refused->sender, sender);
     EXPECT_TRUE(contains(refused->why, why)) << refused->why;
     wait_until([&] { return contains(rig.stats().last_error, why); });
-    EXPECT_FALSE(rig.feed->put({}));
+    EXPECT_FALSE(rig.feed->put(sender, {}));
   }
 }
 
-TEST(BrowserSource, ASizeThatIsAskedForPermitsLargerImages) {
-  const auto clip = browser_clip(FeedCodec::Mjpeg, 1, 2048, 1152);
-  ASSERT_FALSE(clip.empty());
-  BrowserRig rig({.width = 2048, .height = 1152, .fps = 15});
-  EXPECT_EQ(rig.feed->wants().width, 2048);
+TEST(BrowserSource, TellsTheServerWhatWasAskedFor) {
+  const BrowserRig rig({.width = 1088, .height = 1920, .fps = 15});
+  EXPECT_EQ(rig.feed->wants().width, 1088);
+  EXPECT_EQ(rig.feed->wants().height, 1920);
   EXPECT_EQ(rig.feed->wants().fps, 15);
   EXPECT_EQ(rig.feed->name(), "front");
+}
+
+TEST(BrowserSource, CountsFramesSkippedBeforeItsKeyframe) {
+  const auto clip = browser_clip(FeedCodec::H264, 12);
+  if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";
+  BrowserRig rig;
   rig.source->open(rig.hand.context());
-  rig.connect(FeedCodec::Mjpeg);
+  rig.connect(FeedCodec::H264);
   rig.send(clip[0]);
-  const auto item = rig.source->read(rig.hand.context());
-  ASSERT_TRUE(item);
-  EXPECT_EQ(item->value.width(), 2048);
+  const auto first = rig.source->read(rig.hand.context());
+  ASSERT_TRUE(first);
+  rig.connect(FeedCodec::H264);
+  rig.skipped = 3;
+  rig.send(clip[1]);
+  rig.skipped = 5;
+  rig.send(clip[10]);
+  const auto next = rig.source->read(rig.hand.context());
+  ASSERT_TRUE(next);
+  EXPECT_EQ(rig.hand.counters.drops(NodeDropCause::Sender), 5U);
+  EXPECT_EQ(next->seq.value(), first->seq.value() + 6);
   rig.source->close();
+}
+
+TEST(BrowserSource, RefusesASizeThatNoBrowserMaySend) {
+  for (const auto& [width, height] : {std::pair(2048, 1152), std::pair(1920, 1920), std::pair(8, 8)}) {
+    const auto text = message_of<OptionError>(
+        [&] { static_cast<void>(open("browser:", {.width = width, .height = height})); });
+    EXPECT_TRUE(contains(text, "1920x1088")) << text;
+  }
 }
 
 TEST(BrowserSource, ChecksItsNameAndOptions) {
@@ -277,6 +300,18 @@ TEST(BrowserSource, NeedsAServerBeforeTheStart) {
   const auto text = message_of<StateError>([&] { pipeline.start(); });
   EXPECT_TRUE(contains(text, "'door' waits for the camera of a browser")) << text;
   EXPECT_TRUE(contains(text, "Pipeline.serve()")) << text;
+}
+
+TEST(BrowserSource, NeedsAServerWhenThePipelineRuns) {
+  Pipeline pipeline;
+  const auto demo = pipeline.add(open("demo:circles"), {.name = "demo"});
+  pipeline.start();
+  for (const auto& change : {std::function<void()>([&] { pipeline.add(open("browser:"), {.name = "door"}); }),
+                             std::function<void()>([&] { pipeline.replace(demo, open("browser:")); })}) {
+    const auto text = message_of<StateError>(change);
+    EXPECT_TRUE(contains(text, "waits for the camera of a browser")) << text;
+  }
+  pipeline.stop();
 }
 
 }  // namespace
