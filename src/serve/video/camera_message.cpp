@@ -30,7 +30,6 @@ constexpr std::size_t kMaxCodec = 64;  // bytes
 constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxSentence = 200;
 constexpr std::size_t kMaxFailures = 8;
-constexpr int kMinSide = 16;  // pixels
 
 constexpr CameraFault kNotOurs{"not a message of a page that sends a camera"};
 
@@ -60,6 +59,11 @@ bool has_only_members(const CameraJson& object, std::initializer_list<std::strin
 /// The string for logs and pages: at most `most` bytes, without control characters.
 std::string clean(std::string_view text, std::size_t most) {
   std::string result(core::first_letters(text, most));
+  // U+0080 to U+009F, which some terminals obey too, have two bytes.
+  for (auto at = result.find('\xC2'); at != std::string::npos; at = result.find('\xC2', at + 1)) {
+    if (at + 1 < result.size() && static_cast<unsigned char>(result[at + 1]) < 0xA0)
+      result.replace(at, 2, 2, ' ');
+  }
   std::ranges::replace_if(
       result, [](char letter) { return static_cast<unsigned char>(letter) < 0x20 || letter == '\x7F'; }, ' ');
   return result;
@@ -116,7 +120,7 @@ std::optional<core::FeedCodec> find_codec(std::string_view text) {
 int read_side(const CameraJson& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_integer()) return 0;
-  return *found >= kMinSide && *found <= kMaxCameraSide ? found->get<int>() : 0;
+  return *found >= core::kLeastFeedSide && *found <= core::kMostFeedSide ? found->get<int>() : 0;
 }
 
 bool read_turn(const CameraJson& object, int& turn) {
@@ -140,7 +144,7 @@ std::optional<CameraFault> read_declaration(const CameraJson& item, CameraDeclar
   feed.codec = *known;
   feed.width = read_side(item, "width");
   feed.height = read_side(item, "height");
-  if (feed.width == 0 || feed.height == 0 || feed.width * feed.height > kMaxCameraPixels)
+  if (feed.width == 0 || feed.height == 0 || feed.width * feed.height > core::kMostFeedPixels)
     return CameraFault{"the image must have 16 to 1920 pixels a side, and at most 1920x1088"};
   const bool good = read_measure(item, "fps", kMostFps, feed.fps) && read_turn(item, feed.turn) &&
                     read_text(item, "label", kMaxName, camera.label) &&
@@ -207,7 +211,11 @@ bool read_news(const CameraJson& message, CameraRequest& request) {
     return false;
   }
   if (message.contains("hidden") && !read_flag(message, "hidden", request.hidden.emplace())) return false;
-  return !message.contains("report") || read_report(message["report"], request.report.emplace());
+  if (!message.contains("report")) return true;
+  const auto& report = message["report"];
+  if (!read_report(report, request.report.emplace())) return false;
+  if (!request.hidden && report.contains("hidden")) request.hidden = request.report->hidden;
+  return true;
 }
 
 bool read_request(const CameraJson& message, CameraRequest& request) {
@@ -271,7 +279,7 @@ void FrameAllowance::declare(const core::FeedCamera& camera, std::optional<doubl
   constexpr double kExcess = 4;
   constexpr double kJpegBits = 1;  // per pixel: each frame is complete
   const double stated = std::min(camera.fps > 0 ? camera.fps : kUsual, kFastest);
-  const double fps = wanted.value_or(stated);
+  const double fps = std::max(wanted.value_or(0), stated);  // a camera may not have the wanted rate
   const double bitrate = camera.codec == core::FeedCodec::Mjpeg
                              ? kJpegBits * camera.width * camera.height * fps
                              : most_bitrate(camera.width, camera.height, fps);

@@ -23,9 +23,7 @@ struct CameraFault {
 
 inline constexpr std::size_t kMaxCameraFrame = 2U << 20U;  // bytes of a message, including its head
 inline constexpr std::size_t kMaxCameraText = 8192;        // bytes
-inline constexpr int kMaxCameraSide = 1920;                // pixels, as wide as high: phones are turned
-inline constexpr int kMaxCameraPixels = 1920 * 1088;
-inline constexpr double kMaxCameraDelay = 30;  // seconds
+inline constexpr double kMaxCameraDelay = 30;              // seconds
 
 /// One encoded frame. The body is a view into the message.
 struct CameraFrame {

@@ -107,6 +107,10 @@ TEST(CameraRequest, IsRead) {
   EXPECT_EQ(camera.feed.fps, 29.97);
   EXPECT_EQ(camera.feed.turn, 90);
   EXPECT_EQ(camera.label, "a b") << "a line of a log must stay one line";
+  const auto escape = read(R"({"camera":{"codec":"vp8","width":64,"height":48,"label":"a\u009b2J\u00e9"}})");
+  EXPECT_EQ(escape.camera->label, "a  2J\xC3\xA9") << "terminals obey U+009B";
+  EXPECT_EQ(read(R"({"report":{"hidden":true}})").hidden, true);
+  EXPECT_FALSE(read(R"({"report":{"sent":1}})").hidden);
   const auto news = read(R"({"time":5.5,"hidden":true,"state":"no_camera","message":"none","report":)"
                          R"({"sent":7,"round_trip":0.5,"missed":null,"failures":["vp09: slow"],"new":{}}})");
   EXPECT_EQ(news.time, 5.5);
@@ -196,8 +200,9 @@ int count_allowed(const core::FeedCamera& camera, std::optional<double> wanted, 
 
 TEST(FrameAllowance, IsTwiceTheRateOverTwoSecondsAndABurst) {
   constexpr std::size_t kSmall = 100;
-  EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 15}, 30, kSmall), 2 * 30 * 2 + 16)
-      << "the source's wish comes first";
+  EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 15}, 30, kSmall), 2 * 30 * 2 + 16);
+  EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 30}, 5, kSmall), 2 * 30 * 2 + 16)
+      << "a camera may be faster than the source asked for";
   EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 15}, std::nullopt, kSmall), 2 * 15 * 2 + 16);
   EXPECT_EQ(count_allowed({.width = 1280, .height = 720}, std::nullopt, kSmall), 2 * 30 * 2 + 16);
   EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 1000}, std::nullopt, kSmall),
@@ -215,7 +220,7 @@ TEST(FrameAllowance, LimitsBytesByTheSizeOfTheImage) {
 
 TEST(FrameAllowance, BeginsAgainAfterTwoSeconds) {
   serve::FrameAllowance allowance;
-  allowance.declare({.width = 64, .height = 48}, 1);
+  allowance.declare({.width = 64, .height = 48, .fps = 1}, 1);
   const auto start = TimePoint(std::chrono::hours(1));
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(allowance.count(1, start));
   EXPECT_FALSE(allowance.count(1, start));
@@ -261,7 +266,7 @@ void expect_limits(const CameraRequest& request) {
     const auto& camera = request.camera->feed;
     ASSERT_GE(camera.width, 16);
     ASSERT_GE(camera.height, 16);
-    ASSERT_LE(camera.width * camera.height, serve::kMaxCameraPixels);
+    ASSERT_LE(camera.width * camera.height, core::kMostFeedPixels);
     ASSERT_LE(request.camera->label.size(), 64U);
   }
   ASSERT_TRUE(std::isfinite(request.time.value_or(0)));
