@@ -20,7 +20,6 @@
 #include "bindings/results/value.hpp"
 #include "core/pipeline/runner/node_errors.hpp"
 
-namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 

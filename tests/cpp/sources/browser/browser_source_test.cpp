@@ -44,7 +44,7 @@ struct BrowserRig {
   double pts = 0;
 
   explicit BrowserRig(const OpenOptions& options = {}) : source(open("browser:front", options)) {
-    feed = source->abilities().fed->feed();
+    if (auto* const fed = source->abilities().fed) feed = fed->feed();
   }
 
   std::uint64_t connect(FeedCodec codec) {
@@ -216,7 +216,9 @@ TEST(BrowserSource, AsksForAKeyframeWhenSomethingStartsToTakeItsPackets) {
   };
   EXPECT_FALSE(send(0));
   EXPECT_FALSE(send(1));
-  const auto node = rig.source->abilities().packets->packets();
+  auto* const abilities = rig.source->abilities().packets;
+  ASSERT_NE(abilities, nullptr);
+  const auto node = abilities->packets();
   EXPECT_TRUE(send(2));
   rig.source->close();
 }

@@ -56,7 +56,7 @@ def build() -> None:
         pass
     pipeline.serve("0.0.0.0", 80)  # type: ignore[call-arg]  # by name
     ff.Join(0.01, 0.1)  # type: ignore[call-arg]  # max_wait by name
-    ff.Frame.from_array(sample.frame.bgr, "bgra")  # type: ignore[arg-type]  # no such format
+    ff.Frame.from_array(sample.frame.bgr, "bgrx")  # type: ignore[arg-type]  # no such format
     ff.Queue(8, max_bytes="1e9")  # type: ignore[arg-type]  # a number
     state: ff.stats.NodeState = "asleep"  # type: ignore[assignment]  # no such state
     print(state)
