@@ -150,7 +150,7 @@ def test_a_browser_without_webcodecs_sends_jpeg(page: Page, server: VideoServer)
 @pytest.mark.parametrize(
     ("exception", "sentence", "state", "told"),
     [
-        ("NotAllowedError", "may not use the camera", "denied", "does not permit the camera"),
+        ("NotAllowedError", "not allowed to use the camera", "denied", "does not permit the camera"),
         ("NotFoundError", "has no camera", "no_camera", "has no camera"),
         ("NotReadableError", "Close other programs", "camera_busy", "another program uses"),
         ("TypeError", "cannot be opened", "failed", "cannot open its camera"),
@@ -190,7 +190,7 @@ def test_a_second_page_waits_takes_over_and_is_replaced(page: Page, server: Vide
     show(page, server)
     page.run("desk.answer = 'busy'")
     press(page, "Use my camera")
-    until_words(page, "Another browser sends this camera.")
+    until_words(page, "Another browser is already sending this camera.")
     assert page.run("return camera.opened") == 0
     page.run("desk.answer = 'yours'; desk.sockets[0].tell({type: 'free'})")
     until_frames(page, 3)
@@ -241,7 +241,7 @@ def test_a_camera_without_frames_is_explained_until_it_has_some(page: Page, serv
     show(page, server, more="start")
     until_frames(page, 5)
     page.run("camera.fps = 0.1")
-    until_words(page, "The camera gives no frames.")
+    until_words(page, "The camera is not delivering frames.")
     last = heard(page, "state")[-1]
     assert last == {"state": "silent", "message": "the browser's camera gives no frames"}
     page.until("return camera.painted > 0 && states.at(-1).state === 'live'")
@@ -268,12 +268,12 @@ def test_a_wrong_token_and_the_end_are_explained(page: Page, server: VideoServer
     until_words(page, "The pipeline has ended. the source was removed")
     assert page.run("return camera.track.readyState") == "ended"
     page.run("desk.sockets[0].drop(4401, 'the token is wrong')")
-    until_words(page, "The token of this link is wrong.")
+    until_words(page, "This link is no longer valid.")
 
 
 def test_a_page_that_is_not_secure_shows_the_ways_at_once(page: Page, server: VideoServer) -> None:
     show(page, server, host=server.url.replace("127.0.0.1", FOREIGN))
-    until_words(page, "Browsers permit cameras on https pages and on this machine (localhost) only.")
+    until_words(page, "Browsers allow cameras only on https pages and on this machine (localhost).")
     ways = str(page.run(f"return {FACE}.querySelector('.ways').innerText"))
     for way in ("ssh -L", "adb reverse", "tailscale serve", "cloudflared tunnel"):
         assert way in ways

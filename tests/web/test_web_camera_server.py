@@ -158,7 +158,7 @@ def test_a_reload_and_another_page_continue_the_same_camera(
     camera.until(len(camera.seen) + 20)
     with other_tab(page):
         open_page(page, server, camera)
-        until_words(page, "Another browser sends this camera.")
+        until_words(page, "Another browser is already sending this camera.")
         press(page, "Send from here instead")
         until_words(page, "live")
         camera.until(len(camera.seen) + 20)
@@ -173,7 +173,7 @@ def test_why_repeats_what_keeps_the_browser_from_sending(
     open_page(page, server, camera, more="")
     page.run("camera.refusal = 'NotAllowedError'")
     press(page, "Use my camera")
-    until_words(page, "This page may not use the camera.")
+    until_words(page, "This page is not allowed to use the camera.")
     camera.until_why("does not permit the camera")
     page.run("camera.refusal = null")
     press(page, "Try again")
@@ -185,7 +185,7 @@ def test_why_repeats_what_keeps_the_browser_from_sending(
 def test_a_wrong_token_sends_nothing(page: Page, server: VideoServer, camera: Waiting) -> None:
     src = camera.dashboard.urls[0].partition("?")[0]
     show(page, server, script=PAINTED, src=src, camera="camera", token="x" * 32, more="start")
-    until_words(page, "The token of this link is wrong.")
+    until_words(page, "This link is no longer valid.")
     assert camera.seen == []
 
 

@@ -8,9 +8,9 @@ export const STATES = {
   asking: { text: "The browser asks whether this page may use the camera. Allow it." },
   live: { text: "This camera is live.", isGood: true },
   paused: { text: "The system has paused the camera. Another app may be using it, or its shutter may be closed." },
-  silent: { text: "The camera gives no frames. If it stays so, stop it and start again." },
+  silent: { text: "The camera is not delivering frames. If this continues, stop it and start it again." },
   denied: {
-    text: "This page may not use the camera. Allow it at the left of the address bar, then try again.",
+    text: "This page is not allowed to use the camera. Allow it in the address bar, then try again.",
     button: "Try again",
   },
   no_camera: { text: "This device has no camera. Connect one, then try again.", button: "Try again" },
@@ -23,11 +23,11 @@ export const STATES = {
     button: "Try again",
   },
   failed: { text: "The camera cannot be opened.", button: "Try again" },
-  insecure: { text: "Browsers permit cameras on https pages and on this machine (localhost) only. Choose one of these ways:" },
-  busy: { text: "Another browser sends this camera.", button: "Send from here instead", takes: true },
+  insecure: { text: "Browsers allow cameras only on https pages and on this machine (localhost). Choose one of these ways:" },
+  busy: { text: "Another browser is already sending this camera.", button: "Send from here instead", takes: true },
   taken: { text: "Another browser has taken over.", button: "Send from here again", takes: true },
   lost: { text: "No connection to the program." },
-  refused: { text: "The token of this link is wrong. Open the link that the program prints now." },
+  refused: { text: "This link is no longer valid. Open the latest one that the program printed." },
   ended: { text: "The pipeline has ended." },
   stopped: { text: "The camera is off.", button: "Use my camera" },
 };
@@ -68,7 +68,7 @@ export function waysTo({ hostname, port, protocol }) {
   const at = port || (protocol === "https:" ? "443" : "80");
   const here = `${protocol}//127.0.0.1:${at}`;
   return [
-    ["on the same machine, or on Windows above WSL2", "", "the link with localhost"],
+    ["on the same machine, or on the Windows host of WSL2", "", "the link with localhost"],
     ["on a laptop", `ssh -L ${at}:127.0.0.1:${at} ${hostname}`, "the link with localhost"],
     ["on an Android phone, by USB", `adb reverse tcp:${at} tcp:${at}`, "the link with localhost, on the phone"],
     ["on any phone of yours", `tailscale serve ${at}`, "the link with the address that it prints"],
