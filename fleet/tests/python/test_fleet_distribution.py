@@ -99,8 +99,8 @@ SAYS = "freshframe.fleet needs the package freshframe-fleet: pip install freshfr
 @pytest.mark.parametrize(
     ("arguments", "last", "code"),
     [
-        (["-c", "from freshframe.fleet import Fleet"], f"freshframe._errors.MissingPackageError: {SAYS}", 1),
-        (["-c", "import freshframe as ff; ff.fleet"], f"freshframe._errors.MissingPackageError: {SAYS}", 1),
+        (["-c", "from freshframe.fleet import Fleet"], f"freshframe.MissingPackageError: {SAYS}", 1),
+        (["-c", "import freshframe as ff; ff.fleet"], f"freshframe.MissingPackageError: {SAYS}", 1),
         (["-m", "freshframe", "fleet"], f"freshframe fleet: {SAYS}", 2),
         (["-m", "freshframe", "fleet", "--help"], f"freshframe fleet: {SAYS}", 2),
         (["-m", "freshframe", "fleet", "run", "app.py", "--agents", "2"], f"freshframe fleet: {SAYS}", 2),

@@ -334,7 +334,7 @@ def test_values_that_hold_samples_and_pipelines_are_let_go_at_exit() -> None:
         BUILD
         + """
 class Keeper(ff.Node):
-    def process(self, sample): return sample
+    def process(self, sample): return (sample,)
 
 node = Keeper()
 reader = pipeline.reader(pipeline.add(node, pipeline.add(Ticker())))

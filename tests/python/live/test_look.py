@@ -124,7 +124,7 @@ def test_pictures_are_scaled_down_and_never_up() -> None:
 
 def test_a_look_without_a_picture_says_so() -> None:
     look = ff.Look()
-    with pytest.raises(ff.StaleFrameError, match="no picture yet"):
+    with pytest.raises(ff.StaleFrameError, match="no frame yet"):
         look.now()
     with pytest.raises(ff.StaleFrameError, match="of 3 s ago"):
         look.ago(3)

@@ -144,7 +144,7 @@ def test_a_live_plugin_without_a_wall_time_has_that_of_the_arrival(plugin: Path)
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"from": 5}, "the utc_from 5; it must be one of freshframe_utc_from"),
+        ({"from": 6}, "the utc_from 6; it must be one of freshframe_utc_from"),
         ({"from": -1}, "the utc_from -1; it must be one of freshframe_utc_from"),
         ({"from": 4, "utc": math.inf}, "a utc that is not finite"),
         ({"from": 4, "error": -0.5}, "a utc_error that is not a number from 0"),
