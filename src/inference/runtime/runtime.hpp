@@ -70,7 +70,7 @@ class LoggedError {
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
  private:
-  std::string text_;
+  mutable std::string text_;  // ONNX Runtime's logger writes it, also of a const object
   std::string* outer_;
 };
 
