@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,7 +46,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
             is an error if the provider runs no part of the model (known from ONNX Runtime 1.24 on), and a
             WARNING if it runs less than half of it.
         provider_options: Options of that provider, by ONNX Runtime's names: ``{"device_type": "GPU"}`` for
-            "openvino", ``{"device_id": 1}`` for "cuda". Numbers and bools become strings.
+            "openvino", ``{"device_id": 1}`` for "cuda". Integers and bools become strings.
         size: (width, height) of the input, if it is dynamic.
 
     Attributes:
@@ -190,7 +191,7 @@ def _provider_options(given: Any) -> dict[str, str]:
     if not isinstance(given, Mapping):
         raise OptionTypeError(f"{wanted}, got {_check.show(given)}")
     for value in given.values():
-        if not isinstance(value, str | int):
+        if not isinstance(value, str | numbers.Integral):
             raise OptionTypeError(f"{wanted}, got {_check.show(given)}")
     return {
         _check.text("each name of provider_options", name): _check.text("provider_options", str(value))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rigs.onnx_files import OnnxFile, mean_colour
 
@@ -86,6 +87,12 @@ def test_cuda_gets_its_options_and_refuses_others(model: Path) -> None:
     assert detector.provider == "cuda"
     with pytest.raises(ff.OptionError, match=r"cuda has no option 'colour': .*device_id, gpu_mem_limit"):
         ff.OnnxDetector(model, provider="cuda", provider_options={"device_id": 0, "colour": "red"})
+
+
+def test_values_may_be_integers_of_numpy(model: Path) -> None:
+    options: dict[str, Any] = {"device_id": np.int64(1)}
+    with pytest.raises(ff.OptionError, match="cpu has no option 'device_id'"):
+        ff.OnnxModel(model, provider="cpu", provider_options=options)
 
 
 def test_the_command_line_passes_options_and_doctor_lists_the_providers(model: Path, freshframe: Any) -> None:
