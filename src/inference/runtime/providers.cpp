@@ -100,10 +100,31 @@ bool is_listed(std::string_view option, std::string_view options) {
   });
 }
 
-/// "; openvino has no option 'x', its options are ..." if a name is not in this package's list.
-std::string describe_unknown(const Known& known, const ProviderOptions& options) {
-  const auto unknown = std::ranges::find_if(
-      options, [&](const auto& option) { return !is_listed(option.first, known.options); });
+bool has_word(std::string_view text, std::string_view word) {
+  const auto is_part = [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           (letter >= '0' && letter <= '9') || letter == '_';
+  };
+  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const auto rest = text.substr(at + word.size());
+    if ((at == 0 || !is_part(text[at - 1])) && (rest.empty() || !is_part(rest.front()))) return true;
+  }
+  return false;
+}
+
+/// Returns true if ONNX Runtime refused the option's name. kKnown does not list every option that exists.
+bool is_unknown_by(std::string_view reason, std::string_view option) {
+  const bool is_about_value = reason.find("Failed to parse") != std::string_view::npos;
+  return !is_about_value && has_word(reason, option);
+}
+
+/// "openvino has no option 'x': its options are ..." if `is_refused` is true of a name that kKnown does not list.
+template <class IsRefused>
+std::string describe_unknown(const Known& known, const ProviderOptions& options,
+                             const IsRefused& is_refused) {
+  const auto unknown = std::ranges::find_if(options, [&](const auto& option) {
+    return !is_listed(option.first, known.options) && is_refused(option.first);
+  });
   if (unknown == options.end()) return "";
   const auto none = std::string(known.name) + " has no option '" + unknown->first + "'";
   if (!known.options.empty()) return none + ": its options are " + std::string(known.options);
@@ -118,9 +139,11 @@ void append_explained(const Known& known, const ProviderOptions& options, const 
   try {
     append();
   } catch (const Error& error) {
-    const auto why = shorten_reason(logged.text().empty() ? error.what() : logged.text());
+    const std::string reason = logged.text().empty() ? error.what() : logged.text();
+    const auto why = shorten_reason(reason);
     if (options.empty()) throw Error(why);
-    const auto unknown = describe_unknown(known, options);
+    const auto unknown = describe_unknown(
+        known, options, [&](const std::string& option) { return is_unknown_by(reason, option); });
     throw OptionError("provider_options: " + (unknown.empty() ? why : unknown + " (" + why + ")"));
   }
 }
@@ -218,7 +241,7 @@ std::vector<std::string> choose_providers(const Runtime& runtime, const std::str
                       (name == "openvino" ? "; for OpenVINO: pip install onnxruntime-openvino instead" : ""));
   }
   const auto known = find_known(name);
-  const auto unknown = known.is_checked_here ? describe_unknown(known, options) : "";
+  const auto unknown = describe_unknown(known, options, [&](const auto&) { return known.is_checked_here; });
   if (!unknown.empty()) throw OptionError("provider_options: " + unknown);
   return {name};
 }

@@ -89,6 +89,15 @@ def test_cuda_gets_its_options_and_refuses_others(model: Path) -> None:
         ff.OnnxDetector(model, provider="cuda", provider_options={"device_id": 0, "colour": "red"})
 
 
+@pytest.mark.usefixtures("card_runtime")
+def test_an_option_is_unknown_only_if_onnx_runtime_says_so(model: Path) -> None:
+    """The engine's list of CUDA's options has no enable_cuda_graph."""
+    with pytest.raises(ff.OptionError, match=r'_options: Failed to parse provider option "device_id"'):
+        ff.OnnxModel(model, provider="cuda", provider_options={"enable_cuda_graph": 1, "device_id": 9})
+    with pytest.raises(ff.OptionError, match=r"cuda has no option 'cuda_graph': .*\"cuda_graph\""):
+        ff.OnnxModel(model, provider="cuda", provider_options={"enable_cuda_graph": 1, "cuda_graph": 1})
+
+
 def test_values_may_be_integers_of_numpy(model: Path) -> None:
     options: dict[str, Any] = {"device_id": np.int64(1)}
     with pytest.raises(ff.OptionError, match="cpu has no option 'device_id'"):

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,10 @@ enum {
   kGetAvailableProviders = 125,
   kReleaseAvailableProviders = 126,
   kAddConfigEntry = 130,
+  kAppendTensorrt = 170,
+  kCreateTensorrtOptions = 171,
+  kUpdateTensorrtOptions = 172,
+  kReleaseTensorrtOptions = 174,
   kAppendCuda = 204,
   kCreateCudaOptions = 205,
   kUpdateCudaOptions = 206,
@@ -95,7 +100,7 @@ static Status* create_tensor(const void* info, void* data, size_t bytes, const i
 
 // ---- the provider
 
-static char* providers[] = {"CUDAExecutionProvider", "CPUExecutionProvider"};
+static char* providers[] = {"CUDAExecutionProvider", "CPUExecutionProvider", "TensorrtExecutionProvider"};
 
 static Status* get_providers(char*** names, int* count) {
   *names = providers;
@@ -128,13 +133,21 @@ static Status* add_config_entry(void* options, const char* name, const char* val
 static Status* update_options(void* options, const char* const* names, const char* const* values,
                               size_t count) {
   (void)options;
-  (void)values;
-  for (size_t i = 0; i < count; ++i)
-    if (strcmp(names[i], "device_id") != 0) return fail("Unknown provider option");
+  char message[256];
+  for (size_t i = 0; i < count; ++i) {
+    const int is_card = strcmp(names[i], "device_id") == 0;
+    if (is_card && strcmp(values[i], "0") == 0) continue;
+    if (!is_card && strcmp(names[i], "enable_cuda_graph") == 0) continue;
+    snprintf(message, sizeof message,
+             is_card ? "Failed to parse provider option \"%s\": no such device"
+                     : "Unknown provider option: \"%s\".",
+             names[i]);
+    return fail(message);
+  }
   return NULL;
 }
 
-// In truth the CPU's operators run, but programs see a card.
+// In truth the CPU's operators run, but programs see a card. TensorRT takes none.
 static Status* get_provider(const void* subgraph, const char** name) {
   (void)subgraph;
   *name = providers[0];
@@ -145,7 +158,7 @@ static void release_options(void* options) {
   free(options);
 }
 
-static Status* append_cuda(void* session_options, const void* options) {
+static Status* append(void* session_options, const void* options) {
   (void)session_options;
   (void)options;
   return NULL;
@@ -174,12 +187,12 @@ static const void* get_api(uint32_t version) {
   table[kReleaseMemoryInfo] = (Function)release_memory_info;
   table[kGetAvailableProviders] = (Function)get_providers;
   table[kReleaseAvailableProviders] = (Function)release_providers;
-  table[kAppendCuda] = (Function)append_cuda;
-  table[kCreateCudaOptions] = (Function)create_options;
-  table[kUpdateCudaOptions] = (Function)update_options;
+  table[kAppendCuda] = table[kAppendTensorrt] = (Function)append;
+  table[kCreateCudaOptions] = table[kCreateTensorrtOptions] = (Function)create_options;
+  table[kUpdateCudaOptions] = table[kUpdateTensorrtOptions] = (Function)update_options;
   table[kSubgraphGetProvider] = (Function)get_provider;
   table[kAddConfigEntry] = (Function)add_config_entry;
-  table[kReleaseCudaOptions] = (Function)release_options;
+  table[kReleaseCudaOptions] = table[kReleaseTensorrtOptions] = (Function)release_options;
   return table;
 }
 
