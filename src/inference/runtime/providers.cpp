@@ -282,21 +282,23 @@ void append_cuda(const Runtime& runtime, const OwnedOptions& to, const ProviderO
   append_by(CudaFunctions(), runtime, to, options);
 }
 
-std::optional<NodeShare> count_nodes(const Runtime& runtime, const ort::Session* session) {
+std::optional<NodeShare> count_nodes(const Runtime& runtime, const ort::Session* session,
+                                     const std::string& provider) {
   if (!runtime.can_tell_nodes()) return std::nullopt;
   const ort::Subgraph* const* parts = nullptr;
   std::size_t count = 0;
   runtime.call(ort::GetGraphAssignment{}, session, &parts, &count);
   NodeShare share;
   for (const auto* const part : std::span(parts, count)) {
-    const char* provider = nullptr;
-    runtime.call(ort::SubgraphGetProvider{}, part, &provider);
+    const char* runner = nullptr;
+    runtime.call(ort::SubgraphGetProvider{}, part, &runner);
+    const auto name = to_name(runner);
     const ort::Node* const* nodes = nullptr;
     std::size_t size = 0;
     runtime.call(ort::SubgraphGetNodes{}, part, &nodes, &size);
     share.all += size;
-    if (to_name(provider) != "cpu") {
-      share.taken += size;
+    if (name != "cpu") {
+      (name == provider ? share.taken : share.others[name]) += size;
       continue;
     }
     for (const auto* const node : std::span(nodes, size)) {

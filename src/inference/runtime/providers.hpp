@@ -39,13 +39,16 @@ void append_provider(const Runtime& runtime, const OwnedOptions& to, const std::
                      const ProviderOptions& options, int threads);
 void append_cuda(const Runtime& runtime, const OwnedOptions& to, const ProviderOptions& options = {});
 
-/// How a session divided the graph's nodes. Nodes that a provider does not take run on the CPU.
+/// How a session divided the graph's nodes between a provider and those that run the rest.
 struct NodeShare {
-  std::size_t taken = 0;       // by other providers than the CPU's
-  std::size_t all = 0;         // after ONNX Runtime's basic optimizations
-  std::set<std::string> left;  // operators of the nodes on the CPU
+  std::size_t taken = 0;                      // by the provider
+  std::size_t all = 0;                        // after ONNX Runtime's basic optimizations
+  std::map<std::string, std::size_t> others;  // nodes by name of a third provider: CUDA, beside TensorRT
+  std::set<std::string> left;                 // operators of the nodes on the CPU
 };
-/// Of a session whose options went through append_provider(). Empty before ONNX Runtime 1.24, which cannot tell.
-[[nodiscard]] std::optional<NodeShare> count_nodes(const Runtime& runtime, const ort::Session* session);
+/// Of a session whose options went through append_provider() for a provider other than the CPU's. Empty before
+/// ONNX Runtime 1.24, which cannot tell.
+[[nodiscard]] std::optional<NodeShare> count_nodes(const Runtime& runtime, const ort::Session* session,
+                                                   const std::string& provider);
 
 }  // namespace freshframe::inference

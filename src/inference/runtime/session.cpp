@@ -64,6 +64,27 @@ std::string explain_failure(const std::string& why) {
   return unreadable ? why + " It is damaged or no ONNX file" : why;
 }
 
+/// "tensorrt runs 5 of its 9 nodes, cuda runs 3 of them, the CPU runs the others: Hardmax".
+std::string describe_share(const std::string& provider, const NodeShare& share) {
+  auto text =
+      provider + " runs " + std::to_string(share.taken) + " of its " + std::to_string(share.all) + " nodes";
+  for (const auto& [name, count] : share.others)
+    text += ", " + name + " runs " + std::to_string(count) + " of them";
+  std::string left;
+  for (const auto& kind : share.left) left += (left.empty() ? "" : ", ") + core::to_utf8(kind);
+  return left.empty() ? text : text + ", the CPU runs the others: " + left;
+}
+
+/// Why a session of which the provider runs nothing is refused, and what to pass instead.
+std::string describe_unused(const std::string& provider, const NodeShare& share) {
+  std::string others;
+  for (const auto& [name, count] : share.others) others += (others.empty() ? "" : " and ") + name;
+  const auto instead = share.others.empty() ? "cpu" : share.others.begin()->first;
+  if (!share.left.empty()) others += others.empty() ? "the CPU" : " and the CPU";
+  return provider + " runs none of its " + std::to_string(share.all) + " nodes, so that " + others +
+         " would run them all; change provider_options, or pass provider=\"" + instead + "\"";
+}
+
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
   throw OptionError("cannot load the model '" + path + "': " + why);
 }
@@ -304,21 +325,13 @@ void Session::open_with(const std::string& provider) {
   provider_ = provider;
 }
 
-// ONNX Runtime runs the nodes that a provider does not take on the CPU, without a report.
+// ONNX Runtime runs the nodes that a provider does not take on other providers, without a report.
 void Session::check_nodes(const std::string& provider, const OwnedSession& session) const {
-  const auto share = count_nodes(runtime_, session.get());
+  const auto share = count_nodes(runtime_, session.get(), provider);
   if (!share || share->taken == share->all) return;
-  if (share->taken == 0) {
-    throw Error(
-        provider + " runs none of its " + std::to_string(share->all) +
-        " nodes, so that the CPU would run them all; change provider_options, or pass provider=\"cpu\"");
-  }
-  std::string left;
-  for (const auto& kind : share->left) left += (left.empty() ? "" : ", ") + core::to_utf8(kind);
+  if (share->taken == 0) throw Error(describe_unused(provider, *share));
   const auto level = share->taken * 2 < share->all ? LogLevel::Warning : LogLevel::Info;
-  log(level,
-      shorten_reason("'" + path_ + "': " + provider + " runs " + std::to_string(share->taken) + " of its " +
-                     std::to_string(share->all) + " nodes, the CPU runs the others: " + left));
+  log(level, shorten_reason("'" + path_ + "': " + describe_share(provider, *share)));
 }
 
 void Session::describe() {

@@ -98,6 +98,12 @@ def test_an_option_is_unknown_only_if_onnx_runtime_says_so(model: Path) -> None:
         ff.OnnxModel(model, provider="cuda", provider_options={"enable_cuda_graph": 1, "cuda_graph": 1})
 
 
+@pytest.mark.usefixtures("card_runtime")
+def test_tensorrt_that_leaves_all_nodes_to_cuda_is_an_error(model: Path) -> None:
+    with pytest.raises(ff.OptionError, match=r"tensorrt runs none of its \d+ nodes, so that cuda .*\"cuda\""):
+        ff.OnnxModel(model, provider="tensorrt")
+
+
 def test_values_may_be_integers_of_numpy(model: Path) -> None:
     options: dict[str, Any] = {"device_id": np.int64(1)}
     with pytest.raises(ff.OptionError, match="cpu has no option 'device_id'"):
