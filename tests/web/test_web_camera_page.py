@@ -300,7 +300,7 @@ def test_axe_has_no_remark(page: Page, server: VideoServer, state: str, dark: bo
     page.run("camera.refusal = arguments[0] === 'denied' ? 'NotAllowedError' : null", state)
     if state in {"live", "denied"}:
         press(page, "Use my camera")
-    until_words(page, {"off": "off", "live": "live", "denied": "may not", "insecure": "localhost"}[state])
+    until_words(page, {"off": "off", "live": "live", "denied": "not allowed", "insecure": "localhost"}[state])
     page.size(390, 900, dark=dark, phone=True)
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
