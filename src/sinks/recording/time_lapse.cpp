@@ -2,10 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/time_lapse.hpp"
 
-#include <iomanip>
-#include <sstream>
+#include <charconv>
+
+#include "core/unit_text.hpp"
 
 namespace freshframe::media {
+namespace {
+
+// "3600", also where three digits would be "3.6e+03": it is to be copied into a program.
+std::string argument_text(double number) {
+  return core::number_text(number, std::chars_format::general, 6);
+}
+
+}  // namespace
 
 std::optional<std::string> NominalRate::find_fault(std::int64_t least) {
   constexpr double kFar = 4;  // a camera that halves its rate at night is not a mistake
@@ -14,16 +23,13 @@ std::optional<std::string> NominalRate::find_fault(std::int64_t least) {
   const bool is_fast = *fps_ * longest_ < 1 / kFar;
   if (!is_slow && !is_fast) return std::nullopt;
   const double step = is_slow ? shortest_ : longest_;
-  std::ostringstream text;
-  text << std::setprecision(3) << "fps=" << *fps_ << ", but its frames are " << step
-       << " s apart, and each is shown at its own time: fps= does not change the speed. ";
-  if (is_slow) {
-    text << "For a time lapse write VideoFile(..., every=" << step << ", fps=" << *fps_ << ")";
-  } else {
-    text << "Leave fps= out";
-  }
+  const auto fps = argument_text(*fps_);
+  const auto seconds = argument_text(step);
   fps_.reset();
-  return text.str();
+  return "fps=" + fps + ", but its frames are " + seconds +
+         " s apart, and each is shown at its own time: fps= does not change the speed. " +
+         (is_slow ? "For a time lapse write VideoFile(..., every=" + seconds + ", fps=" + fps + ")"
+                  : "Leave fps= out");
 }
 
 }  // namespace freshframe::media

@@ -13,6 +13,10 @@
 
 namespace freshframe::media {
 
+/// Seconds. A longer step back of a source's `pts` is a new start; after a shorter one, frames are left out
+/// until the time has caught up.
+constexpr double kToleratedStepBack = 1;
+
 /// Takes one frame per interval of `pts`, and shows them one after the other at a fixed rate. Not thread-safe.
 class TimeLapse {
  public:
@@ -21,13 +25,14 @@ class TimeLapse {
 
   /// Returns the time in the file, in seconds, or nullopt for a frame that is not part of it.
   [[nodiscard]] std::optional<double> take(const Stamp& stamp) {
-    if (!std::isfinite(stamp.pts)) return 0;                                // which the recorder refuses
-    if (count_ == 0 || stamp.source != source_ || stamp.pts < last_pts_) {  // another source starts anew
+    if (!std::isfinite(stamp.pts)) return 0;  // which the recorder refuses
+    const bool goes_back = stamp.pts < newest_pts_ - kToleratedStepBack;
+    if (count_ == 0 || stamp.source != source_ || goes_back) {
       source_ = stamp.source;
-      begin_ = stamp.pts;
+      begin_ = newest_pts_ = stamp.pts;
       next_ = 0;
     }
-    last_pts_ = stamp.pts;
+    newest_pts_ = std::max(newest_pts_, stamp.pts);
     constexpr double kRounding = 1e-6;  // intervals: of pts such as 1 / 3
     const double at = (stamp.pts - begin_) / every_ + kRounding;
     if (at < next_) return std::nullopt;
@@ -40,7 +45,7 @@ class TimeLapse {
   double fps_;
   int source_ = -1;
   double begin_ = 0;  // pts of the source's first frame
-  double last_pts_ = 0;
+  double newest_pts_ = 0;
   double next_ = 0;  // number of the interval whose frame is next
   std::int64_t count_ = 0;
 };

@@ -31,9 +31,6 @@ namespace {
 constexpr std::int64_t kFewFrames = 10;
 constexpr std::int64_t kFewestFrames = 4;
 
-/// Seconds. Smaller steps back are refused by the encoder.
-constexpr double kShortestStepBack = 1;
-
 /// A VideoFile on a port of frames.
 struct FrameFile {
   /// The first frame is held back until the second arrives: their distance determines the nominal frame rate.
@@ -127,7 +124,7 @@ struct FrameFile {
 
   /// A file contains frames of one source, with increasing timestamps.
   void end_before_another_source(const Stamp& stamp) {
-    if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kShortestStepBack)) return;
+    if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kToleratedStepBack)) return;
     if (!files.segment()) throw Error(another_source(files.path(), "frames"));
     log(LogLevel::Warning,
         "'" + files.name() + "' ends: " +

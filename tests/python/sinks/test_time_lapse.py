@@ -56,6 +56,12 @@ def test_every_takes_the_next_frame_after_a_gap_and_keeps_its_intervals(tmp_path
     assert times_in(path) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
+def test_a_short_step_back_takes_no_frame_and_a_long_one_starts_anew(tmp_path: Path) -> None:
+    path = tmp_path / "lapse.mkv"
+    record(ff.VideoFile(path, every=2, fps=10, crf=0), [10, 11, 10.99, 12, 11.5, 13.9, 14, 3, 4, 5])
+    assert numbers_in(path) == pytest.approx([0, 3, 6, 7, 9], abs=1)
+
+
 def test_a_time_lapse_has_25_frames_per_second_by_default(tmp_path: Path) -> None:
     record(ff.VideoFile(tmp_path / "lapse.mkv", every=60), [60.0 * n for n in range(5)])
     assert times_in(tmp_path / "lapse.mkv") == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
