@@ -6,10 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <iomanip>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -21,6 +19,7 @@
 #include "bindings/results/value.hpp"
 #include "core/edge/edge.hpp"
 #include "core/edge/inbox.hpp"
+#include "core/unit_text.hpp"
 
 namespace nb = nanobind;
 namespace freshframe::python {
@@ -82,12 +81,12 @@ void SourcePace::check(double least_ahead) {
   const auto dropped = count_full_drops(runner_);
   if (dropped == 0) return;
   is_done_ = true;
-  std::ostringstream text;
-  text << "source '" << runner_.name() << "' yields samples faster than their timestamps, "
-       << std::setprecision(3) << span << " s of them in " << took << " s, and full queues have dropped "
-       << dropped << ": it is live, which is the default. Set live = False in its class to make it wait for "
-       << "slow consumers, or pace its read() with self.stop_token.every(1 / 30)";
-  log(LogLevel::Warning, text.str());
+  log(LogLevel::Warning,
+      "source '" + std::string(runner_.name()) + "' yields samples faster than their timestamps, " +
+          core::measured_seconds_text(span) + " of them in " + core::measured_seconds_text(took) +
+          ", and full queues have dropped " + std::to_string(dropped) +
+          ": it is live, which is the default. Set live = False in its class to make it wait for slow "
+          "consumers, or pace its read() with self.stop_token.every(1 / 30)");
 }
 
 constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
