@@ -1402,7 +1402,13 @@ class Ticks:
     def __iter__(self) -> Ticks: ...
 
     def __next__(self) -> float:
-        """Waits for the next tick. GIL: released"""
+        """
+        Waits for the next tick.
+
+        Raises:
+            StateError: Another thread is waiting for it.
+        GIL: released
+        """
 
 def unset_stop_token() -> StopToken:
     """The stop signal of a node without a pipeline: it is never set."""

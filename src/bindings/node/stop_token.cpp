@@ -6,7 +6,9 @@
 
 #include "freshframe/error.hpp"
 
+#include <atomic>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -47,6 +49,27 @@ struct Ticks {
   StopToken stop;
   double seconds;
   core::Pacer pacer;
+  // Atomic for Python without a GIL; behind a pointer, so that Ticks can be moved.
+  std::unique_ptr<std::atomic_flag> is_waited_for = std::make_unique<std::atomic_flag>();
+};
+
+/// The one thread that waits for the next tick. Taken before the GIL is released, since a Pacer is not
+/// thread-safe.
+class Turn {
+ public:
+  explicit Turn(std::atomic_flag* taken) : taken_(taken) {
+    if (taken_->test_and_set()) {
+      throw StateError(
+          "another thread is waiting for the next tick of this iterator: call stop_token.every() once in "
+          "each thread");
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { taken_->clear(); }
+
+ private:
+  std::atomic_flag* taken_;
 };
 
 Ticks make_ticks(const StopToken& self, nb::handle given) {
@@ -56,10 +79,11 @@ Ticks make_ticks(const StopToken& self, nb::handle given) {
     throw OptionError("every() needs at least 0.000001 seconds, for example 1 / 30, got " +
                       describe_object(given));
   }
-  return {self, seconds, core::Pacer(1 / seconds)};
+  return {.stop = self, .seconds = seconds, .pacer = core::Pacer(1 / seconds)};
 }
 
 double next_tick(gil::Held& held, Ticks& self) {
+  const Turn turn(self.is_waited_for.get());
   std::optional<core::Pacer::Tick> tick;
   gil::release(
       held,
@@ -75,8 +99,9 @@ void bind_ticks(nb::module_& module) {
       .def(
           "__iter__", [](nb::handle_t<Ticks> self) { return nb::borrow(self); },
           nb::sig("def __iter__(self) -> Ticks"))
-      .def("__next__", gil::entry<&next_tick>, nb::sig("def __next__(self) -> float"),
-           "Waits for the next tick. GIL: released");
+      .def(
+          "__next__", gil::entry<&next_tick>, nb::sig("def __next__(self) -> float"),
+          "Waits for the next tick.\n\nRaises:\n    StateError: Another thread is waiting for it.\nGIL: released");
 }
 
 }  // namespace

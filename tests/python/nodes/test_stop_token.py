@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from support import WATCHDOG, Ticker, run_node, until
+from support import WATCHDOG, Ticker, measured_until, run_node, until
 
 import freshframe as ff
 
@@ -137,12 +137,48 @@ def test_every_lets_other_threads_run_while_it_waits() -> None:
 
     thread = threading.Thread(target=count)
     thread.start()
-    before = counted[0]
-    next(ticks)
-    after = counted[0]
-    ended.set()
-    thread.join()
-    assert after - before > 2
+
+    def count_during_wait() -> int:
+        before = counted[0]
+        next(ticks)
+        return counted[0] - before
+
+    try:
+        measured_until(count_during_wait, lambda rise: rise > 2)  # a tick that is due already needs no wait
+    finally:
+        ended.set()
+        thread.join()
+
+
+class Shared(ff.Source[None]):
+    """Two threads wait for the next tick of one iterator."""
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+
+    def read(self) -> Iterator[tuple[None, float]]:
+        ticks = self.stop_token.every(FOREVER)
+        yield None, next(iter(ticks))
+        threads = [threading.Thread(target=self.take, args=(ticks,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def take(self, ticks: Iterator[float]) -> None:
+        try:
+            next(ticks, None)
+        except ff.StateError as error:
+            self.refused.append(str(error))
+
+
+def test_every_refuses_a_second_thread_while_one_waits() -> None:
+    pipeline, source = ff.Pipeline(), Shared()
+    pipeline.add(source)
+    with pipeline:
+        until(lambda: source.refused, "the refusal")
+    (text,) = source.refused
+    assert "call stop_token.every() once in each thread" in text
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1e-9, float("nan"), float("inf"), "1 s", None])
