@@ -157,7 +157,7 @@ bool Crew::call_finish() {
   std::vector<AnySample> samples;
   samples.push_back(*std::move(last));
   give(seat, std::move(samples), Call::Finish);
-  return seat.jobs.empty();
+  return failed_ || seat.jobs.empty();
 }
 
 void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
