@@ -550,14 +550,6 @@ class Report(Stats):
     failures: tuple[str, ...]
     silent: tuple[str, ...] = ()
 
-    if not TYPE_CHECKING:  # otherwise type checkers would accept it
-
-        def __await__(self) -> Any:
-            raise TypeError(
-                "a Report cannot be awaited, run() has already returned it: write `async with pipeline:`, or "
-                "`await asyncio.to_thread(pipeline.run)`"
-            )
-
     @property
     def losses(self) -> tuple[str, ...]:
         """Why the run is not complete: a sentence for each edge and node that lost samples or failed."""

@@ -48,15 +48,6 @@ def swapped_replace() -> None:
         pipeline.replace(lambda value: value, port)  # type: ignore[arg-type]
 
 
-def awaits_run() -> None:
-    async def program() -> None:
-        pipeline = ff.Pipeline()
-        pipeline.add(Count(1))
-        await pipeline.run()  # type: ignore[misc]
-
-    asyncio.run(program())
-
-
 def gives_a_lock(value: Any) -> Any:
     return threading.Lock()
 
@@ -90,7 +81,6 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "circles.x": (lambda: CIRCLES.x, AttributeError, "circles.xyr[:, 0]"),
     "circles.radius": (lambda: CIRCLES.radius, AttributeError, "circles.xyr[:, 2]"),
     "circles.xyxy": (lambda: CIRCLES.xyxy, AttributeError, "xyr has the centres"),
-    "await pipeline.run()": (awaits_run, TypeError, "await asyncio.to_thread(pipeline.run)"),
     "stream(source, [a, b])": (
         lambda: ff.stream(ff.open(SCENE), [ff.CircleTracker(), print]),  # type: ignore[call-overload]
         ff.OptionTypeError,
