@@ -40,6 +40,10 @@ class LiveSource final : public ReconnectingSource,
   LiveSource(SourceUrl url, OpenOptions options);
 
   [[nodiscard]] std::string url() const override { return url_.masked; }
+  /// The NAME of "browser:NAME".
+  [[nodiscard]] std::string default_name() const override {
+    return feed_ && !feed_->name().empty() ? feed_->name() : ReconnectingSource::default_name();
+  }
 
   [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
   void keep_packets(std::shared_ptr<KeptPackets> kept) override { packets_.keep(std::move(kept)); }

@@ -126,6 +126,19 @@ def test_the_source_waits_for_a_browser_and_says_what_its_page_says() -> None:
         until(lambda: "does not permit" in str(pipeline.why()), lambda: str(pipeline.why()))
 
 
+def test_the_name_after_the_colon_is_the_name_of_the_node_and_of_the_link() -> None:
+    pipeline = ff.Pipeline()
+    cameras = [pipeline.add(ff.open(f"browser:{name}")) for name in ("front", "back", "")]
+    named = pipeline.add(ff.open("browser:front"), name="side")
+    assert [camera.name for camera in [*cameras, named]] == ["front", "back", "VideoSource", "side"]
+    with pipeline.serve() as dashboard:
+        links = [dashboard.camera_url(camera) for camera in [*cameras, named]]
+        assert len(set(links)) == 4
+        assert [f"camera={camera.name}" in link for camera, link in zip(cameras, links, strict=False)] == [
+            True
+        ] * 3
+
+
 def test_a_second_page_waits_until_it_takes_over() -> None:
     with served() as (_, _, link), CameraPage(link) as first, CameraPage(link) as second:
         assert first.ask(client="a")["type"] == "yours"
