@@ -25,12 +25,12 @@ import pytest
 from night.own_process import open_files
 from rigs.spools import Receiver, Running
 from rigs.written import write
-from support import WATCHDOG, until
+from support import WATCHDOG, Count, until
 
 import freshframe as ff
 from freshframe._spool import writer as writers
 from freshframe._spool.box import Box
-from freshframe._spool.foreign import described
+from freshframe._spool.foreign import check_answer, described
 from freshframe._spool.lines import OpenEvents
 
 
@@ -361,6 +361,12 @@ def test_work_that_nobody_will_do_does_not_count_as_sent(
         assert running.stats.errors == 1
         assert "which has sent nothing yet" in str(running.stats.last_error)
     assert calls == [[1], [1]]
+
+
+def test_the_report_of_a_run_counts_as_sent() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Count(1))
+    check_answer(pipeline.run())
 
 
 def test_half_of_a_list_is_sent_until_the_event_at_fault_is_alone(tmp_path: Path) -> None:
