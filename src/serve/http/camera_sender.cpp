@@ -24,11 +24,11 @@
 #include "serve/http/gate.hpp"
 #include "serve/http/host.hpp"
 #include "serve/http/net.hpp"
+#include "serve/http/page_socket.hpp"
 #include "serve/state/json.hpp"
 #include "serve/state/sampler.hpp"
 #include "serve/video/camera_message.hpp"
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/websocket/stream.hpp>
 
 namespace freshframe::serve {
 namespace {
@@ -100,8 +100,6 @@ class CameraSender final : public Connection,
   void report();
   /// `why` is shown to the user, unless the page has said why it sends nothing.
   void leave(const std::string& why);
-  /// Counts a message. Returns true if there were too many in this second.
-  [[nodiscard]] bool count_message();
   void refuse(unsigned code, std::string_view reason);
   /// Closes after the queued messages.
   void close_with(unsigned code, std::string_view reason);
@@ -110,7 +108,7 @@ class CameraSender final : public Connection,
   void pump();
 
   Host& host_;
-  boost::beast::websocket::stream<Socket> socket_;
+  PageSocket socket_;
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;
   bool accepted_ = false;
@@ -126,9 +124,8 @@ class CameraSender final : public Connection,
   Time writing_since_{};
   std::optional<std::pair<unsigned, std::string>> close_;  // code and reason, once `texts_` is empty
   bool closing_ = false;
-  Time deadline_{};       // for the handshake and token, or for closing
-  Time counted_since_{};  // start of the second for count_message()
-  int counted_ = 0;
+  Time deadline_{};  // for the handshake and token, or for closing
+  MessageRate rate_{kMaxCameraMessages};
 };
 
 CameraSender::CameraSender(Host& host, Socket socket)
@@ -149,16 +146,8 @@ CameraSender::~CameraSender() {
 void CameraSender::start(Request request) {
   request_ = std::move(request);
   deadline_ = Clock::now() + to_duration(Seconds(host_.limits().head));
-  socket_.read_message_max(kMaxCameraText);  // until the token is known
-  socket_.auto_fragment(false);
-  auto timeouts = websocket::stream_base::timeout::suggested(boost::beast::role_type::server);
-  timeouts.idle_timeout = kMostSilence;
-  timeouts.keep_alive_pings = true;
-  socket_.set_option(timeouts);
-  socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
-    // pings count too, because each is answered
-    if (kind != websocket::frame_type::close && count_message()) cut();
-  });
+  prepare_page(socket_, kMaxCameraText, rate_, [this] { cut(); });  // until the token is known
+  limit_silence(socket_, kMostSilence);
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
     self->on_accepted();
@@ -203,18 +192,9 @@ void CameraSender::on_read_error(const ErrorCode& error) {
   cut();
 }
 
-bool CameraSender::count_message() {
-  const auto now = Clock::now();
-  if (now - counted_since_ > std::chrono::seconds(1)) {
-    counted_since_ = now;
-    counted_ = 0;
-  }
-  return ++counted_ > kMaxCameraMessages;
-}
-
 void CameraSender::on_message() {
   if (closing_) return;
-  if (count_message()) return refuse(websocket::close_code::policy_error, "too many messages");
+  if (rate_.count()) return refuse(websocket::close_code::policy_error, "too many messages");
   const auto data = buffer_.data();
   const std::string_view message(static_cast<const char*>(data.data()), data.size());
   if (socket_.got_text()) {
@@ -312,15 +292,7 @@ void CameraSender::on_declaration(const CameraDeclaration& camera) {
 }
 
 void CameraSender::on_news(const CameraRequest& request) {
-  if (request.time) {
-    JsonWriter json;
-    json.begin_object()
-        .member("type", "time")
-        .member("time", *request.time)
-        .member("now", unix_now())
-        .end_object();
-    tell(std::move(json).take());
-  }
+  if (request.time) tell(answer_time(*request.time));
   if (!feed_ || !(request.state || request.hidden || request.report)) return;
   if (request.report) {
     auto before = std::exchange(stats_, *request.report);

@@ -30,7 +30,11 @@ constexpr std::size_t kMaxTexts = 8;
 }  // namespace
 
 VideoWatcher::VideoWatcher(Host& host, Socket socket, bool is_known)
-    : host_(host), socket_(std::move(socket)), buffer_(kMaxVideoRequest), is_known_(is_known) {
+    : host_(host),
+      socket_(std::move(socket)),
+      buffer_(kMaxVideoRequest),
+      is_known_(is_known),
+      rate_(kMaxRequests) {
   host_.connections().enter(static_cast<Connection&>(*this));
   host_.connections().enter(static_cast<VideoViewer&>(*this));
   host_.hub().join(*this);
@@ -50,16 +54,8 @@ VideoWatcher::~VideoWatcher() {
 void VideoWatcher::start(Request request) {
   request_ = std::move(request);
   deadline_ = Clock::now() + kAcceptTime;
-  socket_.read_message_max(kMaxVideoRequest);
-  socket_.auto_fragment(false);
-  auto timeouts = websocket::stream_base::timeout::suggested(boost::beast::role_type::server);
-  timeouts.idle_timeout = std::chrono::seconds(30);
-  timeouts.keep_alive_pings = true;
-  socket_.set_option(timeouts);
-  socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
-    // pings count too, because each is answered
-    if (kind != websocket::frame_type::close && count_message()) cut();
-  });
+  prepare_page(socket_, kMaxVideoRequest, rate_, [this] { cut(); });
+  limit_silence(socket_, std::chrono::seconds(30));
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
     self->on_accepted();
@@ -111,17 +107,8 @@ void VideoWatcher::read() {
   });
 }
 
-bool VideoWatcher::count_message() {
-  const auto now = Clock::now();
-  if (now - counted_since_ > std::chrono::seconds(1)) {
-    counted_since_ = now;
-    counted_ = 0;
-  }
-  return ++counted_ > kMaxRequests;
-}
-
 void VideoWatcher::on_message() {
-  if (count_message()) return refuse(websocket::close_code::policy_error, "too many messages");
+  if (rate_.count()) return refuse(websocket::close_code::policy_error, "too many messages");
   const auto data = buffer_.data();
   auto request = socket_.got_text()
                      ? parse_video_request({static_cast<const char*>(data.data()), data.size()})
@@ -189,15 +176,7 @@ void VideoWatcher::on_acks(const VideoRequest& request) {
     view.acknowledge(found->second, now);
     has_jpeg = has_jpeg || view.is_jpeg();
   }
-  if (request.time && texts_.size() < kMaxTexts) {
-    JsonWriter json;
-    json.begin_object()
-        .member("type", "time")
-        .member("time", *request.time)
-        .member("now", unix_now())
-        .end_object();
-    texts_.push_back(std::move(json).take());
-  }
+  if (request.time && texts_.size() < kMaxTexts) texts_.push_back(answer_time(*request.time));
   if (!has_jpeg) return;
   host_.serve(*this);
 }

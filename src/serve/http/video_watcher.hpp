@@ -13,6 +13,7 @@
 
 #include "serve/http/connections.hpp"
 #include "serve/http/net.hpp"
+#include "serve/http/page_socket.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/video_view.hpp"
 #include "serve/state/snapshot.hpp"
@@ -20,7 +21,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/websocket/stream.hpp>
 
 namespace freshframe::serve {
 
@@ -53,8 +53,6 @@ class VideoWatcher final : public Connection,
   void on_watch(std::vector<WatchWish> wishes);
   void on_acks(const VideoRequest& request);
   void welcome();
-  /// Counts a message. Returns true if there were too many in this second.
-  [[nodiscard]] bool count_message();
   void refuse(unsigned code, const char* reason);
   void write(std::string head, std::string_view body, std::shared_ptr<const void> keep, bool binary);
 
@@ -65,7 +63,7 @@ class VideoWatcher final : public Connection,
   void show(std::size_t port, const LivePictureRef& picture) override;
 
   Host& host_;
-  boost::beast::websocket::stream<Socket> socket_;
+  PageSocket socket_;
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;
   std::list<VideoView> views_;        // in round-robin order, the next one first
@@ -76,9 +74,8 @@ class VideoWatcher final : public Connection,
   bool accepted_ = false;
   bool closing_ = false;
   bool is_known_;
-  Time deadline_{};       // for the handshake and token, or for closing
-  Time counted_since_{};  // start of the second for count_message()
-  int counted_ = 0;
+  Time deadline_{};  // for the handshake and token, or for closing
+  MessageRate rate_;
 };
 
 }  // namespace freshframe::serve

@@ -32,7 +32,8 @@ bool is_acknowledgement(std::string_view text) {
 
 }  // namespace
 
-Viewer::Viewer(Host& host, Socket socket) : host_(host), socket_(std::move(socket)), buffer_(kMaxMessage) {
+Viewer::Viewer(Host& host, Socket socket)
+    : host_(host), socket_(std::move(socket)), buffer_(kMaxMessage), rate_(kMaxMessages) {
   host_.connections().enter(static_cast<Connection&>(*this));
 }
 
@@ -44,12 +45,7 @@ Viewer::~Viewer() {
 void Viewer::start(Request request) {
   request_ = std::move(request);
   deadline_ = Clock::now() + kHandshakeTime;
-  socket_.read_message_max(kMaxMessage);
-  socket_.auto_fragment(false);
-  socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
-    // pings count too, because each is answered
-    if (kind != websocket::frame_type::close && count_message()) cut();
-  });
+  prepare_page(socket_, kMaxMessage, rate_, [this] { cut(); });
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
     self->on_accepted();
@@ -88,17 +84,8 @@ void Viewer::read() {
   });
 }
 
-bool Viewer::count_message() {
-  const auto now = Clock::now();
-  if (now - counted_since_ > std::chrono::seconds(1)) {
-    counted_since_ = now;
-    counted_ = 0;
-  }
-  return ++counted_ > kMaxMessages;
-}
-
 void Viewer::on_message() {
-  if (count_message()) return refuse("too many messages");
+  if (rate_.count()) return refuse("too many messages");
   const auto data = buffer_.data();
   const bool acknowledges =
       socket_.got_text() && is_acknowledgement({static_cast<const char*>(data.data()), data.size()});

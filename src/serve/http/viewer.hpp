@@ -9,10 +9,10 @@
 
 #include "serve/http/connections.hpp"
 #include "serve/http/net.hpp"
+#include "serve/http/page_socket.hpp"
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/websocket/stream.hpp>
 
 namespace freshframe::serve {
 
@@ -35,14 +35,12 @@ class Viewer final : public Connection, public StateViewer, public std::enable_s
   void on_accepted();
   void read();
   void on_message();
-  /// Counts a message. Returns true if there were too many in this second.
-  [[nodiscard]] bool count_message();
   void refuse(const char* reason);
   void push(std::shared_ptr<const std::string> message);
   void write_next();
 
   Host& host_;
-  boost::beast::websocket::stream<Socket> socket_;
+  PageSocket socket_;
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;
   std::deque<std::shared_ptr<const std::string>> outgoing_;  // the first one is being written
@@ -50,8 +48,7 @@ class Viewer final : public Connection, public StateViewer, public std::enable_s
   bool accepted_ = false;
   bool closing_ = false;
   std::optional<Time> state_sent_;  // send time of the state that is not acknowledged yet
-  Time counted_since_{};            // start of the second for count_message()
-  int counted_ = 0;
+  MessageRate rate_;
 };
 
 }  // namespace freshframe::serve
