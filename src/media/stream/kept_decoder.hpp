@@ -2,13 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/media.hpp"
+
 #include <atomic>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "media/ffmpeg/read/decoder.hpp"
 
 namespace freshframe::media {
+
+/// The video of a live stream.
+struct LiveVideo {
+  const AVCodecParameters& parameters;
+  AVRational time_base;
+  std::string container;  // for errors
+};
 
 /// Thread-safe, because an abandoned connection may still be opening while the next one exists.
 class KeptDecoder {
@@ -29,6 +39,10 @@ class KeptDecoder {
     decoder->begin_again();
     return decoder;
   }
+  /// The same, but otherwise makes the decoder. `options`: those of FFmpeg, of which none may be unknown; they
+  /// were checked before if the decoder was kept. Throws SourceRefused.
+  [[nodiscard]] std::unique_ptr<Decoder> take_or_make(const LiveVideo& video, const std::string& url,
+                                                      const OpenOptions& open, Dictionary& options);
 
  private:
   std::atomic<Decoder*> kept_{nullptr};

@@ -125,22 +125,10 @@ void BrowserConnection::make_decoder(KeptDecoder& kept) {
   if (!parameters) throw std::bad_alloc();
   parameters->codec_type = AVMEDIA_TYPE_VIDEO;
   parameters->codec_id = codec_id(stream_.codec);
-  decoder_ = kept.take(*parameters, kTicks);
-  if (decoder_) return;
   Dictionary options(options_.options);
   if (!options_.options.contains("max_pixels"))
     options.set("max_pixels", std::to_string(core::kMostFeedPixels));
-  const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
-                                 .low_delay = true,
-                                 .wish = DecoderWish::read_options(options_)};
-  try {
-    decoder_ = std::make_unique<Decoder>(*parameters, kTicks, settings, options);
-  } catch (const CardRefused& refused) {
-    throw SourceRefused("cannot open '" + url_ + "': " + refused.what(), url_, ENOTSUP);
-  }
-  if (const auto unknown = options.leftovers(); !unknown.empty())
-    throw SourceRefused(unknown_option_text(url_, "browser", decoder_->context().codec->name, unknown), url_,
-                        EINVAL);
+  decoder_ = kept.take_or_make({*parameters, kTicks, "browser"}, url_, options_, options);
 }
 
 std::optional<PacketNotes> BrowserConnection::next(AVPacket& packet, const Context& context) {

@@ -313,21 +313,8 @@ void LiveInput::tell_choice() const {
 }
 
 void LiveInput::make_decoder(Dictionary& options) {
-  decoder_ = kept_->take(*stream_->codecpar, stream_->time_base);
-  if (decoder_) return;  // an earlier connection has checked the options
-  const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
-                                 .low_delay = true,
-                                 .wish = DecoderWish::read_options(options_)};
-  try {
-    decoder_ = std::make_unique<Decoder>(*stream_, settings, options);
-  } catch (const CardRefused& refused) {
-    throw SourceRefused("cannot open '" + url_.masked + "': " + refused.what(), url_.masked, ENOTSUP);
-  }
-  if (const auto unknown = options.leftovers(); !unknown.empty()) {
-    throw SourceRefused(
-        unknown_option_text(url_.masked, input_->iformat->name, decoder_->context().codec->name, unknown),
-        url_.masked, EINVAL);
-  }
+  decoder_ = kept_->take_or_make({*stream_->codecpar, stream_->time_base, input_->iformat->name}, url_.masked,
+                                 options_, options);
 }
 
 void LiveInput::describe() {
