@@ -61,6 +61,7 @@ class Vp9Header {
     }
     return value;
   }
+  [[nodiscard]] bool is_past_end() const noexcept { return at_ > 8 * bytes_.size(); }
 
  private:
   PictureBytes bytes_;
@@ -99,8 +100,11 @@ std::optional<PictureForm> vp9_form(PictureBytes bytes) {
     }
   }
   const int width = header.take(16) + 1;
-  return PictureForm{
-      .width = width, .height = header.take(16) + 1, .format = vp9_format(depth, fine_x, fine_y)};
+  const int height = header.take(16) + 1;
+  return PictureForm{.width = width,
+                     .height = height,
+                     .format = vp9_format(depth, fine_x, fine_y),
+                     .is_cut = header.is_past_end()};
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct PictureForm {
   int width = 0;  // pixels
   int height = 0;
   AVPixelFormat format = AV_PIX_FMT_NONE;  // AV_PIX_FMT_NONE if the header does not say
+  bool is_cut = false;                     // the VP9 header ends too early: missing bits count as 0
 };
 
 /// Reads a keyframe of Motion JPEG or VP9. Returns nullopt for other codecs, or without such a header.

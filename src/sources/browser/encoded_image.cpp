@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "media/ffmpeg/read/h264_order.hpp"
+#include "media/packets/parameters.hpp"
 #include "media/stream/key_gate.hpp"
 
 namespace freshframe::media::browser {
@@ -31,15 +32,10 @@ bool has_start_code(Bytes bytes) {
 
 /// Whether parameter sets after start codes include one for sequences.
 bool has_sequence_set(Bytes sets) {
-  constexpr std::array<std::uint8_t, 3> kStartCode{0, 0, 1};
-  constexpr unsigned kKinds = 0x1F;
   constexpr unsigned kSequenceSet = 7;
-  for (auto rest = sets;;) {
-    const auto code = std::ranges::search(rest, kStartCode);
-    rest = Bytes(code.end(), rest.end());
-    if (rest.empty()) return false;
-    if ((rest.front() & kKinds) == kSequenceSet) return true;
-  }
+  return std::ranges::any_of(split_units(sets), [](Bytes unit) {
+    return !unit.empty() && unit_type(UnitSyntax::H264, unit.front()) == kSequenceSet;
+  });
 }
 
 std::optional<EncodedImage> inspect_h264(Bytes bytes) {
@@ -76,52 +72,16 @@ std::optional<EncodedImage> inspect_vp8(Bytes bytes) {
   return image;
 }
 
-/// Reads bits, most significant first; 0 past the end.
-class PlainBits {
- public:
-  explicit PlainBits(Bytes bytes) : bytes_(bytes) {}
-
-  unsigned take(int count) {
-    unsigned value = 0;
-    for (int i = 0; i < count; ++i, ++at_) {
-      const auto byte = at_ / kByte;
-      const unsigned bit =
-          byte < bytes_.size() ? unsigned{bytes_[byte]} >> (kByte - 1 - at_ % kByte) & 1U : 0U;
-      value = value << 1U | bit;
-    }
-    return value;
-  }
-  [[nodiscard]] bool ok() const { return at_ <= kByte * bytes_.size(); }
-
- private:
-  Bytes bytes_;
-  std::size_t at_ = 0;
-};
-
 /// VP9 Bitstream & Decoding Process Specification, section 6.2.
 std::optional<EncodedImage> inspect_vp9(Bytes bytes) {
   constexpr unsigned kMarker = 2;
-  constexpr unsigned kSyncCode = 0x498342;
-  constexpr unsigned kSrgb = 7;
   if (bytes.empty() || bytes[0] >> 6U != kMarker) return std::nullopt;
   if (!is_vp9_key(bytes)) return make_image(false);
-  PlainBits bits(bytes);
-  static_cast<void>(bits.take(2));
-  const unsigned low = bits.take(1);
-  const unsigned profile = low | bits.take(1) << 1U;
-  static_cast<void>(bits.take(profile == 3 ? 5 : 4));  // up to error_resilient_mode
-  if (bits.take(24) != kSyncCode) return std::nullopt;
-  if (profile >= 2) static_cast<void>(bits.take(1));  // bit depth
-  const bool has_sampling = profile % 2 == 1;
-  if (bits.take(3) != kSrgb) {
-    static_cast<void>(bits.take(has_sampling ? 4 : 1));
-  } else if (has_sampling) {
-    static_cast<void>(bits.take(1));
-  }
+  const auto form = picture_form(AV_CODEC_ID_VP9, bytes);
+  if (!form || form->is_cut) return std::nullopt;
   auto image = make_image(true);
-  image.width = std::int64_t{bits.take(16)} + 1;
-  image.height = std::int64_t{bits.take(16)} + 1;
-  if (!bits.ok()) return std::nullopt;
+  image.width = form->width;
+  image.height = form->height;
   return image;
 }
 

@@ -15,7 +15,7 @@ namespace freshframe::media::browser {
 struct EncodedImage {
   bool key = false;  // decoding can start here, with what the frame contains
   PictureNotes notes;
-  /// Size in pixels that the decoder allocates; nullopt if the frame does not state it. A keyframe does.
+  /// Size in pixels that the decoder allocates; 0 if the frame does not state it. A keyframe does.
   std::int64_t width = 0;
   std::int64_t height = 0;
 };
