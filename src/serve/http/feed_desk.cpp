@@ -3,12 +3,23 @@
 #include "serve/http/feed_desk.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/views/feeds.hpp"
 
 namespace freshframe::serve {
+namespace {
+
+// Whether the node has another feed now.
+bool is_replaced(const std::string& node, const std::shared_ptr<core::CameraFeed>& feed,
+                 std::span<const core::NamedFeed> feeds) {
+  return std::ranges::any_of(
+      feeds, [&](const core::NamedFeed& found) { return found.node == node && found.feed != feed; });
+}
+
+}  // namespace
 
 FeedDesk::FeedDesk(std::shared_ptr<core::PipelineCore> core, net::io_context& io) : core_(std::move(core)) {
   core::serve_feeds(*core_, true);
@@ -35,7 +46,7 @@ void FeedDesk::follow() {
       continue;
     }
     take_news(*camera);  // it may have said why it ended
-    close_pages(*camera, is_replaced(*camera));
+    close_pages(*camera, is_replaced(camera->node, camera->feed, found));
     camera->feed->release(this, "the source was removed");
     camera = cameras_.erase(camera);
   }
@@ -47,12 +58,6 @@ void FeedDesk::follow() {
 void FeedDesk::open(const std::string& node, std::shared_ptr<core::CameraFeed> feed) {
   if (!feed->serve(this, [bell = bell_] { bell->ring(); })) return;
   cameras_.push_back(Camera{.node = node, .feed = std::move(feed)});
-}
-
-bool FeedDesk::is_replaced(const Camera& camera) const {
-  return std::ranges::any_of(core::find_feeds(*core_), [&](const core::NamedFeed& found) {
-    return found.node == camera.node && found.feed != camera.feed;
-  });
 }
 
 void FeedDesk::close_pages(Camera& camera, bool is_replaced) {
@@ -133,7 +138,7 @@ void FeedDesk::take_news(Camera& camera) const {
   }
   if (news.ended) {
     camera.ended = std::move(news.ended);
-    close_pages(camera, is_replaced(camera));
+    close_pages(camera, is_replaced(camera.node, camera.feed, core::find_feeds(*core_)));
   } else if (news.refused && news.refused->sender == camera.number) {
     if (auto* const sender = std::exchange(camera.sender, nullptr)) sender->on_refused(news.refused->why);
     for (auto* const each : camera.waiting) each->on_free();

@@ -106,7 +106,6 @@ class FeedDesk {
   [[nodiscard]] Camera* find(const std::string& name, const std::optional<std::string>& permitted);
   void open(const std::string& node, std::shared_ptr<core::CameraFeed> feed);
   void take_news(Camera& camera) const;
-  [[nodiscard]] bool is_replaced(const Camera& camera) const;
   static void leave(Camera& camera, const CameraPage& page, const std::string& why);
   static void close_pages(Camera& camera, bool is_replaced);
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,6 +28,14 @@ namespace freshframe::serve {
   };
   const auto json = Json::parse(text.begin(), text.end(), note, false);
   return repeats ? Json(Json::value_t::discarded) : json;
+}
+
+/// Returns true if an object has no members other than `names`.
+[[nodiscard]] inline bool has_only(const nlohmann::json& object,
+                                   std::initializer_list<std::string_view> names) {
+  return std::ranges::all_of(object.items(), [&](const auto& item) {
+    return std::ranges::find(names, std::string_view(item.key())) != names.end();
+  });
 }
 
 }  // namespace freshframe::serve

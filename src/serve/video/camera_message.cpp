@@ -50,12 +50,6 @@ bool is_within(double number, double most) {
   return number >= 0 && number <= most;
 }
 
-bool has_only_members(const CameraJson& object, std::initializer_list<std::string_view> names) {
-  return std::ranges::all_of(object.items(), [&](const auto& item) {
-    return std::ranges::find(names, std::string_view(item.key())) != names.end();
-  });
-}
-
 /// The string for logs and pages: at most `most` bytes, without control characters.
 std::string clean(std::string_view text, std::size_t most) {
   std::string result(core::first_letters(text, most));
@@ -132,7 +126,7 @@ bool read_turn(const CameraJson& object, int& turn) {
 
 std::optional<CameraFault> read_declaration(const CameraJson& item, CameraDeclaration& camera) {
   if (!item.is_object() ||
-      !has_only_members(item, {"codec", "width", "height", "fps", "turn", "label", "by", "stamped"})) {
+      !has_only(item, {"codec", "width", "height", "fps", "turn", "label", "by", "stamped"})) {
     return kNotOurs;
   }
   const auto codec = item.find("codec");
@@ -153,7 +147,7 @@ std::optional<CameraFault> read_declaration(const CameraJson& item, CameraDeclar
 }
 
 bool read_wish(const CameraJson& item, CameraWish& wish) {
-  if (!item.is_object() || !has_only_members(item, {"camera", "client", "take"})) return false;
+  if (!item.is_object() || !has_only(item, {"camera", "client", "take"})) return false;
   const auto camera = item.find("camera");
   if (camera == item.end() || !camera->is_string()) return false;
   wish.camera = camera->get<std::string>();
@@ -201,8 +195,7 @@ bool read_state(const CameraJson& message, CameraState& state) {
 
 /// Reads a message without a token, wish or declaration.
 bool read_news(const CameraJson& message, CameraRequest& request) {
-  if (message.empty() || !has_only_members(message, {"time", "state", "message", "hidden", "report"}))
-    return false;
+  if (message.empty() || !has_only(message, {"time", "state", "message", "hidden", "report"})) return false;
   if (message.contains("time") && !read_measure(message, "time", kMostTime, request.time.emplace()))
     return false;
   if (message.contains("state")) {

@@ -24,13 +24,6 @@ void append_little_endian(std::string& out, T number) {
   for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>(number >> 8U * i & 255U);
 }
 
-/// Returns true if an object has no members other than `names`.
-bool has_only(const VideoJson& object, std::initializer_list<std::string_view> names) {
-  return std::ranges::all_of(object.items(), [&](const auto& item) {
-    return std::ranges::find(names, std::string_view(item.key())) != names.end();
-  });
-}
-
 bool read_whole(const VideoJson& number, std::int64_t least, std::int64_t most, std::int64_t& result) {
   if (!number.is_number_integer() || number < least || number > most) return false;
   result = number.get<std::int64_t>();
