@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/ascii.hpp"
+
 namespace freshframe::inference {
 namespace {
 
@@ -69,17 +71,9 @@ Known find_known(const std::string& provider) {
   return found == kKnown.end() ? Known{.name = provider} : *found;
 }
 
-std::string to_lower(std::string_view text) {
-  std::string lower(text);
-  for (auto& letter : lower) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  }
-  return lower;
-}
-
 std::string to_name(std::string_view given) {
-  auto name = to_lower(given);
-  const auto suffix = to_lower(kSuffix);
+  auto name = core::lower_case(given);
+  const auto suffix = core::lower_case(kSuffix);
   if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
   return name;
 }
@@ -102,8 +96,8 @@ bool is_listed(std::string_view option, std::string_view options) {
 
 bool has_word(std::string_view text, std::string_view word) {
   const auto is_part = [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-           (letter >= '0' && letter <= '9') || letter == '_';
+    const char small = core::lower_case(letter);
+    return (small >= 'a' && small <= 'z') || core::is_digit(letter) || letter == '_';
   };
   for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
     const auto rest = text.substr(at + word.size());
