@@ -3,7 +3,7 @@
 
 import { Face } from "./camera/face.js";
 import { Sender } from "./camera/sender.js";
-import { STATES } from "./camera/words.js";
+import { STATES, sentenceOf } from "./camera/words.js";
 import { el } from "./dom.js";
 import "./view.js";
 
@@ -78,7 +78,7 @@ class FreshframeCamera extends HTMLElement {
     if (told === this.#told && at - this.#toldAt < TOLD) return;
     this.#told = told;
     this.#toldAt = at;
-    const message = [STATES[state].text, detail].filter(Boolean).join(" ");
+    const message = sentenceOf({ state, detail });
     this.dispatchEvent(new CustomEvent("state", { detail: { state, message, report } }));
   }
 

@@ -1,7 +1,7 @@
 // The bitrate of the encoder, chosen by what arrives at the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 
-import { now } from "./server_clock.js";
+import { median, now } from "./server_clock.js";
 
 const FIRST = 800_000; // bits per second: the first keyframe shows how fast the link is
 const LEAST = 150_000; // below it, fewer frames are better than worse ones
@@ -46,8 +46,7 @@ export class Bitrate {
   // Returns true if the value has changed.
   look(way) {
     const at = now();
-    const delays = this.#trips.map((trip) => trip - way.trip).sort((a, b) => a - b);
-    this.delay = delays[delays.length >> 1] ?? 0;
+    this.delay = median(this.#trips.map((trip) => trip - way.trip)) ?? 0;
     const isSlow = this.#held > HELD || this.delay > SLOW;
     const looks = this.#held > MANY_HELD ? 2 : 1;
     this.#slowLooks = isSlow ? this.#slowLooks + looks : 0;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { attribute, el, text } from "../dom.js";
-import { STATES, waysTo } from "./words.js";
+import { STATES, sentenceOf, waysTo } from "./words.js";
 
 const STYLE = `
 :host { display: block; color-scheme: light dark; --text: #16202b; --dim: #56657a; --bar: #eef2f6; --line: #b9c4d0;
@@ -86,7 +86,7 @@ export class Face {
     const known = STATES[state];
     attribute(this.bar, "data-state", state);
     attribute(this.bar, "data-problem", QUIET.includes(state) ? null : "");
-    text(this.words, [known.text, detail].filter(Boolean).join(" "));
+    text(this.words, sentenceOf({ state, detail }));
     text(this.numbers, state === "live" ? numbersOf(report) : "");
     this.button.hidden = known.button === undefined;
     text(this.button, known.button ?? "");

@@ -1,17 +1,14 @@
 // The frames of a camera, each with the time when it was captured.
 // SPDX-License-Identifier: Apache-2.0
 
-import { now } from "./server_clock.js";
+import { Lowest, median, now } from "./server_clock.js";
 
-const WINDOW = 30_000; // ms for which the earliest arrival counts
 const TIES = 31; // frames whose captureTime is compared with their timestamp
 const HIDDEN = 1000; // ms between the frames of a hidden page whose video element has no callbacks
 const INTERVALS = 31; // that give the camera's frame interval
 const BREAK = 10_000; // ms: a longer gap is a pause, not a loss
 
 const USUAL = 30; // frames per second of a track that does not say its rate
-
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 // Opens a camera. Throws the DOMException of getUserMedia(). `device` is a deviceId or null, `facing` "user", "environment"
 // or null.
@@ -28,7 +25,7 @@ export async function openCamera({ width, height, fps, device, facing }) {
 // offset to that clock is estimated: by captureTime where the browser has it, otherwise by the fastest arrival.
 class CaptureTimes {
   #ties = [];
-  #arrivals = []; // {at, tie}, rising in both
+  #earliest = new Lowest(); // arrival after the timestamp, in ms
 
   get source() {
     return this.#ties.length > 0 ? "capture" : "arrival";
@@ -44,11 +41,8 @@ class CaptureTimes {
 
   at(timestamp, arrived) {
     if (this.#ties.length > 0) return Math.min(arrived, timestamp + median(this.#ties));
-    const tie = arrived - timestamp;
-    while (this.#arrivals.length > 0 && this.#arrivals.at(-1).tie >= tie) this.#arrivals.pop();
-    this.#arrivals.push({ at: arrived, tie });
-    while (arrived - this.#arrivals[0].at > WINDOW) this.#arrivals.shift();
-    return timestamp + this.#arrivals[0].tie;
+    this.#earliest.add(arrived, arrived - timestamp);
+    return timestamp + this.#earliest.value;
   }
 }
 

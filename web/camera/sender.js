@@ -27,6 +27,8 @@ function browserName() {
   return found === null ? "unknown" : `${found[1].replace("Version", "Safari")} ${found[2]}`;
 }
 
+const BROWSER = browserName();
+
 // Nothing waits in the encoder, the socket, a proxy or the server: a frame starts only if the frames before it have arrived
 // in time, and all others are dropped here, where it costs nothing and damages no later frame.
 export class Sender {
@@ -107,7 +109,7 @@ export class Sender {
   get report() {
     const { trip, rate, waiting } = this.#way;
     return {
-      browser: browserName(),
+      browser: BROWSER,
       codec: this.#encoder?.codec,
       mode: this.#encoder?.mode,
       size: this.#encoder?.size,

@@ -1,11 +1,28 @@
-// The server's clock, as a page sees it: an offset with the bounds of its error.
+// The server's clock, as a page sees it: an offset with the bounds of its error. Also what other files compute from times.
 // SPDX-License-Identifier: Apache-2.0
 
-const WINDOW = 30_000; // ms for which an answer counts
+const WINDOW = 30_000; // ms for which an answer counts, or a value of Lowest
 const GROUP = 1000; // ms: answers of this long share one entry
 const SLACK = 1; // ms by which bounds may contradict each other, because clocks are rounded
 
 export const now = () => performance.now();
+
+export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+// The lowest value of the last 30 s; undefined if there is none.
+export class Lowest {
+  #values = []; // {at, value}, rising in both
+
+  add(at, value) {
+    while (this.#values.length > 0 && this.#values.at(-1).value >= value) this.#values.pop();
+    this.#values.push({ at, value });
+    while (at - this.#values[0].at > WINDOW) this.#values.shift();
+  }
+
+  get value() {
+    return this.#values[0]?.value;
+  }
+}
 
 // Each answer bounds the offset: the server read its clock after the question was sent and before the answer arrived. All
 // bounds of the last 30 s are intersected, so one fast question and one fast answer are enough, even of different answers.

@@ -1,9 +1,8 @@
 // Which frames are on their way to the pipeline, and whether another one may start.
 // SPDX-License-Identifier: Apache-2.0
 
-import { now } from "./server_clock.js";
+import { Lowest, now } from "./server_clock.js";
 
-const WINDOW = 30_000; // ms for which a round trip counts
 const RECENT = 2000; // ms for which an acknowledged frame counts for the pace
 const BUDGET = 100; // ms by which the oldest frame may exceed the shortest round trip
 const LONGEST_TRIP = 500; // ms: a longer round trip does not permit older frames
@@ -14,7 +13,7 @@ const SMALL = 2000; // bytes below which a frame does not show how fast the link
 // A limit in time, not in frames: two frames in flight would halve the frame rate at a round trip of 80 ms.
 export class Way {
   #sent = new Map(); // by number: {at, bytes}
-  #trips = []; // {at, trip}, rising in both
+  #trips = new Lowest();
   #acknowledged = []; // {at, bytes, pace}
 
   start(number, bytes) {
@@ -40,10 +39,7 @@ export class Way {
 
   // Adds a round trip of any message.
   note(trip) {
-    const at = now();
-    while (this.#trips.length > 0 && this.#trips.at(-1).trip >= trip) this.#trips.pop();
-    this.#trips.push({ at, trip });
-    while (at - this.#trips[0].at > WINDOW) this.#trips.shift();
+    this.#trips.add(now(), trip);
   }
 
   get waiting() {
@@ -52,7 +48,7 @@ export class Way {
 
   // ms of the shortest recent round trip
   get trip() {
-    return this.#trips[0]?.trip ?? FIRST_TRIP;
+    return this.#trips.value ?? FIRST_TRIP;
   }
 
   // Bits that arrived in the last second.

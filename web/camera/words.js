@@ -6,7 +6,7 @@ export const STATES = {
   idle: { text: "The camera is off.", button: "Use my camera" },
   connecting: { text: "Connecting." },
   asking: { text: "The browser asks whether this page may use the camera. Allow it." },
-  live: { text: "This camera is live.", isGood: true },
+  live: { text: "This camera is live." },
   paused: { text: "The system has paused the camera. Another app may be using it, or its shutter may be closed." },
   silent: { text: "The camera is not delivering frames. If this continues, stop it and start it again." },
   denied: {
@@ -31,6 +31,9 @@ export const STATES = {
   ended: { text: "The pipeline has ended." },
   stopped: { text: "The camera is off.", button: "Use my camera" },
 };
+
+// The sentence for the user.
+export const sentenceOf = ({ state, detail }) => [STATES[state].text, detail].filter(Boolean).join(" ");
 
 // By state: the words that the pipeline repeats in why(), its page and its log.
 export const TOLD = {
