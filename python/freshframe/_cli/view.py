@@ -28,21 +28,21 @@ def run(options: Any, messages: Messages) -> ExitCode:
     is_sent = str(options.source).startswith("browser:")
     with watched(pipeline):
         if is_sent:
-            _serve(pipeline, options, view)
+            _serve(pipeline, options, view, is_sent=True)
         with pipeline:
             # Other sources start first: if one cannot be opened, no URL is printed.
             if not is_sent:
-                _serve(pipeline, options, view)
+                _serve(pipeline, options, view, is_sent=False)
             messages.say(f"serving {source.url}; Ctrl-C ends it")
             pipeline.run()
     messages.say("the source has ended")
     return ExitCode.OK
 
 
-def _serve(pipeline: ff.Pipeline, options: Any, view: list[ff.Port[ff.Frame]]) -> None:
+def _serve(pipeline: ff.Pipeline, options: Any, view: list[ff.Port[ff.Frame]], *, is_sent: bool) -> None:
     """Serves the page and prints its URLs, after the link of the page that sends the camera."""
     dashboard = pipeline.serve(host=options.host, port=options.port, view=view)
-    if str(options.source).startswith("browser:"):
+    if is_sent:
         link = urlsplit(dashboard.camera_url(view[-1]))
         # Browsers permit cameras on localhost, and over http nowhere else.
         print(f"http://localhost:{link.port}{link.path}#{link.fragment}", flush=True)

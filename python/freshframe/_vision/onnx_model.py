@@ -188,11 +188,9 @@ def _provider_options(given: Any) -> dict[str, str]:
     wanted = "provider_options must be a mapping from strings to strings or integers"
     if given is None:
         return {}
-    if not isinstance(given, Mapping):
+    kinds = (str, numbers.Integral)
+    if not isinstance(given, Mapping) or not all(isinstance(value, kinds) for value in given.values()):
         raise OptionTypeError(f"{wanted}, got {_check.show(given)}")
-    for value in given.values():
-        if not isinstance(value, str | numbers.Integral):
-            raise OptionTypeError(f"{wanted}, got {_check.show(given)}")
     return {
         _check.text("each name of provider_options", name): _check.text("provider_options", str(value))
         for name, value in given.items()
