@@ -6,14 +6,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from rigs.attempts import GivesSample
-from support import Count, Push
+from support import Count, Pictures, Push
 
 import freshframe as ff
 from freshframe._results import checked_columns
@@ -195,18 +195,8 @@ def test_what_is_right_is_not_logged(
     assert caplog.text == ""
 
 
-class Images(ff.Source[ff.Frame]):
-    """Three frames, as fast as they are read."""
-
-    live = False
-
-    def read(self) -> Iterator[tuple[ff.Frame, float]]:
-        for number in range(3):
-            yield ff.Frame.from_array(np.zeros((24, 32, 3), np.uint8)), number / 30
-
-
 def test_a_source_that_can_wait_loses_nothing_to_a_slow_loop() -> None:
-    assert [sample.dropped for sample in ff.stream(Images(), lambda frame: 1)] == [0, 0, 0]
+    assert [sample.dropped for sample in ff.stream(Pictures(3), lambda frame: 1)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", [name for name in ff.__all__ if name.endswith("Error")])
