@@ -27,7 +27,7 @@ TEST(ToDuration, ConvertsSecondsAndTakesHugeOnesForEver) {
   EXPECT_GT(to_duration(Seconds{1e300}), kLongerThanAnyLife);
   EXPECT_GT(to_duration(Seconds{std::numeric_limits<double>::infinity()}), kLongerThanAnyLife);
   const auto now = steady_clock::now();
-  EXPECT_GT(now + to_duration(Seconds{1e300}), now);  // a deadline may be made of it
+  EXPECT_GT(now + to_duration(Seconds{1e300}), now);  // huge durations must not overflow a deadline
   EXPECT_LT(now + to_duration(Seconds{-1e300}), now);
 }
 
@@ -96,7 +96,8 @@ TEST(SimulatedClock, ASleeperWakesAtItsDeadlineAndNotBefore) {
   });
   clock.wait_for_sleepers(1);
   clock.advance(Seconds{9.999});
-  std::this_thread::sleep_for(milliseconds{5});  // several checks of the time by the clock
+  // Long enough for the sleeper to check the clock several times.
+  std::this_thread::sleep_for(milliseconds{5});
   EXPECT_FALSE(woken);
   clock.advance(Seconds{0.001});
   sleeper.join();

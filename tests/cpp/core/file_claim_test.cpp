@@ -21,7 +21,7 @@ namespace {
 using core::WriteClaim;
 using platform::File;
 
-/// A file and its claim, if nobody has the file.
+/// Opens a file and claims it, unless it is already claimed.
 struct Claimed {
   explicit Claimed(const std::string& path, WriteClaim::Purpose purpose = WriteClaim::Purpose::Write) {
     int error = 0;
@@ -87,7 +87,7 @@ TEST(WriteClaims, SeeOtherProgramsAndReaders) {
   EXPECT_TRUE(Claimed(path, WriteClaim::Purpose::Delete).claim);
 }
 
-/// Returns the exit status of a child that runs `test`.
+/// Returns the exit status of a child process that runs `test`.
 template <class Test>
 int run_in_child(const Test& test) {
   const auto child = ::fork();
@@ -103,10 +103,12 @@ TEST(WriteClaims, AreNotOfAForkedChild) {
   Claimed own(path);
   ASSERT_TRUE(own.claim);
   EXPECT_EQ(run_in_child([&] {
-              if (own.file.place(path) == platform::FilePlace::Same) return 1;  // the file is not open
-              if (::fcntl(own.file.number(), F_GETFD) != FD_CLOEXEC) return 2;  // its number is taken
-              if (!is_locked(path)) return 3;                                   // the parent has it
-              own.claim.reset();                                                // must not unlock it
+              if (own.file.place(path) == platform::FilePlace::Same)
+                return 1;  // the child has closed the file
+              if (::fcntl(own.file.number(), F_GETFD) != FD_CLOEXEC)
+                return 2;                      // another file reserves its number
+              if (!is_locked(path)) return 3;  // the parent still holds the lock
+              own.claim.reset();               // must not release the parent's lock
               const Claimed again(path);
               return again.claim || std::string(again.why) != "another process is writing the file" ? 4 : 0;
             }),
@@ -124,7 +126,7 @@ TEST(WriteClaims, EndWithTheirProcessAlthoughItsForkedChildLivesOn) {
   const auto parent = ::fork();
   if (parent == 0) {
     const Claimed own(path);
-    if (::fork() == 0) {  // lives until its pipe is closed
+    if (::fork() == 0) {  // the child lives until its pipe is closed
       char byte = 0;
       ::close(to_child[1]);
       static_cast<void>(::write(from_child[1], "x", 1) == 1);

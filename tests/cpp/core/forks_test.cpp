@@ -21,7 +21,7 @@
 namespace freshframe::test {
 namespace {
 
-/// Whether a forked child does `work` with success and without a hang.
+/// Returns true if a forked child completes `work` without hanging.
 bool child_does(const std::function<bool()>& work) {
   const int child = ::fork();
   if (child == 0) {
@@ -33,7 +33,7 @@ bool child_does(const std::function<bool()>& work) {
   return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/// Forks while other threads do `work` all the time; the number of children that could not do it.
+/// Forks repeatedly while other threads run `work`. Returns how many children failed.
 int failures_beside(const std::function<void()>& work) {
   constexpr int kForks = 100;
   std::atomic<bool> over{false};
@@ -89,10 +89,12 @@ void expect_a_fork_waits_for(M& mutex, Part&& /*hold*/) {
       const std::lock_guard lock(mutex);
       locked = true;
       while (!forking) std::this_thread::yield();
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a fork that did not wait would be over
+      // A fork that did not wait would have returned by now.
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     while (!over)
-      std::this_thread::yield();  // TSan counts a thread that ends beside the fork as a leak of the child
+      // TSan would report a thread that ends during the fork as leaked in the child.
+      std::this_thread::yield();
   });
   while (!locked) std::this_thread::yield();
   forking = true;
@@ -136,7 +138,8 @@ TEST(Birthplace, TellsAParentsObjectFromOnesOwn) {
   EXPECT_TRUE(child_does([&] { return here.is_inherited() && !forks::Birthplace().is_inherited(); }));
 }
 
-/// Converts when the test lets it, in the process that made it; a child converts at once.
+/// Blocks in a conversion until the test releases it, in the process that created it. In a child it converts
+/// immediately.
 class SlowOps final : public PixelOps {
  public:
   bool convert(const Picture& from, const MutablePicture& to) const override {

@@ -40,7 +40,7 @@ TEST(AdaptiveSpin, SpinsInVainGetRare) {
   int spins = 0;
   for (int i = 0; i < 1000; ++i) {
     spins += spin.worth_it() ? 1 : 0;
-    spin.note_wait(kSoon, true);  // short, but longer than a spin
+    spin.note_wait(kSoon, true);  // short, but longer than spinning is worth
   }
   EXPECT_GE(spins, 1);
   EXPECT_LE(spins, 30);
@@ -52,7 +52,7 @@ TEST(AdaptiveSpin, OneSpinThatMetSomethingMakesUpForThoseInVain) {
   while (!spin.worth_it()) spin.note_wait(kSoon, true);
   spin.note_wait(kSoon, false);
   EXPECT_TRUE(spin.worth_it());
-  spin.note_wait(kLate, false);  // the mutex was acquired late
+  spin.note_wait(kLate, false);  // the mutex was acquired too late
   spin.note_wait(kSoon, true);
   EXPECT_TRUE(spin.worth_it());
 }
@@ -75,7 +75,7 @@ TEST(AdaptiveSpin, MovesInBetweenMakeASpinNoLonger) {
   ASSERT_FALSE(spin.until_moved(moves, 2));
   EXPECT_TRUE(spin.until_moved(moves, 1));
   const auto time = spin.time();
-  EXPECT_FALSE(spin.until_moved(moves, 2));  // its time was over
+  EXPECT_FALSE(spin.until_moved(moves, 2));  // the spin timed out
   EXPECT_GT(spin.time(), time);
 }
 

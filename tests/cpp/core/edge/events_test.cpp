@@ -24,7 +24,7 @@ using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-// A state, and events with their numbers.
+// Puts a state and numbered events into an inbox.
 struct StateWithEvents {
   std::int64_t state = 0;
   std::vector<int> events = {};
@@ -44,7 +44,7 @@ AnySample counted(std::int64_t seq, std::vector<int> events, TimePoint captured 
   return {{seq, 0, captured, source}, {}, ValueRef::make<StateWithEvents>({seq, std::move(events)}), 0};
 }
 
-// The states and events that a consumer saw.
+// The states and events that a consumer received.
 struct Consumer {
   std::vector<std::int64_t> states;
   std::vector<int> events;
@@ -88,7 +88,7 @@ TEST(Events, OfADroppedSamplePassWithTheNextOneOlderFirst) {
   EXPECT_EQ(one.consumer.states, States{3});
   EXPECT_EQ(one.consumer.events, (Events{1, 2, 3, 4}));
   const auto stats = one.inbox.stats().at(0);
-  EXPECT_EQ(drops_of(stats, DropCause::QueueFull), 3U);  // the samples are dropped anyway
+  EXPECT_EQ(drops_of(stats, DropCause::QueueFull), 3U);  // these samples are dropped in any case
   one.put(counted(4, {}));
   one.take_all();
   EXPECT_EQ(one.consumer.events.size(), 4U);
@@ -204,7 +204,7 @@ TEST(Events, ThatWaitAtAStopPassInOneLastSampleAndNotAfterItsTime) {
   }
 }
 
-// A counter whose samples come after the stop's beginning: it was at work, or waited for room on another
+// An upstream counter that emits after the stop has begun: it was still processing, or was blocked on another
 // edge.
 TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
   for (const Queue queue : {kLatest, kNext, Queue{1, WhenFull::Block}}) {
@@ -248,7 +248,7 @@ TEST(Events, OfAParentThatDoesNotEndInTheTimeOfAStopAreCountedAsLost) {
   expect_books(inbox.stats());
 }
 
-// A random stream through a random edge to a consumer that takes at random moments in random ways.
+// Sends a random stream through a random edge to a consumer that takes at random times in random ways.
 void run_random(unsigned seed) {
   std::mt19937 random(seed);
   const auto below = [&](unsigned bound) { return random() % bound; };

@@ -36,7 +36,7 @@ Taken take_batch(Inbox& inbox, std::vector<AnySample>& samples, const Batch& bat
   return inbox.take_batch(samples, batch, until, TimePoint::max());
 }
 
-// An inbox on a simulated clock, and a thread that gathers.
+// An inbox on a simulated clock, and a thread that gathers batches from it.
 struct Gathering {
   explicit Gathering(std::vector<Inbox::EdgeOptions> edges) {
     for (auto& edge : edges) refs.push_back(inbox.add_edge(std::move(edge)));
@@ -80,7 +80,7 @@ TEST(Lanes, ABurstOfResultsOfSeveralSourcesLeavesTheNewestOfEach) {
     ASSERT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Sample);
     EXPECT_EQ(sample.stamp.source, source);
     EXPECT_EQ(sample.stamp.seq, 4);
-    EXPECT_EQ(sample.dropped, 4U);  // drops of this source
+    EXPECT_EQ(sample.dropped, 4U);  // only the drops of this source
   }
   EXPECT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Nothing);
 }
@@ -100,7 +100,7 @@ TEST(Lanes, ABlockingEdgeHoldsItsDepthOfEachSource) {
   Gathering at(
       {{.parent = 0, .parent_name = "merge", .queue = Queue{1, WhenFull::Block}, .sources = {0, 1}}});
   at.put(0, sample_of(0, 0));
-  EXPECT_TRUE(at.inbox.would_wait(at.of(0)));  // for the next one of source 0
+  EXPECT_TRUE(at.inbox.would_wait(at.of(0)));  // waits for the next sample of source 0
   at.put(0, sample_of(1, 0));                  // does not wait
   std::jthread producer([&] { at.put(0, sample_of(0, 1)); });
   wait_until([&] { return at.blocked.load(); });
@@ -150,14 +150,15 @@ TEST(TakeBatch, WaitsForMoreByThePipelinesClock) {
 TEST(TakeBatch, IsCompleteWhenTheOpenEdgesCanHoldNoMore) {
   Gathering at({{0, "a", kLatest, {}}, {1, "b", kLatest, {}}, {2, "ended", kLatest, {}}});
   at.inbox.end_edge(at.of(2));
-  at.put(0, sample_of(0, 0));  // both are heard first: a lane that never was is not waited for beside a drop
+  // Makes both lanes known: a batch never waits for a lane that has had no sample and no drop.
+  at.put(0, sample_of(0, 0));
   at.put(1, sample_of(1, 0));
   at.gather({.size = 8, .max_wait = 1000});
   EXPECT_EQ(at.join(), Taken::Sample);
   at.put(0, sample_of(0, 1));
   at.gather({.size = 8, .max_wait = 1000});
   at.clock->wait_for_sleepers(1);
-  at.put(0, sample_of(0, 2));  // LATEST: in place of the waiting sample
+  at.put(0, sample_of(0, 2));  // LATEST: replaces the waiting sample
   EXPECT_FALSE(at.returned.load());
   at.put(1, sample_of(1, 1));
   EXPECT_EQ(at.join(), Taken::Sample);
@@ -208,7 +209,7 @@ TEST(TakeBatch, JudgesTheAgeWhenTheBatchIsTaken) {
   at.clock->wait_for_sleepers(1);
   at.clock->advance(Seconds{8});
   at.put(1, sample_of(1, 0, at.clock->now()));
-  at.clock->advance(Seconds{8});  // the first is 16 s old now, the second 8 s
+  at.clock->advance(Seconds{8});  // the first sample is now 16 s old, the second 8 s
   EXPECT_EQ(at.join(), Taken::Sample);
   EXPECT_EQ(names(at.samples), (Names{{1, 0}}));
   EXPECT_EQ(drops_of(at.inbox.stats().at(0), DropCause::Stale), 1U);
@@ -253,7 +254,7 @@ TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
   std::optional<TimePoint> until;
   const auto take = [&] { return at.inbox.take_batch(at.samples, batch, until, kWithoutWait); };
   at.put(0, sample_of(0, 0));
-  EXPECT_EQ(take(), Taken::Nothing);  // for b, which may be about to open
+  EXPECT_EQ(take(), Taken::Nothing);  // waits for b, which may be about to start
   at.clock->advance(Seconds{0.2});
   EXPECT_EQ(take(), Taken::Sample);
   for (int seq = 1; seq < 5; ++seq) {
@@ -266,7 +267,7 @@ TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
   at.put(0, sample_of(0, 5));
   EXPECT_EQ(take(), Taken::Sample);
   at.put(0, sample_of(0, 6));
-  EXPECT_EQ(take(), Taken::Nothing);  // the same for b again
+  EXPECT_EQ(take(), Taken::Nothing);  // waits for b again
   at.put(1, sample_of(1, 1));
   EXPECT_EQ(take(), Taken::Sample);
   EXPECT_EQ(at.samples.size(), 2U);
@@ -282,7 +283,7 @@ TEST(TakeBatch, ALaneThatNeverHadASampleCostsAnotherAtMostOne) {
     std::optional<TimePoint> until;
     const auto take = [&] { return at.inbox.take_batch(at.samples, batch, until, kWithoutWait); };
     at.put(0, sample_of(0, 0));
-    EXPECT_EQ(take(), Taken::Nothing);  // for b, which may be about to open
+    EXPECT_EQ(take(), Taken::Nothing);  // waits for b, which may be about to start
     at.put(0, sample_of(0, 1));
     EXPECT_EQ(told, 2);
     EXPECT_EQ(take(), Taken::Sample);
@@ -294,7 +295,7 @@ TEST(TakeBatch, ALaneThatNeverHadASampleCostsAnotherAtMostOne) {
     }
     EXPECT_EQ(at.inbox.stats().at(0).dropped, 1U);
     at.put(1, sample_of(1, 0));
-    EXPECT_EQ(take(), Taken::Nothing);  // now for a, which was heard
+    EXPECT_EQ(take(), Taken::Nothing);  // now waits for a, which has had a sample
   }
 }
 
@@ -322,7 +323,7 @@ TEST(TakeBatch, WaitsForALaneThatIsSilentForLessThanThreeOfItsIntervals) {
     ASSERT_EQ(take(), Taken::Sample);
     at.clock->advance(Seconds{1});
   }
-  int waits = 0;  // waits for a alone, ten times a second
+  int waits = 0;  // waits only for a, ten times per second
   for (int i = 0; i < 40; ++i) {
     at.put(0, sample_of(0, 4 + i));
     if (take() == Taken::Nothing) {

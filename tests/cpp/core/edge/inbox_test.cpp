@@ -35,7 +35,7 @@ TEST(Inbox, AProducerThatMeetsTheCloseAfterATakeIsCountedOnce) {
     inbox.put(*edge, sample_of(0, clock->now()), blocked);
     clock->advance(Seconds{5});
     EXPECT_EQ(inbox.take(sample, kWithoutWait),
-              Taken::Nothing);  // stale: one drop that the next sample will report
+              Taken::Nothing);  // stale: counts as one drop, which the next sample reports
     inbox.put(*edge, sample_of(1, clock->now()), blocked);
     {
       const std::jthread producer([&] { inbox.put(*edge, sample_of(2, clock->now()), blocked); });
@@ -106,8 +106,8 @@ TEST(Inbox, HasFramesForTheQueueOfEachSourceAndOneInItsConsumersHands) {
   EXPECT_EQ(frame_bound(inbox), 15);
 }
 
-// Of 30 samples per second, `taken` of each three are taken. Returns the longest gap between two taken ones, in
-// samples.
+// The consumer takes `taken` of every three of 30 samples per second. Returns the longest gap between two
+// taken samples, in samples.
 std::int64_t longest_gap(int taken, std::int64_t count) {
   const auto clock = std::make_shared<SimulatedClock>();
   Inbox inbox("recorder", clock);
@@ -207,7 +207,7 @@ class NewestOfSeveral : public testing::Test {
     for (const auto* name : {"left", "right"})
       edges_.push_back(inbox_.add_edge({static_cast<int>(edges_.size()), name, Queue{4}, {}}));
   }
-  // `pts` of each source counts from its own beginning: it says nothing here.
+  // Each source's `pts` starts at its own zero, so it cannot be compared here.
   void put(int source, int seq, double captured, double pts = 0) {
     auto sample = sample_of(seq, TimePoint(to_duration(Seconds(captured))));
     sample.stamp.source = source;
@@ -246,7 +246,7 @@ TEST_F(NewestOfSeveral, IsTheOneThatWasCapturedLast) {
 TEST_F(NewestOfSeveral, IsNeverOlderThanTheLastOneOfAnotherSource) {
   put(1, 20, 2.0);
   EXPECT_EQ(newest(), 20);
-  put(0, 10, 1.4);  // a camera that is away has left it
+  put(0, 10, 1.4);  // left by a camera that is disconnected
   EXPECT_EQ(newest(), -1);
   EXPECT_EQ(drops_of(inbox_.stats().at(0), DropCause::Skipped), 1U);
   put(1, 21, 1.9);  // a source may set its own clock back
@@ -261,7 +261,7 @@ TEST_F(NewestOfSeveral, GivesRoomToEachEdge) {
   EXPECT_EQ(newest(), 23);
   for (const auto& edge : inbox_.stats()) EXPECT_EQ(edge.waiting, 0U);
   put(0, 14, 6.0);
-  put(1, 24, 6.0);  // two samples have the same time: the next in turn
+  put(1, 24, 6.0);  // two samples have the same timestamp: the next lane in turn
   EXPECT_EQ(newest(), 14);
 }
 

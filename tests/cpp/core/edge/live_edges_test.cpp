@@ -69,7 +69,8 @@ TEST(SourceEnds, AreToldBehindTheLastSample) {
   expect_balanced_edge(stats);
 }
 
-// One word has the bits of 64 lanes: the turn of the 65th must not stay in a second word that has gone.
+// One word holds the bits of 64 lanes. With 65, the turn must not stay in the second word after that word was
+// removed.
 TEST(SourceEnds, LeaveTheTurnWithALaneThatIsThere) {
   constexpr int kLanes = 65;
   LiveBox at;
@@ -279,7 +280,7 @@ TEST(LiveEdges, RandomChangesBesideProducersAndConsumersLoseNothingUncounted) {
   std::vector<std::unique_ptr<ChangingProducer>> producers;
   for (std::size_t i = 0; i < kProducers; ++i)
     producers.push_back(std::make_unique<ChangingProducer>(static_cast<int>(i)));
-  std::atomic<std::uint64_t> taken{0};  // by the consumers, where the counters say delivered
+  std::atomic<std::uint64_t> taken{0};  // counted by the consumers, to compare with the edges' counters
   std::uint64_t delivered = 0;
   std::jthread one([&] {
     AnySample sample;

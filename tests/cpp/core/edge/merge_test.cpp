@@ -27,7 +27,7 @@ TEST(Merge, TakesRoundRobinAmongParentsThatHaveSomething) {
   gate.open();
   seen.wait_for(19);
   const auto all = seen.all();
-  for (std::size_t i = 1; i < all.size(); i += 3) {  // each round of three has each parent once
+  for (std::size_t i = 1; i < all.size(); i += 3) {  // each group of three has one sample from each parent
     EXPECT_NE(all[i].stamp.source, all[i + 1].stamp.source);
     EXPECT_NE(all[i + 1].stamp.source, all[i + 2].stamp.source);
     EXPECT_NE(all[i].stamp.source, all[i + 2].stamp.source);
@@ -123,13 +123,13 @@ TEST(MixedGraph, AFilesEdgeIntoAMergeStaysLosslessAndWhatFollowsIsLive) {
   EXPECT_EQ(edge_of(pipeline, "merge", "reader").queue, kLatest);
   for (int i = 0; i < 30; ++i) file.push(i);
   for (int i = 0; i < 10; ++i) camera.push_and_settle(1000 + i);
-  file.settle();  // the live branch below does not hold the file back
+  file.settle();  // the live branch downstream does not slow the file down
   wait_until([&] { return edge_of(pipeline, "clip", "merge").delivered == 30; });
   EXPECT_EQ(edge_of(pipeline, "clip", "merge").dropped, 0U);
   EXPECT_NO_THROW((void)reader.latest());
   file.finish();
   wait_until([&] { return node_of(pipeline, "clip").state == NodeState::Ended; });
-  EXPECT_FALSE(pipeline.wait(Seconds{0}));  // such a graph ends by stop()
+  EXPECT_FALSE(pipeline.wait(Seconds{0}));  // only stop() ends such a graph
   camera.push_and_settle(2000);
   pipeline.stop();
   EXPECT_EQ(node_of(pipeline, "merge").state, NodeState::Ended);

@@ -20,7 +20,7 @@ namespace {
 using Seqs = std::vector<std::int64_t>;
 constexpr auto kFrame = std::chrono::milliseconds{100};  // between two frames of a simulated camera
 
-/// A live feed into one sink that stops at a gate with each sample.
+/// A live feed into a single sink that blocks at a gate with each sample.
 struct GatedBranch {
   Feed<int> feed;
   Gate gate;
@@ -34,7 +34,7 @@ struct GatedBranch {
     pipeline.add(collect_behind<int>(gate, seen), source, options);
     pipeline.start();
   }
-  /// Pushes sample 0 and waits until the sink holds it. From then on the edge fills.
+  /// Pushes sample 0 and waits until the sink holds it. From then on the edge fills up.
   void occupy() {
     feed.push_and_settle(0);
     gate.wait_entered(1);
@@ -42,7 +42,7 @@ struct GatedBranch {
   void push(int first, int last) {
     for (int i = first; i <= last; ++i) feed.push_and_settle(i);
   }
-  /// Opens the gate, waits until the edge is empty and the sink idle.
+  /// Opens the gate and waits until the edge is empty and the sink is idle.
   void drain() {
     gate.open();
     wait_until(
@@ -129,7 +129,7 @@ TEST(DropNewest, KeepsWhatCameFirstAndCountsTheRest) {
   EXPECT_EQ(seqs(seen), (Seqs{0, 1, 2, 7}));
   std::uint64_t told = 0;
   for (const auto& sample : seen) told += sample.dropped;
-  EXPECT_EQ(told, 4U);  // each drop is reported to the consumer once
+  EXPECT_EQ(told, 4U);  // each drop is reported to the consumer exactly once
 }
 
 TEST(Depth, IsAHardBoundForEveryPolicyThatDrops) {
@@ -148,7 +148,7 @@ TEST(Depth, IsAHardBoundForEveryPolicyThatDrops) {
 
 TEST(Next, DeliversToAWaitingConsumerAndDropsWhileItWorks) {
   GatedBranch branch({.queue = kNext});
-  // No other thread can observe that the sink waits, so the test pushes samples until one finds it waiting.
+  // No other thread can tell that the sink is waiting, so the test pushes samples until one finds it waiting.
   int pushed = 0;
   const auto push_until_delivered = [&](std::uint64_t count) {
     while (branch.edge().delivered < count) {
@@ -160,7 +160,7 @@ TEST(Next, DeliversToAWaitingConsumerAndDropsWhileItWorks) {
   push_until_delivered(1);
   const int first = pushed - 1;
   EXPECT_EQ(branch.seen.all().at(0).stamp.seq, first);  // exactly the sample that arrived while it waited
-  branch.push(pushed, pushed + 3);                      // the sink is busy and does not wait
+  branch.push(pushed, pushed + 3);                      // the sink is busy, so it is not waiting
   pushed += 4;
   const EdgeStats edge = branch.edge();
   EXPECT_EQ(edge.delivered, 1U);
@@ -184,7 +184,7 @@ TEST(Next, SeveralConsumersOfOneParentAreIndependentEdges) {
   pipeline.add(collect_into<int>(by_b), source, {.name = "b", .queue = kNext});
   pipeline.start();
   std::uint64_t pushed = 0;
-  wait_until([&] {  // until a sample has found both waiting: one does not take it from the other
+  wait_until([&] {  // until one sample finds both sinks waiting: neither takes it from the other
     feed.push_and_settle(static_cast<int>(pushed++));
     const auto a = seqs(by_a.all());
     const auto b = seqs(by_b.all());
@@ -203,7 +203,7 @@ TEST(Lossless, MakesTheSourceWaitAndLosesNothing) {
   for (int i = 0; i < 30; ++i) branch.feed.push(i);
   branch.feed.finish();
   branch.gate.wait_entered(1);
-  branch.wait_blocked_with(10);  // one in the sink's hand, eight queued, one waits to be queued
+  branch.wait_blocked_with(10);  // the sink holds one, eight are queued, and one waits for room
   const EdgeStats edge = branch.edge();
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.dropped, 0U);
@@ -222,7 +222,7 @@ TEST(Lossless, APutThatStopInterruptsIsCountedAsStop) {
   branch.wait_blocked_with(4);
   branch.pipeline.stop();
   const EdgeStats edge = branch.edge();
-  EXPECT_EQ(edge.passed_in, 4U);  // in hand, two queued, one interrupted
+  EXPECT_EQ(edge.passed_in, 4U);  // one held, two queued, one interrupted
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.waiting, 0U);
   EXPECT_EQ(drops_of(edge, DropCause::Stop), 3U);
@@ -251,7 +251,7 @@ TEST(MaxAge, DropsASampleThatIsTooOldWhenItWouldBeTaken) {
   branch.clock->advance(Seconds{0.4});
   branch.push(3, 3);
   branch.clock->advance(Seconds{0.2});   // samples 1 and 2 are 0.6 s old, sample 3 is 0.2 s old
-  EXPECT_EQ(branch.edge().dropped, 0U);  // checked when taken, not before
+  EXPECT_EQ(branch.edge().dropped, 0U);  // age is checked on take, not before
   EXPECT_EQ(branch.edge().waiting, 3U);
   branch.drain();
   EXPECT_EQ(seqs(branch.seen.all()), (Seqs{0, 3}));
@@ -320,8 +320,8 @@ TEST(Block, BelowALiveNodePacesThatNodeAndItsSiblingsAndTheBranchDropsAtItsEntra
   pipeline.add(collect_into<int>(sibling), step,
                {.name = "sibling", .queue = Queue{64, WhenFull::DropOldest}});
   pipeline.start();
-  // One is held by slow, two are queued for it, and one blocks step. Step takes each before the next
-  // one arrives.
+  // Slow holds one, two are queued for it, and one blocks step. Step takes each sample before the next one
+  // arrives.
   for (int i = 0; i < 4; ++i) {
     feed.push_and_settle(i);
     wait_until(
@@ -332,7 +332,7 @@ TEST(Block, BelowALiveNodePacesThatNodeAndItsSiblingsAndTheBranchDropsAtItsEntra
   for (int i = 4; i < 9; ++i) feed.push_and_settle(i);
   EXPECT_EQ(edge_of(pipeline, "source", "step").delivered, 4U);
   EXPECT_EQ(drops_of(edge_of(pipeline, "source", "step"), DropCause::QueueFull), 4U);
-  EXPECT_LE(edge_of(pipeline, "step", "sibling").passed_in, 4U);  // paced with its sibling
+  EXPECT_LE(edge_of(pipeline, "step", "sibling").passed_in, 4U);  // paced by its sibling
   EXPECT_EQ(edge_of(pipeline, "step", "slow").dropped, 0U);
   gate.open();
   slow.wait_for(5);
@@ -357,7 +357,7 @@ TEST(SlowConsumer, SeesEveryTenthFrameOfACameraTenTimesItsSpeed) {
   pipeline.add(collect_into<int>(fast), camera, {.name = "fast"});
   pipeline.add(make_node<int, Nothing>([&](const Sample<int>& sample, const Context& context) {
                  slow.add(sample);
-                 // Half a frame off the camera's beat, so that the order of the two is never a race.
+                 // Offset by half a frame from the camera, so that the two never race.
                  const auto turns = static_cast<int>(slow.all().size());
                  context.clock.sleep_until(start + kFrame * 10 * turns + kFrame / 2, context.stop);
                  return std::optional<Nothing>();
@@ -366,7 +366,7 @@ TEST(SlowConsumer, SeesEveryTenthFrameOfACameraTenTimesItsSpeed) {
   pipeline.start();
   slow.wait_for(1);
   for (int half = 1; half <= 2 * 35; ++half) {
-    clock->wait_for_sleepers(3);  // camera, slow, and fast at its queue
+    clock->wait_for_sleepers(3);  // camera, slow, and fast (waiting at its queue)
     clock->advance(kFrame / 2);
     const auto frames = static_cast<std::size_t>(half) / 2 + 1;
     fast.wait_for(frames);

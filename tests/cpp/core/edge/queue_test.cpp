@@ -86,7 +86,7 @@ TEST(Queue, AddAndReaderRefuseAPolicyThatCannotBe) {
   EXPECT_THROW(pipeline.add(pass_on<int>(), source, {.queue = Queue{0, WhenFull::Block}}), OptionError);
   EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{-1}}), OptionError);
   EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{0, WhenFull::DropNewest}}), OptionError);
-  EXPECT_FALSE(contains(pipeline.to_string(), "->"));  // refused nodes left no trace
+  EXPECT_FALSE(contains(pipeline.to_string(), "->"));  // the refused nodes left nothing behind
 }
 
 TEST(Queue, ABoundIsMoreThanZeroAndOfAQueueThatDrops) {

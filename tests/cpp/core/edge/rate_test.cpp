@@ -54,8 +54,8 @@ Moments passed(const Moments& times, double rate) {
   return out;
 }
 
-// The definition, in other words: a sample passes when t >= tick - min(half the source's mean interval, 1 / (2 rate));
-// then tick = max(tick, t - max(1 / rate, 4 mean intervals)) + 1 / rate.
+// The definition: a sample passes if t >= tick - min(half the source's mean interval, 1 / (2 rate)); then
+// tick = max(tick, t - max(1 / rate, 4 mean intervals)) + 1 / rate.
 Moments defined(const Moments& times, double rate) {
   const double step = 1 / rate;
   std::optional<double> tick;
@@ -73,14 +73,15 @@ Moments defined(const Moments& times, double rate) {
   return out;
 }
 
-// How far the rate is from what was wanted and can be had, as a share; one sample more or less is of the ends.
+// The relative error of the output rate, where the source cannot give more samples than it has. One sample
+// more or less does not count, because it depends on where the run starts and ends.
 double error_of(const Moments& times, const Moments& out, double rate) {
   const double seconds = times.back() - times.front();
   const double wanted = std::min(rate * seconds, static_cast<double>(times.size() - 1));
   return std::max(0.0, std::abs(static_cast<double>(out.size()) - wanted) - 1) / wanted;
 }
 
-// The distance from the even tick that 99 of 100 keep, in intervals of the source.
+// The 99th percentile of the distance from an even tick, in intervals of the source.
 double unevenness(const Moments& times, const Moments& out, double rate) {
   const double interval = (times.back() - times.front()) / static_cast<double>(times.size() - 1);
   std::vector<double> off;
@@ -115,7 +116,7 @@ TEST(Rate, IsEvenAndWhatWasAskedForOfSourcesOfManyKinds) {
     const auto times = times_of(camera, random);
     const auto out = passed(times, rate);
     EXPECT_LE(error_of(times, out, rate), error) << camera.fps << " -> " << rate;
-    const double most = camera.loss > 0.1 ? 2.5 : 1.5;  // share of the losses themselves
+    const double most = camera.loss > 0.1 ? 2.5 : 1.5;  // as a share of the lost samples
     EXPECT_LE(unevenness(times, out, rate), most) << camera.fps << " -> " << rate;
   }
 }
@@ -155,13 +156,13 @@ TEST(Rate, BeginsAgainWhenTheClockIsSetBack) {
 
 TEST(Rate, IsNotExceededByPicturesThatAreShownInAnotherOrder) {
   Moments times;
-  for (int n = 0; n < 900; n += 3) {  // two B-frames before each
+  for (int n = 0; n < 900; n += 3) {  // two B-frames before each P-frame
     for (const int shown : {n + 2, n, n + 1}) times.push_back(shown / 30.0);
   }
   EXPECT_NEAR(static_cast<double>(passed(times, 5).size()), 150, 3);
 }
 
-// An edge with a rate, 30 pictures per second, and a consumer that is busy as the test says.
+// An edge with a rate, at 30 frames per second, and a consumer that is busy when the test says so.
 struct RatedEdge {
   explicit RatedEdge(Queue queue, double rate, std::optional<double> max_age = {}, bool by_pts = false)
       : edge(inbox.add_edge({.parent = 0,
@@ -172,7 +173,7 @@ struct RatedEdge {
                              .by_pts = by_pts ? std::vector<int>{0} : std::vector<int>(),
                              .sources = {0}})) {}
 
-  // The next picture of the source.
+  // The next frame of the source.
   void put() {
     inbox.put(*edge, {{seq, static_cast<double>(seq) / 30, clock->now(), 0}, {}, ValueRef::make<int>(0), 0},
               blocked);
@@ -238,7 +239,7 @@ TEST(RateOfAnEdge, AConsumerThatIsSlowerThanTheRateLosesATickForEachThatItMisses
   int taken = 0;
   for (int i = 0; i < 600; ++i) {
     one.put();
-    if (i % 30 == 0 && one.take()) ++taken;  // once a second: of five ticks it misses four
+    if (i % 30 == 0 && one.take()) ++taken;  // busy for a second: misses four of five ticks
   }
   EXPECT_EQ(taken, 20);
   EXPECT_NEAR(static_cast<double>(drops_of(one.stats(), DropCause::QueueFull)), 80, 5);

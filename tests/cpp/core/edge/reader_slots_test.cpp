@@ -88,12 +88,12 @@ TEST(ReaderClose, UnblocksALosslessProducerAndCountsWhatWaitedAsRemoved) {
   EXPECT_EQ(reader.get()->value, 0);
   reader.close();
   EXPECT_TRUE(pipeline.wait());
-  seen.wait_for(20);                // the sibling gets everything
+  seen.wait_for(20);                // the sibling receives everything
   EXPECT_NO_THROW(reader.close());  // a second close() has no effect
   const auto removed = pipeline.stats().removed;
   EXPECT_EQ(removed.edge_count, 1U);
   EXPECT_EQ(removed.delivered, 1U);
-  EXPECT_GE(removed.dropped, 7U);  // 8 if the producer has already filled the place that get() left
+  EXPECT_GE(removed.dropped, 7U);  // 8 if the producer has already refilled the slot that get() freed
   EXPECT_EQ(removed.passed_in, removed.delivered + removed.dropped);
   EXPECT_EQ(removed.drops.size(), 1U);
   EXPECT_TRUE(removed.drops.contains(DropCause::Removed));
@@ -152,11 +152,11 @@ TEST(ReaderThreads, ASecondThreadAtTheSameTimeGetsAClearError) {
       try {
         (void)reader.get();
         got = true;
-      } catch (const StateError&) {  // met a poll() of the other thread
+      } catch (const StateError&) {  // collided with a poll() on the other thread
       }
     }
   });
-  // No sample arrives, so the first thread stays in get(). From then on poll() is refused.
+  // No sample arrives, so the first thread stays in get() and poll() is refused from then on.
   std::string message;
   wait_until([&] {
     try {
@@ -172,7 +172,7 @@ TEST(ReaderThreads, ASecondThreadAtTheSameTimeGetsAClearError) {
   feed.push(1);
   first.join();
   EXPECT_TRUE(got);
-  EXPECT_FALSE(reader.poll());  // one after the other is allowed
+  EXPECT_FALSE(reader.poll());  // two threads may take turns
 }
 
 TEST(ReaderThreads, LatestBesideAThreadThatWaitsIsTheSampleThatItGotLast) {
@@ -214,7 +214,7 @@ TEST(ReaderThreads, TwoThreadsThatRaceForOneReaderBreakNothing) {
       while (!done) {
         try {
           (void)(i == 0 ? reader.latest() : reader.poll());
-        } catch (const StateError&) {  // the other thread is there
+        } catch (const StateError&) {  // collided with the other thread
         }
       }
     });

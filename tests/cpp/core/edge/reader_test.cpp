@@ -21,7 +21,7 @@ namespace {
 
 using Seqs = std::vector<std::int64_t>;
 
-/// A feed with a reader directly below it.
+/// A feed with a reader connected directly to it.
 struct FeedAndReader {
   Feed<int> feed;
   CheckedPipeline pipeline;
@@ -169,7 +169,7 @@ TEST(Reader, ASampleReturnedByOneVerbIsSeenByAll) {
   EXPECT_EQ(test.reader.poll()->value, 0);
   EXPECT_EQ(test.reader.get()->value, 1);
   EXPECT_FALSE(test.reader.poll());
-  EXPECT_EQ(test.reader.latest()->value, 1);  // nothing is newer: the sample that get() returned
+  EXPECT_EQ(test.reader.latest()->value, 1);  // nothing newer: returns what get() returned
   EXPECT_EQ(test.edge().delivered, 2U);
   test.push(2, 2);
   EXPECT_EQ(test.reader.latest()->value, 2);
@@ -261,7 +261,7 @@ TEST(Reader, WithNextHasOnlyGet) {
   const EdgeStats edge = test.edge();
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.passed_in, static_cast<std::uint64_t>(next));
-  // It reports the drops before it, and those between its hand-over and the reader's wake-up.
+  // It reports the drops before it, and those between its delivery and the reader's wake-up.
   EXPECT_GE(sample->dropped, static_cast<std::uint64_t>(sample->stamp.seq));
   EXPECT_LE(sample->dropped, drops_of(edge, DropCause::NoWaiter));
   expect_books(test.pipeline);
@@ -289,7 +289,7 @@ TEST(Reader, AfterTheEndPollThrowsGetGivesNothingAndLatestKeepsTheLastSample) {
   EXPECT_FALSE(lossless.get());
   EXPECT_THROW((void)lossless.poll(), EndOfStreamError);
   EXPECT_TRUE(lossless.has_ended());
-  EXPECT_FALSE(latest.has_ended());  // it has not read its last sample yet
+  EXPECT_FALSE(latest.has_ended());  // it has not read the last sample yet
   EXPECT_TRUE(pipeline.wait());
   EXPECT_EQ(latest.latest()->value, 2);
   EXPECT_EQ(latest.latest()->value, 2);
@@ -343,7 +343,7 @@ TEST(Reader, EveryVerbRaisesAFailedNodesErrorFirstAndStopNever) {
     EXPECT_THROW((void)reader->latest(), NodeError);
     EXPECT_THROW((void)reader->poll(), NodeError);
     EXPECT_THROW((void)reader->get(), NodeError);
-    EXPECT_THROW((void)reader->poll(), NodeError);  // the next call, too
+    EXPECT_THROW((void)reader->poll(), NodeError);  // and so does the next call
   }
   EXPECT_NO_THROW(pipeline.stop());
 }

@@ -57,7 +57,7 @@ TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
   EXPECT_FALSE(core::FrameAccess::is_loan(engine));
   EXPECT_EQ(loan, engine);
   EXPECT_EQ(budget->published_count(), 1);
-  EXPECT_EQ(budget->held_bytes(), 0U);  // the engine holds it as well: it is not only on loan
+  EXPECT_EQ(budget->held_bytes(), 0U);  // the engine holds it too, so it does not count as lent
 
   engine = Frame();
   EXPECT_EQ(budget->published_count(), 0);
@@ -100,7 +100,7 @@ TEST(FrameBudget, AConvertedFormIsTheSameFrame) {
   const Frame form = engine.to(PixelFormat::Bgr);
   EXPECT_EQ(budget->published_count(), 1);
   engine = Frame();
-  EXPECT_EQ(budget->published_count(), 1);  // the converted form alone keeps the pixels
+  EXPECT_EQ(budget->published_count(), 1);  // the converted copy alone keeps the pixels alive
 }
 
 TEST(FrameBudget, ConvertingAFrameOnLoanAddsToTheHeldBytes) {
@@ -129,19 +129,19 @@ TEST(FrameBudget, AShareThatWentStaysAsLongAsFramesOfItsTimeAreHeld) {
   };
   auto old = frames(4);
   budget->set_bound(2);
-  EXPECT_EQ(budget->bound(), 2 + 4);  // the others have their two places
+  EXPECT_EQ(budget->bound(), 2 + 4);  // the old frames keep their two slots
   const auto newer = frames(2);
   EXPECT_FALSE(budget->has_room(false));
   old.resize(1);
   EXPECT_EQ(budget->bound(), 2 + 1);
   EXPECT_FALSE(budget->has_room(false));
-  budget->set_bound(1);  // a second share goes while a frame of the first is held
+  budget->set_bound(1);  // a second share is removed while a frame of the first is held
   EXPECT_EQ(budget->bound(), 1 + 1);
   old.clear();
   EXPECT_EQ(budget->bound(), 1);
   budget->set_bound(8);
   budget->set_bound(1);
-  EXPECT_EQ(budget->bound(), 1 + 2);  // the others came after the first share went
+  EXPECT_EQ(budget->bound(), 1 + 2);  // the other frames arrived after the first share was removed
 }
 
 TEST(FrameBudget, AFrameKeepsItsFirstBudget) {
@@ -239,7 +239,7 @@ TEST(FrameBudget, StopEndsTheWaitForRoom) {
     budget->stop();
   }
   EXPECT_FALSE(room);
-  EXPECT_FALSE(budget->wait_for_room(false));  // from then on no thread waits
+  EXPECT_FALSE(budget->wait_for_room(false));  // from here on no thread waits
 }
 
 TEST(FrameBudget, ManyThreadsLendingAndReturningEndWithEmptyBooks) {

@@ -223,7 +223,7 @@ TEST(Frame, LumaOfColourIsConvertedOnceAndShared) {
 TEST(Frame, ManyThreadsShareOneConversion) {
   constexpr int kThreads = 8;
   for (int round = 0; round < 30; ++round) {
-    const CountingOps ops(std::chrono::microseconds{300});  // so that the other threads arrive meanwhile
+    const CountingOps ops(std::chrono::microseconds{300});  // long enough for the other threads to arrive
     const Frame frame = frame_with(ops, PixelFormat::I420);
     std::barrier start(kThreads);
     std::atomic<const std::uint8_t*> first{nullptr};
@@ -237,7 +237,7 @@ TEST(Frame, ManyThreadsShareOneConversion) {
           const std::uint8_t* expected = nullptr;
           const std::uint8_t* const data = bgr.planes()[0].data;
           if (!first.compare_exchange_strong(expected, data) && expected != data) ++different;
-          if (bgr.planes()[0].row(0)[0] != CountingOps::kFill) ++different;  // seen before it was written
+          if (bgr.planes()[0].row(0)[0] != CountingOps::kFill) ++different;  // observed before it was written
         });
       }
     }

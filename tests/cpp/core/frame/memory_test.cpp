@@ -39,7 +39,7 @@ TEST(Bound, IsDepthPlusOneOfEachEdgePlusNodesPlusFour) {
 
 TEST(Bound, ALiveSourceDropsAsPoolOnlyBecauseOfFramesThatTheEngineHolds) {
   Feed<Frame> feed;
-  Seen<Sample<Frame>> hoard;  // handles of the engine, in a node that keeps its samples
+  Seen<Sample<Frame>> hoard;  // engine handles, held by a node that keeps its samples
   CheckedPipeline pipeline;
   pipeline.add(collect_into<Frame>(hoard), pipeline.add(feed_source(feed, Kind::Live)), {.name = "hoarder"});
   pipeline.start();
@@ -59,7 +59,7 @@ TEST(Bound, ALiveSourceDropsAsPoolOnlyBecauseOfFramesThatTheEngineHolds) {
   hoard.clear();
   feed.push_and_settle(gray_frame(1));
   hoard.wait_for(1);
-  EXPECT_EQ(hoard.all().at(0).stamp.seq, pushed);  // the drops are a gap in the numbers
+  EXPECT_EQ(hoard.all().at(0).stamp.seq, pushed);  // the drops appear as a gap in the sequence numbers
 }
 
 TEST(Bound, AFileWaitsForRoomAndLosesNothing) {
@@ -121,7 +121,7 @@ TEST(Bound, StaleFramesAreFreedThoughTheirConsumerGoesOnWaiting) {
     feed.push(buffer.wrap(), clock->now() - std::chrono::seconds{2});
     feed.settle();
   }
-  wait_until([&] {  // every frame is dropped, as stale or before, so the node never gets one
+  wait_until([&] {  // every frame is dropped, as stale or earlier, so the node never receives one
     int releases = 0;
     for (const Lent& buffer : lent) releases += buffer.releases;
     return releases == kFrames;
@@ -145,7 +145,8 @@ TEST(Loans, ReadEverythingIntoAListNeitherDeadlocksNorGrowsUnseen) {
   EXPECT_EQ(stats.pool.in_use, 0);
   EXPECT_EQ(stats.held_bytes, kFrames * results[0].frame.size_bytes());
   results.clear();
-  EXPECT_LE(pipeline.stats().held_bytes, gray_frame(1).size_bytes());  // the reader may keep its last sample
+  // The reader may still hold its last sample.
+  EXPECT_LE(pipeline.stats().held_bytes, gray_frame(1).size_bytes());
   EXPECT_TRUE(pipeline.report().complete);
 }
 
@@ -173,7 +174,8 @@ TEST(Loans, AboveMaxHeldBytesTheNextHandOverIsFramesHeldAndNamesTheReader) {
   expect_books(pipeline);
   const std::size_t before = results.size();
   results.clear();
-  const auto next = reader.get();  // giving the frames back is the way out, and nothing was lost meanwhile
+  // Returning the frames is enough to continue, and nothing was lost in the meantime.
+  const auto next = reader.get();
   ASSERT_TRUE(next);
   EXPECT_EQ(next->stamp.seq, static_cast<std::int64_t>(before));
 }

@@ -13,7 +13,7 @@
 namespace freshframe {
 namespace {
 
-// Each byte of a plane says where it lies.
+// Each byte of a plane encodes its position.
 std::uint8_t level(int plane, int x, int y) {
   return static_cast<std::uint8_t>(plane * 85 + x * 3 + y * 7);
 }
@@ -32,8 +32,8 @@ Frame frame_of(PixelFormat format, int width = 37, int height = 23) {
 
 struct Case {
   PixelFormat format;
-  int x, y;       // place at which the part begins
-  int across[3];  // bytes of a plane before it in a row
+  int x, y;       // position at which the region starts
+  int across[3];  // bytes in a row before the region
   int down[3];    // rows before it
   const char* name;
 };
@@ -71,7 +71,7 @@ TEST(Region, HasTheBytesOfEachPlane) {
 
 TEST(Region, KeepsThePictureAndTheMatrixOfTheWholeOne) {
   const auto part = view_part(frame_of(PixelFormat::I420, 64, 800), {0, 0, 64, 100}).frame;
-  EXPECT_EQ(part.luma().row(99)[63], level(0, 63, 99));  // the whole one's handle is gone
+  EXPECT_EQ(part.luma().row(99)[63], level(0, 63, 99));  // the handle of the full frame is gone
   EXPECT_EQ(part.picture_format().space, ColorSpace::Bt709);
 }
 

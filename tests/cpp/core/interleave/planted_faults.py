@@ -1,9 +1,11 @@
-"""Plants faults in a copy of the inbox, and sees that the programs find each of them.
+"""Plants faults in a copy of the inbox, and checks that the programs find each of them.
 
-`plant` writes the changed copies. A fault is asleep there until its number is chosen, so one build has all
-of them. A change of the inbox gives the faults here their new text: the build fails when a text is not there
-once. `check` runs the program of each fault, which must fail in the way that is said here, and again in the
-order that it names.
+`plant` writes the changed copies. A fault has no effect until its number is chosen, so a single build
+contains all of
+them. If you change the inbox, update the faults' texts here: the build fails unless each text occurs exactly
+once.
+`check` runs the program of each fault. It must fail as described here, and fail again with the schedule that
+it printed.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -20,14 +22,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Fault:
-    """Texts of a source file that become others, and the program that must fail then."""
+    """Replacements in a source file, and the program that must then fail."""
 
     name: str
     file: str  # below src
-    changes: tuple[tuple[str, str], ...]  # PLANTED in a new text: the fault is chosen
+    changes: tuple[tuple[str, str], ...]  # PLANTED in a replacement: true if the fault is chosen
     program: str
-    bound: int  # the number of preemptions at which it fails first
-    says: str  # a part of the failure
+    bound: int  # the number of preemptions at which it first fails
+    says: str  # a substring of the failure
 
 
 COUNT = "lane.drop(DropCause::QueueFull);\n"
@@ -129,7 +131,7 @@ FAULTS = (
         (("lane->ready || lane->producer_waits)", "lane->ready || (lane->producer_waits && !PLANTED))"),),
         "SourceEndsWhileWaiting",
         0,
-        "",  # a crash, or a use of freed memory
+        "",  # a crash, or a use after free
     ),
     Fault(
         "a producer that has only spun is counted as waiting for ever",
@@ -201,10 +203,10 @@ FAULTS = (
 
 
 def plant(source: Path, folder: Path) -> None:
-    """Writes the changed files below `folder`.
+    """Writes the changed files to `folder`.
 
     Raises:
-        ValueError: A text is not there once.
+        ValueError: A text does not occur exactly once.
     """
     files = {fault.file: (source / fault.file).read_text(encoding="utf-8") for fault in FAULTS}
     for number, fault in enumerate(FAULTS, 1):
@@ -223,7 +225,7 @@ def plant(source: Path, folder: Path) -> None:
 
 
 def trouble(fault: Fault, number: int, program: Path) -> str:
-    """Runs the program; empty means it fails as it should, and again in the order that it names."""
+    """Returns an empty string if the program fails as it should, and again with the printed schedule."""
     chosen = [str(program), fault.program, "--fault", str(number)]
     run = subprocess.run(chosen, capture_output=True, text=True, check=False)
     first = run.stdout.splitlines()[0] if run.stdout else run.stderr
@@ -234,7 +236,7 @@ def trouble(fault: Fault, number: int, program: Path) -> str:
     again = re.search(r"again: (?:\w+ )?--bound (\d+) --replay ([\d,]+)", run.stdout)
     if not again:
         return "no order is named"
-    if "crash" in first:  # the search for what the order means crashes, too
+    if "crash" in first:  # looking up the source lines of the schedule crashes, too
         return ""
     replayed = [*chosen, "--bound", again[1], "--replay", again[2]]
     output = subprocess.run(replayed, capture_output=True, text=True, check=False).stdout
@@ -245,7 +247,7 @@ def trouble(fault: Fault, number: int, program: Path) -> str:
 
 
 def check(program: Path) -> int:
-    """Returns how each fault was found. The tiers below all check every third one."""
+    """Returns how each fault was found. Every tier except `all` checks one fault in three."""
     bad = 0
     step = 1 if os.environ.get("FRESHFRAME_TEST_TIER", "all") in ("all", "full") else 3
     for number, fault in list(enumerate(FAULTS, 1))[::step]:

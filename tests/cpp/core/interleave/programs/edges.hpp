@@ -30,46 +30,47 @@ using core::Taken;
 inline constexpr Queue kTwoDropsNewest{2, WhenFull::DropNewest};
 inline constexpr Queue kOneBlocks{1, WhenFull::Block};
 
-/// The time of an execution.
+/// The simulated time of an execution.
 const std::shared_ptr<const Clock>& simulated_clock();
 
 /// `captured`: seconds.
 AnySample sample_of(int seq, int source = 0, double captured = 0);
 
-/// A world with an inbox. Checks after each order: the counters of all edges balance, and the samples of each source
-/// came once and in their order. More is checked on request, below.
+/// A program with an inbox. After each execution it checks that the counters of all edges balance, and that
+/// the samples of each source arrived once and in order. The functions below request further checks.
 class Edges : public World {
  public:
   Edges();
   void check() override;
 
  protected:
-  // ---- for the constructor of a program
+  // ---- for a program's constructor
   void edge(EdgeOptions options);
   void edge(Queue queue, std::vector<int> sources = {});
-  /// The results and the counters of the only edge are what some order of the calls gives on a queue of thirty
-  /// lines. For programs whose threads use put(), take(), newest(), close() and end_edge() alone.
+  /// Requires that the results and the counters of the only edge can be explained by some order of the calls
+  /// on a queue of thirty lines (linearizability). Only for programs whose threads use put(), take(),
+  /// newest(), close() and end_edge().
   void follows_model() noexcept { follows_model_ = true; }
-  /// A deadline that has to pass, because nothing else can go on, is a lost wake-up.
+  /// Treats a deadline that passes only because no thread can continue as a lost wake-up.
   void needs_no_deadline() noexcept { needs_no_deadline_ = true; }
-  /// A check of the program's own, at the end.
+  /// A check specific to the program, run at the end.
   void finally(std::function<void()> check) { finally_ = std::move(check); }
 
   // ---- for its threads
   void put(int seq, std::size_t edge = 0, bool is_last = false);
-  /// A sample of a source, or of a time, on an edge.
+  /// A sample with this source or timestamp, on an edge.
   void give(AnySample sample, std::size_t edge = 0);
-  /// The number of the sample, kNothing or kEnded.
+  /// Returns the number of the sample, kNothing or kEnded.
   int take();
   int newest();
   void take_all();
   void take_batches(const Batch& batch);
   void close();
   void end(std::size_t edge = 0);
-  /// Checks the counters of all edges, at any moment.
+  /// Checks the counters of all edges. May be called at any time.
   void audit() const;
   void got(const AnySample& sample);
-  /// Removes an edge, whose last counters balance.
+  /// Removes an edge and checks that its last counters balance.
   void remove(std::size_t edge);
 
   Inbox inbox_;

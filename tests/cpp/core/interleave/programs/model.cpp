@@ -18,7 +18,7 @@ bool explains_rest(const Model& model, const std::vector<Call>& calls, unsigned 
   if (done == (1U << calls.size()) - 1) return model.has_counters_of(stats);
   for (std::size_t i = 0; i < calls.size(); ++i) {
     if ((done >> i & 1U) != 0) continue;
-    bool comes_later = false;  // a call that is still to come has ended before it began
+    bool comes_later = false;  // a pending call ended before this one began, so it must come first
     for (std::size_t k = 0; k < calls.size(); ++k) {
       comes_later = comes_later || ((done >> k & 1U) == 0 && calls[k].end < calls[i].begin);
     }

@@ -13,7 +13,7 @@ FRESHFRAME_INTERLEAVE(LatestTakeClose, Edges) {
   thread("stopper", [this] { close(); });
 }
 
-// Nothing is lost, and the end comes after the samples.
+// Nothing is lost, and the end arrives after the samples.
 FRESHFRAME_INTERLEAVE(BlocksTakeEnd, Edges) {
   edge(kOneBlocks);
   follows_model();
@@ -30,7 +30,7 @@ FRESHFRAME_INTERLEAVE(BlocksTakeClose, Edges) {
   thread("stopper", [this] { close(); });
 }
 
-// A reader's latest(), while its edge goes.
+// A reader calls latest() while its edge is removed.
 FRESHFRAME_INTERLEAVE(LatestNewestRemove, Edges) {
   edge(kLatest);
   thread("producer", [this] { put(0), put(1), put(2); });
@@ -46,7 +46,7 @@ FRESHFRAME_INTERLEAVE(TwoNewestTake, Edges) {
   thread("stopper", [this] { close(); });
 }
 
-// A producer waits for room on an edge that goes.
+// A producer waits for room on an edge that is removed.
 FRESHFRAME_INTERLEAVE(BlocksRemove, Edges) {
   edge(kOneBlocks);
   edge(kLatest);
@@ -64,7 +64,7 @@ FRESHFRAME_INTERLEAVE(BatchTwoClose, Edges) {
   thread("stopper", [this] { close(); });
 }
 
-constexpr double kForever = 1e6;  // seconds: a batch that ends by its time is a lost wake-up
+constexpr double kForever = 1e6;  // seconds: if the batch ends by timeout, a wake-up was lost
 
 FRESHFRAME_INTERLEAVE(BatchTwoEnd, Edges) {
   edge(kOneBlocks);
@@ -76,7 +76,7 @@ FRESHFRAME_INTERLEAVE(BatchTwoEnd, Edges) {
   finally([this] { expect(received() == 4, "a queue that blocks has lost a sample"); });
 }
 
-// All edges are full, so the batch cannot grow, and is complete below its size.
+// All edges are full, so the batch cannot grow and is returned before it reaches its size.
 FRESHFRAME_INTERLEAVE(BatchFullBelowSize, Edges) {
   edge(kOneBlocks);
   edge(kOneBlocks);
@@ -86,7 +86,7 @@ FRESHFRAME_INTERLEAVE(BatchFullBelowSize, Edges) {
   thread("consumer", [this] { take_batches({3, kForever}); });
 }
 
-// Only a consumer that waits gets a sample.
+// A sample is kept only if a consumer is waiting for it.
 FRESHFRAME_INTERLEAVE(NextTakeEnd, Edges) {
   edge(kNext);
   thread("producer", [this] { put(0), put(1), end(); });
@@ -102,7 +102,7 @@ FRESHFRAME_INTERLEAVE(BlocksBooksClose, Edges) {
   thread("stopper", [this] { close(); });
 }
 
-// A node is replaced: its edge takes nothing more, ends and is over.
+// A node is replaced: its edge accepts nothing more, delivers its end and is finished.
 FRESHFRAME_INTERLEAVE(BlocksCloseEdge, Edges) {
   edge(kOneBlocks);
   thread("producer", [this] { put(0), put(1), end(); });
@@ -112,7 +112,7 @@ FRESHFRAME_INTERLEAVE(BlocksCloseEdge, Edges) {
       [this] { expect(is_over(inbox_, *edges_[0]), "an edge that was closed and has ended is not over"); });
 }
 
-// A stop lets waiting samples be taken until a time, and a last result pass.
+// After a stop, waiting samples may be taken until a deadline, and a last result still passes.
 FRESHFRAME_INTERLEAVE(Drain, Edges) {
   EdgeOptions finishing;
   finishing.queue = kOneBlocks;

@@ -11,7 +11,7 @@
 namespace freshframe::interleave {
 namespace {
 
-// The consumer learns the end of source 3 once, after its samples.
+// The consumer learns once that source 3 has ended, after its samples.
 FRESHFRAME_INTERLEAVE(SourceEnds, Edges) {
   edge(kLatest, {3, 4});
   inbox_.serve_node(nullptr);
@@ -40,7 +40,7 @@ FRESHFRAME_INTERLEAVE(SourceEnds, Edges) {
   thread("changer", [this] { inbox_.wake(); });
 }
 
-// A lane goes with its source, while its producer waits for room there.
+// A lane is removed with its source while its producer waits for room there.
 FRESHFRAME_INTERLEAVE(SourceEndsWhileWaiting, Edges) {
   edge(kOneBlocks, {3, 4});
   thread("producer", [this] { give(sample_of(0, 3)), give(sample_of(1, 3)), end(); });
@@ -48,7 +48,7 @@ FRESHFRAME_INTERLEAVE(SourceEndsWhileWaiting, Edges) {
   thread("changer", [this] { inbox_.end_edge(*edges_[0], 3, 0); });
 }
 
-// A consumer is woken for a sample that is gone when it looks. The next one wakes it again.
+// A consumer is woken for a sample that is gone by the time it looks. The next one must wake it again.
 FRESHFRAME_INTERLEAVE(DropSourceTake, Edges) {
   edge(kLatest, {3});
   deadlines_come_last();
@@ -63,7 +63,7 @@ FRESHFRAME_INTERLEAVE(DropSourceTake, Edges) {
   thread("changer", [this] { inbox_.drop_source(3); });
 }
 
-// ---- joins: two cameras whose pictures are 26.4 ms apart
+// ---- joins: two cameras whose frames are 26.4 ms apart
 
 constexpr double kWithin = .02;  // seconds
 

@@ -44,7 +44,7 @@ void access(const volatile void* memory, std::size_t bytes, bool writes, const v
 
 int wait_on(const void* condition, const void* mutex, std::optional<std::int64_t> deadline,
             const void* place) {
-  if (!Inside::watches) std::abort();  // no thread of a program: nobody would wake it
+  if (!Inside::watches) std::abort();  // not a thread of the program: nothing would wake it
   const Inside inside;
   return scheduler().wait(condition, mutex, deadline, place) ? ETIMEDOUT : 0;
 }
@@ -62,8 +62,8 @@ bool releases(int order) {
   return order >= __ATOMIC_RELEASE;
 }
 
-/// Does `work` as one operation on an atomic object. Values are sequentially consistent, whatever the order is: it only
-/// decides about races.
+/// Runs `work` as one operation on an atomic object. Values are always sequentially consistent. The memory
+/// order only decides what counts as a race.
 template <class Work>
 auto atomic(Operation operation, const volatile void* object, int order, const void* place, Work work) {
   if (!Inside::watches) return work();

@@ -31,7 +31,7 @@ std::optional<Option> Choices::pick(const Options& options) {
   Made made{options, 0, preemptions_};
   std::size_t affordable = 0;
   for (std::size_t i = 0; i < options.count; ++i) affordable += affords(made, i) ? 1 : 0;
-  if (affordable > 1) {  // a step without alternative is no choice
+  if (affordable > 1) {  // a step without an alternative is not a choice
     if (replayed_) {
       made.taken = replayed(options);
       made_.resize(at_);

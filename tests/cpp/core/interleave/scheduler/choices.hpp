@@ -12,23 +12,23 @@ namespace freshframe::interleave {
 
 inline constexpr int kMostThreads = 6;
 
-/// The possible next event: a thread makes a step, or its deadline passes, which wakes it.
+/// A possible next event: a thread makes a step, or its deadline passes and wakes it.
 struct Option {
   std::uint8_t thread = 0;
   bool by_deadline = false;
-  bool preempts = false;  // the thread that made the last step could go on
+  bool preempts = false;  // the thread that made the last step could have continued
   bool operator==(const Option&) const = default;
 };
-/// Few enough for one choice: each thread once by a step and once by its deadline.
+/// An upper limit for one choice: each thread once for a step and once for its deadline.
 struct Options {
   std::array<Option, 2 * std::size_t{kMostThreads}> all{};
   std::size_t count = 0;
   void add(Option option) { all[count++] = option; }
 };
 
-/// A depth-first search over the choices of one program, with at most `bound` preemptions in an execution. The first
-/// option of each choice is tried first. An order is written as a list of numbers, one for each choice: the thread, or
-/// kDeadline more for its deadline.
+/// A depth-first search over the schedules of one program, with at most `bound` preemptions per execution. At
+/// each choice the first option is tried first. A schedule is written as a list of numbers, one per choice:
+/// the thread, plus kDeadline if its deadline passes.
 class Choices {
  public:
   static constexpr int kDeadline = 64;
@@ -40,14 +40,14 @@ class Choices {
     at_ = 0;
     preemptions_ = 0;
   }
-  /// The option for the next step. nullopt means the choice differs from the choice of the execution before, so the
-  /// program depends on something else than its order.
+  /// Returns the option for the next step. nullopt: the choice differs from the same choice in the previous
+  /// execution, so the program depends on something other than its schedule.
   [[nodiscard]] std::optional<Option> pick(const Options& options);
-  /// Turns to the next order; false after the last.
+  /// Moves to the next schedule. Returns false after the last one.
   bool advance();
-  /// Begins the search again.
+  /// Restarts the search.
   void restart() { made_.clear(); }
-  /// From now on each execution follows a schedule.
+  /// Makes all further executions follow one schedule.
   void replay(Schedule schedule) { replayed_ = std::move(schedule); }
 
   [[nodiscard]] Schedule schedule() const;

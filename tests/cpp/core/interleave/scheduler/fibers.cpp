@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 
 extern "C" void freshframe_interleave_switch(void** saved, void* loaded);
-// Saves the registers that a call preserves, and takes the registers of the other stack.
+// Saves the callee-saved registers and loads those of the other stack.
 asm(R"(
 .globl freshframe_interleave_switch
 .type freshframe_interleave_switch,@function
@@ -36,11 +36,11 @@ freshframe_interleave_switch:
 namespace freshframe::interleave {
 namespace {
 
-/// The block of the executable's thread-local variables: it ends where the thread pointer points to.
+/// The executable's block of thread-local variables, which ends at the thread pointer.
 struct Block {
   char* begin = nullptr;
   std::size_t bytes = 0;
-  const char* image = nullptr;  // the initial values of a new thread; zeros follow
+  const char* image = nullptr;  // the initial values for a new thread; zeros follow
   std::size_t image_bytes = 0;
 };
 
@@ -58,7 +58,7 @@ int read_block(dl_phdr_info* info, std::size_t /*bytes*/, void* result) {
     asm("movq %%fs:0, %0" : "=r"(thread_pointer));
     block.begin = thread_pointer - block.bytes;
   }
-  return 1;  // the executable comes first, and is all that matters
+  return 1;  // the executable is listed first, and nothing else matters
 }
 
 const Block& block() {

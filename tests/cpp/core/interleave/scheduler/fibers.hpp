@@ -9,8 +9,8 @@
 
 namespace freshframe::interleave {
 
-/// A stack with its own thread-local variables of this executable, and its own exceptions in flight. One without begin()
-/// is the stack that the executable itself runs on.
+/// A stack with its own copy of this executable's thread-local variables and its own exceptions in flight.
+/// Without begin() it stands for the stack that the executable itself runs on.
 class Fiber {
  public:
   static constexpr std::size_t kStackBytes = std::size_t{256} << 10;
@@ -20,15 +20,16 @@ class Fiber {
   Fiber& operator=(const Fiber&) = delete;
   ~Fiber();
 
-  /// The next switch to it calls `entry`, which must never return. The thread-local variables are as in a new thread.
+  /// Makes the next switch to this fiber call `entry`, which must never return. The thread-local variables
+  /// are those of a new thread.
   void begin(void (*entry)());
-  /// Goes on at the last switch away from `to`.
+  /// Resumes `to` where it last switched away.
   static void switch_between(Fiber& from, Fiber& to);
-  /// Whether an address is on its stack.
+  /// Returns true if the address is on this fiber's stack.
   [[nodiscard]] bool owns(std::uintptr_t address) const noexcept {
     return address - reinterpret_cast<std::uintptr_t>(stack_) < kStackBytes;
   }
-  /// Whether an address belongs to the thread-local variables of whichever fiber runs.
+  /// Returns true if the address belongs to the thread-local variables of the running fiber.
   [[nodiscard]] static bool is_thread_local(std::uintptr_t address) noexcept;
 
  private:

@@ -20,14 +20,14 @@
 namespace freshframe::interleave {
 namespace {
 
-constexpr long kQuick = 12'000;  // orders of a program, in ten seconds all in all
+constexpr long kQuick = 12'000;  // schedules of a program, ten seconds in total
 
 int chosen_fault = 0;
 
 struct Arguments {
   std::vector<std::string> names;
   int bound = 2;
-  long most = 0;  // executions of a program at each bound; 0 means all
+  long most = 0;  // executions of a program per bound; 0: all
   Choices::Schedule replay;
   bool lists = false;
   bool is_quiet = false;
@@ -83,7 +83,7 @@ Arguments arguments_of(int count, char** values) {
   return result;
 }
 
-// ---- a crash is a failure too: its order is written with what may be used in a handler of a signal
+// ---- a crash is also a failure: prints its schedule with async-signal-safe functions only
 
 struct Running {
   const char* program = "";
@@ -130,7 +130,7 @@ struct Found {
   bool is_complete = false;
 };
 
-/// Runs the program in each order within the bound, or in the first `most`, until one fails.
+/// Runs the program with each schedule within the bound, or with the first `most`, until one fails.
 Found search(const Program& program, Choices& choices, long most) {
   Found found;
   running = {program.name.c_str(), 0, &choices};
@@ -163,12 +163,12 @@ void print_failure(const Program& program, const Choices::Schedule& schedule, in
               source_line(seen.race.other).c_str());
 }
 
-/// True means all orders that were run have held.
+/// Returns true if all schedules that were run passed.
 bool check(const Program& program, const Arguments& arguments) {
   scheduler().begin_program();
   Found found;
   for (int bound = 0; bound <= arguments.bound;
-       ++bound) {  // a failure is shown with as few preemptions as it needs
+       ++bound) {  // reports a failure with as few preemptions as possible
     Choices choices(bound);
     found = search(program, choices, arguments.most);
     if (found.execution.failure.empty()) continue;
@@ -183,7 +183,7 @@ bool check(const Program& program, const Arguments& arguments) {
   return true;
 }
 
-/// The places where the order matters are learned by the same search as before.
+/// Learns the places where the order matters in the same search as before.
 bool replay(const Program& program, const Arguments& arguments) {
   scheduler().begin_program();
   constexpr long kMost = 20'000;
@@ -219,7 +219,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 }  // namespace freshframe::interleave
 
-/// Asked by the places where planted_faults.py has planted something.
+/// Called where planted_faults.py has planted a fault.
 bool freshframe_planted(int number);
 bool freshframe_planted(int number) {
   return number == freshframe::interleave::chosen_fault;
@@ -233,5 +233,6 @@ int main(int count, char** values) {
     std::fprintf(stderr, "%s\n", error.what());
   }
   std::fflush(stdout);
-  _exit(status);  // nothing is destroyed: threads of a failed program are in the middle of their work
+  // Nothing is destroyed, because the threads of a failed program are still in the middle of their work.
+  _exit(status);
 }

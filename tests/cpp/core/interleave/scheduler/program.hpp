@@ -11,8 +11,9 @@
 
 namespace freshframe::interleave {
 
-/// The objects that the threads of a program share. Each execution makes them again and destroys them at its end. The
-/// constructor names the threads, which then run in one order. A check that fails anywhere ends the execution.
+/// The objects that the threads of a program share. They are created for each execution and destroyed at its
+/// end. The constructor adds the threads, which then run in one schedule. A failed check anywhere ends the
+/// execution.
 class World {
  public:
   struct Thread {
@@ -27,14 +28,15 @@ class World {
 
   [[nodiscard]] const std::vector<Thread>& threads() const noexcept { return threads_; }
   [[nodiscard]] bool deadlines_come_early() const noexcept { return early_; }
-  /// Checks what must hold when all threads have ended.
+  /// Checks what must hold once all threads have ended.
   virtual void check() {}
 
  protected:
   void thread(std::string name, std::function<void()> body) {
     threads_.push_back({std::move(name), std::move(body)});
   }
-  /// The time moves only when nothing else can run. Otherwise a deadline may also pass before, as a preemption.
+  /// Makes time advance only when nothing else can run. Otherwise a deadline may also pass earlier, as a
+  /// preemption.
   void deadlines_come_last() noexcept { early_ = false; }
 
  private:
@@ -57,23 +59,25 @@ struct Registered {
   }
 };
 
-/// Ends the execution: the program has failed in this order. Also for what an execution finds after its threads.
+/// Fails the program with this schedule and ends the execution. Also for problems found after the threads
+/// have ended.
 [[noreturn]] void fail(const std::string& what);
 inline void expect(bool holds, const char* what) {
   if (!holds) fail(what);
 }
-/// A line in the trace of a failure.
+/// Adds a line to the trace of a failure.
 void note(const std::string& text);
-/// An end of the program. The report counts the different ones: a program with one end has shown little.
+/// Records an outcome of the program. The report counts distinct outcomes: a program with only one has shown
+/// little.
 void outcome(const std::string& text);
 /// How many times a deadline had to pass because nothing else could run.
 [[nodiscard]] int forced_deadlines();
-/// The simulated time since the execution began.
+/// The simulated time since the start of the execution.
 [[nodiscard]] std::int64_t now_ns();
 
 }  // namespace freshframe::interleave
 
-/// Begins a program: its body is the constructor of a class that is derived from `Base`.
+/// Defines a program: the body is the constructor of a class derived from `Base`.
 #define FRESHFRAME_INTERLEAVE(Name, Base)                                    \
   struct Name final : Base {                                                 \
     Name();                                                                  \

@@ -25,7 +25,7 @@ void Races::Cells::clear() {
 }
 
 Races::Cells::Slot& Races::Cells::slot_of(std::uintptr_t number) {
-  constexpr std::uint64_t kSpread = 0x9E3779B97F4A7C15;  // the golden ratio, as in Knuth
+  constexpr std::uint64_t kSpread = 0x9E3779B97F4A7C15;  // the golden ratio (Knuth's multiplicative hash)
   constexpr int kUpper = 32;
   auto i = static_cast<std::size_t>(number * kSpread >> kUpper) & (slots_.size() - 1);
   while (slots_[i].execution == execution_ && slots_[i].number != number) i = (i + 1) & (slots_.size() - 1);

@@ -14,7 +14,7 @@
 
 namespace freshframe::interleave {
 
-/// How many steps of each thread are known to have come before.
+/// A vector clock: how many steps of each thread are known to have happened before.
 class VectorClock {
  public:
   [[nodiscard]] std::uint32_t of(std::size_t thread) const { return steps_[thread]; }
@@ -27,15 +27,15 @@ class VectorClock {
   std::array<std::uint32_t, kMostThreads> steps_{};
 };
 
-/// Two accesses that nothing puts in an order, or one of freed memory.
+/// Two accesses without a happens-before order, or an access to freed memory.
 struct Race {
   std::string what;
   const void* place = nullptr;  // in the code
-  const void* other = nullptr;  // the access before; null means of freed memory
+  const void* other = nullptr;  // the earlier access; null: the memory was freed
 };
 
-/// The knowledge about the order of a program's steps: the clocks of its threads and of the objects by which they
-/// wait for each other, and the last accesses to each eight bytes of memory.
+/// Tracks the happens-before order: the clocks of the threads and of the objects with which they synchronize,
+/// and the last accesses to each eight bytes of memory.
 class Races {
  public:
   void begin_execution(std::size_t threads);
@@ -43,11 +43,11 @@ class Races {
   [[nodiscard]] const Race& race() const noexcept { return race_; }
 
   void step(std::size_t thread) { threads_[thread].tick(thread); }
-  /// The thread comes after all that has released the object.
+  /// Orders the thread after every release of the object.
   void acquire(std::size_t thread, const void* object);
-  /// Whatever acquires the object from now on comes after the thread; `only`: and after no other.
+  /// Orders later acquires of the object after the thread; `only`: and after nothing else.
   void release(std::size_t thread, const void* object, bool only);
-  /// A store that makes no order.
+  /// A store without release semantics.
   void forget(const void* object) { objects_.erase(object); }
 
   struct Access {
@@ -61,7 +61,7 @@ class Races {
   void freed(const void* memory, std::size_t bytes);
 
  private:
-  /// Eight bytes: the last write, and the last read of each thread. Masks show the bytes.
+  /// Eight bytes: the last write, and the last read by each thread. Masks select the bytes.
   struct Cell {
     bool is_freed = false;
     bool is_written = false;
@@ -73,13 +73,14 @@ class Races {
     std::array<std::uint32_t, kMostThreads> read_steps{};
     std::array<const void*, kMostThreads> read_places{};
   };
-  /// Cells by address. Open addressing, as an execution looks up thousands of them, and then forgets all at once.
+  /// Cells by address. Open addressing, because an execution looks up thousands of them and then discards
+  /// them all.
   class Cells {
    public:
     Cells() : slots_(std::size_t{1} << 12) {}
     void clear();
     Cell& at(std::uintptr_t number);
-    /// Null means there was no access.
+    /// Returns null if there was no access.
     Cell* find(std::uintptr_t number);
 
    private:

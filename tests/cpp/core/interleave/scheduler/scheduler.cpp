@@ -12,7 +12,7 @@ namespace freshframe::interleave {
 namespace {
 
 constexpr std::uint64_t kMostSteps = 20'000;
-constexpr std::int64_t kBegin = 1'000'000'000;  // begin of the time, so that no time is 0
+constexpr std::int64_t kBegin = 1'000'000'000;  // a start time other than 0, so that no timestamp is 0
 constexpr std::int64_t kLook = 2'000;           // nanoseconds
 
 const char* name_of_wait(Operation operation) {
@@ -94,7 +94,7 @@ Execution Scheduler::execute(const Program& program, Choices& choices, bool keep
       failure_ = error.what();
     }
   }
-  if (!failure_.empty()) (void)world.release();  // its threads stand somewhere in the middle
+  if (!failure_.empty()) (void)world.release();  // its threads are still in the middle of their work
   return {failure_, races_.race(), steps_};
 }
 
@@ -140,7 +140,7 @@ void Scheduler::run_thread() {
   self.record(Operation::End, nullptr, nullptr);
   for (auto& other : self.threads_) other.spins = false;
   self.schedule(true);
-  std::abort();  // nobody switches to a thread that has ended
+  std::abort();  // never switches to a thread that has ended
 }
 
 void Scheduler::leave_program() {
@@ -194,7 +194,7 @@ Options Scheduler::options(bool is_choice) {
   return result;
 }
 
-// Spinning threads come last: only if nothing else can go on.
+// Spinning threads come last: they run only if nothing else can.
 void Scheduler::add_others(Options& options, bool stays) const {
   for (const bool spin : {false, true}) {
     if (spin && options.count > 0) return;
@@ -274,7 +274,7 @@ bool Scheduler::note_use(const void* object, const void* place) {
   return shared_places_.contains(place);
 }
 
-// The current thread has said what it does next. Another one may come before it.
+// The current thread has declared its next operation. Another thread may run before it.
 void Scheduler::before(Operation operation, const void* object, const void* place) {
   auto& thread = current();
   thread.operation = operation;
@@ -329,7 +329,7 @@ bool Scheduler::try_lock(const void* mutex, const void* place) {
     take(mutex);
     return true;
   }
-  // It tries again when the mutex is free, or when nothing else can go on. Else each of many tries would be a step.
+  // Retries when the mutex is free, or when nothing else can run. Otherwise each attempt would be a step.
   auto& thread = current();
   thread.operation = Operation::Lock;
   for (std::size_t i = 0; i < count_; ++i) {
@@ -368,7 +368,7 @@ bool Scheduler::wait(const void* condition, const void* mutex, std::optional<std
 void Scheduler::notify(const void* condition, bool all, const void* place) {
   before(all ? Operation::NotifyAll : Operation::NotifyOne, condition, place);
   while (true) {
-    Thread* first = nullptr;  // the longest waiting ones are woken first
+    Thread* first = nullptr;  // the longest-waiting threads are woken first
     for (std::size_t i = 0; i < count_; ++i) {
       auto& thread = threads_[i];
       const bool sleeps = !thread.has_ended && thread.operation == Operation::Wake &&

@@ -30,7 +30,7 @@ enum class Operation : std::uint8_t {
   NotifyAll,
   Load,
   Store,
-  Change,  // an atomic read and write at once
+  Change,  // an atomic read-modify-write
   End,
   Note,
 };
@@ -43,26 +43,27 @@ struct Step {
   Operation operation = Operation::Start;
   const void* object = nullptr;
   const void* place = nullptr;  // in the code
-  /// The functions that it was called from, the innermost first.
+  /// The call stack, innermost function first.
   std::array<const void*, kCallers> callers = {};
   std::string note = {};
 };
 
 /// The result of an execution.
 struct Execution {
-  std::string failure;  // empty means all held
-  Race race;            // the race that was found in it, if any
+  std::string failure;  // empty if everything passed
+  Race race;            // the race that was found, if any
   std::uint64_t steps = 0;
 };
 
-/// The scheduler of this process. One thread of the operating system.
+/// The scheduler of this process. Everything runs on one thread of the operating system.
 class Scheduler {
  public:
-  /// Runs the program once, in the order that `choices` say. `keeps_trace`: for trace().
+  /// Runs the program once, with the schedule in `choices`. `keeps_trace`: for trace().
   Execution execute(const Program& program, Choices& choices, bool keeps_trace);
-  /// Before another program: objects whose order matters are learned again.
+  /// Call before another program: forgets the objects whose order matters.
   void begin_program();
-  /// Whether the last execution has shown that the order matters at further places. Then the search begins again.
+  /// Returns true if the last execution found further places where the order matters. The search must then be
+  /// restarted.
   [[nodiscard]] bool learned() const noexcept { return learned_; }
   [[nodiscard]] const std::vector<Step>& trace() const noexcept { return trace_; }
   [[nodiscard]] const std::set<std::string>& outcomes() const noexcept { return outcomes_; }
@@ -76,24 +77,25 @@ class Scheduler {
   [[nodiscard]] int forced_deadlines() const noexcept { return forced_deadlines_; }
   [[nodiscard]] std::int64_t now_ns() const noexcept { return now_ns_; }
 
-  // ---- for the functions that they call (calls.cpp); `place` is in the code of the caller
-  /// Whether a thread of the program runs.
+  // ---- for the functions that they call (calls.cpp); `place` is in the caller's code
+  /// Returns true if a thread of the program is running.
   [[nodiscard]] bool is_on() const noexcept { return current_ != nullptr; }
-  /// The time goes on a little, so that a spin that looks at the clock ends.
+  /// Advances the time a little, so that a spin that checks the clock ends.
   std::int64_t look_at_clock();
   void lock(const void* mutex, const void* place);
   [[nodiscard]] bool try_lock(const void* mutex, const void* place);
   void unlock(const void* mutex, const void* place);
-  /// nullopt means there is no deadline. Returns whether the deadline has passed.
+  /// nullopt: no deadline. Returns true if the deadline passed.
   [[nodiscard]] bool wait(const void* condition, const void* mutex, std::optional<std::int64_t> deadline,
                           const void* place);
   void notify(const void* condition, bool all, const void* place);
-  /// Before an operation on an atomic object, and after it. `acquires` and `releases` are what its memory order makes it do.
+  /// Called before and after an operation on an atomic object. `acquires` and `releases` follow from its
+  /// memory order.
   void begin_atomic(Operation operation, const void* object, const void* place);
   void end_atomic(Operation operation, const void* object, bool acquires, bool releases);
   void access(Races::Access access);
   void allocated(const void* memory, std::size_t bytes);
-  /// True means it keeps the memory until the end of the execution, so that a later use of it is seen.
+  /// Returns true if it keeps the memory until the end of the execution, so that a later use is detected.
   [[nodiscard]] bool keeps_freed(void* memory, std::size_t bytes);
   void enter_function(const void* caller);
   void leave_function();
@@ -103,7 +105,7 @@ class Scheduler {
     std::string name;
     std::size_t id = 0;
     bool has_ended = false;
-    bool spins = false;  // it lets the others run
+    bool spins = false;  // it yields to the others
     // What it does next, or waits for.
     Operation operation = Operation::Start;
     const void* object = nullptr;
@@ -112,13 +114,13 @@ class Scheduler {
     bool timed_out = false;
     std::optional<std::int64_t> deadline;
     std::uint64_t wait_number = 0;
-    // The operation before, by which a spin is known.
+    // The previous operation, to detect spinning.
     Operation last_operation = Operation::Start;
     const void* last_object = nullptr;
     const void* last_place = nullptr;
     std::vector<const void*> callers;
   };
-  /// Who uses an object, and where. An object of one thread alone is no choice.
+  /// Who uses an object, and where. An object that only one thread uses is not a choice.
   struct Uses {
     std::size_t thread = 0;
     bool is_shared = false;
@@ -138,15 +140,15 @@ class Scheduler {
   [[nodiscard]] bool is_free(const void* mutex) const { return !owners_.contains(mutex); }
   [[nodiscard]] bool can_go_on(const Thread& thread) const;
   [[nodiscard]] bool can_time_out(const Thread& thread) const;
-  /// The threads that can make the next step; `is_choice`: also instead of the current one.
+  /// The threads that can make the next step. `is_choice`: also in place of the current thread.
   [[nodiscard]] Options options(bool is_choice);
   void add_others(Options& options, bool stays) const;
   void add_deadlines(Options& options, bool stays) const;
   [[nodiscard]] std::string who_is_stuck() const;
-  /// Lets the next thread make its step. Returns when it is the turn of the current one again.
+  /// Lets the next thread make its step. Returns when it is this thread's turn again.
   void schedule(bool is_choice);
   void before(Operation operation, const void* object, const void* place);
-  /// Whether the order of operations at that place matters.
+  /// Returns true if the order of operations at that place matters.
   bool note_use(const void* object, const void* place);
   void learn(const void* place);
   void take(const void* mutex);
@@ -166,7 +168,7 @@ class Scheduler {
   std::int64_t now_ns_ = 0;
   int forced_deadlines_ = 0;
   std::string failure_;
-  std::unordered_map<const void*, std::size_t> owners_;  // owners of the locked mutexes
+  std::unordered_map<const void*, std::size_t> owners_;  // the owners of locked mutexes
   Races races_;
   std::vector<void*> freed_;
   bool keeps_trace_ = false;
@@ -180,8 +182,8 @@ class Scheduler {
 
 Scheduler& scheduler();
 
-/// Code of the scheduler runs, whose own memory and locks are no part of the program. Calls of the program come while
-/// `watches` is true.
+/// Set while code of the scheduler runs: its own memory and locks are not part of the program. Calls from the
+/// program arrive while `watches` is true.
 class Inside {
  public:
   static bool watches;

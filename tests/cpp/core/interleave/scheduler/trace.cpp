@@ -18,7 +18,7 @@ namespace {
 constexpr std::array<const char*, 13> kNames{"start",  "lock",       "try_lock",   "unlock", "wait",
                                              "wake",   "notify_one", "notify_all", "load",   "store",
                                              "change", "end",        "note"};
-// Files through which each lock and each wait goes, and which say nothing.
+// Files that every lock and wait passes through, so that their lines explain nothing.
 constexpr std::array<std::string_view, 9> kBetween{"mutex",         "std_mutex.h",        "gthr-default.h",
                                                    "unique_lock.h", "condition_variable", "atomic_base.h",
                                                    "atomic",        "lock_soon.hpp",      "clock.hpp"};
@@ -28,7 +28,7 @@ std::uintptr_t load_address() {
   dl_iterate_phdr(
       [](dl_phdr_info* info, std::size_t /*bytes*/, void* address) {
         *static_cast<std::uintptr_t*>(address) = info->dlpi_addr;
-        return 1;  // the executable comes first
+        return 1;  // the executable is listed first
       },
       &result);
   return result;
@@ -46,7 +46,7 @@ bool is_between(std::string_view file) {
          std::find(kBetween.begin(), kBetween.end(), file) != kBetween.end();
 }
 
-// A letter for what the object is, and a number by which it is known in this trace.
+// A letter for the kind of object, and its number in this trace.
 char letter_of(Operation operation) {
   if (operation <= Operation::Unlock) return 'm';
   return operation <= Operation::NotifyAll ? 'c' : 'a';
@@ -61,7 +61,7 @@ std::string source_line(const void* place) {
   if (!is_new) return entry->second;
   constexpr std::size_t kMost = 512;
   std::array<char, kMost> line{};
-  std::snprintf(line.data(), line.size(), " %#zx",  // the call, not what follows it
+  std::snprintf(line.data(), line.size(), " %#zx",  // the call itself, not the return address
                 static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(place) - load_address() - 1));
   // NOLINTNEXTLINE(bugprone-command-processor): the path of this very program, and numbers
   FILE* const output = popen(("addr2line -s -i -e '" + executable() + "'" + line.data()).c_str(), "r");

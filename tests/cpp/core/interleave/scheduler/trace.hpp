@@ -8,10 +8,10 @@
 
 namespace freshframe::interleave {
 
-/// File and line of a place in the engine's or the program's own code; empty means it is not known. Calls
+/// Returns file and line of a place in the engine's or the program's own code; empty if unknown. Runs
 /// addr2line.
 std::string source_line(const void* place);
-/// A line for each operation: thread, kind, object, and the source lines of it and of its callers.
+/// One line per operation: thread, kind, object, and the source lines of it and its callers.
 void print_trace(const Scheduler& scheduler);
 
 }  // namespace freshframe::interleave
