@@ -11,15 +11,16 @@ namespace freshframe::numeric {
 /// that the cost of adding the lanes at its end is negligible, small enough that two threads finish together.
 inline constexpr std::int64_t kChunk = std::int64_t{64} * 1024;
 
-/// Numbers that are not consecutive in memory are gathered in blocks of this size, in the first-level cache.
+/// Numbers that are not consecutive in memory are gathered in blocks of this size, which fit into the L1
+/// cache.
 inline constexpr std::int64_t kGathered = 4096;
 
-/// Consecutive numbers of a chunk. `b` is used by differences only.
+/// Consecutive numbers of a chunk. Only differences use `b`.
 struct Stretch {
   const void* a = nullptr;
   const void* b = nullptr;
   std::size_t count = 0;
-  bool more_follows = false;  ///< in memory, after the last number
+  bool more_follows = false;  ///< the address after the last number
   std::uintptr_t ahead = 0;   ///< bytes, see Note [Reading ahead] in sum.cpp
 };
 

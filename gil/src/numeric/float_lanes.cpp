@@ -18,9 +18,9 @@
 // does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits,
 // in less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
 
-// The 32 lanes are four vectors of AVX-512 or eight of AVX2. Highway numbers its targets so that all bits below
-// AVX3's are wider or newer ones, which would add nothing here. Every target takes seconds to compile, so under
-// AddressSanitizer there are only three.
+// The 32 lanes are four AVX-512 or eight AVX2 vectors. Highway's bits below AVX3's are wider or newer
+// targets, which would gain nothing here. Every target takes seconds to compile, so under AddressSanitizer
+// there are only three.
 #if defined(__x86_64__) && defined(__SANITIZE_ADDRESS__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | (HWY_AVX3 - 1))
 #elif defined(__x86_64__)
@@ -53,9 +53,9 @@ using B = hn::Vec<Bits>;
 
 constexpr std::size_t kWidth = hn::MaxLanes(Doubles());
 
-// The vectors of a row, and how many of them a pass over a tile adds with their errors. Eight need 16 registers, which is
-// all that AVX2 has: the few operands that are left come from the first-level cache. Two passes, each over half of the
-// lanes, are slower there because each reads every second line of the memory.
+// The vectors of a row, and how many of them one pass over a tile adds together with their errors. Eight need
+// 16 registers, all that AVX2 has: the few remaining operands come from the L1 cache. Two passes over half of
+// the lanes each are slower there, because each reads only every second cache line.
 constexpr std::size_t kVectors = kLanes / kWidth;
 constexpr std::size_t kAbreast = std::min<std::size_t>(kVectors, 8);
 static_assert(kVectors % kAbreast == 0);
@@ -122,7 +122,7 @@ inline V opaque_one() {
   return hn::Set(Doubles(), one);
 }
 
-// Vector kVector of the row that begins at `row`. See Note [Reading ahead] in sum.cpp.
+// Loads vector kVector of the row that starts at `row`. See Note [Reading ahead] in sum.cpp.
 template <std::size_t kVector, class T>
 HWY_INLINE V row_vector(const T* row, std::uintptr_t ahead) {
   const T* const from = row + kVector * kWidth;
@@ -154,13 +154,13 @@ struct Differences {
   }
 };
 
-// Whole rows, by the numbers of their chunk.
+// Whole rows, numbered as in their chunk.
 struct Tile {
   std::size_t begin;
   std::size_t end;
 };
 
-// Calls f(first) for each pass over a tile, `first` a constant: the first of kAbreast vectors of a row.
+// Calls f(first) for each pass over a tile. `first`, a constant, is the first of kAbreast vectors of a row.
 template <class F>
 HWY_INLINE void for_passes(const F& f) {
   each<kVectors / kAbreast>([&](auto pass) HWY_ATTR FRESHFRAME_IN_LINE {
@@ -168,7 +168,7 @@ HWY_INLINE void for_passes(const F& f) {
   });
 }
 
-// Some lanes of a tile by TwoSum.
+// Adds some lanes of a tile with TwoSum.
 template <bool kThirdOrder, std::size_t kFirst, class Terms>
 HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   const V one = opaque_one();
@@ -197,7 +197,7 @@ HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Til
   });
 }
 
-// Adds a tile by TwoSum: always right, and slower.
+// Adds a tile with TwoSum. Always exact, but slower.
 template <bool kThirdOrder, class Terms>
 HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   for_passes([&](auto first) HWY_ATTR FRESHFRAME_IN_LINE {
@@ -205,18 +205,18 @@ HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& 
   });
 }
 
-// A tile's contribution to the lanes, scaled.
+// The scaled sums of a tile, to be added to the lanes.
 struct Moved {
-  // An implicit one is compiled for the processor that all of the program is for, where g++ refuses the operator of a
-  // NEON vector.
+  // Explicit, because an implicit one is compiled for the baseline processor, for which g++ rejects the
+  // operator of a NEON vector.
   HWY_INLINE Moved() {}  // NOLINT(*-equals-default,*-member-init)
 
   V sum[kVectors];
   V error[kVectors];
 };
 
-// Some lanes of a tile, see Note [Adding to a large number]. `common` keeps the bits that all values of the
-// sums had.
+// Adds some lanes of a tile, see Note [Adding to a large number]. `common` keeps the bits that all values of
+// the sums had in common.
 template <std::size_t kFirst, class Terms>
 HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Tile& tile, V scale) {
   const Bits bits;
@@ -246,7 +246,7 @@ HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Tile
   });
 }
 
-// Adds the moved sums of a tile to the lanes of the chunk.
+// Adds the shifted sums of a tile to the lanes of the chunk.
 HWY_INLINE void settle(FloatLanes& lanes, const Moved& moved, double unscale) {
   const V one = opaque_one();
   const V back = hn::Set(Doubles(), unscale);
@@ -261,7 +261,7 @@ HWY_INLINE void settle(FloatLanes& lanes, const Moved& moved, double unscale) {
   });
 }
 
-// Adds a tile. False, and it was not added: the scale is too large.
+// Adds a tile. Returns false, without adding it, if the scale is too large.
 template <class Terms>
 HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   const Bits bits;
@@ -273,7 +273,7 @@ HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& t
   });
   B strayed = hn::Zero(bits);
   each<kVectors>([&](auto k) HWY_ATTR {
-    // Infinity and NaN have all bits of the exponent set, and both stay.
+    // Infinity and NaN have all exponent bits set, so both are found.
     strayed = hn::Or(strayed, hn::Xor(hn::BitCast(bits, moved.sum[k]), hn::Set(bits, kBaseBits)));
   });
   const B wanted = hn::Set(bits, kBaseBits);
@@ -282,7 +282,7 @@ HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& t
   return true;
 }
 
-// The largest |term|. NaN may be passed over: a tile with one fails on every base.
+// Returns the largest |term|. May ignore NaN, because a tile that contains one fails on any base.
 template <class Terms>
 HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
   const Doubles d;
@@ -294,7 +294,7 @@ HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(most[0], most[1])));
 }
 
-// Adds a tile of a chunk, the first one with a scale estimated from its first rows.
+// Adds a tile of a chunk. For the first tile, estimates the scale from its first rows.
 template <class Terms>
 HWY_INLINE void add_tile(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   constexpr std::size_t kLookedAt = 32 * kLanes;
@@ -375,7 +375,7 @@ HWY_AFTER_NAMESPACE();
 namespace freshframe::numeric {
 
 double scale_for(double largest) {
-  // The sums of kTileRows numbers may reach 1/2. The 4 leave room for larger numbers in later tiles.
+  // The sums of kTileRows numbers may reach 1/2. The factor 4 leaves room for larger numbers in later tiles.
   static_assert(kTileRows == 64);
   constexpr int kRoom = 1 + 6 + 1 + 4;
   // Beyond that, scaling would lose small numbers beside large ones.
@@ -390,7 +390,7 @@ namespace {
 HWY_EXPORT(add_rows);
 HWY_EXPORT(fold);
 
-// The numbers after the last whole row, as a row that ends with zeros.
+// The numbers after the last whole row, padded with zeros to a row.
 template <class T>
 void add_tail(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
   const std::size_t left = stretch.count % kLanes;

@@ -11,14 +11,15 @@
 
 namespace freshframe::numeric {
 
-/// Number i of a chunk goes to lane i % kLanes, whatever the width of the machine's vectors: part of the results' definition.
+/// Number i of a chunk goes to lane i % kLanes, whatever the vector width of the machine. This is part of the
+/// definition of the result.
 inline constexpr std::size_t kLanes = 32;
 
 /// A row is kLanes numbers. A tile has kTileRows rows.
 inline constexpr std::size_t kTileRows = 64;
 inline constexpr std::size_t kTile = kTileRows * kLanes;
 
-/// Shorter tiles are added by TwoSum.
+/// Shorter tiles are added with TwoSum.
 inline constexpr std::size_t kRowsWorthABase = 8;
 
 struct FloatLanes {
@@ -26,7 +27,7 @@ struct FloatLanes {
   alignas(64) std::array<double, kLanes> sum;
   alignas(64) std::array<double, kLanes> error{};
   alignas(64) std::array<double, kLanes> rest{};
-  double scale = 0;  ///< see Note [Adding to a large number]; 0 means none yet
+  double scale = 0;  ///< see Note [Adding to a large number]; 0: not set yet
 };
 
 /// The terms of a stretch.
@@ -35,17 +36,17 @@ enum class Term : unsigned char { Number, AbsoluteDifference };
 struct FloatKind {
   Type type = Type::Float64;  ///< Float32 or Float64
   Term term = Term::Number;
-  bool third_order = false;  ///< carry the errors of the errors
+  bool third_order = false;  ///< the errors of adding the errors
 };
 
-/// The power of two by which tiles are scaled whose numbers are at most `largest` in size; 0 without one.
+/// The power of two that scales tiles whose numbers are at most `largest` in magnitude; 0 if there is none.
 [[nodiscard]] double scale_for(double largest);
 
 /// Adds a part of a chunk with the best instruction set of this machine. Every part of a chunk except the last holds a
 /// multiple of kTile numbers.
 void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch);
 
-/// The lanes' sum. Destroys the content of the lanes.
+/// Returns the sum of the lanes. Destroys their content.
 [[nodiscard]] Real add_up(FloatLanes& lanes);
 
 }  // namespace freshframe::numeric

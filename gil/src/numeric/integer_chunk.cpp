@@ -26,7 +26,7 @@ template <class U>
 struct Operands {
   const U* a;
   const U* b;
-  U flip;  // the sign bit of signed numbers, 0 of unsigned ones
+  U flip;  // the sign bit if the numbers are signed, otherwise 0
   std::uintptr_t ahead;
 };
 
@@ -91,7 +91,7 @@ HWY_INLINE void ask(const Operands<U>& from, std::size_t i) {
   if constexpr (kDifference) ask(from.b + i, from.ahead);
 }
 
-// Whole vectors of the stretch; a vector is at most a cache line wide on most machines.
+// Adds the whole vectors of the stretch. On most machines a vector is at most one cache line wide.
 template <bool kBool, bool kDifference, class U>
 Halves add_vectors(const Operands<U>& from, std::size_t count, bool more_follows) {
   const hn::ScalableTag<U> d;
@@ -116,7 +116,7 @@ Halves add_vectors(const Operands<U>& from, std::size_t count, bool more_follows
   return {hn::GetLane(hn::SumOfLanes(wide, low)), hn::GetLane(hn::SumOfLanes(wide, high))};
 }
 
-// Terms that do not fill a vector are added from a buffer whose other terms are 0.
+// Terms that do not fill a vector are copied to a buffer that is padded with zeros.
 template <bool kBool, bool kDifference, class U>
 Halves add_tail(const Operands<U>& from, std::size_t count) {
   const std::size_t n = hn::Lanes(hn::ScalableTag<U>());
@@ -180,7 +180,7 @@ namespace {
 
 HWY_EXPORT(add_halves);
 
-// kChunk numbers of 16 bits fill a lane of 32 at most.
+// The sum of kChunk 16-bit numbers just fits into a 32-bit lane.
 static_assert(kChunk * 0xFFFF <= 0xFFFF'FFFF);
 
 bool is_signed(Type type) {

@@ -9,7 +9,7 @@
 
 namespace freshframe::numeric {
 
-/// __int128 is an extension of g++ and clang that -Wpedantic does not like.
+/// __int128 is an extension of g++ and clang, for which -Wpedantic warns.
 __extension__ using Wide = __int128;
 
 struct IntegerKind {
@@ -17,14 +17,15 @@ struct IntegerKind {
   Term term = Term::Number;
 };
 
-/// Sums of the numbers' lower and upper halves. Only of 64-bit numbers do the upper ones count 2^32 each;
-/// narrower ones are split just to keep their sums from overflowing.
+/// Sums of the lower and the upper halves of the numbers. Only with 64-bit numbers does an upper half count
+/// 2^32; narrower numbers are split only so that their sums do not overflow.
 struct Halves {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
 };
 
-/// The exact sum of at most kChunk terms. Chooses the best instruction set of this machine at run time.
+/// Returns the exact sum of at most kChunk terms. Chooses the best instruction set of this machine at run
+/// time.
 [[nodiscard]] Wide add_integers(const IntegerKind& kind, const Stretch& stretch);
 
 }  // namespace freshframe::numeric

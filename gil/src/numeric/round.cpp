@@ -25,7 +25,7 @@ struct Two {
   double error;
 };
 
-// After a sum that cancelled, the error may be as large as the sum is.
+// After cancellation the error may be as large as the sum.
 Two in_two(const Real& value) {
   const bool plain = value.error == 0 && value.rest == 0;  // keeps the sign of 0
   if (plain || !std::isfinite(value.sum)) return {value.sum, 0};
@@ -35,8 +35,8 @@ Two in_two(const Real& value) {
   return two;
 }
 
-// A quotient of at least 64 bits whose last bit shows whether there is a remainder. Converting it rounds
-// once.
+// A quotient of at least 64 bits whose last bit is set if there is a remainder (sticky bit), so that
+// converting it rounds only once.
 double divide(const Integer& value, std::int64_t count) {
   const Wide total = (static_cast<Wide>(value.high) << 64) + static_cast<Wide>(value.low);
   const auto magnitude = static_cast<UnsignedWide>(total < 0 ? -total : total);
@@ -50,7 +50,7 @@ double divide(const Integer& value, std::int64_t count) {
   return total < 0 ? -mean : mean;
 }
 
-// Long division with one digit: the remainder of the first quotient is divided again.
+// Long division, one digit at a time: the remainder of the first division is divided again.
 double divide(const Real& value, std::int64_t count) {
   const auto divisor = static_cast<double>(count);
   auto [sum, error] = in_two(value);

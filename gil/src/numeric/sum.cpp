@@ -41,9 +41,9 @@ struct Axis {
   std::array<std::ptrdiff_t, 2> strides{};  ///< strides of `a` and `b`
 };
 
-/// One or two arrays of the same shape as a few nested runs through memory. Outermost axis first. The last axis is the
-/// run, which always exists. The order follows `a`'s addresses, ascending: an array, its transpose and its reversal
-/// have the same layout.
+/// One or two arrays of the same shape as nested runs through memory, outermost axis first. The last axis is
+/// the run, which always exists. Sorted by the addresses of `a`, ascending, so that an array, its transpose
+/// and its reversal have the same layout.
 struct Layout {
   std::array<const std::byte*, 2> data{};
   std::vector<Axis> axes;
@@ -66,7 +66,7 @@ void check(const View& view) {
   }
 }
 
-// Upwards through the memory of `a`.
+// In ascending order of the addresses of `a`.
 void turn_round(Layout& layout) {
   for (Axis& axis : layout.axes) {
     if (axis.strides[0] >= 0) continue;
@@ -77,7 +77,7 @@ void turn_round(Layout& layout) {
   }
 }
 
-// An axis with stride 0 repeats all that is inside it, so it belongs outside.
+// An axis with stride 0 repeats everything inside it, so it belongs outside.
 void order(std::vector<Axis>& axes) {
   if (axes.size() < 2) return;  // sorting allocates
   const auto weight = [](std::ptrdiff_t stride) {
@@ -89,7 +89,7 @@ void order(std::vector<Axis>& axes) {
   });
 }
 
-// Two axes are one where the end of the inner is the next step of the outer.
+// Two axes can be merged if the inner one ends where the next step of the outer one begins.
 void merge(std::vector<Axis>& axes) {
   std::size_t kept = 0;
   for (std::size_t i = 1; i < axes.size(); ++i) {
@@ -145,7 +145,7 @@ Layout finish(Layout layout) {
   return layout;
 }
 
-/// `std::invalid_argument`: as sum() and absolute_difference() say.
+/// Throws std::invalid_argument as documented for sum() and absolute_difference().
 [[nodiscard]] Layout layout_of(const View& a) {
   check(a);
   Layout layout{.data = {a.data, nullptr}, .axes = {}, .item = get_size(a.type)};
@@ -210,11 +210,11 @@ void copy_run(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::
   }
 }
 
-/// Iterates over a layout in stretches of consecutive numbers: the memory itself where possible, a small buffer where
-/// the numbers are scattered, in blocks of kGathered. Neither allocates nor throws. `layout` must outlive it.
+/// Iterates over a layout in stretches of consecutive numbers: in place where possible, otherwise copied to a
+/// small buffer in blocks of kGathered. Does not allocate or throw. `layout` must outlive it.
 class Walk {
  public:
-  /// At the number `first` of layout.count. `ahead`: see Stretch.
+  /// Starts at number `first` of layout.count. `ahead`: see Stretch.
   Walk(const Layout& layout, std::int64_t first, std::uintptr_t ahead) noexcept
       : layout_(layout), ahead_(ahead), at_(layout.data) {
     for (std::size_t i = layout.axes.size(); i-- > 0;) {
@@ -225,7 +225,7 @@ class Walk {
     }
   }
 
-  /// The next numbers, 1 to `most`; as many as are asked for, or a multiple of kGathered.
+  /// Returns the next numbers: 1 to `most`, either exactly as many as requested or a multiple of kGathered.
   /// Valid until the next call.
   Stretch next(std::int64_t most) noexcept {
     std::int64_t count = std::min(most, left_in_run());
@@ -246,7 +246,7 @@ class Walk {
     return layout_.axes[last].count - index_[last];
   }
 
-  // Never beyond the end of the run; at its end on to the next.
+  // Never passes the end of a run. There it advances to the next run.
   void advance(std::int64_t count) noexcept {
     std::size_t i = layout_.axes.size() - 1;
     index_[i] += count;
@@ -280,9 +280,9 @@ class Walk {
                          2> gathered_;  // NOLINT(*-member-init): filled by gather()
 };
 
-// Sums of doubles that overflowed meanwhile, and sums with infinities among their terms.
-// A rare case, so the code is simple: one thread, one copy through a small buffer. Numbers are scaled down by
-// 2^-128: the bits that small ones lose are far below the last bit of a sum that overflowed.
+// Sums of doubles with an intermediate overflow, and sums with infinite terms. Rare, so the code is simple:
+// one thread, one copy through a small buffer. Numbers are scaled by 2^-128: the bits that small numbers lose
+// are far below the last bit of a sum that overflowed.
 
 constexpr int kExponent = 128;
 
@@ -304,13 +304,13 @@ struct Seen {
   }
 };
 
-/// The terms of `value` are finite.
+/// Returns true if the terms of `value` are finite.
 [[nodiscard]] bool in_range(const Real& value) {
   return std::isfinite(value.sum + value.error + value.rest);
 }
 
-/// The sum when the lanes' result `value` is out of range: infinite or NaN if one of the numbers is, and
-/// otherwise their sum with a separate exponent.
+/// Returns the sum if the lanes' result `value` is out of range: infinity or NaN if one of the numbers is,
+/// otherwise the sum computed with a separate exponent.
 [[nodiscard]] Real add_beyond_range(const Layout& layout, const FloatKind& kind, const Real& value) {
   // Sums of floats cannot leave the range of doubles.
   if (kind.type == Type::Float32) return {.sum = value.sum};
@@ -349,7 +349,7 @@ std::int64_t chunks_of(const Layout& layout) {
   return layout.count / kChunk + (layout.count % kChunk != 0 ? 1 : 0);
 }
 
-// A thread's start takes as long as adding about half a megabyte.
+// Starting a thread takes as long as adding about half a megabyte.
 constexpr std::int64_t kBytesWorthAThread = 1 << 20;
 
 int threads_for(const Layout& layout, const Options& options) {
@@ -374,18 +374,18 @@ void walk_chunk(const Layout& layout, std::int64_t chunk, std::uintptr_t ahead, 
   }
 }
 
-/// The distances in bytes. 0 asks for what is being read, which costs and gains nothing. The other is more than a
-/// page, so that the next page's address is translated before it is needed.
+/// The prefetch distances in bytes. 0 prefetches what is being read, which is harmless. The other is more
+/// than a page, so that the address of the next page is translated before it is needed.
 constexpr std::array<std::uintptr_t, 2> kDistances = {0, 6144};
 
-/// The choice of one sum of many chunks. Thread-safe.
+/// Chooses the distance for one sum of many chunks. Thread-safe.
 class ReadingAhead {
  public:
-  /// The distance for a chunk. The first chunks of each kPeriod try both.
+  /// Returns the distance for a chunk. The first chunks of each kPeriod try both.
   [[nodiscard]] std::uintptr_t distance(std::int64_t chunk) const noexcept {
     return kDistances[is_trial(chunk) ? static_cast<std::size_t>(chunk % 2) : best()];
   }
-  /// Calls `work(distance)`, which adds a whole chunk, and measures it if it is a trial.
+  /// Calls `work(distance)`, which adds a whole chunk, and measures the time if it is a trial.
   template <class Work>
   void add(std::int64_t chunk, const Work& work) noexcept {
     if (!is_trial(chunk)) return work(distance(chunk));
@@ -399,12 +399,12 @@ class ReadingAhead {
   }
 
  private:
-  // The very first chunk is left out: it pays for the caches and the code. Least times, because a thread that loses its
-  // core for a moment says nothing about memory.
+  // The very first chunk is ignored: it pays for cold caches and code. The minimum is used, because a thread
+  // that was preempted says nothing about memory.
   static constexpr std::int64_t kPeriod = 128;
   static constexpr std::int64_t kTrials = 8;
   static bool is_trial(std::int64_t chunk) noexcept { return chunk > 0 && chunk % kPeriod < kTrials; }
-  // Others than the first only if they are clearly faster.
+  // Switches from the first distance only if another is clearly faster.
   [[nodiscard]] std::size_t best() const noexcept {
     const auto first = least_[0].load(std::memory_order_relaxed);
     const auto second = least_[1].load(std::memory_order_relaxed);
@@ -415,7 +415,7 @@ class ReadingAhead {
   std::array<std::atomic<std::int64_t>, 2> least_{kNone, kNone};
 };
 
-// Every chunk's part has its own place, so the number of threads does not change the order of additions.
+// Every chunk has its own slot, so the number of threads does not change the order of additions.
 Real add_floats(const Layout& layout, const FloatKind& kind, int threads) {
   std::vector<Real> parts(static_cast<std::size_t>(chunks_of(layout)));
   ReadingAhead reading;

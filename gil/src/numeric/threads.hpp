@@ -11,9 +11,9 @@
 
 namespace freshframe::numeric {
 
-/// Calls `work(chunk)` for 0 to chunks - 1, each once, on at most `threads` threads, this one included.
-/// `work` must not throw. A free thread takes the next chunk, so a chunk's result must not depend on its
-/// thread.
+/// Calls `work(chunk)` once for each chunk from 0 to chunks - 1, on at most `threads` threads, including this
+/// one. `work` must not throw. Whichever thread is free takes the next chunk, so the result must not depend
+/// on the thread.
 template <class Work>
 void share_out(std::int64_t chunks, int threads, const Work& work) {
   std::atomic<std::int64_t> next{0};

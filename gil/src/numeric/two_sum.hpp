@@ -13,7 +13,7 @@
 
 namespace freshframe::numeric {
 
-/// `a` becomes the rounded sum of both. Returns the rounding error, which is exact unless the sum overflows.
+/// Sets `a` to the rounded sum of both. Returns the rounding error, which is exact unless the sum overflows.
 inline double two_sum(double& a, double b) {
   const double before = a;
   a = before + b;
@@ -28,7 +28,7 @@ inline void add(Real& to, const Real& more) {
   to.rest += two_sum(to.error, lost);
 }
 
-/// Pairwise: the number of parts alone determines the order of additions.
+/// Pairwise: the order of additions depends only on the number of parts.
 inline Real add_up(std::span<const Real> parts) {
   if (parts.empty()) return {};
   if (parts.size() == 1) return parts.front();
