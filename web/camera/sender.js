@@ -1,4 +1,5 @@
-// Sends a camera: what is encoded, what is skipped, and what the user and the pipeline hear about it.
+// Sends a camera to the pipeline: encodes frames, decides which to skip, and reports the state to the user
+// and the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 
 import { Bitrate } from "./bitrate.js";
@@ -9,11 +10,12 @@ import { now } from "./server_clock.js";
 import { Way } from "./way.js";
 import { failureOf, TOLD } from "./words.js";
 
-const LOOK = 500; // ms between reports, and between looks at the bitrate
+const LOOK = 500; // ms between reports, and between checks of the bitrate
 const KEYS = 5000; // ms between keyframes
 const STUCK = 2000; // ms without output after which the next codec is tried
-const FULL_LOOKS = 6; // consecutive looks in which most frames found the encoder full, and then too
-const SILENT_LOOKS = 6; // consecutive looks without a frame of the camera
+// Consecutive checks in which the encoder was full for most frames, including the last one.
+const FULL_LOOKS = 6;
+const SILENT_LOOKS = 6; // consecutive checks without a frame from the camera
 const RELEASED = 30_000; // ms without a connection after which the camera is switched off
 const MOST_FAILURES = 8;
 
@@ -38,16 +40,17 @@ export class Sender {
   #options;
   #on;
   #link = null;
-  #asked = null; // by the pipeline: {width, height, fps, bitrate}; null: this page is not its sender
+  // What the pipeline requested: {width, height, fps, bitrate}; null: this page does not send the camera.
+  #asked = null;
   #frames = null;
   #encoder = null;
   #choosing = false;
-  #failures = new Map(); // by the family of the codec: why it failed
+  #failures = new Map(); // by codec family: why it failed
   #way = new Way();
   #bitrate = null;
-  #counts = none(); // of this connection, as the rest up to #skipped
-  #before = none(); // at the last look
-  #missed = 0; // of cameras that were closed
+  #counts = none(); // of this connection, like the fields up to #skipped
+  #before = none(); // at the last check
+  #missed = 0; // frames missed by cameras that were closed
   #number = 0;
   #skipped = 0;
   #first = null; // timestamp of the first frame
@@ -56,19 +59,20 @@ export class Sender {
   #lastKey = -Infinity;
   #fullLooks = 0;
   #silentLooks = 0;
-  #opening = 0; // attempt to open the camera
-  #problem = null; // {state, detail} of a camera that does not open, until the user tries again
+  #opening = 0; // number of the current attempt to open the camera
+  #problem = null; // {state, detail} of a camera that cannot be opened, until the user retries
   #timer = 0;
   #lostAt = null;
   #wakeLock = null;
 
-  // `options`: src, token, camera, facing, device. `on.change()`: state or track have changed.
+  // `options`: src, token, camera, facing, device. `on.change()` is called when the state or the track
+  // changes.
   constructor(options, on) {
     this.#options = options;
     this.#on = on;
   }
 
-  // Asks for permission and sends, until stop(). `take` replaces another browser that sends this camera.
+  // Asks for permission and sends until stop(). `take` replaces another browser that is sending this camera.
   start(take = false) {
     if (this.#link === null) {
       this.#link = new Link(this.#options, {
@@ -93,12 +97,12 @@ export class Sender {
     this.#leave("stopped");
   }
 
-  // Leaves without a word, as a page does that is closed.
+  // Disconnects without a message, like a page that is closed.
   close() {
     this.#leave("idle");
   }
 
-  // Uses another camera from now on.
+  // Switches to another camera.
   use(device) {
     this.#options = { ...this.#options, device };
     if (this.track === null) return;
@@ -139,7 +143,7 @@ export class Sender {
     this.#on.change();
   }
 
-  // Only of its sender does the pipeline take a state.
+  // The pipeline accepts a state only from the page that sends the camera.
   #tell(state, detail = "") {
     const message = [TOLD[state], detail].filter(Boolean).join(": ").slice(0, 200);
     this.#link.send(message === "" ? { state } : { state, message });
@@ -193,7 +197,7 @@ export class Sender {
     if (key) this.#wantsKey = true;
   }
 
-  // A camera stays open for a while, because the program may return.
+  // Keeps the camera open for a while, because the program may reconnect.
   #lost(reason) {
     this.#asked = null;
     this.#lostAt ??= now();
@@ -210,7 +214,8 @@ export class Sender {
     this.#say(state);
   }
 
-  // A new sender for the pipeline, which counts what it does from 0 and adds the counts of the ones before.
+  // Registers as a new sender, which the pipeline counts from 0 and adds to the counts of the earlier
+  // senders.
   #restart() {
     this.#closeEncoder();
     this.#way = new Way();
@@ -221,7 +226,7 @@ export class Sender {
     this.#missed = -(this.#frames?.missed ?? 0);
   }
 
-  // The pipeline takes this camera.
+  // The pipeline accepts this camera.
   async #begin() {
     this.#declared = "";
     this.#wantsKey = true;
@@ -233,7 +238,7 @@ export class Sender {
     this.#stayAwake();
   }
 
-  // Returns false if there is no camera, or if this page does not need it any more.
+  // Returns false if there is no camera, or if this page no longer needs it.
   async #open() {
     const attempt = ++this.#opening;
     this.#say("asking");
@@ -289,11 +294,12 @@ export class Sender {
     this.#encoder = null;
   }
 
-  // Keeps the screen of a phone on.
+  // Keeps the phone's screen on.
   async #stayAwake() {
     if (this.track === null || document.hidden || !navigator.wakeLock) return;
     if (this.#wakeLock !== null && !this.#wakeLock.released) return;
-    this.#wakeLock = await navigator.wakeLock.request("screen").catch(() => null); // a low battery
+    // Refused when the battery is low.
+    this.#wakeLock = await navigator.wakeLock.request("screen").catch(() => null);
   }
 
   #frame(frame, captured, timestamp) {
@@ -354,7 +360,7 @@ export class Sender {
     this.#encoder = encoder;
   }
 
-  // A browser may claim to have a codec and then fail, or encode too slowly.
+  // A browser may report support for a codec and then fail, or encode too slowly.
   #tryNext(why) {
     const { family } = this.#encoder;
     this.#closeEncoder();
@@ -383,11 +389,11 @@ export class Sender {
     ++this.#counts.sent;
   }
 
-  // Says what the frames are, before the first of them.
+  // Describes the frames to the pipeline before the first one.
   #declare({ codec, width, height, fps }) {
     const { by, stamped } = this.#frames ?? {};
     const label = this.track?.label ?? "";
-    const camera = { codec, width, height, fps, turn: 0, label, by, stamped }; // frames are upright already
+    const camera = { codec, width, height, fps, turn: 0, label, by, stamped }; // frames are already upright
     const declared = JSON.stringify(camera);
     if (declared === this.#declared) return;
     this.#declared = declared;

@@ -65,7 +65,7 @@ class ResultMemory {
  public:
   /// Keeps `value`. The arrays are views of its tables.
   ResultMemory(gil::Held& held, ValueRef value);
-  /// Has room for `bytes` of copies.
+  /// Reserves `bytes` for copies.
   ResultMemory(gil::Held& held, std::size_t bytes);
 
   [[nodiscard]] void* room() const noexcept;

@@ -19,12 +19,12 @@ struct LiveUrl {
 
   /// Returns the URL with a numeric address instead of the host name.
   [[nodiscard]] std::string at(const std::string& address) const;
-  /// Whether the host name may be replaced by its address. Not for HTTP, which sends it to the server, nor
-  /// TLS, which verifies it.
+  /// Returns true if the host name may be replaced by its IP address. Not for HTTP, which sends the name to
+  /// the server, nor for TLS, which verifies it.
   [[nodiscard]] bool may_use_address() const;
-  /// Whether the port is not a number from 0 to 65535, which may mean that it is part of a password.
+  /// Returns true if the port is not a number from 0 to 65535. Then it may be part of a password.
   [[nodiscard]] bool has_odd_port() const;
-  /// Whether connections start with a TLS handshake.
+  /// Returns true if connections start with a TLS handshake.
   [[nodiscard]] bool is_over_tls() const;
 };
 

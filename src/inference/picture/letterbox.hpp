@@ -52,7 +52,7 @@ struct Placement {
 /// Cover is like Resize and CenterCrop of torchvision.
 [[nodiscard]] Placement place(int width, int height, const InputForm& form);
 
-/// The conversion from luma and chroma of this format to the values of the input.
+/// Returns the coefficients that convert this format's luma and chroma to values of the model's input.
 [[nodiscard]] ColourRow choose_colours(const PictureFormat& format, const InputForm& form);
 
 inline constexpr float kBar = 114;  // grey level of the bars, as in the training of all YOLO models

@@ -30,7 +30,7 @@ bool has_start_code(Bytes bytes) {
          (bytes.size() > 3 && std::ranges::equal(bytes.first(3), std::span(kLong).subspan(1)));
 }
 
-/// Whether parameter sets after start codes include one for sequences.
+/// Returns true if these NAL units (Annex B) include a sequence parameter set.
 bool has_sequence_set(Bytes sets) {
   constexpr unsigned kSequenceSet = 7;
   return std::ranges::any_of(split_units(sets), [](Bytes unit) {
@@ -61,7 +61,7 @@ std::optional<EncodedImage> inspect_vp8(Bytes bytes) {
   constexpr std::size_t kTag = 3;
   constexpr std::size_t kKeyHeader = 10;
   constexpr std::array<std::uint8_t, 3> kStartCode{0x9D, 0x01, 0x2A};
-  constexpr unsigned kSide = 0x3FFF;  // the upper two bits scale
+  constexpr unsigned kSide = 0x3FFF;  // the upper two bits are the scaling factor
   if (bytes.size() < kTag) return std::nullopt;
   if ((bytes[0] & 1U) != 0) return make_image(false);
   if (bytes.size() < kKeyHeader || !std::ranges::equal(bytes.subspan(kTag, 3), kStartCode))
@@ -90,7 +90,7 @@ std::optional<EncodedImage> inspect_jpeg(Bytes bytes) {
   constexpr std::uint8_t kMark = 0xFF;
   constexpr std::uint8_t kStart = 0xD8;
   constexpr std::uint8_t kScan = 0xDA;
-  constexpr std::size_t kFrameHeader = 9;  // up to the width
+  constexpr std::size_t kFrameHeader = 9;  // bytes up to and including the width
   if (bytes.size() < 4 || bytes[0] != kMark || bytes[1] != kStart) return std::nullopt;
   for (std::size_t at = 2; at + kFrameHeader <= bytes.size();) {
     if (bytes[at] != kMark) return std::nullopt;

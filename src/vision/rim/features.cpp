@@ -40,7 +40,7 @@ RimEdges add_edge_features(const GradientField& field, const Circle& circle, con
           edges.opposing / rays,                       // 2 coverage by the other polarity
           std::sqrt(edges.square_offsets / agreeing),  // 3 scatter around the rim
           edges.cosines / agreeing,                    // 4 how well gradients point to the centre
-          strength - 5,                                // 5 strength of the edges
+          strength - 5,                                // 5 edge strength
           edges.strong / rays,                         // 6 coverage, clear contrast
           edges.longest_gap / rays,                    // 7
           std::log(radius) - 3,                        // 8 size
