@@ -24,7 +24,7 @@ inline Frame gray_frame(int value) {
   return std::move(builder).publish();
 }
 
-/// Does any conversion by filling with kFill, and counts.
+/// Fills the destination of any conversion with kFill, and counts the conversions.
 class CountingOps final : public PixelOps {
  public:
   static constexpr int kFill = 93;

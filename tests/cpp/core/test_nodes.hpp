@@ -22,11 +22,11 @@
 
 namespace freshframe::test {
 
-/// The items that a test gives to a source. The source waits in read() for the next push.
+/// The items that a test passes to a source. The source blocks in read() until the next push.
 template <class T>
 class Feed {
  public:
-  /// `captured` empty: the clock's now() when the source takes the item.
+  /// empty `captured`: now() at the time when the source takes the item
   void push(T value, std::optional<TimePoint> captured = {}, double pts = 0) {
     const std::lock_guard lock(mutex_);
     items_.push_back({std::move(value), captured, pts});
@@ -38,7 +38,7 @@ class Feed {
     finished_ = true;
     changed_.notify_all();
   }
-  /// read() throws this after the pushed items.
+  /// Makes read() throw this after the pushed items.
   void fail(std::exception_ptr error) {
     const std::lock_guard lock(mutex_);
     error_ = std::move(error);
@@ -149,7 +149,7 @@ inline std::unique_ptr<FunctionSource<int>> busy_source() {
        }});
 }
 
-/// The options of a pipeline that goes on without a source.
+/// The options of a pipeline that may run without a source.
 inline Pipeline::Options kept_running() {
   Pipeline::Options options;
   options.keep_running = true;
@@ -210,7 +210,7 @@ std::unique_ptr<FunctionNode<T, T>> pass_on() {
       [](const Sample<T>& sample, const Context&) { return std::optional<T>(sample.value); });
 }
 
-/// Blocks the threads that reach it until the test lets them through. A stop lets all of them through.
+/// Blocks every thread that reaches it until the test releases it. A stop releases all of them.
 class Gate {
  public:
   explicit Gate(bool heeds_stop = true) : heeds_stop_(heeds_stop) {}
@@ -226,7 +226,7 @@ class Gate {
     changed_.wait(lock, [&] { return open_ || mine <= permits_ || (heeds_stop_ && stop.stop_requested()); });
   }
   void pass(const Context& context) { pass(context.stop); }
-  /// Lets the next `count` through.
+  /// Releases the next `count` threads.
   void permit(int count = 1) {
     const std::lock_guard lock(mutex_);
     permits_ += count;
@@ -252,7 +252,7 @@ class Gate {
   bool open_ = false;  // guarded by mutex_
 };
 
-/// A list that several threads append to and a test waits on.
+/// A list that several threads append to, and that a test can wait on.
 template <class T>
 class Seen {
  public:

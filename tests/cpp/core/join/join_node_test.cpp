@@ -80,7 +80,7 @@ TEST(JoinNode, FilesOfDifferentRatesGiveTheSameSetsEachTime) {
     return values;
   };
   const auto first = run();
-  EXPECT_EQ(first.size(), 88U);  // the reference's times up to the end of the other and `within`
+  EXPECT_EQ(first.size(), 88U);  // the reference's samples up to the end of the other parent plus `within`
   for (int i = 1; i < 10; ++i) EXPECT_EQ(run(), first);
   EXPECT_EQ(first[3], 3 + 24);  // the nearest
 }
@@ -103,7 +103,7 @@ TEST(JoinNode, ASilentLiveParentIsMissingInPartialSets) {
   seen.wait_for(1);
   clock->advance(Seconds{1});
   left.push_and_settle(2);
-  seen.wait_for(2);  // at once: the other has been silent for long
+  seen.wait_for(2);  // immediately: the other parent has been silent for long
   EXPECT_EQ(seen.all()[0].value, 2);
   EXPECT_EQ(seen.all()[1].value, -2);
   EXPECT_EQ(edge_of(pipeline, "left", "sum").queue, kJoining);

@@ -60,7 +60,7 @@ class TwoCameras {
     inbox.put(edge(parent), std::move(sample), waits);
     return *this;
   }
-  /// The times of the next set; empty without one.
+  /// The timestamps of the next set; empty if there is none.
   std::vector<double> take() {
     AnySample sample;
     if (inbox.take(sample, core::kWithoutWait) != Taken::Sample) return {};
@@ -155,7 +155,7 @@ TEST(Join, AConsumerThatWaitsGetsAPartialSetAtTheEndOfTheWait) {
   cameras.clock->wait_for_sleepers(1);
   cameras.clock->advance(Seconds{0.02});
   cameras.put(0, 1);
-  cameras.clock->advance(Seconds{0.03});  // the wait of a consumer that began to wait before the sample came
+  cameras.clock->advance(Seconds{0.03});  // time that passes while the consumer already waits
   cameras.clock->wait_for_sleepers(1);
   cameras.clock->advance(Seconds{0.02});
   consumer.join();
@@ -291,7 +291,7 @@ TEST(Join, AProducerOnAnEdgeThatClosesWakesTheConsumerThatMayHaveWaitedForIt) {
   cameras.inbox.set_ready_hook({});
 }
 
-// take(TimePoint::max()) looks at nothing again on its own: a wake-up that is lost ends no wait.
+// take(TimePoint::max()) never polls, so a lost wake-up would hang this test.
 TEST(Join, AConsumerThatWaitsWithoutLimitGetsEverySetOfProducersThatWaitForRoom) {
   constexpr int kSets = 3000;
   TwoCameras cameras({.by = JoinBy::Pts, .within = 0.001}, Queue{1, WhenFull::Block}, Clock::real());

@@ -24,7 +24,7 @@ TEST(JoinerOfFiles, ABranchThatFiltersFillsTheQueueOfTheOther) {
 
 using Streams = std::vector<std::vector<double>>;  // the times of each parent
 
-// Three files of 25, 200 and 30 pictures per second, with a little jitter; each has lost some pictures.
+// Three files at 25, 200 and 30 frames per second, with a little jitter and some missing frames.
 Streams random_files(unsigned seed) {
   constexpr std::array kRates = {25.0, 200.0, 30.0};
   constexpr std::array kCounts = {50, 390, 55};
@@ -41,7 +41,7 @@ Streams random_files(unsigned seed) {
   return result;
 }
 
-// Producers whose order of arrival differs from run to run, each with a queue of 8 that makes it wait.
+// Producers whose order of arrival differs from run to run. Each waits for room in a queue of 8.
 Times sets_of_files(const Streams& files, unsigned seed, bool partial) {
   Trial trial(
       {.parents = files.size(), .within = 0.02, .wait = std::nullopt, .partial = partial, .depth = 8});

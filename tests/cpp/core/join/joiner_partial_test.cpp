@@ -68,7 +68,7 @@ TEST(PartialJoiner, AParentThatWasAwayForLongIsWaitedForNoLongerThanBefore) {
   for (std::size_t k = 345; k < 450; ++k) EXPECT_EQ(trial.sets.at(k).waited, 0.0) << k;
 }
 
-// Three cameras of 30 fps, where the last loses every tenth picture; the other one is `phase` from the
+// Three cameras at 30 fps, where the last one loses every tenth frame. `phase` is the offset from the
 // reference.
 Trial three_cameras_with_losses(double phase) {
   Trial trial({.parents = 3, .wait = 0.2, .partial = true});

@@ -93,7 +93,7 @@ TEST(LiveJoin, WithPartialSetsOutlivesAParentThatIsNotTheReference) {
     while (reader.get(Seconds{30}).value().value != 2) {
     }
     pipeline.remove(right, {.drain = drains});
-    for (int k = 0; k < 200; ++k) (void)reader.get(Seconds{30});  // sets that were made before
+    for (int k = 0; k < 200; ++k) (void)reader.get(Seconds{30});  // sets that were completed earlier
     for (int k = 0; k < 20; ++k) EXPECT_EQ(reader.get(Seconds{30}).value().value, 1);
     EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.disconnect(node, left); }),
                          "'both' joins its parents and cannot be disconnected from one"));

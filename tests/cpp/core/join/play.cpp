@@ -54,7 +54,7 @@ class Player {
     inbox_.end_edge(edge_of(parent));
     take();
   }
-  /// In small steps while samples wait, as for a consumer that waits.
+  /// In small steps while samples wait, because a waiting consumer would look that often.
   void advance(double now) {
     const auto until = TimePoint{} + to_duration(Seconds(now));
     for (auto left = until - clock_->now(); left.count() > 0; left = until - clock_->now()) {

@@ -1,6 +1,6 @@
-"""The engine's join gives the same sets and the same counters as rules.py on random schedules.
+"""The engine's join gives the same sets and counters as rules.py on random schedules.
 
-Its argument is the program of play.cpp.
+The argument is the path of the program built from play.cpp.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -26,7 +26,7 @@ Event = tuple[float, int, float | None]  # arrival, parent, time; None means the
 
 @dataclass
 class Schedule:
-    """The options of a join and what happens to it."""
+    """The options of a join, and the events that it sees."""
 
     within: float
     wait: float
@@ -41,7 +41,7 @@ class Schedule:
 
 
 def stream(dice: random.Random, parent: int) -> list[Event]:
-    """One parent's samples: some are lost, its clock may be set back, it may be silent or end."""
+    """One parent's samples: some are lost, its clock may be set back, it may fall silent or end."""
     rate = dice.choice((5, 10, 25, 30, 60, 200))
     phase, latency, loss = dice.random() / rate, dice.uniform(0, 0.05), dice.choice((0, 0.1, 0.4))
     back_at = dice.choice((None, None, None, dice.uniform(1, 4)))
@@ -93,7 +93,7 @@ def text(given: Schedule) -> str:
 
 
 def by_engine(program: str, given: list[Schedule]) -> list[Played]:
-    """The same of each schedule."""
+    """The same results as above, for each schedule."""
     output = subprocess.run(
         [program], input="".join(map(text, given)), capture_output=True, text=True, check=True, timeout=600
     ).stdout

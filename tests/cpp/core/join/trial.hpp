@@ -28,13 +28,13 @@ struct TrialRules {
   int depth = 32;
 };
 
-/// A joiner with the samples that it decides about, each known by its time.
+/// A joiner with the samples that it decides about, each identified by its timestamp.
 class Trial {
  public:
   struct Set {
     double at = 0;
     double waited = 0;
-    std::vector<double> times;  // kMissing: none of this parent
+    std::vector<double> times;  // kMissing: no sample of this parent
   };
   struct Counts {
     int put = 0, joined = 0, unmatched = 0, late = 0, full = 0;
@@ -66,7 +66,7 @@ class Trial {
     apply();
     return *this;
   }
-  /// After a long time no sample waits, and the counters balance.
+  /// After a long time no sample is waiting, and the counters balance.
   Trial& finish() {
     advance(1e6);
     EXPECT_EQ(waiting(), 0U);
@@ -126,7 +126,7 @@ class Trial {
 
 using Times = std::vector<std::vector<double>>;
 
-/// Compares two lists of sets, with kMissing equal to itself.
+/// Compares two lists of sets. kMissing equals itself.
 inline void expect_sets(const Times& given, const Times& wanted) {
   ASSERT_EQ(given.size(), wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {

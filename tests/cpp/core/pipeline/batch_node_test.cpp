@@ -48,7 +48,7 @@ TEST(BatchNode, GetsEverySampleOfAFileInOrderAndTheLastPartialBatch) {
   const auto source = pipeline.add(count_source(50));
   const auto node = pipeline.add(batches(doubled), source, {.name = "batch", .batch = Batch{8, 1000}});
   pipeline.add(collect_into<int>(seen), node);
-  EXPECT_TRUE(pipeline.run().complete);  // max_wait never passes: the end completes the last batch
+  EXPECT_TRUE(pipeline.run().complete);  // max_wait never passes, so the end completes the last batch
   const auto all = seen.all();
   ASSERT_EQ(all.size(), 50U);
   for (int i = 0; i < 50; ++i) {
@@ -147,7 +147,8 @@ TEST(BatchNode, NoSourceOfEightIsStarved) {
       }),
       node, {.name = "sink"});
   pipeline.start();
-  // The system decides how often each source's thread runs. The engine must pass its samples.
+  // The system decides how often each source's thread runs. The engine must pass on the samples of all of
+  // them.
   wait_until([&] {
     for (const auto& count : counts) {
       if (count < 50) return false;

@@ -13,7 +13,7 @@
 
 namespace freshframe::test {
 
-/// The behaviour of a Clocked that differs from the usual.
+/// Overrides of Clocked's default behaviour.
 struct ClockHooks {
   Seconds period{1};
   std::function<std::optional<int>(const Sample<int>&, const Context&)> process = {};
@@ -24,7 +24,7 @@ struct ClockHooks {
   std::function<void()> close = {};
 };
 
-/// Counts its samples; each tick gives the number since the one before, and the end gives the rest.
+/// Counts its samples. Each tick emits the number since the previous one, and finish() emits the rest.
 class Clocked final : public Finishing<Ticking<Node<int, int>>> {
  public:
   explicit Clocked(ClockHooks hooks) : hooks_(std::move(hooks)) {}

@@ -17,7 +17,7 @@
 namespace freshframe::test {
 namespace {
 
-// A merge that holds its first sample until the gate opens, with another one waiting.
+// A merge that is held in process() with its first sample until the gate opens, while another one waits.
 class HeldMerge {
  public:
   explicit HeldMerge(CheckedPipeline& pipeline)
@@ -131,7 +131,7 @@ TEST(Drain, TwoDrainsOfOneCameraBothWaitForTheMerge) {
   EXPECT_EQ(over, 0);
   held.gate.open();
   removers.clear();
-  for (const auto& mine : books) {  // a consumer that came after the end of the camera has nothing
+  for (const auto& mine : books) {  // a consumer that was added after the end of the camera received nothing
     EXPECT_EQ(mine.edges.size(), mine.nodes.size());
   }
 }

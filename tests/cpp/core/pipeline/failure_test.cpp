@@ -21,7 +21,7 @@ std::unique_ptr<FunctionNode<int, int>> fails_on(int bad) {
   });
 }
 
-/// The NodeError that `action` must throw.
+/// Returns the NodeError that `action` must throw.
 template <class Action>
 NodeError node_error_of(Action&& action) {
   try {
@@ -99,7 +99,7 @@ TEST(NodeFailure, TheFirstOfTwoIsTheOneThatIsTold) {
   const auto source = pipeline.add(count_source(5));
   pipeline.add(fails_on(0), source, {.name = "first"});
   pipeline.add(make_node<int, int>([&](const Sample<int>&, const Context& context) -> std::optional<int> {
-                 second.pass(context);  // let through by the stop that the first failure causes
+                 second.pass(context);  // released by the stop that the first failure causes
                  throw std::runtime_error("late");
                }),
                source, {.name = "second"});
@@ -130,8 +130,7 @@ TEST(OnErrorSkip, CountsTheSampleAndGoesOn) {
   pipeline.add(collect_into<int>(seen), bad);
   const Report report = pipeline.run();
   EXPECT_EQ(seqs(seen.all()), (std::vector<std::int64_t>{0, 1, 2, 4, 5, 6, 7, 8, 9}));
-  for (const auto& sample : seen.all())
-    EXPECT_EQ(sample.dropped, 0U);  // it was lost in the node, not on the edge
+  for (const auto& sample : seen.all()) EXPECT_EQ(sample.dropped, 0U);  // lost in the node, not on the edge
   const NodeStats stats = node_of(pipeline, "bad");
   EXPECT_EQ(stats.errors, 1U);
   EXPECT_EQ(stats.dropped, 1U);
@@ -214,7 +213,7 @@ TEST(OpenFailure, ReadersOfThePipelineSayItToo) {
   auto reader = pipeline.reader(source);
   EXPECT_THROW(pipeline.start(), SourceError);
   EXPECT_THROW((void)reader.poll(), Error);
-  EXPECT_THROW((void)reader.get(), Error);  // it never waits forever
+  EXPECT_THROW((void)reader.get(), Error);  // must not wait forever
 }
 
 TEST(SourceFailure, WhileReadingIsItsSourceErrorUnchangedAfterEverythingBeforeIt) {

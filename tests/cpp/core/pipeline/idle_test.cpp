@@ -97,7 +97,7 @@ TEST(Idle, AnExceptionThereEndsThePipeline) {
   EXPECT_TRUE(contains(message_of<NodeError>([&] { pipeline.wait(); }), "'sleeper' failed: no sleep"));
 }
 
-/// Waits for the test with each sample.
+/// Blocks on each sample until the test continues.
 template <bool kRecords>
 class SlowTaker final : public Node<int, Nothing> {
  public:
@@ -118,7 +118,7 @@ class SlowTaker final : public Node<int, Nothing> {
 using SlowRecorder = SlowTaker<true>;
 using SlowConsumer = SlowTaker<false>;
 
-/// The warnings while a consumer of a live source with the queue kRecording waits for 300 samples.
+/// Returns the warnings while a consumer of a live source with the queue kRecording waits for 300 samples.
 template <class Consumer>
 std::vector<std::string> warnings_of_slow(const std::string& way) {
   std::mutex mutex;

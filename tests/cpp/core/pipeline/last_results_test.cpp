@@ -98,7 +98,7 @@ TEST(Finish, ComesOnceAfterTheLastSampleAndBeforeClose) {
   EXPECT_EQ(seen.all()[1].stamp.part, 1);
 }
 
-/// A recorder that keeps what it writes.
+/// A recorder that keeps what it would write.
 class Recorder final : public Node<int, Nothing> {
  public:
   explicit Recorder(Seen<Sample<int>>& seen) : seen_(seen) {}
@@ -136,7 +136,7 @@ TEST(Finish, ReachesTheRecordersDirectlyBelowAfterAStop) {
   }
 }
 
-/// As Recorder, but its first call waits until the node above it waits for room or has given everything.
+/// Like Recorder, but its first call blocks until the upstream node waits for room or has emitted everything.
 class LateRecorder final : public Node<int, Nothing> {
  public:
   LateRecorder(Seen<Sample<int>>& seen, std::function<bool()> may_go_on)
@@ -160,7 +160,7 @@ TEST(Finish, WaitsForRoomAtARecorderThatIsSlower) {
     Feed<int> feed;
     Seen<Sample<int>> written;
     std::atomic<bool> gave_all{false};
-    // The time that a stop leaves it never passes.
+    // The deadline of a stop never passes on this clock.
     CheckedPipeline pipeline(std::make_shared<SimulatedClock>());
     const auto node = pipeline.add(clocked({.finish =
                                                 [&](Out<int>& out) {
@@ -210,7 +210,7 @@ TEST(Finish, ThatNeverEndsIsToldSoAfterTheTimeThatAStopLeavesIt) {
     if (!stops_before) {
       feed.finish();
       pipeline.wait();
-      EXPECT_FALSE(ended);  // without a stop it has all the time that it wants
+      EXPECT_FALSE(ended);  // without a stop there is no deadline
       EXPECT_EQ(calls, 5001);
       continue;
     }
@@ -220,7 +220,7 @@ TEST(Finish, ThatNeverEndsIsToldSoAfterTheTimeThatAStopLeavesIt) {
   }
 }
 
-/// Keeps all samples, and gives them when it finishes.
+/// Keeps all samples and emits them in finish().
 class KeepsAll final : public Finishing<Node<int, int>> {
  public:
   std::optional<int> process(const Sample<int>& sample, const Context& /*context*/) override {
@@ -287,7 +287,7 @@ TEST(Finish, DoesNotComeAfterAFailure) {
 TEST(Finish, AStopHoldsARecorderNoLongerThanItsParents) {
   Feed<int> feed;
   Seen<Sample<int>> written;
-  const auto clock = std::make_shared<SimulatedClock>();  // does not move: a drain would never end
+  const auto clock = std::make_shared<SimulatedClock>();  // does not advance, so a drain would never end
   CheckedPipeline pipeline(clock);
   const auto node = pipeline.add(clocked(), pipeline.add(feed_source(feed, Kind::Live)));
   pipeline.add(std::make_unique<Recorder>(written), node);

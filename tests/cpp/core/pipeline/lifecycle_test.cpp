@@ -34,7 +34,7 @@ TEST(Lifecycle, APipelineRunsOnce) {
   EXPECT_THROW(pipeline.add(pass_on<int>(), source), StateError);
 }
 
-/// The error of a pipeline in which one delivery finds no memory: that to the first node, or to the second.
+/// Returns the error of a pipeline in which delivery to the first or the second node runs out of memory.
 std::string told_without_memory(std::size_t consumer) {
   Feed<int> feed;
   CheckedPipeline pipeline;
@@ -78,7 +78,8 @@ TEST(Lifecycle, AddAndReaderAfterTheEndAreStateErrors) {
   EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
 }
 
-/// The error of wait() when a source's open() ends with `code` because of a stop; empty means none.
+/// Returns the error of wait() when a source's open() ends with `code` because of a stop; empty if there is
+/// none.
 std::string told_after_a_stop_in_open(int code) {
   std::barrier opening(2);
   CheckedPipeline pipeline;
@@ -93,7 +94,7 @@ std::string told_after_a_stop_in_open(int code) {
   std::thread starter([&] {
     try {
       pipeline.start();
-    } catch (const Error&) {  // it was stopped meanwhile
+    } catch (const Error&) {  // stopped in the meantime
     }
   });
   opening.arrive_and_wait();
@@ -236,7 +237,8 @@ TEST(Lifecycle, RunReturnsAndAReaderThreadStillGetsEverySample) {
     wait_until([&] { return running.load(); });
     while (reader.get()) {
       ++got;
-      if (got % 7 == 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});  // slower than the file
+      // Slower than the file source.
+      if (got % 7 == 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
   });
   pipeline.start();
@@ -289,7 +291,7 @@ TEST(Lifecycle, WaitFromSeveralThreadsEndsInAllOfThem) {
   EXPECT_EQ(ended, 4);
 }
 
-// Under ASan and TSan this failed at once.
+// Used to fail immediately under ASan and TSan.
 TEST(Lifecycle, StopAndStatsMayComeWhileAnotherThreadAddsNodes) {
   for (int round = 0; round < 200; ++round) {
     Pipeline pipeline;
@@ -298,7 +300,7 @@ TEST(Lifecycle, StopAndStatsMayComeWhileAnotherThreadAddsNodes) {
       ready.arrive_and_wait();
       try {
         for (int i = 0; i < 64; ++i) pipeline.add(count_source(1));
-      } catch (const StateError&) {  // the stop came first
+      } catch (const StateError&) {  // the stop was first
       }
     });
     const std::jthread stopper([&] {

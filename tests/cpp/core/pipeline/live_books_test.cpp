@@ -23,7 +23,7 @@ Pipeline::Options without_end() {
   return options;
 }
 
-// Whether the run is complete after `changes` beside a file that ends.
+// Returns true if the run is complete after `changes` during a file that ends.
 bool completes(const std::function<void(Pipeline&)>& changes) {
   Feed<int> feed;
   Seen<Sample<int>> seen;
@@ -75,7 +75,7 @@ TEST(LiveReport, IsNotCompleteAfterAFailureInARemoval) {
   }));
 }
 
-// Gives its samples on, and would have last results.
+// Passes its samples on, and would have final results.
 class WithLastResults final : public Finishing<Node<int, int>> {
  public:
   std::optional<int> process(const Sample<int>& sample, const Context& /*context*/) override {
@@ -98,7 +98,7 @@ TEST(LiveSources, LeaveNoStreamBelowANodeThatFinishes) {
     pipeline.connect(all, camera);
     feed.push(static_cast<int>(round));
     seen.wait_for(round + 1);
-    if (round == 1) pipeline.disconnect(all, camera);  // its end usually comes before its removal
+    if (round == 1) pipeline.disconnect(all, camera);  // it usually sees its end before it is removed
     pipeline.remove(camera);
     wait_until([&] { return edge_of(pipeline, "all", "sink").source_count == before; });
   }

@@ -24,7 +24,7 @@
 namespace freshframe::test {
 namespace {
 
-// A node that learns which sources have gone.
+// A node that records which sources are gone.
 class TellsGone final : public Node<int, int> {
  public:
   explicit TellsGone(Seen<int>& gone) : gone_(gone) {}
@@ -62,15 +62,16 @@ TEST(LiveGraph, CamerasComeToAMergeWithoutParentsAndGo) {
   EXPECT_EQ(books.edges[0].delivered, 1U);
   gone.wait_for(1);
   EXPECT_EQ(gone.all().at(0), door.node);
-  const auto again = pipeline.add(feed_source(second, Kind::Live), {.name = "door"});  // the name is free
-  EXPECT_NE(again.node, door.node);                                                    // the number is not
+  // The name may be reused.
+  const auto again = pipeline.add(feed_source(second, Kind::Live), {.name = "door"});
+  EXPECT_NE(again.node, door.node);  // the number may not
   pipeline.connect(people, again);
   second.push(2);
   seen.wait_for(2);
   EXPECT_EQ(seen.all()[1].stamp.source, again.node);
   EXPECT_EQ(pipeline.stats().removed.samples, 1U);
   EXPECT_EQ(pipeline.stats().removed.delivered, 1U);
-  EXPECT_TRUE(pipeline.remove(door).nodes.empty());  // again: nothing is left to do
+  EXPECT_TRUE(pipeline.remove(door).nodes.empty());  // a second time: nothing is left to remove
 }
 
 TEST(LiveGraph, AFailureOfOpenIsTheAddersAndTheRestRunsOn) {
@@ -80,7 +81,7 @@ TEST(LiveGraph, AFailureOfOpenIsTheAddersAndTheRestRunsOn) {
   const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   pipeline.add(collect_into<int>(seen), cam, {.name = "sink"});
   pipeline.start();
-  for (int round = 0; round < 3; ++round) {  // the name stays free
+  for (int round = 0; round < 3; ++round) {  // the name is still free
     const auto text = message_of<NodeError>([&] {
       pipeline.add(
           make_node<int, int>({.process = [](const auto&, const auto&) { return std::optional<int>(); },
@@ -137,10 +138,11 @@ TEST(LiveGraph, AShareOfTheBoundStaysAsLongAsFramesOfTheCameraAreHeld) {
   hoard.wait_for(1);
   const int with = pipeline.stats().pool.bound;
   pipeline.remove(first);
-  EXPECT_EQ(pipeline.stats().pool.bound, without - 1 + 1);  // without the node `first`, with its frame
+  // Without `first`, plus the frame that it still holds.
+  EXPECT_EQ(pipeline.stats().pool.bound, without - 1 + 1);
   EXPECT_GT(with, without);
   hoard.clear();
-  wait_until([&] { return pipeline.stats().pool.bound == without - 1; });  // the node lets it go soon after
+  wait_until([&] { return pipeline.stats().pool.bound == without - 1; });  // the node releases it soon after
 }
 
 TEST(LiveGraph, AViewOfAMergeKeepsItsNameWhenTheSecondCameraComes) {
@@ -247,9 +249,9 @@ TEST(LiveGraph, EdgesThatComeBelowAnEndedNodeEndAtOnce) {
   EXPECT_FALSE(pipeline.reader(file).get(Seconds{20}));
   pipeline.add(pass_on<int>(), file, {.name = "late"});
   wait_until([&] { return node_of(pipeline, "late").state == NodeState::Ended; });
-  auto of_file = pipeline.reader(both.of(file));  // it has ended above a merge that goes on
+  auto of_file = pipeline.reader(both.of(file));  // the file has ended, upstream of a merge that continues
   while (of_file.get(Seconds{20})) {
-  }  // the merge may not have passed on all samples when the reader comes
+  }  // the merge may still have samples to pass on when the reader is added
   EXPECT_TRUE(of_file.has_ended());
   feed.finish();
 }
@@ -263,7 +265,7 @@ TEST(LiveGraph, ASourceThatIsBlockedAtAnUnreadReaderIsRemoved) {
   pipeline.start();
   wait_until([&] { return node_of(pipeline, "cam").state == NodeState::Blocked; });
   EXPECT_EQ(pipeline.remove(cam).nodes.size(), 2U);
-  EXPECT_TRUE(first.get(Seconds{20}));  // a waiting sample can be read
+  EXPECT_TRUE(first.get(Seconds{20}));  // a waiting sample can still be read
   EXPECT_FALSE(first.get(Seconds{20}));
 }
 

@@ -43,8 +43,8 @@ class Together final : public JoinNode<int, int, int> {
   }
 };
 
-// Samples of a camera that a node took although its removal had returned. One call may have taken its samples
-// before.
+// Samples of a camera that a node received after its removal had returned. One call is allowed, because it
+// may have taken its samples earlier.
 class LateCalls {
  public:
   explicit LateCalls(std::size_t numbers) : removed_(numbers), calls_(numbers) {}
@@ -83,8 +83,8 @@ class BatchTaker final : public BatchNode<int, int> {
 
 struct ChurnedCamera {
   Port<int> port;
-  bool drains = false;   // at its removal; it has no reader that is not read then
-  bool blocked = false;  // it has such a reader
+  bool drains = false;   // at its removal; no reader of it stays unread then
+  bool blocked = false;  // it has a reader that is not read
 };
 
 class Churn {
@@ -303,7 +303,7 @@ class Churn {
   std::vector<Reader<int>> readers_;    // guarded by mutex_
 };
 
-// Every snapshot balances, and the sums with what was removed never fall.
+// Every snapshot balances, and the sums including removed members never decrease.
 void look_at_books(const Pipeline& pipeline, const std::atomic<bool>& done) {
   std::uint64_t before = 0;
   while (!done) {
@@ -328,7 +328,7 @@ constexpr std::size_t kMebibyte = std::size_t{1} << 20;
 
 struct Memory {  // bytes
   std::size_t resident = 0;
-  std::size_t in_use = 0;  // bytes of the heap in use
+  std::size_t in_use = 0;  // bytes in use on the heap
 
   static Memory now() {
     constexpr std::size_t kPage = 4096;
@@ -340,7 +340,7 @@ struct Memory {  // bytes
   }
 };
 
-// Makes changes on two threads, until `made` has reached `changes`.
+// Makes changes on two threads until `made` reaches `changes`.
 void make_changes(Churn& churn, std::atomic<std::size_t>& made, std::size_t changes) {
   std::vector<std::jthread> services;
   for (unsigned seed = 1; seed <= 2; ++seed) {
@@ -362,7 +362,8 @@ TEST(LiveStress, RandomChangesOfTwoThreadsKeepTheBooks) {
     while (!done) (void)churn.all().latest();
   });
   std::atomic<std::size_t> made{0};
-  std::vector<Memory> memory;  // after a quarter of the changes, and after all, when all new nodes have gone
+  // After a quarter of the changes, and after all of them, with all new nodes removed.
+  std::vector<Memory> memory;
   for (const std::size_t until : {changes / 4, changes}) {
     make_changes(churn, made, until);
     churn.remove_all();
@@ -382,7 +383,7 @@ TEST(LiveStress, RandomChangesOfTwoThreadsKeepTheBooks) {
   EXPECT_LE(late.resident, early.resident + 5 * kMebibyte);
 }
 
-// A camera that sends the number of its life.
+// A camera that sends the number of its incarnation.
 auto camera_of(int life) {
   auto read = [life](const Context& context) -> std::optional<SourceItem<int>> {
     if (context.stop.stop_requested()) return std::nullopt;

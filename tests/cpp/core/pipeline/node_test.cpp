@@ -85,7 +85,7 @@ TEST(Stamp, ALiveSourceThatGivesNoWallTimeHasThatOfTheArrival) {
   EXPECT_EQ(utc.from, UtcFrom::Arrival);
   EXPECT_EQ(utc.seconds, 1'700'000'000.25);
   EXPECT_EQ(utc.error, Utc::kUnknown);
-  clock->set_wall_clock(1'600'000'000);  // somebody has set this machine's clock
+  clock->set_wall_clock(1'600'000'000);  // the system clock of this machine was set
   feed.push(1, clock->now());
   EXPECT_EQ(reader.get()->stamp.utc.seconds, 1'600'000'000);
 }
@@ -151,7 +151,7 @@ TEST(Stamp, AGapWithoutDropsWasFilteredByANode) {
                                 }),
                                 pipeline.add(count_source(9)), {.name = "odd"});
   pipeline.add(collect_into<int>(seen), odd, {.name = "sink"});
-  EXPECT_TRUE(pipeline.run().complete);  // filtering is no loss
+  EXPECT_TRUE(pipeline.run().complete);  // filtering is not a loss
   EXPECT_EQ(seqs(seen.all()), (Seqs{1, 3, 5, 7}));
   for (const auto& sample : seen.all()) EXPECT_EQ(sample.dropped, 0U);
   EXPECT_EQ(edge_of(pipeline, "odd", "sink").passed_in, 4U);
@@ -248,7 +248,7 @@ TEST(Context, GivesThePipelinesClockAndAStopThatFires) {
                pipeline.add(feed_source(feed, Kind::Live)));
   pipeline.start();
   feed.push(0);
-  processing.wait_for(1);  // no longer at its queue, where it would count as a sleeper
+  processing.wait_for(1);  // no longer waiting at its queue, where it would count as a sleeper
   clock->wait_for_sleepers(1);
   pipeline.stop();
   EXPECT_TRUE(right_clock);

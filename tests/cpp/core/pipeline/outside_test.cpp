@@ -24,7 +24,7 @@ using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Declares that it runs outside the engine. The test's own loop runs its steps.
+/// Declares that it runs outside the engine: a loop in the test runs its steps.
 class OutsideNode final : public NodeBase {
  public:
   explicit OutsideNode(bool fails_to_open = false) : fails_to_open_(fails_to_open) {}
@@ -45,7 +45,7 @@ int add_outside(Pipeline& pipeline, Port<int> parent, const AddOptions& options 
   return pipeline.add_any(std::make_unique<OutsideNode>(), parents, options);
 }
 
-/// The embedder's loop: passes each value on, multiplied by ten; throws on `bad`.
+/// The embedder's loop: passes each value on, times ten, and throws on `bad`.
 void run_outside(Runner& runner, int bad = -1) {
   runner.adopt_thread();
   if (runner.open_step()) {
@@ -83,8 +83,8 @@ TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
   EXPECT_EQ(node_of(pipeline, "outside").state, NodeState::Ended);
 }
 
-/// The embedder's loop once its thread has begun: nodes of both kinds have the place in turn. Those outside pass on
-/// each value multiplied by ten.
+/// The embedder's loop on a thread that has already started. Native nodes and nodes outside take turns. Those
+/// outside pass on each value times ten.
 void run_in_turn(Runner& runner) {
   runner.intake().return_news(true);
   AnySample sample;
@@ -106,13 +106,14 @@ void run_in_turn(Runner& runner) {
 
 TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
   constexpr int kRounds = 300;
-  constexpr int kLeastRounds = 10;  // of a machine on which each turn of a thread takes long
+  constexpr int kLeastRounds = 10;  // for a machine on which every thread switch takes long
   constexpr std::chrono::seconds kLongest{10};
   for (const bool is_native_first : {false, true}) {
     std::atomic<bool> enough{false};
     std::atomic<int> sent{0};
-    std::atomic<int> at_once{
-        0};  // of the samples; others come every millisecond, because a slow machine keeps all of them
+    // How many samples are sent without a pause; the rest one per millisecond, because a slow machine keeps
+    // all of them.
+    std::atomic<int> at_once{0};
     Seen<Sample<int>> seen;
     CheckedPipeline pipeline;
     const auto cam =
@@ -155,7 +156,7 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
           run_in_turn(runner);
         });
       }
-      // It returns at once if the node is blocked, because a starved collector takes nothing.
+      // Returns immediately if the node is blocked, because its starved consumer takes nothing.
       if (!core::finish_replace(core, *asked, Seconds(100))) {
         EXPECT_TRUE(core.life().call_locked([&] { return asked->left; }));
         core.life().wait([&] { return asked->over.load(); });
@@ -180,7 +181,7 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
   }
 }
 
-/// An embedder's own exception, such as Ctrl-C.
+/// An exception of the embedder's own, such as Ctrl-C.
 struct Interrupted {};
 
 TEST(Outside, AnExceptionOfTheEmbeddersEndsTheStartAndStopsEverything) {
@@ -246,7 +247,7 @@ TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
       EXPECT_EQ(runner.take(sample), core::Taken::Sample);
       while (!runner.outlet().would_wait()) {
         runner.outlet().emit({ValueRef::make<int>(emitted++), {}}, sample);
-        if (emitted == 1) gate.wait_entered(1);  // the consumer holds the first, its queue is empty
+        if (emitted == 1) gate.wait_entered(1);  // the consumer holds the first, and its queue is empty
       }
       EXPECT_FALSE(runner.outlet().is_blocked());
       gate.open();
@@ -279,7 +280,7 @@ TEST(Outside, ATakeThatDoesNotWaitGivesWhatIsThere) {
   sample = {};
   feed.finish();
   EXPECT_EQ(runner.take(sample), core::Taken::Ended);
-  EXPECT_FALSE(runner.try_take(sample));  // at the end, too
+  EXPECT_FALSE(runner.try_take(sample));  // including at the end
   runner.close_step();
   EXPECT_TRUE(pipeline.wait());
 }
@@ -414,7 +415,7 @@ TEST(ReadyHook, AnArmedNextReaderWaitsWithoutAThread) {
   reader->inbox().arm(true);
   feed.push_and_settle(1);
   EXPECT_EQ(edge_of(pipeline, "source", "reader").waiting, 1U);
-  feed.push_and_settle(2);  // one sample is handed over already
+  feed.push_and_settle(2);  // one sample was already delivered
   EXPECT_EQ(drops_of(edge_of(pipeline, "source", "reader"), DropCause::NoWaiter), 2U);
   const auto handed = reader->wait_until(TimePoint::min());
   ASSERT_TRUE(handed);

@@ -18,7 +18,7 @@
 namespace freshframe::test {
 namespace {
 
-/// Writes a sample when the gate lets it, and notes its stop before.
+/// Stores its stop token, then writes a sample once the gate opens.
 class GatedRecorder final : public Node<int, Nothing> {
  public:
   GatedRecorder(Gate& gate, std::optional<std::string> path, std::stop_token& stop)
@@ -36,7 +36,7 @@ class GatedRecorder final : public Node<int, Nothing> {
   std::stop_token& stop_;  // written before the gate, read after it
 };
 
-/// A recorder that holds its first sample, below a queue.
+/// A recorder that is held with its first sample, downstream of a queue.
 struct GatedRecording {
   explicit GatedRecording(Queue queue, std::optional<std::string> path = "a.mkv") {
     pipeline.add(std::make_unique<GatedRecorder>(gate, std::move(path), stop),
@@ -53,7 +53,7 @@ struct GatedRecording {
     feed.finish();
     EXPECT_TRUE(pipeline.wait());
   }
-  // The gate opens that long after the stop has closed the queue.
+  // Opens the gate this long after the stop has closed the queue.
   void stop_and_open_after(Seconds time) {
     const std::jthread end([&] {
       wait_until([&] { return stop.stop_requested(); });  // the queue is closed by then

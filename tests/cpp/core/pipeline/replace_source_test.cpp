@@ -78,7 +78,7 @@ TEST(ReplaceSource, ThatHasTakenThePlaceIsWatchedByTheSamePages) {
   core::close_tap(core, tap);
 }
 
-// The stop of the source that goes must never stop the source that comes.
+// The stop of the old source must never stop the new one.
 TEST(ReplaceSource, ThatReadsAllTheTimeNeverEndsTheStream) {
   extend_watchdog(60);
   constexpr int kRounds = 300;
@@ -149,7 +149,7 @@ TEST(ReplaceSource, DoesNotWaitForOneThatWaitsForTheCallersReader) {
     ++count;
   }
   EXPECT_EQ(last, kCount - 1);
-  EXPECT_GE(count, kCount);  // all of the second, and what the first had given
+  EXPECT_GE(count, kCount);  // everything from the second source, and what the first had emitted
   EXPECT_TRUE(pipeline.wait());
 }
 

@@ -58,7 +58,7 @@ TEST(Replace, ANodeTakesOverWithoutALossAndTheOldOneCloses) {
   feed.push(2);
   seen.wait_for(2);
   EXPECT_EQ(values_of(seen.all()), (std::vector{11, 22}));
-  EXPECT_EQ(node_of(pipeline, "step").processed, 2U);  // the counters go on
+  EXPECT_EQ(node_of(pipeline, "step").processed, 2U);  // the counters continue
   feed.finish();
   pipeline.wait();
 }
@@ -76,7 +76,7 @@ TEST(Replace, UnderLoadLosesNothingAndKeepsTheOrder) {
   while (rounds < 100) {
     try {
       pipeline.replace(step, adds(0));
-      gate.open();  // it does not end before the first
+      gate.open();  // it must not end before the first
       ++rounds;
     } catch (const StateError& error) {
       if (!contains(error.what(), "another call")) break;  // it has ended
@@ -124,7 +124,7 @@ TEST(Replace, RefusesNodesThatAreNotAlike) {
       contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }), "'step' was removed"));
 }
 
-/// Finds no memory for the list of its types in the given one of the next calls; 0 means in none.
+/// input_types() throws bad_alloc in the given one of the next calls; 0: never.
 class NoMemory final : public Node<int, Nothing> {
  public:
   explicit NoMemory(std::atomic<int>& fails_in) : fails_in_(fails_in) {}
@@ -241,7 +241,7 @@ TEST(Replace, OnANodesOwnThreadItOnlyAsks) {
   pipeline.add(collect_into<int>(seen), step, {.name = "sink"});
   pipeline.start();
   int value = 0;
-  for (std::size_t results = 1; value < 20; ++results) {  // until the new one works
+  for (std::size_t results = 1; value < 20; ++results) {  // until the new node runs
     feed.push(1);
     seen.wait_for(results);
     value = seen.all().back().value;
@@ -274,7 +274,7 @@ TEST(Replace, EndsWithAStop) {
         }
       });
       at_once.arrive_and_wait();
-      // Every second stop waits for the new node: beside a busy machine each of them is first otherwise.
+      // Every second stop waits until the new node is open. Otherwise a busy machine would always stop first.
       while (round % 2 == 1 && opened == 0) std::this_thread::yield();
       pipeline.stop();
     }
@@ -297,7 +297,7 @@ TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
   auto waits = make_node<int, int>(
       NodeHooks<int, int>{.process = [](const Sample<int>&, const Context&) { return 20; },
                           .open =
-                              [](const Context& context) {  // until it is given up
+                              [](const Context& context) {  // until replace() gives up
                                 while (!context.stop.stop_requested()) std::this_thread::yield();
                               },
                           .close = [&] { ++closed; }});

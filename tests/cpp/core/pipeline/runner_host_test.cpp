@@ -74,7 +74,7 @@ class WrittenHost final : public core::RunnerHost {
 
 using Process = std::function<std::optional<int>(const Sample<int>&, const Context&)>;
 
-// A node with three samples of the source 0 in its inbox, then the end.
+// A node with three samples of source 0 in its inbox, followed by the end.
 struct Hosted {
   explicit Hosted(Process process) : runner(host, 1, "node", make_node<int, int>(std::move(process)), {}) {
     host.names->add(0, "camera", "cam");

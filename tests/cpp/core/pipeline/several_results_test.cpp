@@ -36,7 +36,7 @@ class Several final : public OutNode<int, int> {
 std::unique_ptr<Several> several(Give give) {
   return std::make_unique<Several>(std::move(give));
 }
-// Gives as many results as the value says.
+// Emits as many results as the value says.
 void as_many(const Sample<int>& sample, Out<int>& out, const Context& /*context*/) {
   for (int i = 0; i < sample.value; ++i) out(10 * sample.value + i);
 }

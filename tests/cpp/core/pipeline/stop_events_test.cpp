@@ -93,7 +93,7 @@ TEST(StopEvents, ReachASlowNodeIfTheStopHasTheTime) {
   EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow for the events of"), 0);
 }
 
-// The counter hands each sample first to the slow node, which is full, and then to the fast one.
+// The counter delivers each sample first to the slow node, which is full, and then to the fast one.
 TEST(StopEvents, ReachTheNodeBehindAFullEdgeOfTheirSample) {
   for (int round = 0; round < 20; ++round) {
     Feed<Alarms> feed;

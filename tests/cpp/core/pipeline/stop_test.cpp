@@ -122,7 +122,7 @@ TEST(Stop, RacingWithStartAlwaysEndsWithEverythingJoined) {
 
 TEST(Stop, ThatRunsOutOfTimeNamesANodeOrHasNoError) {
   constexpr int kPipelines = 1000;
-  constexpr int kLongest = 100;  // microseconds: some stops run out of time while the node ends
+  constexpr int kLongest = 100;  // microseconds: so short that some stops time out while the node ends
   for (int i = 0; i < kPipelines; ++i) {
     CheckedPipeline pipeline;
     pipeline.add(count_source(1));
@@ -150,7 +150,7 @@ TEST(Stop, ThatRunsOutOfTimeNamesTheBusyNodesAndMayBeTriedAgain) {
   feed.push(0);
   gate.wait_entered(1);
   try {
-    pipeline.stop(Seconds{1});  // enough for the obedient ones on a busy machine
+    pipeline.stop(Seconds{1});  // enough for the well-behaved nodes on a busy machine
     ADD_FAILURE() << "stop() returned while a node was busy";
   } catch (const StopTimeoutError& timeout) {
     EXPECT_EQ(timeout.nodes(), std::vector<std::string>{"stubborn"});

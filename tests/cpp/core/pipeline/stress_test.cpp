@@ -73,7 +73,7 @@ class RandomGraph {
          .close = [this] { --open_; }})));
   }
 
-  /// Any policy that the graph rules allow below `parents`.
+  /// Any policy that the graph rules allow downstream of `parents`.
   std::optional<Queue> random_queue(const std::vector<std::size_t>& parents) {
     bool below_live_source = false;
     for (const std::size_t parent : parents)
@@ -164,14 +164,15 @@ class RandomGraph {
 TEST(Stress, RandomGraphsStoppedAtRandomMomentsKeepTheirBooksAndJoinEverything) {
   extend_watchdog(150);
   constexpr unsigned kGraphs = kSanitized ? 150 : 400;
-  // The same graphs each time; --gtest_shuffle --gtest_random_seed=N gives others.
+  // The same graphs in each run. --gtest_shuffle --gtest_random_seed=N gives others.
   const auto first = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed()) * kGraphs + 1;
   for (unsigned seed = first; seed < first + kGraphs; ++seed) {
     SCOPED_TRACE(seed);
     RandomGraph graph(seed);
     graph.run();
     if (HasFailure()) {
-      ADD_FAILURE() << "with seed " << seed << ": " << graph.text();  // other threads cannot report failures
+      // SCOPED_TRACE does not reach other threads, so their failures lack the seed.
+      ADD_FAILURE() << "with seed " << seed << ": " << graph.text();
       break;
     }
   }
@@ -245,7 +246,7 @@ TEST(Stress, AThousandStartsAndStopsLeakNoThreadNoFileAndNoMemory) {
   const std::size_t files = entries("/proc/self/fd");
   const std::size_t memory = resident_bytes();
   for (int i = 0; i < 1000; ++i) start_and_stop(i);
-  // A thread that has been joined may be listed a moment longer, even when the first ones were counted.
+  // A joined thread may still be listed for a moment, even when the baseline was taken.
   wait_until([&] { return entries("/proc/self/task") <= threads; });
   EXPECT_EQ(entries("/proc/self/fd"), files);
   // A leaked frame, queue or thread stack per round would be megabytes; sanitizers keep freed memory.

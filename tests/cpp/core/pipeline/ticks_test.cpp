@@ -117,14 +117,14 @@ TEST(Ticks, BeforeALateNodeWasAddedAreNotMissed) {
   const auto node = pipeline.add(clocked(), cam);
   pipeline.add(collect_into<int>(seen), node);
   feed.push_and_settle(1);
-  wait_until([&] { return node_of(pipeline, "clocked").processed == 1; });  // its grid has begun
+  wait_until([&] { return node_of(pipeline, "clocked").processed == 1; });  // its tick grid has started
   clock->advance(Seconds(0.5));
   seen.wait_for(1);
   EXPECT_EQ(seen.all().front().stamp.captured, TimePoint(3601s));
   EXPECT_EQ(node_of(pipeline, "clocked").ticks_missed, 0U);
 }
 
-// Notes the values that it gets, and -1 for each source that has gone.
+// Records the values that it receives, and -1 for each source that is gone.
 class NotesEnds final : public Node<int, int> {
  public:
   explicit NotesEnds(Seen<int>& seen) : seen_(seen) {}
@@ -138,7 +138,8 @@ class NotesEnds final : public Node<int, int> {
   Seen<int>& seen_;
 };
 
-// A node with a clock below a camera that is removed and a camera that stays, and a child of its results.
+// A node with a clock, downstream of a camera that is removed and one that stays, and a consumer of its
+// results.
 struct RemovedCamera {
   explicit RemovedCamera(bool gives_last) {
     camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
@@ -170,7 +171,7 @@ struct RemovedCamera {
   Feed<int> feed;
   Feed<int> stays;
   Seen<int> told;
-  Seen<int> seen;  // samples that the child has seen
+  Seen<int> seen;  // samples that the consumer has seen
   Stamp latest;
   std::atomic<bool> fails{false};
   CheckedPipeline pipeline{clock};
@@ -188,7 +189,8 @@ TEST(Ticks, GiveTheLastResultsOfASourceThatWasRemoved) {
     scene.seen.wait_for(3);
     EXPECT_EQ(scene.seen.all(), (std::vector{7, 8, -1}));
     EXPECT_EQ(edge_of(scene.pipeline, "clocked", "notes").dropped, 0U);
-    EXPECT_EQ(node_of(scene.pipeline, "clocked").ticks, 1U);  // beside the grid: the clock stands
+    // Off the grid, because the clock does not advance.
+    EXPECT_EQ(node_of(scene.pipeline, "clocked").ticks, 1U);
     scene.clock->wait_for_sleepers(1);
     scene.clock->advance(Seconds(1));
     wait_until([&] { return node_of(scene.pipeline, "clocked").ticks == 2; });
@@ -316,7 +318,7 @@ TEST(Ticks, ThatComeDueAtAFullEdgeAreLateAndMissedOnesAreCounted) {
   const auto all = seen.all();
   const auto tick = std::ranges::find_if(all, [](const auto& sample) { return sample.value >= 0; });
   ASSERT_NE(tick, all.end());
-  EXPECT_EQ(tick->value, 3);  // the samples before it
+  EXPECT_EQ(tick->value, 3);  // counts the samples before it
   EXPECT_EQ(tick->stamp.captured, TimePoint(2s));
   EXPECT_EQ(node_of(pipeline, "clocked").ticks, 1U);
   EXPECT_EQ(node_of(pipeline, "clocked").ticks_missed, 1U);
@@ -390,8 +392,8 @@ TEST(Ticks, OfANodeWithABatchComeWhileItGathers) {
   pipeline.add(collect_into<int>(seen), node, {.queue = Queue{8}});
   pipeline.start();
   feed.push_and_settle(1);
-  // It begins to gather now, or after the first tick if its thread has not seen the sample before. The clock may be
-  // at the second tick by then: until 2.5, 3.5 or 4.5.
+  // It starts to gather now, or after the first tick if its thread has not seen the sample by then. The clock
+  // may already be at the second tick, so it ends at 2.5, 3.5 or 4.5.
   for (std::size_t tick = 1; tick <= 2; ++tick) {
     clock->advance(Seconds(1));
     seen.wait_for(tick);

@@ -19,7 +19,7 @@ using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-// Processor time of this thread, of the best of some tries.
+// Returns the thread's CPU time, the best of several tries.
 double seconds_to_mask(const std::string& text) {
   double best = std::numeric_limits<double>::max();
   for (int i = 0; i < 5; ++i) {
@@ -40,15 +40,15 @@ std::string repeated(std::string_view part, int times) {
   return text;
 }
 
-// A quadratic function takes 64 times as long for eight times the text, a linear one 8 times, or twice that where only the
-// shorter text fits into a cache.
+// For eight times the text a quadratic function takes 64 times as long and a linear one 8 times, or twice
+// that if only the shorter text fits into a cache.
 TEST(MaskedUrl, MasksLongTextsInLinearTime) {
   for (const auto* part :
        {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "http://h/?key=b ", "&key=b", "http://a:b ",
         "x=", "rtsp://10.0.0.7:554/main ", "a%3A%2F%2Fb", "%3A%2F%2F&", "http://a%40/", "%252525"}) {
     const std::string begin = "http://u@";
     double ratio = 64;
-    for (int i = 0; i < 10 && ratio >= 24; ++i) {  // other programs need the cores and their caches, too
+    for (int i = 0; i < 10 && ratio >= 24; ++i) {  // other programs compete for the cores and their caches
       const auto once = seconds_to_mask(begin + repeated(part, 10'000));
       ratio = std::min(ratio, seconds_to_mask(begin + repeated(part, 80'000)) / once);
     }
@@ -82,7 +82,7 @@ TEST(MaskedUrl, ShowsNoPartOfAnyPassword) {
       EXPECT_EQ(shown_url(url), scheme + "://user:***@host:554" + path) << url;
       const bool ends = password.starts_with(' ') || password.find("://") != std::string::npos ||
                         password.find_first_of("\n\t") != std::string::npos;
-      if (ends) continue;  // text after a URL looks the same
+      if (ends) continue;  // text after a URL cannot be told from the URL
       const auto text = mask_passwords("lost '" + url + "': it is away");
       EXPECT_EQ(text, "lost '" + scheme + "://user:***@host:554" + path + "': it is away") << url;
     }

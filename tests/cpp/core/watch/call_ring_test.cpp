@@ -16,7 +16,7 @@ Call call_at(std::int64_t seq) {
   Call call;
   call.seq = seq;
   call.done = TimePoint(std::chrono::milliseconds(seq));
-  call.waited = seq;  // a torn record has two that differ
+  call.waited = seq;  // a torn record has two different values
   return call;
 }
 
@@ -25,7 +25,7 @@ TEST(CallRing, KeepsTheLatestCallsTheOldestFirst) {
   EXPECT_TRUE(ring.calls().empty());
   for (std::int64_t i = 0; i < 5000; ++i) ring.add(call_at(i));
   const auto calls = ring.calls();
-  // The place of the oldest may be written at any time.
+  // The oldest slot may be overwritten at any time.
   ASSERT_EQ(calls.size(), CallRing::kCalls - 1);
   EXPECT_EQ(calls.front().seq, 5000 - static_cast<std::int64_t>(CallRing::kCalls) + 1);
   EXPECT_EQ(calls.back().seq, 4999);

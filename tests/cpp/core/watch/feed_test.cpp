@@ -193,7 +193,7 @@ TEST(CameraFeed, PacketsOfASenderThatHasLeftCanStillBeTaken) {
 TEST(CameraFeed, AKeyframeIsAskedForWithAPendingAcknowledgementOrTheLastOneAgain) {
   FedCamera camera;
   camera.feed.ask_key(camera.sender);
-  EXPECT_TRUE(camera.feed.take_news().acks.empty());  // nothing was sent yet, so the next frame is one
+  EXPECT_TRUE(camera.feed.take_news().acks.empty());  // nothing was sent yet, so the next frame counts as one
   ASSERT_TRUE(camera.put(fed(8)));
   ASSERT_TRUE(camera.feed.take(camera.stream(), feed_time(8)));
   camera.feed.ask_key(camera.sender);
@@ -292,15 +292,15 @@ TEST(CameraFeed, RingsOnceThereIsNewsAndImmediatelyForOldNews) {
   EXPECT_EQ(rings, 3);
 }
 
-// Server and source on two threads, and a third that reads the statistics: each packet is taken or dropped, and
-// each taken one is acknowledged.
+// Server and source run on two threads, and a third reads the statistics. Each packet is taken or dropped,
+// and each taken packet is acknowledged.
 TEST(CameraFeed, ServerAndSourceMayRunAtTheSameTime) {
   constexpr std::uint32_t kPackets = 3000;  // of each sender
   constexpr int kSenders = 4;
   CameraFeed feed("", {});
   std::barrier start(3);
   std::atomic<std::uint64_t> acknowledged{
-      0};                  // of the last sender: a take-over drops those of the one before
+      0};                  // of the last sender: a take-over drops the acknowledgements of the previous one
   std::uint64_t last = 0;  // sender
   const auto count_acks = [&] {
     const auto acks = feed.take_news().acks;

@@ -91,7 +91,7 @@ TEST(SourceCounters, HasPublicNames) {
   EXPECT_EQ(to_string(SourceState::Closed), "closed");
 }
 
-/// Emits, once, the state in its record, like a video source that never enters a state itself.
+/// Emits the state in its record once, like a video source that never enters a state itself.
 class Silent final : public Source<int> {
  public:
   explicit Silent(Gate& closing) : closing_(closing) {}
@@ -127,7 +127,7 @@ TEST(SourceStats, AreKeptForSourcesThatHaveThemAndTheEngineEntersWhatTheSourceDo
   EXPECT_FALSE(node_of(pipeline, "sink").source.has_value());
 }
 
-/// Has had one outage and one stall when it is open, and reads nothing.
+/// Reports one outage and one stall when it opens, and reads nothing.
 class Troubled final : public Source<int> {
  public:
   [[nodiscard]] bool live() const noexcept override { return true; }

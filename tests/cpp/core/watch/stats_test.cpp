@@ -20,7 +20,7 @@
 namespace freshframe::test {
 namespace {
 
-// Returns the processor time.
+// Returns the CPU time.
 double thread_seconds() {
   timespec spent{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
@@ -196,14 +196,14 @@ TEST(Stats, ANodeIsBusyForTheShareOfTheRunThatItsCallsTake) {
   EXPECT_NEAR(node_of(pipeline, "slow").busy, 0.25, 1e-6);
 }
 
-// A live stream on the simulated clock, whose only consumer is as fast as its source.
+// A live stream on the simulated clock, whose only consumer keeps up with its source.
 struct Stream {
   Stream() {
     clock->advance(Seconds{100});
     pipeline.add(pass_on<int>(), pipeline.add(feed_source(feed, Kind::Live)), {.name = "step"});
     pipeline.start();
   }
-  // A sample every `interval`, each after it.
+  // Pushes a sample after every `interval`.
   void flow(int count, double interval) {
     for (int i = 0; i < count; ++i) {
       clock->advance(Seconds{interval});
@@ -229,7 +229,7 @@ TEST(Stats, TheRateIsThatOfTheLastSecondAndNothingWhileNothingFlows) {
   EXPECT_EQ(stream.rate("step"), 0.0);
   stream.clock->advance(Seconds{60});
   EXPECT_EQ(stream.rate("source"), 0.0);
-  stream.flow(1, 0.1);  // the silence is in no rate
+  stream.flow(1, 0.1);  // the silence does not count in any rate
   stream.flow(6, 0.05);
   EXPECT_NEAR(stream.rate("step"), 20.0, 0.01);
   stream.flow(3, 4);  // a slow stream

@@ -116,7 +116,7 @@ TEST(Stalled, IsNotOneIntervalInWhichTheWholeMachineMayHaveStoodStill) {
     pipeline.start();
     wait_until([&] { return node_of(pipeline, "source").state == NodeState::Blocked; });
     EXPECT_FALSE(pipeline.wait(Seconds{0}));  // the first look
-    // The interval before it counts, too, and on a busy machine it may be long.
+    // The interval before this call counts, too, and may be long on a busy machine.
     has_looked_early = std::chrono::steady_clock::now() - began < to_duration(Seconds{kLimit / 4});
     if (!has_looked_early) continue;
     std::this_thread::sleep_for(to_duration(Seconds{1.5 * kLimit}));
@@ -126,10 +126,10 @@ TEST(Stalled, IsNotOneIntervalInWhichTheWholeMachineMayHaveStoodStill) {
 }
 
 TEST(Stalled, DoesNotComeWhileAReaderReadsSlowly) {
-  CheckedPipeline pipeline(options_with(5.0));  // a machine may be suspended for half of it
+  CheckedPipeline pipeline(options_with(5.0));  // a machine may be suspended for half of this
   auto reader = pipeline.reader(pipeline.add(count_source(25)));
   pipeline.start();
-  const std::jthread consumer([&] {  // 1.5 s in all, each step far below the limit
+  const std::jthread consumer([&] {  // 1.5 s in total, each step far below the limit
     while (reader.get()) std::this_thread::sleep_for(std::chrono::milliseconds{60});
   });
   EXPECT_TRUE(pipeline.wait());
