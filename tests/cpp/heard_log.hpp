@@ -13,7 +13,7 @@
 
 namespace freshframe::test {
 
-/// Any thread may log. One of them at a time.
+/// Collects log lines from any thread. Only one may exist at a time.
 class HeardLog {
  public:
   HeardLog() {
@@ -26,7 +26,7 @@ class HeardLog {
   HeardLog& operator=(const HeardLog&) = delete;
   ~HeardLog() { set_log_sink({}); }
 
-  /// How many lines of this level have this part.
+  /// Returns how many lines of this level contain `part`.
   [[nodiscard]] int count(LogLevel level, std::string_view part) const {
     const std::lock_guard lock(mutex_);
     return static_cast<int>(std::count_if(lines_.begin(), lines_.end(), [&](const auto& line) {

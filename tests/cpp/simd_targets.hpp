@@ -9,12 +9,12 @@
 
 namespace freshframe::test {
 
-/// Lets kernels use one instruction set only, until the end of the scope.
+/// Restricts the kernels to one instruction set until the end of the scope.
 class OnlyTarget {
  public:
   explicit OnlyTarget(std::int64_t target) {
     hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().DeInit();  // the next call chooses again
+    hwy::GetChosenTarget().DeInit();  // makes the next call choose again
   }
   OnlyTarget(const OnlyTarget&) = delete;
   OnlyTarget& operator=(const OnlyTarget&) = delete;
@@ -24,7 +24,7 @@ class OnlyTarget {
   }
 };
 
-/// The instruction sets that this build has code for and this machine can run.
+/// The instruction sets that this build has code for and this machine supports.
 inline std::vector<std::int64_t> simd_targets() {
   std::vector<std::int64_t> out;
   for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {

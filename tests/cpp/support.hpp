@@ -89,7 +89,7 @@ class CheckedPipeline : public Pipeline {
   }
 };
 
-/// The edge from `parent` to `child`; a test failure and an empty edge without one.
+/// Returns the edge from `parent` to `child`. If there is none, fails the test and returns an empty edge.
 inline EdgeStats edge_of(const Stats& stats, const std::string& parent, const std::string& child) {
   for (const EdgeStats& edge : stats.edges) {
     if (edge.parent == parent && edge.child == child) return edge;

@@ -10,7 +10,7 @@
 
 namespace freshframe::test {
 
-/// A temporary folder, deleted at the end.
+/// A temporary folder that is deleted with this object.
 class Folder {
  public:
   Folder() {

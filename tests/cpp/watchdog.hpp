@@ -28,8 +28,8 @@ namespace freshframe::test {
 
 inline constexpr bool kSanitized = FRESHFRAME_TEST_SANITIZED != 0;
 
-/// How many threads want each of the processors, by the first number of /proc/loadavg; at least 1 and at most 30.
-/// It calls nothing, because a signal handler calls it.
+/// Threads that want a processor, per processor, from the first number of /proc/loadavg; 1 to 30.
+/// Async-signal-safe, because a signal handler calls it.
 constexpr unsigned crowd_of(std::string_view loads, unsigned processors) noexcept {
   constexpr unsigned kMost = 30;
   unsigned load = 0;
@@ -44,7 +44,7 @@ constexpr unsigned crowd_of(std::string_view loads, unsigned processors) noexcep
 class Watchdog final : public ::testing::EmptyTestEventListener {
  public:
   static constexpr unsigned kSeconds = kSanitized ? 120 : 30;
-  /// How many times longer every limit is: programs under QEMU need it.
+  /// Factor for every limit: programs under QEMU need it.
   static unsigned patience() {
     const char* const said = std::getenv("FRESHFRAME_TEST_PATIENCE");
     return said == nullptr ? 1 : static_cast<unsigned>(std::max(std::atoi(said), 1));
@@ -92,7 +92,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
   inline static char message_[256] = {};
   inline static std::size_t length_ = 0;
   inline static unsigned limit_ = kSeconds;  // seconds
-  inline static unsigned ended_limits_ = 0;  // since the test began
+  inline static unsigned ended_limits_ = 0;  // since the start of the test
   inline static const unsigned processors_ = std::thread::hardware_concurrency();
 };
 

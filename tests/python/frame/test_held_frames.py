@@ -24,7 +24,7 @@ def test_held_frames_are_counted_and_given_back() -> None:
         assert [int(frame.luma[0, 0]) for frame in held] == list(range(20))
         held.clear()
         gc.collect()
-        assert pipeline.stats().held_bytes <= 2 * 640 * 480 + 8192  # the reader keeps its last
+        assert pipeline.stats().held_bytes <= 2 * 640 * 480 + 8192  # the reader keeps its last sample
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_arrays_that_frames_borrowed_are_given_back() -> None:
         assert ff.Frame.from_array(array, "gray", copy=False).width == 64
         assert len(ff.CircleDetector().detect(array).xyr) == 0
     del array
-    ff.Frame.from_array(np.zeros((2, 2), np.uint8), "gray")  # lets go of what those before it had borrowed
+    ff.Frame.from_array(np.zeros((2, 2), np.uint8), "gray")  # releases what earlier calls had borrowed
     assert [reference() for reference in watched] == [None] * 20
 
 

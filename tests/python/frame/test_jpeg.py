@@ -1,4 +1,4 @@
-"""frame.jpeg(): the picture as a file."""
+"""frame.jpeg() encodes the image as a JPEG file."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import freshframe as ff
 
 
 def picture() -> npt.NDArray[np.uint8]:
-    """Two colours, and noise that quality costs bytes for."""
+    """Two colours plus noise, so that a higher quality costs more bytes."""
     array = np.full((120, 160, 3), (30, 60, 200), np.uint8)
     array[:, 80:] = (200, 40, 90)
     array[80:] = np.random.default_rng(0).integers(0, 255, (40, 160, 3), np.uint8)

@@ -14,7 +14,7 @@ from support import WATCHDOG, Push, edge, until
 
 import freshframe as ff
 
-LONG = 600.0  # seconds, more than a loaded machine needs
+LONG = 600.0  # seconds, more than a busy machine needs
 COUNT = 4  # samples of each camera
 DEEP = ff.Queue(64, "drop_newest")
 GREYS = {"old": 1, "new": 2, "other": 3}
@@ -247,7 +247,7 @@ def test_an_edge_of_one_camera_goes_on_when_that_camera_is_connected_again(taker
         reader = rig.pipeline.reader(rig.pipeline.add(both, parents, join=join), queue=DEEP)
     else:
         reader = rig.pipeline.reader(parents, join=join)
-    seen = rig.pipeline.reader(rig.merge, queue=DEEP)  # gets the end after the join
+    seen = rig.pipeline.reader(rig.merge, queue=DEEP)  # receives the end after the join
 
     def sets() -> list[list[str]]:
         if taker != "merge":

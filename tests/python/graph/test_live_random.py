@@ -25,7 +25,7 @@ MEBIBYTE = 1 << 20
 
 
 class Merge(ff.Node[Any, Any]):
-    """Passes values on, and notes the sources that are gone."""
+    """Passes values on, and records the sources that are gone."""
 
     gone: list[str]
 
@@ -250,13 +250,13 @@ def _in_use() -> int:
 
 
 def _ports() -> int:
-    """The number of ports that somebody still keeps."""
+    """The number of ports that are still referenced."""
     gc.collect()
     return sum(type(each) is ff.Port for each in gc.get_objects())
 
 
 class Memory(NamedTuple):
-    """Bytes of the process, when all that came has gone."""
+    """Memory of the process in bytes, after everything that was added is gone."""
 
     resident: int
     in_use: int
@@ -300,7 +300,7 @@ def test_random_changes_keep_the_books() -> None:
 @pytest.mark.full
 def test_two_thousand_random_changes_keep_the_books_and_the_memory() -> None:
     memory = _run(2000)
-    # A name and a number stay of each node, 120 bytes. The allocator's free pages grow on, but ever more
-    # slowly.
+    # A name and a number of each node are kept, 120 bytes. The allocator's free pages still grow, but ever
+    # more slowly.
     assert memory[-1].in_use <= memory[0].in_use + MEBIBYTE // 2, memory
     assert memory[-1].resident <= memory[0].resident + 8 * MEBIBYTE, memory

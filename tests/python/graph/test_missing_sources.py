@@ -40,7 +40,7 @@ class World:
         self.foreign = self.other.add(Ticker(), name="foreign")
 
     def leave(self) -> None:
-        """Takes the only source away, in the way of the state."""
+        """Removes the only source, in the way that the state requires."""
         if self.state == "disconnected":
             self.pipeline.disconnect(self.empty, self.gone)
         elif self.state == "removed":
@@ -105,7 +105,7 @@ def test_a_call_for_a_port_without_a_source_ends_no_process(state: str, phase: s
     world = World(state)
     if phase != "new":
         world.pipeline.start()
-    elif state == "removed":  # a pipeline that does not run removes nothing
+    elif state == "removed":  # a pipeline that is not running removes nothing
         world.pipeline.disconnect(world.empty, world.gone)
     if not (phase == "new" and state == "removed"):
         world.leave()

@@ -1,4 +1,4 @@
-"""Another node takes the place of a working one."""
+"""A running node is replaced by another one."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def test_a_python_node_takes_the_place_of_another() -> None:
     with pipeline:
         source.push(1)
         assert reader.get(timeout=100).value == 11
-        pipeline.replace(step, second)  # even while no sample comes
+        pipeline.replace(step, second)  # even while no sample arrives
         assert (first.closed, second.opened, second.closed) == (1, 1, 0)
         source.push(2)
         sample = reader.get(timeout=100)
@@ -102,7 +102,7 @@ def test_finish_of_a_node_that_was_replaced_does_not_run_and_its_state_is_the_pr
         assert (first.finished, first.sum) == (0, 3)
         source.push(4)
         source.end()
-        assert [sample.value for sample in reader] == [4]  # one last result, of the node that was there
+        assert [sample.value for sample in reader] == [4]  # one last result, from the node that was replaced
         pipeline.wait()
     assert (first.finished, second.finished) == (0, 1)
 
@@ -258,7 +258,7 @@ def test_a_loop_over_a_reader_replaces_the_node_that_waits_for_it(
 
 
 class Waits(Adds):
-    """Stays in its calls until the gate opens."""
+    """Blocks in its calls until the gate opens."""
 
     def __init__(self, gate: Gate) -> None:
         super().__init__(0)
@@ -485,7 +485,7 @@ def test_all_ports_of_a_node_have_the_one_that_works() -> None:
         assert tracker.node is of_camera.node is other
         with pytest.raises(OSError, match="cannot close"):
             pipeline.replace(step, new := Adds(2))
-        assert step.node is new  # it took over before
+        assert step.node is new  # it had already taken over
         pipeline.remove(step)
         assert step.node is new
 

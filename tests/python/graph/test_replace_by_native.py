@@ -26,7 +26,7 @@ ROUNDS = 100
 
 
 class Finds(ff.Node[ff.Frame, ff.Circles]):
-    """Finds nothing, in Python."""
+    """A Python node that finds nothing."""
 
     def __init__(self, gate: Gate | None = None) -> None:
         self.gate = gate
@@ -184,7 +184,7 @@ def test_a_loop_over_a_reader_changes_the_kind_of_the_node_that_waits_for_it(is_
     step = pipeline.add(first, pipeline.add(Pictures(60)), name="step")
     seen = 0
     second: Any = Finds() if is_native_first else ff.CircleTracker()
-    reader = pipeline.reader(step, queue=ff.Queue(1, "block"))  # before the start: it misses no picture
+    reader = pipeline.reader(step, queue=ff.Queue(1, "block"))  # before the start, so that it misses no frame
     with pipeline:
         for sample in reader:
             seen += 1
@@ -342,7 +342,7 @@ def test_the_error_is_logged_where_a_node_has_called_replace(caplog: pytest.LogC
 
 
 class FailsLater(ff.Node[ff.Frame, Any]):
-    """Fails when its gate has opened."""
+    """Fails once its gate has opened."""
 
     def __init__(self) -> None:
         self.gate = Gate()
@@ -421,6 +421,6 @@ def test_the_nodes_thread_closes_what_another_node_has_offered_in_vain(
     until(lambda: all(each.name != "step" for each in threading.enumerate()), "the end of its thread")
     assert (late.opened, late.closed) == (1, 1)
     pipeline = ff.Pipeline()
-    pipeline.add(late, pipeline.add(Pictures(3)))  # it may be added again
+    pipeline.add(late, pipeline.add(Pictures(3)))  # it may be added a second time
     pipeline.run()
     assert (late.opened, late.closed) == (2, 2)

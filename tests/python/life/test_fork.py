@@ -202,7 +202,7 @@ with pipeline:
 
 @pytest.mark.slow
 def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictures() -> None:
-    # Beside a process node pictures lie in shared memory, to which the parent goes on to write.
+    # With a process node, frames are in shared memory, which the parent continues to write.
     ended = run_program("""
         import os, warnings
         import numpy as np

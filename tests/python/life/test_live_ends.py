@@ -59,7 +59,7 @@ def _end_beside_changes() -> None:
         barrier.wait()
         with contextlib.suppress(ff.StateError):
             while True:
-                # The failing node takes itself out, with or beside what the other thread removes.
+                # The failing node removes itself, with or beside what the other thread removes.
                 with contextlib.suppress(ff.GraphError, ff.NodeError):
                     cam = pipeline.add(Ticking(10**6, 1000))
                     pipeline.connect(people, cam)
@@ -151,7 +151,7 @@ def test_the_exit_waits_for_a_thread_that_is_just_being_started() -> None:
     assert ended.out == "[True]\n"
 
 
-# A forked child has no such thread.
+# The thread does not exist in a forked child.
 FORKED = (
     LATE
     + """

@@ -185,7 +185,7 @@ def test_a_second_source_that_cannot_be_opened_is_logged(caplog: pytest.LogCaptu
         pipeline.start()
     other = "left" if caught.value.source == "right" else "right"
     logged = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
-    assert len(logged) in (0, 1)  # none when the stop came before it was opened
+    assert len(logged) in (0, 1)  # none if the stop arrived before it was opened
     assert all(f"node '{other}' failed" in line for line in logged)
 
 

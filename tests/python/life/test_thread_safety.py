@@ -220,7 +220,8 @@ def test_add_beside_start_is_there_or_refused() -> None:
         _, added = at_once(pipeline.start, functools.partial(pipeline.add, sink, port))
         assert pipeline.wait(WATCHDOG)
         if isinstance(added, ff.Port):
-            seqs = [seq for seq, _ in sink.seen]  # all, or from the next one on if it came after the start
+            # All of them, or those from the next one on if it was added after the start.
+            seqs = [seq for seq, _ in sink.seen]
             assert seqs == [0, 1, 2][3 - len(seqs) :]
         else:
             assert isinstance(added, ff.StateError)
@@ -319,7 +320,7 @@ def test_what_native_threads_let_go_is_freed_by_any_thread() -> None:
 
 
 class Forgets(list[Any]):
-    """A list that keeps nothing."""
+    """A list that stores nothing."""
 
     def append(self, _: Any) -> None:
         pass

@@ -181,7 +181,7 @@ def test_the_last_results_of_a_source_that_leaves_are_there_before_its_end(
             pipeline.remove(ports[0], drain=how == "drain")
         until(lambda: len(calls) >= 4, "the end of one")
         assert calls[2:] == [("one", -1), ("one", "gone")]
-        assert pipeline.stats().nodes["last"].ticks == 1  # the grid has none within an hour
+        assert pipeline.stats().nodes["last"].ticks == 1  # the next tick is more than an hour away
         two.push(3)
         until(lambda: len(calls) >= 5, "a further sample")
     assert calls[4:] == [("two", 3)]

@@ -1,4 +1,4 @@
-"""freshframe.testing.run_node(): one node alone."""
+"""freshframe.testing.run_node() runs a single node."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

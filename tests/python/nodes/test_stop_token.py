@@ -21,7 +21,7 @@ FOREVER = 1e6
 
 
 class Waits(ff.Node[Any, None]):
-    """Waits in its first call until it has to end."""
+    """Blocks in its first call until it is told to stop."""
 
     def __init__(self) -> None:
         self.waits = threading.Event()
@@ -70,12 +70,12 @@ def test_a_failure_elsewhere_ends_the_wait() -> None:
     assert node.waits.wait(WATCHDOG)
     go.set()
     with pytest.raises(ff.NodeError, match="elsewhere"):
-        pipeline.wait(WATCHDOG)  # raises at once, while the node may still be in its wait
+        pipeline.wait(WATCHDOG)  # raises immediately, while the node may still be blocked
     until(lambda: node.told, "the end of the wait")
 
 
 class Gate(ff.Source[int]):
-    """A camera that gives nothing."""
+    """A camera that sends nothing."""
 
     def read(self) -> Iterator[tuple[int, float]]:
         while not self.stop_token.wait(FOREVER):
@@ -144,7 +144,7 @@ def test_every_lets_other_threads_run_while_it_waits() -> None:
         return counted[0] - before
 
     try:
-        measured_until(count_during_wait, lambda rise: rise > 2)  # a tick that is due already needs no wait
+        measured_until(count_during_wait, lambda rise: rise > 2)  # a tick that is already due needs no wait
     finally:
         ended.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""A how-to page shows what comes out: lines of output below a program or a command, or an image."""
+"""Each how-to page shows the output of its program or command, or an image."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import freshframe as ff
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
 SHOWS = re.compile(r"^```text$|^!\[|^<picture>", re.MULTILINE)
-# Pages whose programs need a compiler, a browser or another service. The list may only shrink.
+# Pages without output, because their programs need a compiler, a browser or another service. May only shrink.
 SHOW_NOTHING = {
     "call-python-from-a-thread",
     "compose",

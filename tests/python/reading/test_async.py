@@ -283,7 +283,7 @@ def test_samples_wake_the_loop_without_any_native_thread_taking_the_gil() -> Non
             iterator = aiter(reader)
             await anext(iterator)
             task = asyncio.ensure_future(anext(iterator))
-            await asyncio.sleep(0)  # now the loop is to be woken by the next frame
+            await asyncio.sleep(0)  # from here on the next frame has to wake the loop
             sys.setswitchinterval(1000)  # from here on no other thread gets the GIL
             try:
                 target = edge(pipeline, "reader").passed_in + 20

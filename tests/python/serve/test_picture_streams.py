@@ -126,7 +126,7 @@ def test_a_slow_client_gets_the_newest_picture_and_slows_no_other() -> None:
         slow = Parts(dashboard.mjpeg_url("front door", fps=15), buffer=4096)
         fast = Parts(dashboard.mjpeg_url("front door", fps=15))
         old = float(slow.next()[0]["X-Timestamp"])
-        for _ in range(60):  # four seconds at fifteen per second
+        for _ in range(60):  # four seconds at 15 frames per second
             newest = float(fast.next()[0]["X-Timestamp"])
         in_between = 0
         while float(slow.next()[0]["X-Timestamp"]) < newest:
@@ -280,7 +280,7 @@ def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_bac
         with connect(dashboard.url) as gone, connect(dashboard.url) as stays:
             gone.sendall(wait)
             gone.shutdown(socket.SHUT_WR)
-            stays.sendall(wait + wait)  # its next request waits too
+            stays.sendall(wait + wait)  # its next request waits, too
             assert gone.recv(12) == b""
             assert stays.recv(12) == b"HTTP/1.1 204"
 

@@ -19,7 +19,7 @@ import freshframe as ff
 from freshframe._cli.mcp import Eyes
 from freshframe._cli.top import Target
 
-BEFORE, AFTER = 64, 128  # pixels of a picture's width
+BEFORE, AFTER = 64, 128  # pixels, width of an image
 
 
 def scene(width: int) -> ff.Source[ff.Frame]:
@@ -42,7 +42,7 @@ class House:
     url: str
 
     def add(self, name: str, width: int) -> None:
-        """Adds one of the parts again."""
+        """Adds one of the parts a second time."""
         add, ports = self.pipeline.add, self.ports
         if name == "camera":
             ports[name] = add(scene(width), name=name)
@@ -58,7 +58,7 @@ class House:
         return dict(request(self.url, "/api/state").json())
 
     def width_of(self, address: str) -> int | None:
-        """Returns the width of the picture at an address, or None without an answer."""
+        """Returns the width of the image at an address, or None without an answer."""
         answer = request(self.url, address)
         if answer.status != 200:
             return None

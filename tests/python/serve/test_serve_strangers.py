@@ -33,7 +33,7 @@ def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
     with pytest.raises(ConnectionRefusedError):
         request(url)
     again = pipeline.serve()
-    dashboard.close()  # the old one is over and ends no other
+    dashboard.close()  # the old server is finished and does not end another one
     assert request(again.url, "/api/state").status == 200
 
 

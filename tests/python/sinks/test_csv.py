@@ -1,4 +1,4 @@
-"""Csv: its columns and rows for each kind of value."""
+"""Csv: the columns and rows for each kind of value."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

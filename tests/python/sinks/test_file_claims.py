@@ -213,7 +213,7 @@ def test_a_claim_ends_with_its_program_although_a_forked_child_lives_on(tmp_path
 def test_a_file_that_another_program_locks_is_refused_and_stays(tmp_path: Path) -> None:
     for name, make in SINKS.items():
         if name in ("segments", "complete"):
-            continue  # they take another name
+            continue  # they choose another name
         path = tmp_path / (
             "clip.mkv" if name == "clip" else f"a.{name.replace('JsonLines', 'jsonl').lower()}"
         )
@@ -319,7 +319,7 @@ print(pipeline.run().complete)
             assert ended.stdout.strip() == "True"
             assert path.exists()
         numbers = {int(re.findall(r"\d+", each.name)[0]) for each in tmp_path.iterdir()}
-        assert len(numbers) < 12  # it has deleted its own
+        assert len(numbers) < 12  # it has deleted its own file
     assert len(list(ff.stream(ff.open(path)))) == 9
 
 

@@ -18,7 +18,7 @@ from support import Push, until
 
 import freshframe as ff
 
-COUNT = 40  # results before the file is taken away, and after it
+COUNT = 40  # results before and after the file is taken away
 TEXT = "x" * 8000
 FOREIGN = "of another program\n"
 WAYS = ["deleted", "renamed", "replaced", "folder deleted", "folder renamed"]
@@ -122,7 +122,7 @@ def test_a_text_file_goes_on_at_its_path(
     path = place / ("out.csv" if sink is ff.Csv else "out.jsonl")
     run = Run(sink(path), values, on_error, lambda: take(way, place))
     found = numbers_in(files_below(tmp_path))
-    if way not in GONE:  # as log rotation does
+    if way not in GONE:  # like log rotation
         assert found == list(range(2 * COUNT))
         assert run.counted == 0
         assert run.error is None

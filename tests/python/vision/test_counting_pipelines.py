@@ -79,7 +79,7 @@ def crossing_things(n: int) -> Iterator[tuple[ff.Detections, float]]:
 
 
 class Crossings(ff.Node[ff.types.LineCounts, None]):
-    """Keeps the crossings that it sees, and takes its time."""
+    """Records the crossings that it sees, slowly."""
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds

@@ -31,7 +31,7 @@ def drawn(found: Any, **options: Any) -> npt.NDArray[np.uint8]:
 
 
 def same(found: Any, labels: str, plain: str) -> bool:
-    """Whether a template gives the same picture as its result as plain text."""
+    """Returns True if a template draws the same image as its result as plain text."""
     return bool((drawn(found, labels=labels) == drawn(found, labels=plain)).all())
 
 
@@ -149,7 +149,7 @@ def test_a_class_that_does_not_exist_cannot_be_blurred() -> None:
     with pytest.raises(ff.OptionTypeError, match="blur must be names of classes"):
         ff.Annotate(blur="dog")
     unnamed = dataclasses.replace(boxes(), names=None)
-    assert (drawn(unnamed, blur=["1"]) == drawn(unnamed)).all()  # a plain picture stays plain
+    assert (drawn(unnamed, blur=["1"]) == drawn(unnamed)).all()  # an unlabelled image does not change
     with pytest.raises(
         ff.FreshframeError, match="is to blur 'dog', but these boxes have no names of classes"
     ):
@@ -178,7 +178,7 @@ def test_classes_of_supervision_are_blurred_by_their_names() -> None:
             bool((drawn[y : y + 60, y : y + 60] != noise[y : y + 60, y : y + 60]).any()) for y in (20, 120)
         ]
 
-    assert hidden([0, 0], ["car", "car"]) == [False, False]  # no face in this picture
+    assert hidden([0, 0], ["car", "car"]) == [False, False]  # no face in this image
     assert hidden([0, 1], ["car", "face"]) == [False, True]
     assert hidden([0, 0], ["face", "car"]) == [True, False]  # names that contradict each other
 

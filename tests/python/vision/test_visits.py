@@ -98,7 +98,7 @@ def test_an_object_that_was_lost_and_is_seen_outside_has_one_end() -> None:
     play = Play()
     play.see(0.0, o1=INSIDE)
     counts = play.see(2.0, o1=OUTSIDE)
-    assert (counts.left, counts.lost) == (1, 0)  # it has left after all, and its visit has been told
+    assert (counts.left, counts.lost) == (1, 0)  # it has left after all, and its visit was reported
     assert [visit.reason for visit in play.visits] == ["lost"]
     counts = play.see(2.5, o1=INSIDE)
     assert (counts.entered, counts.appeared) == (1, 1)

@@ -171,7 +171,7 @@ TEST(Stress, RandomGraphsStoppedAtRandomMomentsKeepTheirBooksAndJoinEverything) 
     RandomGraph graph(seed);
     graph.run();
     if (HasFailure()) {
-      // SCOPED_TRACE does not reach other threads, so their failures lack the seed.
+      // SCOPED_TRACE does not reach other threads, so their failures do not show the seed.
       ADD_FAILURE() << "with seed " << seed << ": " << graph.text();
       break;
     }
