@@ -238,7 +238,7 @@ def path_or_url(what: str, value: Any) -> str:
     if not isinstance(text, str):
         raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: give os.fsdecode(path)")
     if "\0" in text:
-        raise OptionError(f"{what} must be a path, and no path has the letter NUL, got {show(value)}")
+        raise OptionError(f"{what} must be a path without NUL characters, got {show(value)}")
     try:
         _encoded(text)
     except UnicodeEncodeError:

@@ -52,7 +52,8 @@ inline const NumberType& number_type(const char* name) {
   for (const auto& type : kTypes) {
     if (std::strcmp(type.name, name) == 0) return type;
   }
-  throw std::invalid_argument("a column holds '" + std::string(name) + "', which is no number type");
+  throw std::invalid_argument("a column's type must be 'text' or a number type such as 'float32', got '" +
+                              std::string(name) + "'");
 }
 
 }  // namespace detail

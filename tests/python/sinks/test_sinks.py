@@ -138,7 +138,7 @@ def test_a_value_that_contains_itself_or_is_too_deep_is_refused_in_words(
 
 
 def test_a_path_with_nul_is_refused_at_once() -> None:
-    with pytest.raises(ff.OptionError, match=r"no path has the letter NUL, got 'a\\x00b'"):
+    with pytest.raises(ff.OptionError, match=r"must be a path without NUL characters, got 'a\\x00b'"):
         ff.Spool("a\0b", print)
 
 
