@@ -197,7 +197,7 @@ HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Til
   });
 }
 
-// Adds a tile with TwoSum. Always exact, but slower.
+// Adds a tile with TwoSum. Always correct, but slower.
 template <bool kThirdOrder, class Terms>
 HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   for_passes([&](auto first) HWY_ATTR FRESHFRAME_IN_LINE {
@@ -273,7 +273,7 @@ HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& t
   });
   B strayed = hn::Zero(bits);
   each<kVectors>([&](auto k) HWY_ATTR {
-    // Infinity and NaN have all exponent bits set, so both are found.
+    // Infinity and NaN have all exponent bits set, so both are detected here.
     strayed = hn::Or(strayed, hn::Xor(hn::BitCast(bits, moved.sum[k]), hn::Set(bits, kBaseBits)));
   });
   const B wanted = hn::Set(bits, kBaseBits);

@@ -13,7 +13,7 @@ namespace freshframe::media::browser {
 
 /// What an encoded frame states about itself.
 struct EncodedImage {
-  bool key = false;  // a keyframe: decoding can start here, because it contains its parameter sets
+  bool key = false;  // decoding can start here, with nothing but this frame
   PictureNotes notes;
   /// Size in pixels that the decoder allocates; 0 if the frame does not state it. A keyframe does.
   std::int64_t width = 0;
