@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,12 @@ def joined(pipeline: ff.Pipeline, port: Any) -> Any:
     return pipeline.add(lambda left, right: (left, right), [port, other], join=ff.Join())
 
 
+def joined_by_pts(pipeline: ff.Pipeline, port: Any) -> Any:
+    other = pipeline.add(File(list(range(30))), name="other file")
+    join = ff.Join(within=STEP / 4, by="pts")
+    return pipeline.add(lambda left, right: (left, right), [port, other], join=join)
+
+
 def clocked(pipeline: ff.Pipeline, port: Any) -> Any:
     return pipeline.add(lambda values: values, port, batch=ff.Batch(4, max_wait=0.05))
 
@@ -78,10 +85,17 @@ STEPS: dict[str, tuple[list[Any], Callable[[ff.Pipeline, Any], Any], Callable[[A
         worker_text,
     ),
     "ZoneCounter": (WALK, one(lambda: ff.ZoneCounter(ZONE, max_gap=0.25)), text),
+    "ZoneCounter with loiter_after": (
+        WALK,
+        one(lambda: ff.ZoneCounter(ZONE, max_gap=2.0, loiter_after=0.6)),
+        text,
+    ),
     "LineCounter": (WALK, one(lambda: ff.LineCounter((70, 0), (70, 100))), text),
     "BoxTracker": (WALK, one(ff.BoxTracker), text),
+    "every": (list(range(20)), one(lambda: lambda value: value, every=3), text),
     "max_rate": (list(range(20)), one(lambda: lambda value: value, max_rate=4), text),
     "Join": (list(range(20)), joined, text),
+    "Join by pts": (list(range(20)), joined_by_pts, text),
     "Batch": (list(range(20)), clocked, text),
 }
 
@@ -114,6 +128,50 @@ def results(name: str, slow: str) -> list[str]:
 @pytest.mark.parametrize("name", STEPS)
 def test_the_results_of_a_file_do_not_depend_on_the_speed_of_the_steps(name: str, slow: str) -> None:
     assert results(name, slow) == results(name, "nowhere")
+
+
+RECORDERS: dict[str, Callable[[Path], Any]] = {
+    "VideoFile": lambda folder: ff.VideoFile(folder / "out.mkv"),
+    "VideoFile(every=)": lambda folder: ff.VideoFile(folder / "out.mkv", every=0.25, fps=10),
+    "VideoFile(segment_every=)": lambda folder: ff.VideoFile(folder / "out-%03d.mkv", segment_every=1),
+    "ClipRecorder": lambda _: ff.ClipRecorder(before=0.3, after=0.7),
+}
+
+
+def recorded(name: str, folder: Path, *, pauses: bool) -> dict[str, list[float]]:
+    """The files that a recorder writes: the `pts` of their frames."""
+    folder.mkdir()
+    recorder = RECORDERS[name](folder)
+    pipeline = ff.Pipeline(stall_timeout=None)
+
+    class Step(ff.Node[ff.Frame, ff.Frame]):
+        def process(self, sample: ff.Sample[ff.Frame]) -> ff.Frame:
+            if sample.seq == 30 and isinstance(recorder, ff.ClipRecorder):
+                until(
+                    lambda: pipeline.stats().nodes["recorder"].processed == 30, "the frames before the event"
+                )
+                recorder.save(folder / "clip.mkv", pts=sample.pts)
+            if pauses and sample.seq in (3, 33):
+                time.sleep(PAUSE)
+            return sample.value
+
+    source = pipeline.add(ff.open("demo:circles?frames=60&fps=20&size=64x48&pace=0"))
+    pipeline.add(recorder, pipeline.add(Step(), source), name="recorder")
+    pipeline.run()
+    return {
+        path.name: [round(sample.pts, 3) for sample in ff.stream(ff.open(str(path)))]
+        for path in sorted(folder.iterdir())
+    }
+
+
+@pytest.mark.parametrize("name", RECORDERS)
+def test_what_is_recorded_of_a_file_does_not_depend_on_the_speed_of_the_steps(
+    name: str, tmp_path: Path
+) -> None:
+    found = recorded(name, tmp_path / "fast", pauses=False)
+    assert recorded(name, tmp_path / "slow", pauses=True) == found
+    assert found
+    assert all(found.values())
 
 
 class ClosesLate(ff.Node[Any, Any]):
