@@ -89,10 +89,11 @@ std::optional<SourceItem<Frame>> MockCamera::Impl::read_next(const Context& cont
   const double pts = static_cast<double>(next) / fps;
   const auto due = start + to_duration(Seconds(pts));
   if (!context.clock.sleep_until(due, context.stop)) return std::nullopt;
+  const auto now = context.clock.now();
   return SourceItem<Frame>{.value = frames[next++],
                            .pts = pts,
-                           .captured = context.clock.now(),
-                           .utc = media::compute_device_utc(context.clock, context.clock.now())};
+                           .captured = now,
+                           .utc = media::compute_device_utc(context.clock, now)};
 }
 
 std::optional<SourceItem<Frame>> MockCamera::read(const Context& context) {
