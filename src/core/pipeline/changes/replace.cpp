@@ -202,6 +202,35 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Wait
   throw_still_old(life, *runner, successor, timeout);
 }
 
+// The caller has given up and the new node will not be used, or is certain to be.
+void give_up(PipelineParts& core, Successor& successor, bool is_source) {
+  const auto next = core.life().change([&] {
+    successor.given_up = true;
+    successor.awaited = false;
+    return successor.state == Successor::State::Opening ? successor.next : nullptr;
+  });
+  if (next) {
+    next->request_stop();  // its open() may be waiting
+  } else if (!is_source) {
+    (void)wait_placed(core, successor);  // returns immediately
+  }
+}
+
+// Waits until the replacement's thread has cleared the claim, so that the node can be replaced again. Returns
+// earlier if the runner may be waiting for the caller.
+void wait_given_up(Life& life, const Successor& successor) {
+  const auto runner = life.call_locked([&] { return successor.runner; });
+  const auto deadline = Time::now() + to_duration(kCloseTime);
+  bool was_blocked = false;
+  while (runner && Time::now() < deadline) {
+    const auto until = std::min(deadline, Time::now() + to_duration(kReplaceSlice));
+    if (life.wait_until(until, [&] { return successor.over.load(); })) return;
+    const bool is_blocked = runner->outlet().is_blocked();
+    if (is_blocked && was_blocked) return;
+    was_blocked = is_blocked;
+  }
+}
+
 }  // namespace
 
 void check_replaceable(const PipelineParts& core, int index, const NodeBase* next) {
@@ -269,17 +298,12 @@ bool finish_replace(PipelineParts& core, Successor& successor, Seconds timeout, 
       life.call_locked([&] { return successor.next && successor.next->source() != nullptr; });
   try {
     if (!wait_replaced(life, successor, timeout, hook)) return false;
-  } catch (...) {
-    const auto next = life.change([&] {
-      successor.given_up = true;
-      successor.awaited = false;
-      return successor.state == Successor::State::Opening ? successor.next : nullptr;
-    });
-    if (next) {
-      next->request_stop();  // its open() may be waiting
-    } else if (!is_source) {
-      (void)wait_placed(core, successor);  // returns immediately
-    }
+  } catch (const StopTimeoutError&) {
+    give_up(core, successor, is_source);
+    throw;
+  } catch (...) {  // the hook's
+    give_up(core, successor, is_source);
+    wait_given_up(life, successor);
     throw;
   }
   life.sweep_threads();

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <barrier>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
@@ -311,6 +313,65 @@ TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
   EXPECT_EQ(seen.all()[0].value, 2);
   pipeline.replace(step, adds(30));  // another one may follow
 }
+
+enum class CutDuring : std::uint8_t { Open, CallOfTheOldNode, CloseOfTheOldNode };
+
+class ReplaceInterrupted : public testing::TestWithParam<CutDuring> {};
+
+TEST_P(ReplaceInterrupted, LeavesNoClaimBehind) {
+  const auto point = GetParam();
+  std::atomic<bool> interrupted{false};
+  // Much longer than it takes to call replace() again.
+  const auto close_slowly = [] { std::this_thread::sleep_for(std::chrono::milliseconds(200)); };
+  Gate gate;
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::File), {.name = "cam"});
+  auto old_node =
+      make_node<int, int>(NodeHooks<int, int>{.process =
+                                                  [&](const Sample<int>& sample, const Context& context) {
+                                                    if (point == CutDuring::CallOfTheOldNode)
+                                                      gate.pass(context);
+                                                    return std::optional<int>(sample.value);
+                                                  },
+                                              .close =
+                                                  [&] {
+                                                    if (point != CutDuring::CloseOfTheOldNode) return;
+                                                    wait_until([&] { return interrupted.load(); });
+                                                    close_slowly();
+                                                  }});
+  const auto step = pipeline.add(std::move(old_node), cam, {.name = "step"});
+  pipeline.add(collect_into<int>(seen), step, {.name = "sink"});
+  pipeline.start();
+  if (point == CutDuring::CallOfTheOldNode) {
+    feed.push(1);
+    gate.wait_entered(1);
+  }
+  auto& core = *core::PipelineAccess::core(pipeline);
+  auto next = make_node<int, int>(NodeHooks<int, int>{
+      .process = [](const Sample<int>& sample, const Context&) { return std::optional<int>(sample.value); },
+      .open =
+          [&](const Context& context) {
+            while (point == CutDuring::Open && !context.stop.stop_requested()) std::this_thread::yield();
+          },
+      .close = close_slowly});
+  const auto asked = core::begin_replace(core, step.node, std::move(next));
+  EXPECT_THROW(core::finish_replace(core, *asked, Seconds(100),
+                                    [&] {
+                                      interrupted = true;
+                                      throw std::runtime_error("interrupted");
+                                    }),
+               std::runtime_error);
+  gate.open();
+  EXPECT_NO_THROW(pipeline.replace(step, adds(30)));
+  feed.finish();
+  pipeline.wait();
+}
+
+INSTANTIATE_TEST_SUITE_P(AtEachPoint, ReplaceInterrupted,
+                         testing::Values(CutDuring::Open, CutDuring::CallOfTheOldNode,
+                                         CutDuring::CloseOfTheOldNode));
 
 TEST(Replace, DoesNotWaitForANodeThatWaitsForTheCallersReader) {
   constexpr int kAdded = 1000;
