@@ -47,6 +47,13 @@ double find_distance(const std::vector<double>& x, const std::vector<double>& y)
   return sum / count;
 }
 
+/// Takes at least one value.
+double find_median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
 }  // namespace
 
 void LinkLoad::add(const Arrival& arrival) {
@@ -69,9 +76,9 @@ LinkVerdict LinkLoad::judge() const {
   const auto busy = find_busy_share();
   const auto by_bytes = compare_lines();
   if (by_bytes == LinkVerdict::Even && busy > kMuchBusy) return LinkVerdict::Unclear;
-  if (by_bytes != LinkVerdict::Unclear || !busy) return by_bytes;
-  if (*busy < kFewBusy) return LinkVerdict::Even;
-  return *busy > kMuchBusy ? LinkVerdict::Full : LinkVerdict::Unclear;
+  if (by_bytes != LinkVerdict::Unclear) return by_bytes;
+  if (busy && *busy < kFewBusy) return LinkVerdict::Even;
+  return (busy && *busy > kMuchBusy) || keeps_delays() ? LinkVerdict::Full : LinkVerdict::Unclear;
 }
 
 bool LinkLoad::is_enough() const {
@@ -110,6 +117,55 @@ std::optional<double> LinkLoad::find_busy_share() const {
   }
   if (many < kFewestMany) return std::nullopt;
   return busy / span;
+}
+
+/// Returns true if the stream does not catch up after short interruptions. On a link with room to spare, the
+/// frames after one arrive faster than usual. Interruptions are rare: frames that are read in groups have gaps
+/// too.
+bool LinkLoad::keeps_delays() const {
+  constexpr double kShortestUsual = 1e-3;  // seconds
+  constexpr double kFewestUsual = 0.6;     // share of intervals near the usual one
+  constexpr double kNotFaster = 0.9;       // share of the usual interval
+  constexpr std::size_t kFewestAfter = 4;  // frames after an interruption
+  const auto intervals = list_intervals();
+  const double usual = find_median(intervals);
+  const auto is_usual = [usual](double one) { return one > usual / 2 && one < usual * 2; };
+  const auto all = static_cast<double>(intervals.size());
+  if (usual < kShortestUsual) return false;
+  if (static_cast<double>(std::ranges::count_if(intervals, is_usual)) < kFewestUsual * all) return false;
+  bool keeps = false;
+  for (std::size_t i = 0; i < intervals.size(); ++i) {
+    if (!is_interruption(i, usual)) continue;
+    const auto missed = static_cast<std::size_t>(std::ceil(intervals[i] / usual)) - 1;
+    const auto after = std::max(kFewestAfter, missed);
+    if (i + after >= intervals.size()) continue;
+    const double taken = arrivals_[i + 1 + after].at - arrivals_[i + 1].at;
+    if (taken < kNotFaster * usual * static_cast<double>(after)) return false;
+    keeps = true;
+  }
+  return keeps;
+}
+
+/// Returns the times between arrivals in seconds.
+std::vector<double> LinkLoad::list_intervals() const {
+  std::vector<double> intervals;
+  for (std::size_t i = 0; i + 1 < arrivals_.size(); ++i) {
+    intervals.push_back(arrivals_[i + 1].at - arrivals_[i].at);
+  }
+  return intervals;
+}
+
+/// Returns true if the frame after the `index`-th arrived late, although its timestamp follows directly.
+bool LinkLoad::is_interruption(std::size_t index, double usual) const {
+  constexpr double kShortest = 0.05;  // seconds beyond the usual interval
+  constexpr double kUsualIntervals = 2.5;
+  const auto& before = arrivals_[index];
+  const auto& after = arrivals_[index + 1];
+  const double interval = after.at - before.at;
+  if (interval < usual + kShortest || interval < kUsualIntervals * usual) return false;
+  const double stamped =
+      (arrivals_.back().pts - arrivals_.front().pts) / static_cast<double>(arrivals_.size() - 1);
+  return after.pts - before.pts < kUsualIntervals * stamped;
 }
 
 /// Sorts the timestamps, since B-frames arrive in decoding order: the n-th arrival is compared with the n-th

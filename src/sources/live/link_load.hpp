@@ -52,12 +52,14 @@ enum class LinkVerdict : std::uint8_t {
 };
 
 /// Judges the frames of the last three seconds. On a full link arrivals depend on bytes: a keyframe delays
-/// the frames after it, and data arrives all the time. Otherwise they follow the sender's timing. Two kinds
+/// the frames after it, and data arrives all the time. Otherwise they follow the sender's timing. Three kinds
 /// of evidence:
 /// - Bytes: a line is fitted to the arrivals over the timestamps, and another over the cumulative bytes. If
 /// one fits three times better, it decides.
 /// - Busy time: the share of time in which frame data arrives. Needs the arrival of the first and last byte,
 /// and frames of several packets.
+/// - Interruptions: after a short one, frames arrive faster than usual if the link is not full. Decides only
+/// where the others do not.
 ///
 /// If the reader never waits for data, it is slower than the stream; the link then counts as full. Not
 /// thread-safe, no I/O.
@@ -87,6 +89,9 @@ class LinkLoad {
   [[nodiscard]] bool has_sizes() const;
   [[nodiscard]] std::optional<double> find_busy_share() const;
   [[nodiscard]] LinkVerdict compare_lines() const;
+  [[nodiscard]] bool keeps_delays() const;
+  [[nodiscard]] std::vector<double> list_intervals() const;
+  [[nodiscard]] bool is_interruption(std::size_t index, double usual) const;
 
   std::deque<Arrival> arrivals_;
 };

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/link_load.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -95,6 +96,38 @@ TEST(LinkLoad, IsUnclearWithoutSizesOrWithTooFewFrames) {
 TEST(LinkLoad, IsFullForAReaderThatNeverWaits) {
   EXPECT_EQ(judge({.waited = 0.001}), LinkVerdict::Full);
   EXPECT_EQ(judge({.waited = 0.03}), LinkVerdict::Even);
+}
+
+/// Frames of equal size, whose link passes nothing for 0.2 s in the middle. Afterwards it sends what waits at
+/// `speed` times the usual rate.
+LinkVerdict judge_interrupted(double speed) {
+  constexpr double kStall = 0.2;
+  LinkLoad load;
+  double at = 0;
+  for (int n = 0; n < 100; ++n) {
+    const double on_time = n / kFps;
+    at = n == 70 ? on_time + kStall : std::max(on_time, at + 1 / kFps / speed);
+    load.add({.pts = n / 25.0, .at = at, .size = 8'000});
+  }
+  return load.judge();
+}
+
+TEST(LinkLoad, IsFullWhereFramesDoNotCatchUpAfterAnInterruption) {
+  EXPECT_EQ(judge_interrupted(1), LinkVerdict::Full);
+  EXPECT_NE(judge_interrupted(1.3), LinkVerdict::Full);
+  EXPECT_NE(judge_interrupted(20), LinkVerdict::Full);
+}
+
+TEST(LinkLoad, DoesNotTakeMissingFramesOrGroupsForInterruptions) {
+  LinkLoad missing;
+  LinkLoad groups;
+  for (int n = 0; n < 100; ++n) {
+    if (n < 70 || n > 75) missing.add({.pts = n / 25.0, .at = n / kFps, .size = 8'000});
+    const double read = (n / 5 + 1) * 5 / kFps;
+    groups.add({.pts = n / 25.0, .at = read, .size = 8'000});
+  }
+  EXPECT_NE(missing.judge(), LinkVerdict::Full);
+  EXPECT_NE(groups.judge(), LinkVerdict::Full);
 }
 
 TEST(LinkLoad, TakesTimestampsInAnyOrder) {
