@@ -226,6 +226,11 @@ struct ClipOptions {
   std::size_t max_bytes = 256U << 20U;  // memory for the encoded video before an event
   /// Passed to encoder and muxer; unknown options are an error.
   std::map<std::string, std::string> options = {};
+  /// Maximum size on disk of all clips that match `keep_names`, including open ones and those of earlier runs.
+  /// Before it would be exceeded, the oldest finished clips are deleted. Default: all are kept.
+  std::optional<std::uint64_t> keep_bytes = {};
+  /// The names of the clips, such as "clips/event_%d.mp4", required by keep_bytes. save() rejects other names.
+  std::string keep_names = {};
 };
 
 /// Keeps the last seconds of a stream encoded in memory, and writes clips of events to files, from some
@@ -249,9 +254,9 @@ class ClipRecorder final : public EitherNode<Frame, Packet, Nothing> {
   /// Starts a clip of an event that happens now, or at `pts` (seconds). Thread-safe; never waits for the
   /// encoder. Calling it again for a file that is being written extends that clip. Replaces an existing file.
   /// After the end of the stream it only logs a warning. Throws OptionError if the name does not end in .mp4,
-  /// .mov or .mkv (for packets also .webm), StateError before the pipeline runs, and Error if the file cannot
-  /// be created, cannot hold the codec of the packets, or is being written by another recorder of this
-  /// process.
+  /// .mov or .mkv (for packets also .webm) or does not match `keep_names`, StateError before the pipeline runs,
+  /// and Error if the file cannot be created, cannot hold the codec of the packets, or is being written by
+  /// another recorder of this process.
   void save(const std::string& path, std::optional<double> pts = {});
   /// Paths of the clips being written. Thread-safe.
   [[nodiscard]] std::vector<std::string> writing() const;

@@ -2034,7 +2034,7 @@ def next_segment(recorder: NodeHandle) -> object:
 def video_file_codec(path: str | bytes, codec: str) -> str:
     """The codec of a file that make_video_file() accepts."""
 
-def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict) -> NodeHandle: ...
+def make_clip_recorder(before: float, after: float, max_bytes: int, keep: tuple[int | None, str | bytes], encoding: dict) -> NodeHandle: ...
 
 def save_clip(recorder: NodeHandle, path: str | bytes, pts: float | None) -> None:
     """GIL: released"""

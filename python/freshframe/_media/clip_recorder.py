@@ -12,6 +12,7 @@ from .._errors import OptionError
 from .._graph.contract import Contract
 from .._graph.node import NativeNode
 from .ffmpeg_options import Preset, encoding
+from .video_file import disk_size
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
@@ -41,9 +42,20 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         max_bytes: Limit for the encoded frames in memory. The last second is always kept. If the limit is too
             small, clips start later, and a WARNING is logged once.
         options: As for VideoFile.
+        keep_bytes: Deletes the oldest clips whose names match ``keep_names``, by modification time, so that
+            all of them, including the open ones and those of earlier runs, take at most this much disk space.
+            It only deletes regular files of this user, never an open one, and none while a file ``NAME.keep``
+            exists for it. If only such files are left, a WARNING is logged and recording continues. If the
+            disk is full, the oldest clip is deleted and the write is tried again. Nothing is deleted while
+            the pipeline is not running. Default: keep all.
+        keep_names: The pattern of the clips' names for ``keep_bytes``, which needs it: a number, such as
+            "clips/event_%d.mp4", or a time, such as "clips/{time:%Y-%m-%d_%H-%M-%S}.mp4", in the file name,
+            as for VideoFile. Any digits count as a time. save() then rejects paths that do not match. Two
+            recorders of a process must not have patterns with a name in common.
 
     Raises:
-        OptionError: The codec is unknown or unavailable, or an option is out of range.
+        OptionError: The codec is unknown or unavailable, an option is out of range, or ``keep_names`` is not
+            such a pattern.
         OptionTypeError: An argument is of the wrong type.
 
     Example:
@@ -68,6 +80,8 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         preset: Preset = "fast",
         max_bytes: float = 1 << 28,
         options: Mapping[str, str] | None = None,
+        keep_bytes: float | None = None,
+        keep_names: str | os.PathLike[str] | None = None,
     ) -> None:
         if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
             raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
@@ -75,6 +89,10 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
             _check.number("before", before),
             _check.number("after", after),
             most,
+            (
+                disk_size("keep_bytes", keep_bytes),
+                "" if keep_names is None else _check.path("keep_names", keep_names),
+            ),
             encoding("ClipRecorder()", codec, crf, preset, options),
         )
 
@@ -85,13 +103,14 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         when the first frame is written.
 
         Args:
-            path: Must end in .mp4, .mov or .mkv; with packets also .webm.
+            path: Must end in .mp4, .mov or .mkv; with packets also .webm. With ``keep_names``, it must match.
             pts: The time of the event in seconds, as ``sample.pts``. Default: now. The clip has those frames
                 that are still in memory. If there are none, or the recorder's stream has ended, a WARNING is
                 logged and no file is written.
 
         Raises:
-            OptionError: The suffix is not supported, or ``pts`` is not a finite number.
+            OptionError: The suffix is not supported, the name does not match ``keep_names``, or ``pts`` is
+                not a finite number.
             StateError: The pipeline has not started, or this is a forked child.
             FreshframeError: The file cannot be created, another recorder is writing it, a source of this
                 process is reading it, or the container does not support the codec of the camera's packets.

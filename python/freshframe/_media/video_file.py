@@ -25,7 +25,8 @@ def _keep_days(value: Any) -> float | None:
     return days
 
 
-def _keep_bytes(name: str, value: Any) -> int | None:
+def disk_size(name: str, value: Any) -> int | None:
+    """Returns a number of bytes, or None for no limit. Raises OptionError and OptionTypeError."""
     if (size := _check.optional_number(name, value)) is not None and not 1 <= size < 1 << 63:
         raise OptionError(f"{name} must be at least 1, got {_check.show(value)}")
     return None if size is None else int(size)
@@ -155,8 +156,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
             _check.optional_number("segment_every", segment_every),
             (
                 _keep_days(keep_days),
-                _keep_bytes("keep_bytes", keep_bytes),
-                _keep_bytes("keep_free_bytes", keep_free_bytes),
+                disk_size("keep_bytes", keep_bytes),
+                disk_size("keep_free_bytes", keep_free_bytes),
             ),
             on_segment is not None,
         )

@@ -88,12 +88,17 @@ std::unique_ptr<NodeHandle> make_video_file(const PathName& path, const nb::dict
   return make_handle(std::make_unique<VideoFile>(path.bytes, options));
 }
 
+/// ClipOptions::keep_bytes and keep_names.
+using ClipLimits = std::pair<std::optional<std::uint64_t>, PathName>;
+
 std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std::size_t max_bytes,
-                                               const nb::dict& given) {
+                                               const ClipLimits& keep, const nb::dict& given) {
   auto options = encoding<ClipOptions>(given);
   options.before = before;
   options.after = after;
   options.max_bytes = max_bytes;
+  options.keep_bytes = keep.first;
+  options.keep_names = keep.second.bytes;
   return make_handle(std::make_unique<ClipRecorder>(options));
 }
 
@@ -193,7 +198,7 @@ void bind_recorders(nb::module_& module) {
       },
       nb::arg("path"), nb::arg("codec"), "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
-             nb::arg("max_bytes"), nb::arg("encoding"));
+             nb::arg("max_bytes"), nb::arg("keep"), nb::arg("encoding"));
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),
              "GIL: released");
   nb::class_<core::WriteClaim>(module, "WriteClaim", "The right to write one file, as long as it lives.")

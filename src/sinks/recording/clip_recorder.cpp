@@ -61,7 +61,7 @@ struct FrameClips {
   void open(const Context& given) {
     context.emplace(given);
     limit.emplace(given);
-    clips.orders().begin_orders();
+    clips.open();
   }
 
   void write(const Frame& frame, const Stamp& stamp) {

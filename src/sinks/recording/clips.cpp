@@ -66,8 +66,9 @@ bool Clip::take(const AVPacket& packet) {
 ClipFile::ClipFile(const std::string& name)
     : path(name), place(core::lasting_path(name)), same(core::one_name(name)) {}
 
-void ClipOrders::begin_orders() {
+void ClipOrders::begin_orders(std::shared_ptr<ClipRoom> room) {
   const Lock lock(mutex_);
+  room_ = std::move(room);
   state_ = State::Running;
 }
 
@@ -82,6 +83,7 @@ void ClipOrders::save(const std::string& path, std::optional<double> pts) {
 bool ClipOrders::add(const std::string& path, std::optional<double> pts) {
   const ClipFile file(path);
   const Lock alone(opening_);  // two calls for one file must not open it twice
+  std::shared_ptr<ClipRoom> room;
   {
     const Lock lock(mutex_);
     if (!is_running(path)) return false;
@@ -90,8 +92,9 @@ bool ClipOrders::add(const std::string& path, std::optional<double> pts) {
       orders_.push_back({file, pts, nullptr});
       return true;
     }
+    room = room_;
   }
-  auto clip = std::make_unique<Clip>(file);
+  auto clip = std::make_unique<Clip>(file, std::move(room));
   const Lock lock(mutex_);
   if (!is_running(path)) return false;
   writing_.push_back(file);
@@ -156,6 +159,7 @@ bool ClipOrders::end_if_none() {
 std::vector<ClipOrder> ClipOrders::clear() {
   const Lock lock(mutex_);
   writing_.clear();
+  room_.reset();  // Clips still holds it, so nothing waits here
   return std::exchange(orders_, {});
 }
 
@@ -186,11 +190,18 @@ Clips::Clips(const ClipOptions& options)
     : before_(options.before),
       after_(options.after),
       max_bytes_(options.max_bytes),
+      keep_bytes_(options.keep_bytes),
+      keep_names_(find_keep_names(options)),
       ring_(options.before, options.max_bytes) {
   install_ffmpeg_log();
   check_seconds("before", before_);
   check_seconds("after", after_);
   if (options.max_bytes == 0) throw OptionError("max_bytes of clips must be above 0, got 0");
+}
+
+void Clips::open() {
+  if (keep_names_) room_ = std::make_shared<ClipRoom>(*keep_names_, keep_bytes_.value());
+  orders_.begin_orders(room_);
 }
 
 void Clips::begin_stream(ClipStream stream) {
@@ -330,7 +341,7 @@ void Clips::obey(ClipOrder& order) {
     if (file == order.file) return extend(*clip, order);
   }
   // the previous clip of this file has ended
-  if (!order.clip) order.clip = std::make_unique<Clip>(order.file);
+  if (!order.clip) order.clip = std::make_unique<Clip>(order.file, room_);
   extend(*order.clip, order);
   clips_.push_back({order.file, std::move(order.clip)});
 }
@@ -368,6 +379,7 @@ void Clips::finish() {
   for (const auto& order : orders_.clear()) {  // no frame ever arrived
     if (order.clip) tell_empty(*order.clip);
   }
+  room_.reset();
   throw_failure();
 }
 

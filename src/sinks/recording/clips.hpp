@@ -18,7 +18,9 @@
 #include <vector>
 
 #include "media/ffmpeg/write/video_muxer.hpp"
+#include "sinks/recording/clip_room.hpp"
 #include "sinks/recording/packet_ring.hpp"
+#include "sinks/recording/segments/segment_pattern.hpp"
 
 namespace freshframe::media {
 
@@ -51,8 +53,11 @@ struct ClipStream {
 /// the file name.
 class Clip {
  public:
-  /// Opens the file without modifying it.
-  explicit Clip(ClipFile file) : file_(std::move(file)), muxer_(file_.place) {}
+  /// Opens the file without modifying it. Null `room`: clips are not deleted.
+  explicit Clip(ClipFile file, std::shared_ptr<ClipRoom> room)
+      : file_(std::move(file)),
+        open_(std::move(room), file_.place),
+        muxer_(file_.place, {.room = open_.room()}) {}
 
   [[nodiscard]] const ClipFile& file() const noexcept { return file_; }
   [[nodiscard]] bool begun() const noexcept { return begun_; }
@@ -78,6 +83,7 @@ class Clip {
   [[nodiscard]] bool take(const AVPacket& packet);
 
   ClipFile file_;
+  OpenClip open_;  // outlives muxer_
   VideoMuxer muxer_;
   AVRational time_base_{1, 1};
   bool keeps_all_ = false;  // no packets are omitted
@@ -101,8 +107,8 @@ struct ClipOrder {
 /// Thread-safe.
 class ClipOrders {
  public:
-  /// Allows save().
-  void begin_orders();
+  /// Allows save(). Null `room`: clips are not deleted.
+  void begin_orders(std::shared_ptr<ClipRoom> room);
   /// Opens the file, unless it is being written, and adds a request. After the end, logs a warning instead. Throws
   /// OptionError for an invalid `pts`, Error if the file cannot be opened, and StateError before begin_orders().
   void save(const std::string& path, std::optional<double> pts);
@@ -139,6 +145,7 @@ class ClipOrders {
   std::vector<ClipOrder> orders_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<ClipFile> writing_ FRESHFRAME_GUARDED_BY(mutex_);
   std::shared_ptr<const PacketStream> camera_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::shared_ptr<ClipRoom> room_ FRESHFRAME_GUARDED_BY(mutex_);
   State state_ FRESHFRAME_GUARDED_BY(mutex_) = State::New;
 };
 
@@ -152,6 +159,8 @@ class Clips {
   [[nodiscard]] ClipOrders& orders() noexcept { return orders_; }
   [[nodiscard]] const ClipOrders& orders() const noexcept { return orders_; }
 
+  /// Allows save(). Throws Error, see ClipRoom.
+  void open();
   /// Must be called before the packets of a new stream.
   void begin_stream(ClipStream stream);
   [[nodiscard]] bool has_stream() const noexcept { return stream_.has_value(); }
@@ -211,6 +220,9 @@ class Clips {
   double before_;
   double after_;
   std::size_t max_bytes_;
+  std::optional<std::uint64_t> keep_bytes_;
+  std::optional<SegmentPattern> keep_names_;  // set if keep_bytes_ is
+  std::shared_ptr<ClipRoom> room_;            // while open; null if clips are not deleted
   std::optional<ClipStream> stream_;
   PacketRing ring_;
   std::vector<Writing> clips_;

@@ -258,7 +258,7 @@ struct PacketClips {
 
   void open(const Context& given) {
     context.emplace(given);
-    clips.orders().begin_orders();
+    clips.open();
   }
 
   void write(const Sample<Packet>& sample) {

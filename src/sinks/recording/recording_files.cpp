@@ -137,8 +137,10 @@ std::string RecordingFiles::make_segment(const Make& make, Retention* retention)
       make(path, {.room = retention, .must_be_new = true});
       return path;
     } catch (const NameTakenError&) {
+      if (retention != nullptr) retention->finish(next);
       if (tries == kMostTries) throw;
     } catch (const Error&) {
+      if (retention != nullptr) retention->finish(next);
       // Another recorder's retention may have removed the folder while it was empty.
       if (tries == kMostTries || names_->has_folders(next)) throw;
     }

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -205,3 +205,43 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
 def test_names_of_segments(name: str, segment: float | None, message: str) -> None:
     with pytest.raises(ff.OptionError, match=message):
         ff.VideoFile(name, segment_every=segment)
+
+
+def test_keep_bytes_deletes_the_oldest_clips_of_this_and_earlier_runs(tmp_path: Path) -> None:
+    (tmp_path / "a_9999.mp4").write_bytes(bytes(1 << 20))
+    (tmp_path / "b_1.mp4").write_bytes(bytes(1 << 20))
+    limit = 400_000
+    clips = ff.ClipRecorder(
+        before=0.5, after=0.5, codec="mpeg4", crf=5, keep_bytes=limit, keep_names=tmp_path / "a_%d.mp4"
+    )
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?frames=300&size=320x240&pace=0"))
+    pipeline.add(clips, camera)
+    written = 0
+    with pipeline:
+        with pytest.raises(ff.OptionError, match="keep_names"):
+            clips.save(tmp_path / "b_2.mp4")
+        for sample in pipeline.reader(camera):
+            if sample.seq % 30 == 0:
+                clips.save(tmp_path / f"a_{sample.seq}.mp4")
+                written += 1
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left[-1] == "b_1.mp4"
+    assert 0 < len(left) - 1 < written
+    assert "a_9999.mp4" not in left
+    assert sum((tmp_path / name).stat().st_size for name in left[:-1]) <= limit
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ff.ClipRecorder(keep_bytes=1e9), "set keep_names"),
+        (lambda: ff.ClipRecorder(keep_names="a_%d.mp4"), "keep_bytes, which is not given"),
+        (lambda: ff.ClipRecorder(keep_bytes=0, keep_names="a_%d.mp4"), "keep_bytes must be at least 1"),
+        (lambda: ff.ClipRecorder(keep_bytes=1e9, keep_names="a.mp4"), "must contain a number"),
+        (lambda: ff.ClipRecorder(keep_bytes=1e9, keep_names="{time:%Y}/a.mp4"), "only the file name"),
+    ],
+)
+def test_limits_of_clips_that_are_invalid(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ff.OptionError, match=message):
+        make()

@@ -85,6 +85,9 @@ struct Walk {
 std::vector<OwnFile> OwnFiles::scan() const {
   Walk walk{pattern_};
   walk.into(Folder::open(pattern_.base()), {}, 0);
+  if (order_ == FileOrder::Time) {
+    for (auto& file : walk.found) file.number = 0;
+  }
   return std::move(walk.found);
 }
 
@@ -99,7 +102,7 @@ std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
   const auto file = place.folder().stat_owned(place.file());
   if (!file) return std::nullopt;
   const auto parsed = pattern_.parse(place.file());
-  return measure_file(*file, name, parsed ? parsed->number : 0);
+  return measure_file(*file, name, parsed && order_ == FileOrder::Number ? parsed->number : 0);
 }
 
 OwnFiles::Removal OwnFiles::remove(const std::string& name) const {

@@ -14,9 +14,15 @@ namespace freshframe::media {
 /// A file that matches the pattern.
 struct OwnFile {
   std::string name;         // path below the pattern's base
-  std::int64_t number = 0;  // number in the name; 0 if the pattern has none
+  std::int64_t number = 0;  // number in the name; 0 if the pattern has none or the order is by time
   std::uint64_t bytes = 0;  // allocated size
   double written = 0;       // Unix time of the last modification
+};
+
+/// Which of two files is older.
+enum class FileOrder : std::uint8_t {
+  Number,  // the one with the lower number, or else the earlier modification
+  Time     // the one with the earlier modification
 };
 
 /// The path of the pattern's base may contain symlinks. Below it none are followed, and only regular files of
@@ -31,7 +37,8 @@ class OwnFiles {
     Foreign  // not a regular file of this user
   };
 
-  explicit OwnFiles(const SegmentPattern& pattern) : pattern_(pattern) {}
+  explicit OwnFiles(const SegmentPattern& pattern, FileOrder order = FileOrder::Number)
+      : pattern_(pattern), order_(order) {}
 
   /// All files, unsorted.
   [[nodiscard]] std::vector<OwnFile> scan() const;
@@ -46,6 +53,7 @@ class OwnFiles {
 
  private:
   SegmentPattern pattern_;
+  FileOrder order_;
 };
 
 }  // namespace freshframe::media

@@ -122,7 +122,7 @@ std::optional<Keep> make_keep(const VideoFileOptions& options) {
 }
 
 Retention::Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks)
-    : files_(pattern),
+    : files_(pattern, limits.order),
       shown_(pattern.base()),
       limits_(limits),
       clock_(std::move(clocks)),
@@ -187,7 +187,7 @@ void Retention::look_around() {
   }
   mutex_.lock();
   std::erase_if(found, [this](const OwnFile& file) FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) {
-    return file.name == open_;
+    return open_.contains(file.name);
   });
   list_.merge(std::move(found));
   has_looked_ = true;
@@ -205,8 +205,10 @@ void Retention::note_clock() {
 }
 
 void Retention::measure_open() {
-  const auto file = open_.empty() ? std::nullopt : files_.look(open_);
-  const auto bytes = file ? file->bytes : 0;
+  std::uint64_t bytes = 0;
+  for (const auto& name : open_) {
+    if (const auto file = files_.look(name)) bytes += file->bytes;
+  }
   const auto growth = bytes > open_bytes_ ? bytes - open_bytes_ : 0;
   reserve_ = std::max(reserve_, growth + growth / 4);
   open_bytes_ = bytes;
@@ -233,9 +235,11 @@ void Retention::delete_passed() {
     take_removal(OwnFile(*oldest), limit);  // if it cannot be deleted, the next one is checked by its own age
   }
   if (list_.oldest() == nullptr && is_over(0)) {
-    tell(told_stuck_, "keep_bytes or keep_free_bytes is passed in '" + shown_ +
-                          "', and no segment is left that may be deleted: open segments, also of "
-                          "other programs, and those with a .keep file stay. The recording goes on");
+    const std::string what(limits_.what);
+    tell(told_stuck_,
+         "keep_bytes or keep_free_bytes is passed in '" + shown_ + "', and no " + what +
+             " is left that may be deleted: open " + what +
+             "s, also of other programs, and those with a .keep file stay. The recording goes on");
   }
 }
 
@@ -260,7 +264,7 @@ void Retention::take_removal(const OwnFile& file, const char* limit) {
     refused = error.what();
   }
   if (removal == OwnFiles::Removal::Done) {
-    log(LogLevel::Info, "deleted the segment '" + shown_ + "/" + file.name + "', " +
+    log(LogLevel::Info, "deleted the " + std::string(limits_.what) + " '" + shown_ + "/" + file.name + "', " +
                             core::measured_mebibytes_text(file.bytes) + ": " + limit);
   }
   mutex_.lock();
@@ -283,9 +287,9 @@ void Retention::tell(std::optional<double>& told, const std::string& line) {
 
 void Retention::begin_file(const std::string& name) {
   const Lock lock(mutex_);
-  open_ = name;
-  open_bytes_ = 0;
   list_.forget(name);
+  if (!open_.insert(name).second) return;
+  if (const auto file = files_.look(name)) open_bytes_ += file->bytes;  // its old content is not growth
 }
 
 std::uint64_t Retention::ask() {
@@ -298,12 +302,27 @@ void Retention::wait_for(std::uint64_t asked) {
                    [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) { return answers_ >= asked; });
 }
 
+void Retention::add_finished(const std::string& name) {
+  if (const auto file = files_.look(name)) list_.add(*file);
+}
+
+void Retention::finish(const std::string& name) noexcept {
+  try {
+    const Lock lock(mutex_);
+    if (open_.erase(name) == 0) return;
+    note_clock();
+    add_finished(name);
+    measure_open();
+    static_cast<void>(ask());
+  } catch (const std::exception&) {  // out of memory: the next scan will find it
+  }
+}
+
 void Retention::finish() noexcept {
   try {
     const Lock lock(mutex_);
     note_clock();
-    if (const auto file = open_.empty() ? std::nullopt : files_.look(open_)) list_.add(*file);
-    open_.clear();
+    for (const auto& name : std::exchange(open_, {})) add_finished(name);
     open_bytes_ = 0;
     static_cast<void>(ask());
   } catch (const std::exception&) {  // out of memory: the next scan will find it

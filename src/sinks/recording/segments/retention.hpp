@@ -11,7 +11,9 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,12 +24,14 @@
 
 namespace freshframe::media {
 
-/// Limits for the finished segments of a recording; at least one is set. Before a limit would be exceeded,
-/// the oldest segments are deleted one at a time.
+/// Limits for the finished files of a recording; at least one is set. Before a limit would be exceeded, the
+/// oldest files are deleted one at a time.
 struct Keep {
-  std::optional<double> days = {};          // maximum age relative to the newest segment, greater than 0
-  std::optional<std::uint64_t> bytes = {};  // maximum size on disk of all segments, including the open one
+  std::optional<double> days = {};               // maximum age relative to the newest segment, greater than 0
+  std::optional<std::uint64_t> bytes = {};       // maximum size on disk of all files, including the open ones
   std::optional<std::uint64_t> free_bytes = {};  // bytes that must remain free on the disk
+  FileOrder order = FileOrder::Number;
+  std::string_view what = "segment";  // what a file is called in messages
 };
 
 /// The limits in a video file's options; nullopt if there are none. Throws OptionError for a limit out of range.
@@ -73,7 +77,7 @@ class ClockSteps {
 
 /// What a deletion depends on, besides the list.
 struct DiskUse {
-  std::uint64_t open_bytes = 0;            // size of the open file
+  std::uint64_t open_bytes = 0;            // size of the open files
   std::uint64_t reserve = 0;               // bytes that may be written before the next check
   std::optional<std::uint64_t> free = {};  // free bytes on disk; nullopt if unknown
   bool by_age = true;                      // false if the clock cannot be trusted
@@ -120,7 +124,7 @@ class KeepList {
   std::uint64_t bytes_ = 0;
 };
 
-/// Note [Limits kept] Before each flush of the open file, the total size of the finished segments, the open one and a
+/// Note [Limits kept] Before each flush of an open file, the total size of the finished segments, the open ones and a
 /// reserve must be within the limits. The reserve is the largest growth between two flushes plus a quarter. The thread
 /// starts to delete when twice the reserve no longer fits, so the recorder waits for it only if the disk is slow. Note
 /// [Age of segments] The age of a segment is the time from its last modification to that of the newest one. So segments
@@ -132,12 +136,14 @@ class Retention final : public DiskRoom {
   Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks = MachineClocks::real());
   ~Retention() override;
 
-  // Called on the recorder's thread.
+  // begin_file() and the two finish() are thread-safe; the others are called on the recorder's thread.
 
-  /// A segment with this name, relative to the pattern's base, is about to be written. It is not deleted
-  /// while it is open.
+  /// A file with this name, relative to the pattern's base, is about to be written. It is not deleted while
+  /// it is open.
   void begin_file(const std::string& name);
-  /// Marks the open file as complete.
+  /// Marks the open file of this name as complete. It may be missing.
+  void finish(const std::string& name) noexcept;
+  /// Marks all open files as complete.
   void finish() noexcept;
   void before_flush() noexcept override;
   [[nodiscard]] bool after_full() noexcept override;
@@ -159,6 +165,7 @@ class Retention final : public DiskRoom {
   void wait_for(std::uint64_t asked) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] std::uint64_t ask() FRESHFRAME_REQUIRES(mutex_);
   void measure_open() FRESHFRAME_REQUIRES(mutex_);
+  void add_finished(const std::string& name) FRESHFRAME_REQUIRES(mutex_);
   void tell(std::optional<double>& told, const std::string& line) FRESHFRAME_REQUIRES(mutex_);
   void log_lines() FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool is_over(std::uint64_t reserve) const FRESHFRAME_REQUIRES(mutex_);
@@ -171,7 +178,7 @@ class Retention final : public DiskRoom {
   Condition done_;
   ClockSteps clock_ FRESHFRAME_GUARDED_BY(mutex_);
   KeepList list_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::string open_ FRESHFRAME_GUARDED_BY(mutex_);  // name of the open segment; empty if there is none
+  std::set<std::string> open_ FRESHFRAME_GUARDED_BY(mutex_);  // names of the open files
   std::uint64_t open_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::uint64_t reserve_ FRESHFRAME_GUARDED_BY(mutex_);
   std::uint64_t asks_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // number of requests to the thread

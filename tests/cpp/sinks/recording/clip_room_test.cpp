@@ -1,0 +1,154 @@
+// Old clips are deleted before keep_bytes is exceeded, and nothing else ever is.
+// SPDX-License-Identifier: Apache-2.0
+#include "sinks/recording/clip_room.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "cpp/media/files.hpp"
+#include "cpp/sinks/recording/clip_rig.hpp"
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+namespace freshframe::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kLimit = 600 << 10;
+
+ClipOptions limited(const Folder& folder, const std::string& names = "a_%d.mp4") {
+  return {.before = 1,
+          .after = 1,
+          .codec = "mpeg4",
+          .crf = 5,
+          .keep_bytes = kLimit,
+          .keep_names = folder.file(names)};
+}
+
+std::set<std::string> names_in(const Folder& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder.file("")))
+    names.insert(entry.path().filename().string());
+  return names;
+}
+
+std::uint64_t size_of_clips(const Folder& folder) {
+  std::uint64_t bytes = 0;
+  for (const auto& name : names_in(folder)) {
+    struct stat status{};
+    const bool is_clip = name.starts_with("a_") && name.ends_with(".mp4");
+    if (is_clip && ::lstat(folder.file(name).c_str(), &status) == 0)
+      bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+  }
+  return bytes;
+}
+
+TEST(ClipRoom, DeletesTheOldestClipsBeforeTheLimitIsExceeded) {
+  const Folder folder;
+  ClipRecording recording(limited(folder));
+  std::uint64_t most = 0;
+  std::uint64_t written = 0;
+  for (int n = 0; n < 20; ++n) {
+    const auto path = folder.file("a_" + std::to_string(20 - n) + ".mp4");
+    recording->save(path);
+    for (int i = 0; i < 60; ++i) {
+      recording.feed(n * 60 + i + 1);
+      most = std::max(most, size_of_clips(folder));
+    }
+    written += fs::file_size(path);
+  }
+  recording.close();
+  EXPECT_GT(written, kLimit + kLimit / 2);
+  EXPECT_LE(most, kLimit);
+  EXPECT_GT(most, kLimit / 2);
+  const auto left = names_in(folder);
+  EXPECT_TRUE(left.contains("a_1.mp4"));  // the newest, although its number is the lowest
+  EXPECT_FALSE(left.contains("a_20.mp4"));
+}
+
+TEST(ClipRoom, DeletesClipsOfEarlierRunsAndNothingElse) {
+  const Folder folder;
+  const Bytes old(400 << 10, 'x');
+  for (const auto* name : {"a_7.mp4", "a_8.mp4", "a_9.mp4", "b_1.mp4", "a_x.mp4", "a_1.mkv"})
+    write_bytes(folder.file(name), old);
+  write_bytes(folder.file("a_8.mp4.keep"), {});
+  fs::last_write_time(folder.file("a_8.mp4"), fs::file_time_type::clock::now() - std::chrono::hours(2));
+  fs::create_symlink(folder.file("b_1.mp4"), folder.file("a_5.mp4"));
+  ClipRecording recording(limited(folder));
+  recording->save(folder.file("a_1.mp4"));
+  recording.feed(60);
+  recording.close();
+  EXPECT_EQ(names_in(folder), (std::set<std::string>{"a_1.mp4", "a_8.mp4", "a_8.mp4.keep", "a_5.mp4",
+                                                     "b_1.mp4", "a_x.mp4", "a_1.mkv"}));
+}
+
+TEST(ClipRoom, KeepsAllOpenClips) {
+  const Folder folder;
+  auto options = limited(folder);
+  options.keep_bytes = 1;
+  ClipRecording recording(options);
+  recording->save(folder.file("a_1.mp4"));
+  recording->save(folder.file("a_2.mp4"));
+  recording.feed(20);
+  recording->save(folder.file("a_3.mp4"));
+  EXPECT_EQ(names_in(folder), (std::set<std::string>{"a_1.mp4", "a_2.mp4", "a_3.mp4"}));
+  recording.feed(100);
+  EXPECT_TRUE(recording->writing().empty());
+  recording.close();
+  EXPECT_EQ(names_in(folder), std::set<std::string>());
+}
+
+TEST(ClipRoom, AReplacedClipCountsOnce) {
+  const Folder folder;
+  ClipRecording recording(limited(folder));
+  for (int n = 0; n < 10; ++n) {
+    recording->save(folder.file("a_1.mp4"));
+    recording.feed(60 * (n + 1));
+    EXPECT_EQ(names_in(folder), std::set<std::string>{"a_1.mp4"});
+  }
+  recording.close();
+}
+
+TEST(ClipRoom, OtherNamesAreRejected) {
+  const Folder folder;
+  ClipRecording recording(limited(folder));
+  recording.feed(10);
+  for (const auto* name : {"b_1.mp4", "a_.mp4", "a_1_2.mp4", "other/a_1.mp4"})
+    EXPECT_THROW(recording->save(folder.file(name)), OptionError) << name;
+  EXPECT_NO_THROW(recording->save(folder.file("./a_1.mp4")));
+  recording.close();
+}
+
+TEST(ClipRoom, RecordersWhoseNamesCanMeetAreRejected) {
+  const Folder folder;
+  ClipRecording recording(limited(folder));
+  EXPECT_THROW(ClipRecording(limited(folder, "a_%05d.mp4")), Error);
+  recording.close();
+  EXPECT_NO_THROW(ClipRecording(limited(folder, "a_%05d.mp4")));
+}
+
+TEST(ClipRoom, InvalidOptionsAreRejected) {
+  const auto make = [](std::optional<std::uint64_t> bytes, const std::string& names) {
+    const ClipRecorder recorder({.keep_bytes = bytes, .keep_names = names});
+  };
+  EXPECT_NO_THROW(make(1, "a_%d.mp4"));
+  EXPECT_THROW(make(0, "a_%d.mp4"), OptionError);
+  EXPECT_THROW(make(1, ""), OptionError);
+  EXPECT_THROW(make({}, "a_%d.mp4"), OptionError);
+  EXPECT_THROW(make(1, "a.mp4"), OptionError);
+  EXPECT_THROW(make(1, "a_%Y.mp4"), OptionError);
+  EXPECT_THROW(make(1, "a_%d_%d.mp4"), OptionError);
+  EXPECT_THROW(make(1, "{time:%Y}/a_%d.mp4"), OptionError);
+}
+
+}  // namespace
+}  // namespace freshframe::test
