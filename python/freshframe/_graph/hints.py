@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from .._native import Frame, Sample
+from .._native import Frame, Reader, Sample
 
 # Attributes of a Sample that its value does not have.
 _OF_SAMPLES = frozenset(
@@ -14,6 +14,7 @@ _OF_PIXELS = {
     **dict.fromkeys(("gray", "grey"), "luma, an array of the brightness"),
     **dict.fromkeys(("array", "data", "image", "img", "pixels", "numpy"), "bgr, an array (height, width, 3)"),
 }
+_OF_READERS = frozenset({"read", "next", "pop", "recv", "retrieve", "grab"})
 _READ_ONLY = ("assignment destination is read-only", "provided NumPy array marked as readonly")
 _NO_ARRAY = "Expected Ptr<cv::UMat>"
 
@@ -44,16 +45,22 @@ def _of_frame(owner: object, name: str | None) -> str:
     return f". The pixels are frame.{meant}" if meant else ""
 
 
+def _of_sample(sample: Sample[object], name: str | None) -> str:
+    if name in _OF_TIMES:
+        return "Its times are pts, the seconds in the video; captured, by time.monotonic(); and utc."
+    return f"A reader gives Samples: sample.value is the {type(sample.value).__name__}."
+
+
 def for_reader(error: BaseException) -> str:
     """Returns the hint for an error in a program that reads samples."""
     if not isinstance(error, AttributeError):
         return hint(error).removeprefix(". ")
-    if isinstance(error.obj, Sample) and error.name in _OF_TIMES:
-        return "Its times are pts, the seconds in the video; captured, by time.monotonic(); and utc."
+    if isinstance(error.obj, Reader) and error.name in _OF_READERS:
+        return "A reader has get() for the next sample and latest() for the newest, and a loop takes all."
     if isinstance(error.obj, Frame):
         return _of_frame(error.obj, error.name).removeprefix(". ")
     if isinstance(error.obj, Sample):
-        return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
+        return _of_sample(error.obj, error.name)
     if error.obj is None and error.name in _OF_SAMPLES:
         return "latest() and poll() return None until there is a sample: get() waits for one."
     return ""

@@ -41,6 +41,12 @@ def with_sample(use: Callable[[Any], object]) -> Callable[[], object]:
     return with_camera(read)
 
 
+def reads_like_a_capture(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader: Any = pipeline.reader(camera)
+    with pipeline:
+        reader.read()
+
+
 def swapped_replace() -> None:
     pipeline, source = ff.Pipeline(), Push()
     port = pipeline.add(lambda value: value, pipeline.add(source), name="old")
@@ -104,6 +110,7 @@ NOTED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "frame.gray": (with_sample(lambda sample: sample.frame.gray), AttributeError, "frame.luma"),
     "frame.data": (with_sample(lambda sample: sample.frame.data), AttributeError, "frame.bgr"),
     "for x in frame": (with_sample(lambda sample: list(sample.frame)), TypeError, "frame.bgr is its array"),
+    "reader.read()": (with_camera(reads_like_a_capture), AttributeError, "get() for the next sample"),
     "sample.timestamp": (with_sample(lambda sample: sample.timestamp), AttributeError, "Its times are pts"),
 }
 
