@@ -13,7 +13,7 @@ from rigs.live.camera import Camera
 from rigs.live.odd_sender import FPS, MARKS, STAMPS, STEP, Odd, OddServer, scrambled
 from rigs.live.truth.pictures.encode import Shape, film
 from rigs.live.truth.pictures.number import read_number
-from rigs.live.truth.pictures.units import Codec
+from rigs.live.truth.pictures.units import Codec, pieces
 
 import freshframe as ff
 
@@ -176,3 +176,30 @@ def test_images_with_b_frames_are_shown_in_order(stamps: str, marks: str) -> Non
     assert [number_in(sample.frame) for sample in samples] == list(range(COUNT - 3))
     times = [sample.pts for sample in samples]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("sent", [True, False], ids=["lost", "never-sent"])
+def test_a_jpeg_without_its_first_fragment_is_a_lost_image(sent: bool) -> None:
+    def without_first(units: list[bytes], number: int) -> list[bytes]:
+        made = [piece.data for unit in units for piece in pieces(unit, "mjpeg")]
+        return made if sent or number % 10 != 5 else made[1:]
+
+    odd = Odd(cut=without_first, lost=lambda number, at: sent and number % 10 == 5 and at == 0)
+    samples = receive(odd, shape_of("mjpeg"), COUNT - 10)
+    expected = [number for number in range(COUNT) if number % 10 != 5]
+    assert [number_in(sample.frame) for sample in samples] == expected[: len(samples)]
+    assert not any(sample.frame.damaged for sample in samples)
+
+
+@pytest.mark.parametrize("options", [{}, {"rtsp": "own"}], ids=["any-client", "own"])
+def test_a_codec_that_rtsp_does_not_read_is_named(options: dict[str, str]) -> None:
+    class Other(OddServer):
+        def _sdp(self) -> str:
+            return super()._sdp().replace("JPEG/", "AV1/")
+
+    with (
+        Other(film(shape_of("mjpeg")), Odd()) as server,
+        pytest.raises(ff.SourceError, match="AV1"),
+        Camera(server.url, options=options, reconnect=False, open_timeout=5.0) as camera,
+    ):
+        camera.read(1)
