@@ -1,0 +1,211 @@
+"""HTTP servers that use what RFC 9110 and 9112 allow: every frame arrives, live and as a file."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import itertools
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import WATCHDOG
+
+import freshframe as ff
+
+FRAMES = 36
+GROUP = 12  # frames of a segment
+Answer = Callable[[str, str], bytes]  # given the path and the head of the request
+
+
+@contextlib.contextmanager
+def serving(answer: Answer) -> Iterator[tuple[int, list[str]]]:
+    """Answers each connection once. Yields the port, and the heads of all requests so far."""
+    heads: list[str] = []
+
+    def talk(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                if not (more := connection.recv(4096)):
+                    return
+                head += more
+            heads.append(head.decode())
+            connection.sendall(answer(heads[-1].split()[1], heads[-1]))
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(2)
+            connection.recv(1)
+
+    def accept(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=(server.accept()[0],), daemon=True).start()
+
+    server = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=accept, args=(server,), daemon=True)
+    thread.start()
+    try:
+        yield server.getsockname()[1], heads
+    finally:
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join(WATCHDOG)
+
+
+def answered(head: str, body: bytes = b"") -> bytes:
+    return ("HTTP/1.1 " + head.replace("\n", "\r\n") + "\r\n\r\n").encode() + body
+
+
+def chunked(body: bytes, extension: bytes = b"", trailers: bytes = b"") -> bytes:
+    middle = len(body) // 2
+    parts = [body[:middle], body[middle:], b""]
+    chunks = [b"%x%s\r\n%s" % (len(part), extension, part + b"\r\n" * bool(part)) for part in parts]
+    return b"".join(chunks) + trailers + b"\r\n"
+
+
+def film(*options: str, to: Path) -> None:
+    scene = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25", "-frames:v", str(FRAMES), "-g", str(GROUP)]
+    subprocess.run(["ffmpeg", "-v", "error", *scene, "-bf", "0", *options, str(to)], check=True)
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An MP4 in fragments: one wrong byte at its start, and nothing of it can be read."""
+    path = tmp_path_factory.mktemp("rules") / "a.mp4"
+    film("-movflags", "frag_keyframe+empty_moov+default_base_moof", to=path)
+    return path.read_bytes()
+
+
+def read(url: str, *, live: bool) -> int:
+    """Returns the number of frames until the end, of a live source up to FRAMES."""
+    given = {"reconnect": False} if live else {"live": False}
+    pipeline, count = ff.Pipeline(), 0
+    source = ff.open(url, open_timeout=WATCHDOG, **given)  # type: ignore[arg-type]
+    queue = ff.Queue(512) if live else ff.LOSSLESS
+    reader = pipeline.reader(pipeline.add(source, name="camera"), queue=queue)
+    try:
+        with pipeline, contextlib.suppress(ff.EndOfStreamError):
+            while not live or count < FRAMES:
+                reader.get(timeout=WATCHDOG)
+                count += 1
+    except ff.SourceError:  # a live body without a length ends as a lost connection
+        if not live or count < FRAMES:
+            raise
+    return count
+
+
+LIVE = pytest.mark.parametrize("live", [True, False], ids=["live", "file"])
+LENGTH = "Content-Length: {size}"
+READ: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "a length": (f"200 OK\n{LENGTH}", bytes),
+    "no reason phrase": (f"200\n{LENGTH}", bytes),
+    "another 2xx": (f"203 Changed\n{LENGTH}", bytes),
+    "a folded header that is not needed": (f"200 OK\nX-A: b\n c\n\tContent-Length: 5\n{LENGTH}", bytes),
+    "the same length twice": (f"200 OK\n{LENGTH}\n{LENGTH}", bytes),
+    "the same length in a list": (f"200 OK\n{LENGTH}, {{size}}", bytes),
+    "-1 for endless": ("200 OK\nContent-Length: -1", bytes),
+    "names in other case": ("200 OK\nTRANSFER-encoding: Chunked", chunked),
+    "extensions of chunks": (
+        "200 OK\nTransfer-Encoding: chunked",
+        lambda body: chunked(body, b';a=b;c="d"'),
+    ),
+    "trailers": (
+        "200 OK\nTransfer-Encoding: chunked",
+        lambda body: chunked(body, b"", b"X-T: 1\r\nContent-Length: 5\r\n"),
+    ),
+    "chunks after a length": ("200 OK\nContent-Length: 7\nTransfer-Encoding: chunked", chunked),
+    "identity": (f"200 OK\nTransfer-Encoding: identity\nContent-Encoding: identity\n{LENGTH}", bytes),
+    "gzip that was not asked for": (f"200 OK\nContent-Encoding: gzip\n{LENGTH}", gzip.compress),
+}
+
+
+def respond(head: str, body: bytes) -> bytes:
+    return answered(head.replace("{size}", str(len(body))), body)
+
+
+@LIVE
+@pytest.mark.parametrize("name", READ)
+def test_what_the_rules_allow_is_read(name: str, live: bool, movie: bytes) -> None:
+    head, encoded = READ[name]
+    with serving(lambda *_: respond(head, encoded(movie))) as (port, _):
+        assert read(f"http://127.0.0.1:{port}/a.mp4", live=live) == FRAMES
+
+
+PLACES = {
+    "b.mp4": "/d/b.mp4",
+    "./b.mp4": "/d/b.mp4",
+    "../b.mp4": "/b.mp4",
+    "/b.mp4": "/b.mp4",
+    "?x=1": "/d/a.mp4?x=1",
+    "//127.0.0.1:{port}/b.mp4": "/b.mp4",
+    "http://127.0.0.1:{port}/b.mp4#part": "/b.mp4",
+}
+
+
+@LIVE
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("place", PLACES)
+def test_redirects_are_followed_relative_to_the_request(
+    place: str, status: int, live: bool, movie: bytes
+) -> None:
+    def answer(path: str, head: str) -> bytes:
+        if path != "/d/a.mp4":
+            return respond(f"200 OK\n{LENGTH}", movie)
+        port = head.split("Host: 127.0.0.1:")[1].split(maxsplit=1)[0]
+        return answered(f"{status} Moved\nLocation: {place.format(port=port)}\nContent-Length: 0")
+
+    with serving(answer) as (port, heads):
+        assert read(f"http://127.0.0.1:{port}/d/a.mp4", live=live) == FRAMES
+    assert [head.split()[1] for head in heads] == ["/d/a.mp4", PLACES[place]]
+
+
+def make_playlist(name: str, ranges: list[tuple[int, int]], start: int) -> bytes:
+    """A playlist of byte ranges of one file, of which the first `start` bytes are the init section."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:1", "#EXT-X-MEDIA-SEQUENCE:0"]
+    lines += [f'#EXT-X-MAP:URI="{name}",BYTERANGE="{start}@0"'] if start else []
+    for begin, end in ranges:
+        lines += ["#EXTINF:0.48,", f"#EXT-X-BYTERANGE:{end - begin}@{begin}", name]
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""]).encode()
+
+
+def of_ranges(files: dict[str, bytes]) -> Answer:
+    def answer(path: str, head: str) -> bytes:
+        body = files[path]
+        wanted = re.search(r"Range: bytes=(\d+)-(\d+)", head)
+        if not wanted:
+            return respond(f"200 OK\n{LENGTH}", body)
+        first, last = int(wanted[1]), min(int(wanted[2]), len(body) - 1)
+        place = f"Content-Range: bytes {first}-{last}/{len(body)}"
+        return respond(f"206 Partial Content\n{place}\n{LENGTH}", body[first : last + 1])
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def ranged(movie: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Playlists whose segments are ranges of one MP4, and of one transport stream."""
+    folder = tmp_path_factory.mktemp("ranges")
+    split = ["-f", "segment", "-segment_time", "0.48", "-segment_format", "mpegts"]
+    film(*split, to=folder / "%d.ts")
+    parts = [(folder / f"{n}.ts").read_bytes() for n in range(FRAMES // GROUP)]
+    ends = [sum(map(len, parts[: n + 1])) for n in range(len(parts))]
+    cuts = [found.start() - 4 for found in re.finditer(b"moof", movie)] + [movie.rfind(b"mfra") - 4]
+    return {
+        "/a.mp4": movie,
+        "/a.ts": b"".join(parts),
+        "/mp4.m3u8": make_playlist("a.mp4", list(itertools.pairwise(cuts)), cuts[0]),
+        "/ts.m3u8": make_playlist("a.ts", list(zip([0, *ends[:-1]], ends, strict=True)), 0),
+    }
+
+
+@LIVE
+@pytest.mark.parametrize("kind", ["mp4", "ts"])
+def test_segments_may_be_ranges_of_one_file(kind: str, live: bool, ranged: dict[str, bytes]) -> None:
+    with serving(of_ranges(ranged)) as (port, _):
+        assert read(f"http://127.0.0.1:{port}/{kind}.m3u8", live=live) == FRAMES
