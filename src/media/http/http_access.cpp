@@ -27,7 +27,6 @@ namespace {
 constexpr const char* kHeaders = "headers";
 constexpr const char* kEnd = "end_offset";  // FFmpeg option: end of the bytes to read; 0 means the end of the
                                             // file
-constexpr std::size_t kMostHead = 256;      // headers per response
 constexpr int kUnauthorized = 401;
 
 struct FreeText {
@@ -45,17 +44,21 @@ bool is_authorization(std::string_view line) {
   return core::lower_case(line.substr(0, line.find(':'))) == "authorization";
 }
 
-/// Removes the Authorization header from headers in the format of FFmpeg's option, one per line.
-std::string without_authorization(std::string_view headers) {
+/// Removes the headers for which `is_removed` is true, in the format of FFmpeg's option, one per line.
+std::string without(std::string_view headers, bool (*is_removed)(std::string_view)) {
   std::string result;
   while (!headers.empty()) {
     const auto end = std::min(headers.find('\n'), headers.size() - 1) + 1;
     auto line = headers.substr(0, end);
     headers.remove_prefix(end);
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty() && !is_authorization(line)) result.append(line).append("\r\n");
+    if (!line.empty() && !is_removed(line)) result.append(line).append("\r\n");
   }
   return result;
+}
+
+std::string without_authorization(std::string_view headers) {
+  return without(headers, is_authorization);
 }
 
 bool authorizes(Dictionary options) {
@@ -66,9 +69,8 @@ bool authorizes(Dictionary options) {
   return lines.find("\nauthorization") != std::string::npos || (kind != "none" && kind != "0");
 }
 
-bool is_redirect(int status) {
-  constexpr std::array<int, 5> kRedirects{301, 302, 303, 307, 308};
-  return std::ranges::find(kRedirects, status) != kRedirects.end();
+bool is_cookie(std::string_view line) {
+  return core::lower_case(line.substr(0, line.find(':'))) == "cookie";
 }
 
 }  // namespace
@@ -92,8 +94,14 @@ int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** op
     Dictionary same;
     if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
     may_try_again_ = is_refused_ = false;
-    const int result = open_once(io, url, same.out(), open);
-    const bool is_unread = status_ == kUnauthorized && !is_complete_ && !known_.empty();
+    found_.clear();
+    int result = open_once(io, url, same.out(), open);
+    if (!found_.empty()) {
+      fault_ = found_;
+      avio_closep(&io);  // null is allowed
+      result = AVERROR_EXIT;
+    }
+    const bool is_unread = head_.status() == kUnauthorized && !is_complete_ && !known_.empty();
     const bool is_useful = (may_try_again_ || is_unread) && !is_refused_ && tries < kMostTries;
     if (result == AVERROR_HTTP_UNAUTHORIZED && is_useful) continue;
     if (options != nullptr) std::swap(*options, *same.out());
@@ -103,6 +111,8 @@ int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** op
 
 int HttpAccess::open_once(AVIOContext*& io, const std::string& url, AVDictionary** options,
                           const Open& open) {
+  const auto* offset = av_dict_get(*options, "offset", nullptr, 0);
+  first_byte_ = offset != nullptr ? core::number_at(offset->value, INT64_MAX).value_or(0) : 0;
   if (is_left_to_ffmpeg_ || !parse_http_url(url)) return open(io, url, options);
   const auto* given = av_dict_get(*options, kHeaders, nullptr, 0);
   const auto before = std::string(given != nullptr ? given->value : "");
@@ -119,46 +129,53 @@ void HttpAccess::hear(void* request, std::string_view line) {
   if (line.starts_with("HTTP/")) return begin_head(request, line);
   if (base_.empty()) return;
   if (line.empty()) return end_head(request);
-  const bool goes_on = line.front() == ' ' || line.front() == '\t';  // a folded header (RFC 9112, 5.2)
-  if (goes_on && !head_.empty()) {
-    head_.back().append(" ").append(core::trimmed(line));
-  } else if (head_.size() < kMostHead) {
-    head_.emplace_back(line);
-  }
+  head_.add(line);
 }
 
 void HttpAccess::begin_head(void* request, std::string_view line) {
   base_ = option_of(request, "location");  // empty for a proxy's tunnel
-  status_ = static_cast<int>(
-      core::number_at(core::trimmed(line.substr(std::min(line.find(' '), line.size()))), 999).value_or(0));
-  head_.clear();
+  head_.begin(line, first_byte_);
   is_complete_ = false;
   may_try_again_ = false;
-  if (status_ != kUnauthorized) refusal_.clear();  // FFmpeg does not report the headers of a second 401
+  if (head_.status() != kUnauthorized)
+    refusal_.clear();  // FFmpeg does not report the headers of a second 401
 }
 
 void HttpAccess::end_head(void* request) {
   is_complete_ = true;
   note_range(request);
+  found_ = head_.fault();
+  const auto location = head_.values("location");
+  const auto next =
+      head_.is_redirect() && !location.empty() ? resolve_http_url(base_, location.front()) : std::string();
+  if (!next.empty()) keep_secrets(request, next);
   if (is_left_to_ffmpeg_) return;
-  if (status_ == kUnauthorized) return on_refusal(request);
-  const auto location = headers("location");
-  if (is_redirect(status_) && !location.empty())
-    return prepare(request, resolve_http_url(base_, location.front()));
-  if (status_ < 400) on_success(request);
+  if (head_.status() == kUnauthorized) return on_refusal(request);
+  if (!next.empty()) return prepare(request, next);
+  if (head_.status() < 400) on_success(request);
+}
+
+void HttpAccess::keep_secrets(void* request, const std::string& next) const {
+  const auto from = parse_http_url(base_);
+  const auto to = parse_http_url(next);
+  if (from && to && from->origin == to->origin) return;
+  const auto before = option_of(request, kHeaders);
+  const auto headers = without(without_authorization(before), is_cookie);
+  if (headers != before)
+    static_cast<void>(av_opt_set(request, kHeaders, headers.c_str(), AV_OPT_SEARCH_CHILDREN));
 }
 
 /// FFmpeg reads a length of "*" as 0, and would treat every offset as past the end. Setting an end offset
 /// avoids this.
 void HttpAccess::note_range(void* request) {
-  const auto range = headers("content-range");
-  lacks_length_ = status_ == 206 && !range.empty() && core::trimmed(range.front()).ends_with("/*");
+  const auto range = head_.values("content-range");
+  lacks_length_ = head_.status() == 206 && !range.empty() && core::trimmed(range.front()).ends_with("/*");
   if (!lacks_length_ || option_of(request, kEnd) != "0") return;
   static_cast<void>(av_opt_set_int(request, kEnd, INT64_MAX, AV_OPT_SEARCH_CHILDREN));
 }
 
 void HttpAccess::on_refusal(void* request) {
-  const auto challenges = headers("www-authenticate");
+  const auto challenges = head_.values("www-authenticate");
   const auto parts = parse_http_url(base_);
   const auto found = parts ? known_.find(parts->origin) : known_.end();
   const bool is_answered =
@@ -197,7 +214,7 @@ void HttpAccess::on_success(void* request) {
   const auto found = parts ? known_.find(parts->origin) : known_.end();
   if (found == known_.end()) return;
   found->second.note_accepted();
-  const auto info = headers("authentication-info");
+  const auto info = head_.values("authentication-info");
   if (auto nonce = info.empty() ? std::string() : next_nonce(info.front()); !nonce.empty())
     found->second.change_nonce(std::move(nonce));
   prepare(request, seeks_ ? base_ : std::string());
@@ -217,16 +234,6 @@ std::string HttpAccess::header_for(const std::string& url) {
   const auto found = parts ? known_.find(parts->origin) : known_.end();
   const auto value = found != known_.end() ? found->second.header("GET", parts->path) : std::string();
   return value.empty() ? value : "Authorization: " + value + "\r\n";
-}
-
-std::vector<std::string_view> HttpAccess::headers(std::string_view name) const {
-  std::vector<std::string_view> values;
-  for (const std::string_view line : head_) {
-    const auto colon = line.find(':');
-    if (colon != std::string_view::npos && core::lower_case(core::trimmed(line.substr(0, colon))) == name)
-      values.push_back(core::trimmed(line.substr(colon + 1)));
-  }
-  return values;
 }
 
 }  // namespace freshframe::media

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -11,6 +12,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/http/authorization.hpp"
+#include "media/http/http_head.hpp"
 #include "media/http/http_url.hpp"
 
 namespace freshframe::media {
@@ -42,6 +44,9 @@ class HttpAccess {
   [[nodiscard]] bool lacks_length() const noexcept { return lacks_length_; }
   /// Why the last response was 401, for messages; empty if it was not.
   [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
+  /// Why open() has returned AVERROR_EXIT for a response that FFmpeg would misread, see HttpHead::fault(), or an
+  /// empty string. The connection must end then, because FFmpeg would only skip a segment.
+  [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 
  private:
   [[nodiscard]] int open_once(AVIOContext*& io, const std::string& url, AVDictionary** options,
@@ -49,6 +54,8 @@ class HttpAccess {
   void hear(void* request, std::string_view line);
   void begin_head(void* request, std::string_view line);
   void end_head(void* request);
+  /// Removes the user's own Authorization and Cookie headers before a redirect to another origin.
+  void keep_secrets(void* request, const std::string& next) const;
   void note_range(void* request);
   void on_refusal(void* request);
   void on_success(void* request);
@@ -56,21 +63,22 @@ class HttpAccess {
   /// Sets the headers of the next request.
   void prepare(void* request, const std::string& url);
   [[nodiscard]] std::string header_for(const std::string& url);
-  [[nodiscard]] std::vector<std::string_view> headers(std::string_view name) const;
 
   const bool is_left_to_ffmpeg_;
   const bool seeks_;
   std::map<std::string, Authorization> known_;  // by origin
   // The response that is being read.
   std::string base_;  // URL of its request
-  int status_ = 0;
-  bool is_complete_ = false;         // all headers were received
-  std::vector<std::string> head_{};  // headers
-  bool may_try_again_ = false;       // FFmpeg has not sent the header that the challenge requires
-  bool is_refused_ = false;          // retrying would not help
+  HttpHead head_{};
+  std::int64_t first_byte_ = 0;  // of the range that open() asks for
+  bool is_complete_ = false;     // all headers were received
+  bool may_try_again_ = false;   // FFmpeg has not sent the header that the challenge requires
+  bool is_refused_ = false;      // retrying would not help
   bool lacks_length_ = false;
   bool warned_ = false;
   std::string refusal_;
+  std::string found_;  // fault of the latest response
+  std::string fault_;
 };
 
 }  // namespace freshframe::media

@@ -577,6 +577,8 @@ void Demuxer::check_interrupt(const char* doing, double limit) const {
   if (interrupt_.is_stopped()) {
     throw SourceError("'" + settings_.url + "' was stopped before it was " + doing, settings_.url, ECANCELED);
   }
+  if (const auto& fault = access_.fault(); !fault.empty())
+    throw SourceError("cannot read '" + settings_.url + "': " + fault, settings_.url, EPROTO);
   if (interrupt_.timed_out()) {
     std::ostringstream text;
     text << "'" << settings_.url << "' was not " << doing << " within " << limit << " s";

@@ -47,6 +47,7 @@ int Demuxer::open_part(AVFormatContext* input, AVIOContext** io, const char* url
       return self.open_part_(input, &made, asked.c_str(), flags, left);
     };
     const int result = self.access_.open(*io, self.access_.enter(url), options, open);
+    if (!self.access_.fault().empty()) self.interrupt_.end_call();
     if (result < 0) return result;
     self.check_playlist(**io);
     if (self.encryption_.empty()) return result;

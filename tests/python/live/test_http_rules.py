@@ -1,4 +1,4 @@
-"""HTTP servers that use what RFC 9110 and 9112 allow: every frame arrives, live and as a file."""
+"""Answers of HTTP servers (RFC 9110, 9112): every image arrives, or a sentence gives the reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def read(url: str, *, live: bool) -> int:
-    """Returns the number of frames until the end, of a live source up to FRAMES."""
+def read(url: str, *, live: bool, **options: object) -> int:
+    """Returns the number of frames until the end, or raises the error."""
     given = {"reconnect": False} if live else {"live": False}
     pipeline, count = ff.Pipeline(), 0
-    source = ff.open(url, open_timeout=WATCHDOG, **given)  # type: ignore[arg-type]
+    source = ff.open(url, open_timeout=WATCHDOG, **given, **options)  # type: ignore[arg-type]
     queue = ff.Queue(512) if live else ff.LOSSLESS
     reader = pipeline.reader(pipeline.add(source, name="camera"), queue=queue)
     try:
@@ -137,6 +137,74 @@ def test_what_the_rules_allow_is_read(name: str, live: bool, movie: bytes) -> No
         assert read(f"http://127.0.0.1:{port}/a.mp4", live=live) == FRAMES
 
 
+EARLY = "the server sends {} before its response"
+FOLDED = "the header {} on several lines"
+TRANSFER = "with Transfer-Encoding '{}'"
+CONTENT = "with Content-Encoding '{}'"
+REFUSED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "100": (f"100 Continue\n\nHTTP/1.1 200 OK\n{LENGTH}", bytes, EARLY.format(100)),
+    "103": (f"103 Early Hints\nLink: </x>\n\nHTTP/1.1 200 OK\n{LENGTH}", bytes, EARLY.format(103)),
+    "a folded length": ("200 OK\nContent-Length:\n {size}", bytes, FOLDED.format("content-length")),
+    "a folded encoding": (
+        "200 OK\nTransfer-Encoding:\n chunked",
+        chunked,
+        FOLDED.format("transfer-encoding"),
+    ),
+    "an empty length": ("200 OK\nContent-Length:", bytes, "invalid Content-Length: ''"),
+    "a length of letters": ("200 OK\nContent-Length: abc", bytes, "invalid Content-Length: 'abc'"),
+    "two lengths": (f"200 OK\nContent-Length: 9\n{LENGTH}", bytes, "several different Content-Length: '9, "),
+    "two lengths in a list": (f"200 OK\n{LENGTH}, 9", bytes, "several different Content-Length"),
+    "chunks before a length": (
+        "200 OK\nTransfer-Encoding: chunked\nContent-Length: 7",
+        chunked,
+        "Transfer-Encoding and Content-Length, which contradict",
+    ),
+    "gzip, chunked": (
+        "200 OK\nTransfer-Encoding: gzip, chunked",
+        lambda body: chunked(gzip.compress(body)),
+        TRANSFER.format("gzip, chunked"),
+    ),
+    "two encodings": (
+        "200 OK\nTransfer-Encoding: gzip\nTransfer-Encoding: chunked",
+        lambda body: chunked(gzip.compress(body)),
+        TRANSFER.format("gzip, chunked"),
+    ),
+    "chunked twice": (
+        "200 OK\nTransfer-Encoding: chunked\nTransfer-Encoding: chunked",
+        lambda body: chunked(chunked(body)),
+        TRANSFER.format("chunked, chunked"),
+    ),
+    "an unknown encoding": ("200 OK\nTransfer-Encoding: foo", bytes, TRANSFER.format("foo")),
+    "br": (f"200 OK\nContent-Encoding: br\n{LENGTH}", bytes, CONTENT.format("br")),
+    "gzip, br": (f"200 OK\nContent-Encoding: gzip, br\n{LENGTH}", bytes, CONTENT.format("gzip, br")),
+    "204": ("204 No Content", lambda _: b"", "answered 204, which holds no video"),
+    "204 with a body": (f"204 No Content\n{LENGTH}", bytes, "answered 204, which holds no video"),
+    "304": ("304 Not Modified\nContent-Length: 9", lambda _: b"", "answered 304, which holds no video"),
+    "300": ("300 Choices\nContent-Length: 0", lambda _: b"", "answered 300, which holds no video"),
+    "302 without a place": ("302 Found\nContent-Length: 0", lambda _: b"", r"answered 302 without the URL"),
+    "302 to a file": ("302 Found\nLocation: file:///etc/passwd", lambda _: b"", "redirects to 'file:///etc"),
+    "302 to ftp": ("302 Found\nLocation: ftp://127.0.0.1:1/", lambda _: b"", "redirects to 'ftp://127"),
+    "another range": (
+        "206 Partial Content\nContent-Range: bytes 100-199/200\nContent-Length: 100",
+        lambda body: body[100:200],
+        "sends the bytes from 100 although those from 0",
+    ),
+}
+
+
+@LIVE
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused_with_a_sentence(name: str, live: bool, movie: bytes) -> None:
+    head, encoded, words = REFUSED[name]
+    with (
+        serving(lambda *_: respond(head, encoded(movie))) as (port, heads),
+        pytest.raises(ff.SourceError, match=re.escape(words)) as caught,
+    ):
+        read(f"http://127.0.0.1:{port}/a.mp4", live=live)
+    assert f"127.0.0.1:{port}/a.mp4" in str(caught.value)
+    assert len(heads) == 1
+
+
 PLACES = {
     "b.mp4": "/d/b.mp4",
     "./b.mp4": "/d/b.mp4",
@@ -165,6 +233,26 @@ def test_redirects_are_followed_relative_to_the_request(
     assert [head.split()[1] for head in heads] == ["/d/a.mp4", PLACES[place]]
 
 
+@LIVE
+@pytest.mark.parametrize("same", [True, False], ids=["the-same-server", "another-server"])
+def test_headers_with_secrets_stay_on_their_server(same: bool, live: bool, movie: bytes) -> None:
+    mine = "Authorization: Basic YTpi\r\nCookie: id=7\r\nX-Mine: 1\r\n"
+    with contextlib.ExitStack() as stack:
+        other, elsewhere = stack.enter_context(serving(lambda *_: respond(f"200 OK\n{LENGTH}", movie)))
+
+        def answer(path: str, _: str) -> bytes:
+            if path == "/b.mp4":
+                return respond(f"200 OK\n{LENGTH}", movie)
+            place = "/b.mp4" if same else f"http://127.0.0.1:{other}/b.mp4"
+            return answered(f"302 Found\nLocation: {place}\nContent-Length: 0")
+
+        port, heads = stack.enter_context(serving(answer))
+        assert read(f"http://127.0.0.1:{port}/a.mp4", live=live, options={"headers": mine}) == FRAMES
+        last = heads[-1] if same else elsewhere[-1]
+    assert "X-Mine: 1" in last
+    assert ("Authorization" in last, "Cookie" in last) == (same, same)
+
+
 def make_playlist(name: str, ranges: list[tuple[int, int]], start: int) -> bytes:
     """A playlist of byte ranges of one file, of which the first `start` bytes are the init section."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:1", "#EXT-X-MEDIA-SEQUENCE:0"]
@@ -174,11 +262,11 @@ def make_playlist(name: str, ranges: list[tuple[int, int]], start: int) -> bytes
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""]).encode()
 
 
-def of_ranges(files: dict[str, bytes]) -> Answer:
+def of_ranges(files: dict[str, bytes], *, honoured: bool) -> Answer:
     def answer(path: str, head: str) -> bytes:
         body = files[path]
         wanted = re.search(r"Range: bytes=(\d+)-(\d+)", head)
-        if not wanted:
+        if not wanted or not honoured:
             return respond(f"200 OK\n{LENGTH}", body)
         first, last = int(wanted[1]), min(int(wanted[2]), len(body) - 1)
         place = f"Content-Range: bytes {first}-{last}/{len(body)}"
@@ -207,5 +295,17 @@ def ranged(movie: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 @LIVE
 @pytest.mark.parametrize("kind", ["mp4", "ts"])
 def test_segments_may_be_ranges_of_one_file(kind: str, live: bool, ranged: dict[str, bytes]) -> None:
-    with serving(of_ranges(ranged)) as (port, _):
+    with serving(of_ranges(ranged, honoured=True)) as (port, _):
         assert read(f"http://127.0.0.1:{port}/{kind}.m3u8", live=live) == FRAMES
+
+
+@LIVE
+@pytest.mark.parametrize("kind", ["mp4", "ts"])
+def test_a_server_that_ignores_ranges_is_an_error_and_no_lost_segments(
+    kind: str, live: bool, ranged: dict[str, bytes]
+) -> None:
+    with (
+        serving(of_ranges(ranged, honoured=False)) as (port, _),
+        pytest.raises(ff.SourceError, match=r"must support byte ranges"),
+    ):
+        read(f"http://127.0.0.1:{port}/{kind}.m3u8", live=live)

@@ -87,10 +87,12 @@ bool is_refusal(int result) {
 
 int OpenedInputs::ask(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
                       AVDictionary** options) const {
-  return access_.open(io, url, options,
-                      [&](AVIOContext*& made, const std::string& asked, AVDictionary** left) {
-                        return open_(&input, &made, asked.c_str(), flags, left);
-                      });
+  const int result =
+      access_.open(io, url, options, [&](AVIOContext*& made, const std::string& asked, AVDictionary** left) {
+        return open_(&input, &made, asked.c_str(), flags, left);
+      });
+  if (!access_.fault().empty()) interrupt_.end_call();
+  return result;
 }
 
 /// Retries, because FFmpeg's HLS demuxer skips a segment after one failed request. Also opens init sections
@@ -233,7 +235,9 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceError& error) {
-    if (redirects_again_ || opened_.names_itself() || !opened_.playlists().encryption().empty()) throw;
+    if (redirects_again_ || opened_.names_itself() || !opened_.playlists().encryption().empty() ||
+        !access_.fault().empty())
+      throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());
   } catch (const Error& error) {
     throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
@@ -385,6 +389,7 @@ std::string LiveInput::other_beginning() const {
   if (opened_.playlists().has_other_video())
     return "it goes on with another codec, or as another stream, which takes a new connection";
   if (const auto odd = opened_.playlists().encryption(); !odd.empty()) return encryption_fault(odd);
+  if (!access_.fault().empty()) return access_.fault();
   if (opened_.playlists().begin_again())
     return "its playlist begins again, before all of its segments were read";
   return {};
@@ -438,6 +443,7 @@ void LiveInput::check_open() const {
   if (redirects_again_) fail(kRedirectLoop, ELOOP);
   if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
   if (const auto odd = opened_.playlists().encryption(); !odd.empty()) fail(encryption_fault(odd), ENOTSUP);
+  if (!access_.fault().empty()) fail(access_.fault(), EPROTO);
   if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
 }
 
