@@ -159,10 +159,16 @@ class RayTaskError(RayError):
     pass
 
 
+class ActorUnavailableError(RayError):
+    pass
+
+
 class FakeRay:
     """One actor, whose calls are answered by the test."""
 
-    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+    exceptions = SimpleNamespace(
+        RayError=RayError, RayTaskError=RayTaskError, ActorUnavailableError=ActorUnavailableError
+    )
 
     def __init__(self) -> None:
         self.answers: dict[Any, Any] = {}
@@ -247,6 +253,19 @@ def test_a_site_that_fails_while_starting_is_tried_after_growing_waits(clock: Cl
         site.result(call, clock.now, [call])
     clock.now += 0.2
     assert site.ask("stats") is not None  # a site that had answered starts at once
+
+
+def test_a_site_that_ray_restarts_is_asked_without_growing_waits(clock: Clock) -> None:
+    ray = FakeRay()
+    site = Remote(ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
+    for _ in range(8):
+        call = site.ask("stats")
+        assert call is not None
+        ray.answers[call] = ActorUnavailableError("it is restarted")
+        with pytest.raises(ConnectionError):
+            site.result(call, clock.now, [call])
+        assert site.reason == "it is restarted"
+        clock.now += 0.2
 
 
 @pytest.mark.parametrize(("answered", "limit"), [(True, 20.0), (False, 120.0)])

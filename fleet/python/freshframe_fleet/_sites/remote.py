@@ -77,11 +77,14 @@ class Remote:
                 return None
             error = f"no answer within {limit:g} s: killed"
             self.kill(restart=True)
+            self._failures += self.reason != ""
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as ended:
             error = cut(masked(str(ended).strip().splitlines()[-1]))  # of a traceback: the error
-        self._failures += self.reason != ""
+            # While Ray restarts the actor it is only unavailable, and each call fails after a second.
+            if not isinstance(ended, self._ray.exceptions.ActorUnavailableError):
+                self._failures += self.reason != ""
         wait = retry_wait(self._failures) if self._failures else 0.1
         self._actor, self._retry_at, self.reason = None, time.monotonic() + wait, error
         raise ConnectionError
