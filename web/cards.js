@@ -45,7 +45,7 @@ export function dropText(edge) {
   const design = edge.queue.skips ? designSentence(edge) : "";
   if (design !== "") return design;
   if (falling > 0) return `${format.rate(falling)}/s dropped`;
-  return edge.dropped > 0 ? `${format.count(edge.dropped)} skipped before` : NO_DROPS;
+  return edge.dropped > 0 ? `${format.count(edge.dropped)} dropped so far` : NO_DROPS;
 }
 
 // Losses raise an alarm, drops by design do not.
@@ -144,6 +144,14 @@ function row(list, term, title) {
   return value;
 }
 
+function pair(list, median, title) {
+  return [row(list, median, title), row(list, "99th percentile", title)];
+}
+
+function writePair(places, known, ...values) {
+  places.forEach((place, index) => text(place, known ? format.time(values[index]) : "–"));
+}
+
 function head(button, tag) {
   return el(
     "header",
@@ -168,10 +176,13 @@ export class NodeCard {
     this.busy = row(list, "busy", "share of the run in which the node worked");
     // For a source this would be the camera's frame interval.
     if (node.kind !== "source") {
-      this.time = row(list, "time", "per sample: median / 99th percentile");
-      this.time.classList.add("time");
+      this.time = pair(list, "median time", "time per sample");
+      this.time[0].classList.add("time");
     }
-    if (node.language === "python") this.gil = row(list, "GIL", "waited / held, of the last second");
+    if (node.language === "python") {
+      this.gilWait = row(list, "waits for GIL", "share of the last second");
+      this.gilHold = row(list, "holds the GIL", "share of the last second");
+    }
     this.workers = el("p", { class: "workers num", hidden: node.workers === undefined });
     this.inference = el("p", { class: "workers num", hidden: node.inference === undefined });
     this.spool = el("p", { class: "workers num", hidden: node.spool === undefined });
@@ -208,9 +219,11 @@ export class NodeCard {
     text(this.rate, format.rate(node.rate));
     text(this.busy, format.percent(node.busy));
     this.bar.style.setProperty("inline-size", `${Math.min(100, 100 * (node.busy ?? 0)).toFixed(1)}%`);
-    if (this.time) text(this.time, node.processed > 0 ? format.range(node.duration_p50, node.duration_p99) : "–");
-    if (this.gil)
-      text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
+    if (this.time) writePair(this.time, node.processed > 0, node.duration_p50, node.duration_p99);
+    if (this.gilWait) {
+      text(this.gilWait, format.percent(node.gil_wait_rate));
+      text(this.gilHold, format.percent(node.gil_hold_rate));
+    }
     if (node.inference !== undefined) text(this.inference, inferenceText(node));
     if (node.spool !== undefined) text(this.spool, spoolText(node.spool));
     if (node.join !== undefined) {
@@ -285,11 +298,11 @@ export class EdgeCard {
       policyName(edge.queue),
     );
     this.level = el("i");
-    this.waiting = el("span", { class: "num" });
     this.rate = el("b", { class: "num" }, "–");
     this.lead = el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s"));
     const list = el("dl", { class: "rows" });
-    this.age = row(list, "age", "from capture to the consumer: median / 99th percentile");
+    this.age = pair(list, "median age", "from capture to the consumer");
+    this.waiting = row(list, "waiting", "samples in the queue, of at most so many");
     this.drops = el("p", { class: "drops num" }, NO_DROPS);
     this.cause = el("p", { class: "cause" });
     this.element = el(
@@ -302,9 +315,8 @@ export class EdgeCard {
         el("h3", {}, this.button),
         el(
           "span",
-          { class: "queue", title: "waiting / most" },
+          { class: "queue" },
           el("span", { class: "bar", "aria-hidden": "true" }, this.level),
-          this.waiting,
         ),
       ),
       this.lead,
@@ -326,12 +338,12 @@ export class EdgeCard {
     this.element.dataset.state = edgeState(edge, alarms.length > 0);
     this.element.toggleAttribute("data-alarm", alarms.length > 0);
     text(this.rate, format.rate(edge.rate));
-    text(this.waiting, `${edge.waiting}/${roomOf(edge.queue)}`);
+    text(this.waiting, `${edge.waiting} of ${roomOf(edge.queue)}`);
     this.level.style.setProperty(
       "inline-size",
       `${edge.queue.depth > 0 ? Math.min(100, (100 * edge.waiting) / roomOf(edge.queue)) : 0}%`,
     );
-    text(this.age, edge.delivered > 0 ? format.range(edge.age_p50, edge.age_p99) : "–");
+    writePair(this.age, edge.delivered > 0, edge.age_p50, edge.age_p99);
     text(this.drops, dropText(edge));
     this.drops.toggleAttribute("data-usual", this.drops.textContent === NO_DROPS);
     attribute(this.drops, "title", textsOf(alarms).join("\n") || null);
@@ -339,7 +351,7 @@ export class EdgeCard {
     text(
       this.cause,
       causes
-        .map(([cause, value]) => `${cause} ${falling > 0 ? format.rate(value) : format.count(value)}`)
+        .map(([cause, value]) => `${cause.replaceAll("_", " ")} ${falling > 0 ? `${format.rate(value)}/s` : format.count(value)}`)
         .join(" · "),
     );
     attribute(

@@ -104,6 +104,16 @@ export class Details {
       : [{ lines: [["--ok", "--ok-area"]], unit: "/s", least: 5 }];
     this.#charts = figures.map(({ place }, index) => chart(place, options[index]));
     this.update(this.#state, true);
+    if (BESIDE.matches) this.#reveal(item);
+  }
+
+  // The page becomes narrower beside the drawer, and the graph is laid out again.
+  #reveal({ parent, child, name }) {
+    const isIts = ({ dataset }) =>
+      parent === undefined ? dataset.node === name : dataset.parent === parent && dataset.child === child;
+    const scroll = () =>
+      [...document.querySelectorAll(".card")].find(isIts)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    requestAnimationFrame(() => requestAnimationFrame(scroll));
   }
 
   update(state, ticked) {

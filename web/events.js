@@ -8,6 +8,9 @@ import { EVENTS, word } from "./words.js";
 const SPAN = 300; // seconds on the timeline
 const READ_OUT = new Set(["error", "loss", "outage", "reconnect", "stall", "end"]);
 
+// Drops by design are on the cards of the edges.
+const eventsOf = (state) => state.events.filter(({ kind }) => kind !== "drop");
+
 export class Events {
   #seen = 0;
   #newest = "";
@@ -19,7 +22,7 @@ export class Events {
   }
 
   update(state, ticked) {
-    const { events } = state;
+    const events = eventsOf(state);
     const key = `${state.name} ${events.length} ${events.at(-1)?.id ?? 0}`;
     if (key !== this.#newest) {
       const restarted = (events.at(-1)?.id ?? 0) < this.#seen;
@@ -28,14 +31,14 @@ export class Events {
       this.#seen = events.at(-1)?.id ?? 0;
       this.#list.replaceChildren(...[...events].reverse().map(line));
       text(byId("events-hint"), events.length === 0 ? "nothing yet" : `the last ${events.length}`);
-      this.#strip(state);
+      this.#strip(state, events);
     } else if (ticked) {
-      this.#strip(state);
+      this.#strip(state, events);
     }
   }
 
-  #strip(state) {
-    const marks = state.events
+  #strip(state, events) {
+    const marks = events
       .filter((event) => state.time - event.time < SPAN)
       .map((event) => {
         const x = SPAN - (state.time - event.time);

@@ -5,6 +5,8 @@ import { attribute, byId, el } from "./dom.js";
 import "./view.js";
 import { stateOf } from "./words.js";
 
+const MOST = 4; // images shown at first
+
 const screenOf = (port) =>
   el(
     "figure",
@@ -29,11 +31,13 @@ export class Pictures {
     document.body.classList.toggle("with-pictures", ports.length > 0);
     // "#view=PORT" in the URL: the page was opened to view this port.
     const asked = new URLSearchParams(location.hash.slice(1)).get("view");
-    // A camera that is disconnected, or only recorded, has none.
+    // A camera that is disconnected, or only recorded, has none: shown at first only if there is room for all.
     const black = new Set(nodes.filter((node) => ["away", "recorded"].includes(stateOf(node))).map(({ name }) => name));
-    const first = ports.includes(asked) ? asked : (ports.find((port) => !black.has(port)) ?? ports[0]);
-    document.body.classList.toggle("pictures-first", first === asked);
-    this.#chosen = new Set(ports.length > 0 ? [first] : []);
+    const wanted = ports.includes(asked);
+    const ordered = ports.length <= MOST ? ports : [...ports].sort((a, b) => black.has(a) - black.has(b));
+    document.body.classList.toggle("pictures-first", wanted);
+    document.body.classList.toggle("many-pictures", !wanted && ports.length > 1);
+    this.#chosen = new Set(wanted ? [asked] : ordered.slice(0, MOST));
     const buttons = ports.map((port) => {
       const toggle = el(
         "button",

@@ -85,7 +85,7 @@ export class Status {
       `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source" && !node.packets_of).map((node) => node.rate)))} fps`,
     );
     text(this.lost, `${format.rate(lost)} /s`);
-    this.lost.parentElement.classList.toggle("bad", lost > 0);
+    this.lost.parentElement.classList.toggle("bad", lost > 0 && !document.body.classList.contains("settling"));
     text(this.skipped, `${format.rate(skipped)} /s`);
     text(this.age, edges.length > 0 ? format.time(Math.max(...edges.map((edge) => edge.age_p99 ?? 0))) : "–");
     const waits = state.nodes

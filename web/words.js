@@ -5,6 +5,7 @@ export const STATES = {
   ok: "ok",
   idle: "idle",
   busy: "busy",
+  full: "full",
   away: "away",
   frozen: "frozen",
   loop: "in a loop",
@@ -114,6 +115,17 @@ export function markRecorded({ nodes, edges }) {
   }
 }
 
+const SETTLING = 10; // seconds
+const FULL_FROM = 0.9; // share of the run
+
+// Removes problems that starting up causes, such as lost frames and cameras that still connect. Returns true if the
+// pipeline has just started.
+export function settle(state) {
+  const settling = state.phase === "running" && state.elapsed < SETTLING;
+  if (settling) state.problems = (state.problems ?? []).filter(({ kind }) => kind === "error");
+  return settling;
+}
+
 // A node's state in one word. It does not show what the thread does now, which changes with every sample.
 export function stateOf(node) {
   if (typeof node.source?.away_for === "number") return "away";
@@ -121,6 +133,7 @@ export function stateOf(node) {
   if (node.state !== "waiting" && node.state !== "working") return node.state;
   if (node.recorded) return "recorded";
   if (node.undecoded) return "undecoded";
+  if (node.kind !== "source" && node.busy >= FULL_FROM) return "full";
   if (node.rate > 0) return "ok";
   return node.state === "working" ? "busy" : "idle"; // working on one sample for longer than a second
 }

@@ -96,7 +96,7 @@ void add_away(const GraphState& seen, const Circumstances& around, const QuietTi
     const bool is_ill = limit && away > *limit;
     if (away < kAwayFor && !is_ill) continue;
     auto text = "has given no frame for " + fixed_text(away, is_ill || away < 10 ? 1 : 0) + " s";
-    if (is_ill) text += ", its limit is " + number_text(*limit, std::chars_format::general, 6) + " s";
+    if (is_ill) text += ", more than away_after=" + number_text(*limit, std::chars_format::general, 6);
     if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
     add(out, {.kind = "away",
               .subject = node.name,

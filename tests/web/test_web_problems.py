@@ -36,7 +36,9 @@ def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running:
     for name, source in (("door", pipelines.Camera(gives=True)), ("roof", ff.open(pipelines.AWAY))):
         pipeline.add(ff.CircleTracker(), pipeline.add(source, name=name))
     page.open(running(pipeline))
-    page.until("return document.querySelector('#problems li[data-kind=away]') !== null")
+    away = "document.querySelector('#problems li[data-kind=away]')"
+    elapsed = page.until(f"return {away} && document.getElementById('uptime').textContent")
+    assert elapsed >= "0:10", "cameras may need some seconds to connect"
     assert "roof" in page.text("#problems")
     assert "has given no frame for" in page.text("#problems")
     assert page.text("#phase") == "running \u00b7 1 problem"

@@ -80,7 +80,8 @@ export class Face {
     text(this.pause, state === "paused" ? "Resume" : "Pause");
     const since = age === null ? "no picture yet" : `${secondsOf(age)} old`;
     text(this.age, ["live", "old", "connecting"].includes(state) ? since : `${state} · ${since}`);
-    text(this.mode, mode === null ? "" : why ? `${MODES[mode]}: ${why}` : MODES[mode]);
+    text(this.mode, mode === null ? "" : MODES[mode]);
+    attribute(this.mode, "title", why || null);
     text(this.notice, message ?? "");
     this.notice.hidden = !message;
   }
