@@ -131,3 +131,17 @@ def test_pictures_of_the_page_for_people(page: Page, running: Run, size: tuple[i
     folder.mkdir(parents=True, exist_ok=True)
     saved = page.picture(folder / f"{size[0]}x{size[1]}-{'dark' if dark else 'light'}.png")
     assert saved.stat().st_size > 20_000
+
+
+def test_a_selected_card_stays_visible_beside_its_details(page: Page, running: Run) -> None:
+    page.size(1440, 500)
+    pipeline, drawn = example()
+    page.open(running(pipeline, view=[drawn, pipeline.add(ff.open("demo:circles"), name="second")]))
+    card = "document.querySelector('.node[data-node=tired]')"
+    page.until(f"return {card} !== null && {card}.getBoundingClientRect().top > innerHeight")
+    page.run(f"{card}.querySelector('button').click()")
+    page.until(
+        f"""const {{left, right, top, bottom}} = {card}.getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight && left >= 0
+          && right <= document.getElementById('details').getBoundingClientRect().left"""
+    )
