@@ -72,6 +72,10 @@ class Timings {
 /// What a node's thread is doing. WaitingGil: waiting for Python's GIL.
 enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingGil, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
+/// Whether the node processes nothing any more.
+[[nodiscard]] constexpr bool has_ended(NodeState state) noexcept {
+  return state == NodeState::Ended || state == NodeState::Failed;
+}
 
 /// The state of a video source. A file passes through Closed, Connecting, Reading, Closing, Closed.
 enum class SourceState : std::uint8_t {

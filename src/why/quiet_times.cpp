@@ -85,8 +85,7 @@ bool is_away(SourceState state) noexcept {
 }
 
 bool is_away(const NodeStats& node) noexcept {
-  const bool is_over = node.state == NodeState::Ended || node.state == NodeState::Failed;
-  return node.source && !is_over && is_away(node.source->state);
+  return node.source && !has_ended(node.state) && is_away(node.source->state);
 }
 
 bool QuietTimes::follow(const GraphState& seen, Time now) {
@@ -136,7 +135,7 @@ Quiet QuietTimes::find_quiet(const GraphState& seen, Time since) const {
   }
   Names ended;
   for (const auto& node : seen.stats.nodes) {
-    if (node.state == NodeState::Ended || node.state == NodeState::Failed) ended.insert(node.name);
+    if (has_ended(node.state)) ended.insert(node.name);
   }
   out.nodes = out.changed;
   const auto above = sources_above(seen);

@@ -50,8 +50,7 @@ bool sources_have_ended(const PipelineCore& core) {
   bool any = false;
   for (const auto& runner : core.runners()) {
     if (!runner->is_source()) continue;
-    const auto state = runner->meter().state();
-    if (state != NodeState::Ended && state != NodeState::Failed) return false;
+    if (!has_ended(runner->meter().state())) return false;
     any = true;
   }
   return any;

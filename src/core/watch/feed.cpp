@@ -9,7 +9,7 @@
 namespace freshframe::core {
 namespace {
 
-constexpr std::string_view kNobody = "no browser sends it: open Dashboard.camera_url() where the camera is";
+constexpr std::string_view kNobody = "no browser sends it";
 
 /// Whether the page reports why it sends no frames.
 bool says_why(const SenderStats& sender) {

@@ -177,8 +177,7 @@ void write_join(JsonWriter& json, const NodeStats& node) {
 
 // 0 once the pipeline has ended; stats() then gives the average of the whole run.
 double compute_rate(const NodeStats& node) {
-  const bool is_over = node.state == NodeState::Ended || node.state == NodeState::Failed;
-  return is_over ? 0 : node.rate;
+  return has_ended(node.state) ? 0 : node.rate;
 }
 
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {

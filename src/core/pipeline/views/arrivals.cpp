@@ -67,8 +67,7 @@ bool have_sources_ended(const Graph& graph, int node) {
     for (const int source : sources_on(graph, wire)) {
       const auto& runner = graph.runner(source);
       if (!runner.is_source()) continue;  // a node's own stream ends with the node's input
-      const auto state = runner.meter().state();
-      if (state != NodeState::Ended && state != NodeState::Failed) return false;
+      if (!has_ended(runner.meter().state())) return false;
       any = true;
     }
   }
