@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from rigs.live.camera import clip
 from rigs.live.faulty_server import Server
 from rigs.live.rtsp import RtspServer
 from rigs.ports import free_port
-from support import WATCHDOG, until
+from support import WATCHDOG, program_environment, until
 
 import freshframe as ff
 
@@ -39,11 +38,10 @@ def lines_of_code(program: str) -> int:
 
 
 def started(program: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
-    path = {"PYTHONPATH": str(Path(ff.__file__).parents[1])}
     return subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=folder,
-        env=os.environ | path | environment,
+        env=program_environment() | environment,
         stdout=subprocess.PIPE,
         text=True,
     )
