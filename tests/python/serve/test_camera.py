@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 import fractions
 import functools
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -220,3 +222,23 @@ def test_links_are_for_cameras_of_browsers_alone() -> None:
         assert "&view=circles" in dashboard.camera_url("<door>")
     with pytest.raises(ff.StateError, match="closed"):
         dashboard.camera_url("<door>")
+
+
+@pytest.mark.parametrize("codec", ["vp8", "jpeg"])
+def test_recorded_packets_are_those_that_the_browser_sent(codec: str, tmp_path: Path) -> None:
+    sent = packets(codec)[:30]
+    path = tmp_path / "door.mkv"
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("browser:", size=SIZE, fps=30), name="door")
+    pipeline.add(ff.VideoFile(path), camera.packets)
+    with pipeline.serve() as dashboard, pipeline, CameraPage(dashboard.camera_url(camera)) as page:
+        Sender(page, codec, delay=0).run(len(sent))
+        assert pipeline.stats().nodes["door"].processed == 0, "no consumer needs frames"
+        source = source_of(pipeline)
+        assert (source.undecoded, source.decoder_frames) == (len(sent), 0)
+        pipeline.stop()
+    with av.open(path) as file:
+        written = [bytes(packet) for packet in file.demux(video=0) if packet.size]
+    assert [hashlib.sha256(one).hexdigest() for one in written] == [
+        hashlib.sha256(body).hexdigest() for body, _ in sent
+    ]
