@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import freshframe as ff
 
@@ -29,3 +30,12 @@ def serve_if_asked(
     if "?token=" in dashboard.url and messages.level < 0:  # also with -q: the token is shown nowhere else
         print(*dashboard.urls, sep="\n", file=sys.stderr, flush=True)
     messages.say(f"dashboard: {', '.join(dashboard.urls)}")
+
+
+def camera_link(dashboard: ff.types.Dashboard, camera: ff.Port[ff.Frame]) -> str:
+    """Returns the link of the page that sends this camera, with localhost as its host.
+
+    Browsers permit cameras on localhost, and over http nowhere else.
+    """
+    link = urlsplit(dashboard.camera_url(camera))
+    return f"http://localhost:{link.port}{link.path}#{link.fragment}"

@@ -440,6 +440,11 @@ def _demo(commands: Any) -> None:
         action="store_true",
         help="show instead how a game freezes beside a capture that holds the GIL, and not beside freshframe",
     )
+    parser.add_argument(
+        "--browser",
+        action="store_true",
+        help="use the camera of a browser: print a link, and start when a browser sends; records nothing",
+    )
     _serving(parser)
 
 

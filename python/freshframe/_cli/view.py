@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import freshframe as ff
 
+from .dashboard import camera_link
 from .messages import Messages
 from .outcome import ExitCode, watched
 
@@ -43,8 +44,6 @@ def _serve(pipeline: ff.Pipeline, options: Any, view: list[ff.Port[ff.Frame]], *
     """Serves the page and prints its URLs, after the link of the page that sends the camera."""
     dashboard = pipeline.serve(host=options.host, port=options.port, view=view)
     if is_sent:
-        link = urlsplit(dashboard.camera_url(view[-1]))
-        # Browsers permit cameras on localhost, and over http nowhere else.
-        print(f"http://localhost:{link.port}{link.path}#{link.fragment}", flush=True)
+        print(camera_link(dashboard, view[-1]), flush=True)
     for url in dashboard.urls:
         print(f"{url}#view={quote(view[0].name, safe='')}", flush=True)

@@ -39,6 +39,22 @@ def test_view_of_a_browser_prints_the_link_of_its_camera_first(process: Callable
     assert view.end() == 143
 
 
+@pytest.mark.slow
+def test_the_demo_of_a_browser_prints_the_link_of_its_camera_first(process: Callable[..., Process]) -> None:
+    demo = process("demo", "--browser", "--seconds", "1")
+    link = urlsplit(demo.url)
+    assert (link.hostname, link.path) == ("localhost", "/camera"), "browsers permit cameras there"
+    asked = parse_qs(link.fragment)
+    assert (asked["camera"], asked["view"]) == (["camera"], ["Annotate"])
+    assert demo.end() == 143
+
+
+def test_the_demo_of_a_browser_has_one_scene(freshframe: Command) -> None:
+    code, _, err = freshframe("demo", "--browser", "--shapes")
+    assert code == 2
+    assert "--browser cannot be used with --shapes" in err
+
+
 def test_view_of_a_file_that_is_not_there_prints_no_url(freshframe: Command) -> None:
     code, out, err = freshframe("view", "nofile.mp4")
     assert code == 3

@@ -42,6 +42,12 @@ class Snapshot(ff.Node[ff.Frame, None]):
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the game beside the two slow nodes and prints the report. Writes its files to ``options.out``."""
+    if options.browser:
+        from . import browser  # noqa: PLC0415
+
+        if options.shapes or options.frozen_game:
+            raise UsageError("--browser cannot be used with --shapes or --frozen-game")
+        return browser.run(options, messages)
     folder = _made(options.out)
     if options.shapes:
         from . import shapes  # noqa: PLC0415
