@@ -8,7 +8,7 @@ import contextlib
 import importlib.util
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,8 +31,8 @@ def missing() -> str | None:
     return None
 
 
-def start(profile: Path) -> webdriver.Chrome:
-    """Starts a browser with a fresh profile in that folder."""
+def start(profile: Path, arguments: Sequence[str] = ()) -> webdriver.Chrome:
+    """Starts a browser with a fresh profile in that folder, and with further arguments."""
     from selenium import webdriver  # noqa: PLC0415  (tests are collected, and skipped, without it)
     from selenium.webdriver.chrome.service import Service  # noqa: PLC0415
 
@@ -48,6 +48,7 @@ def start(profile: Path) -> webdriver.Chrome:
         "--no-proxy-server",
         f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1",
         f"--user-data-dir={profile}",
+        *arguments,
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -55,9 +56,9 @@ def start(profile: Path) -> webdriver.Chrome:
 
 
 @contextlib.contextmanager
-def started(profile: Path) -> Iterator[Page]:
+def started(profile: Path, arguments: Sequence[str] = ()) -> Iterator[Page]:
     """A browser for as long as the block lasts."""
-    driver = start(profile)
+    driver = start(profile, arguments)
     try:
         driver.set_script_timeout(WATCHDOG)
         driver.set_page_load_timeout(WATCHDOG)

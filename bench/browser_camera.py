@@ -1,0 +1,194 @@
+"""How old are the frames of a browser's camera at a consumer that takes 1 s for each?
+
+A headless Chromium sends a painted camera of 1280x720 at 30 fps: to freshframe over a WebSocket, to aiortc
+and fastrtc over WebRTC. Each frame has the time of its painting in its pixels, so its age is known when the
+consumer gets it. One program after the other runs for `--seconds`. A program whose memory exceeds a limit is
+stopped, and its figures count until then. Makes the environments of the peers in build/peers. Needs what
+./dev test-web installs.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from _measure import RESULTS, ROOT, Result, Row, quantile
+from _peer_programs import HERE, OURS, Peer, interpreter
+from _servers import await_port
+
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+sys.path.insert(0, str(ROOT / "tests" / "web"))
+
+import browser
+from camera_page import FACE, PAINTED
+from rigs.ports import free_port
+
+TESTS = ROOT / "tests" / "web"
+AIORTC = ("aiortc==1.16.0", "aiohttp==3.14.5")
+FASTRTC = ("fastrtc==0.0.34", "uvicorn==0.54.0")
+PEERS = {
+    "freshframe": Peer("browser_freshframe", "idle", uses=OURS),
+    "freshframe beside a busy thread": Peer("browser_freshframe", "busy", uses=OURS),
+    "aiortc, recv()": Peer("browser_aiortc", "recv", needs=AIORTC),
+    "aiortc, MediaRelay(buffered=False)": Peer("browser_aiortc", "relay", needs=AIORTC),
+    "fastrtc": Peer("browser_fastrtc", "default", needs=FASTRTC),
+    "fastrtc, skip_frames=True": Peer("browser_fastrtc", "skip", needs=FASTRTC),
+}
+GOAL = 0.060  # seconds, of freshframe's median age
+MEMORY = 8e9  # bytes
+SETTLED = 10.0  # seconds after the first frame, after which memory and ages count
+LAST = 30.0  # seconds at the end, of which the age is reported, too
+BUTTON = f"{FACE}.querySelector('button.main')"
+IS_READY = f"return {BUTTON}.textContent === 'Use my camera'"
+SEND = f"{BUTTON}.click()"
+SIZED = f"{PAINTED} Object.assign(camera, {{width: 1280, height: 720}});"
+
+
+@dataclass
+class Reading:
+    """The lines that a program prints, read by a thread of their own."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    link: str = ""
+
+    def read(self, lines: Iterator[str]) -> None:
+        """Reads until the program ends. Lines that are not JSON belong to its libraries."""
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                if "link" in row:
+                    self.link = row["link"]
+                else:
+                    self.rows.append(row)
+
+
+def run(peer: Peer, python: str, seconds: float) -> list[dict[str, Any]]:
+    """Sends the camera to one program, and returns what it noted for each frame."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "FRESHFRAME_BENCH_CAMERA": str(TESTS),
+        "PYTHONPATH": f"{HERE}:{ROOT / 'python'}" if peer.uses is OURS else str(HERE),
+    }
+    command = [python, str(HERE / f"{peer.module}.py"), str(port), peer.mode]
+    reading = Reading()
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=folder) as process,
+    ):
+        assert process.stdout is not None
+        lines = (line.decode(errors="replace") for line in process.stdout)
+        reader = threading.Thread(target=reading.read, args=(lines,), daemon=True)
+        reader.start()
+        try:
+            await_port(port, process)
+            flags = ("--disable-features=WebRtcHideLocalIpsWithMdns",)
+            with browser.started(Path(folder) / "profile", flags) as page:
+                page.load(reading.link or f"http://127.0.0.1:{port}/")
+                page.run(SIZED)
+                page.until(
+                    "return window.start !== undefined" if not reading.link else f"return {FACE} !== null"
+                )
+                page.run(SEND if reading.link else "start()")
+                follow(reading, process, seconds)
+        finally:
+            process.kill()
+    reader.join()
+    return reading.rows
+
+
+def follow(reading: Reading, process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Waits until the program has had frames for some seconds, or takes too much memory."""
+    deadline = time.monotonic() + browser.WATCHDOG
+    while not reading.rows:
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise SystemExit(f"{process.args!r}: no frame arrived")
+        time.sleep(0.1)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None and reading.rows[-1]["bytes"] < MEMORY:
+        time.sleep(0.1)
+
+
+def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The ages in seconds, and the memory in MB."""
+    begin, end = rows[0]["at"], rows[-1]["at"]
+    read = [row for row in rows if row["painted"] is not None and row["at"] - begin >= SETTLED]
+    if not read:
+        raise SystemExit(f"no painted time could be read in {len(rows)} frames: give --seconds more than 20")
+    ages = [row["at"] - row["painted"] for row in read]
+    last = [row["at"] - row["painted"] for row in read if row["at"] >= end - LAST]
+    return {
+        "age_p50_s": quantile(ages, 0.5),
+        "age_p99_s": quantile(ages, 0.99),
+        "last_age_p50_s": quantile(last, 0.5),
+        "first_mb": read[0]["bytes"] / 1e6,
+        "last_mb": read[-1]["bytes"] / 1e6,
+        "frames": len(rows),
+        "unreadable": sum(row["painted"] is None for row in rows),
+        "ran_s": end - begin,
+    }
+
+
+def versions(pythons: dict[str, str]) -> dict[str, str]:
+    """The versions of the peers that ran."""
+    found = {}
+    for name, python in pythons.items():
+        package = PEERS[name].environment
+        site = next((Path(python).parents[1] / "lib").glob("python*/site-packages"))
+        for one in importlib.metadata.distributions(name=package, path=[str(site)]):
+            found[package] = one.version
+    return found
+
+
+def main() -> None:
+    """Runs the programs, one after the other."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=int, default=180, help="of each program (default: %(default)s)")
+    parser.add_argument("--only", default="", help="only programs whose names begin with this")
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS / "browser_camera.json", help="default: %(default)s"
+    )
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    options = parser.parse_args()
+    if why := browser.missing():
+        raise SystemExit(why)
+    pythons: dict[str, str] = {}
+    for name, peer in PEERS.items():
+        if not name.startswith(options.only):
+            continue
+        python, why = interpreter(peer)
+        if why:
+            print(f"{name}: left out, {why}", file=sys.stderr)
+        else:
+            pythons[name] = python
+    result = Result(
+        "browser_camera",
+        "The camera of a browser at a consumer of 1 s",
+        {"seconds": options.seconds},
+        versions(pythons),
+    )
+    for name, python in pythons.items():
+        figures = summarize(run(PEERS[name], python, options.seconds))
+        goal = GOAL if name.startswith("freshframe") else None
+        result.add(Row(name, figures, figures["age_p50_s"], goal))
+        print(f"{name}: {figures}", file=sys.stderr)
+    result.keep(None if options.dry else options.out)
+
+
+if __name__ == "__main__":
+    main()
