@@ -134,11 +134,11 @@ def test_pictures_of_the_page_for_people(page: Page, running: Run, size: tuple[i
 
 
 def test_a_selected_card_stays_visible_beside_its_details(page: Page, running: Run) -> None:
-    page.size(1440, 500)
+    page.size(1440, 400)
     pipeline, drawn = example()
     page.open(running(pipeline, view=[drawn, pipeline.add(ff.open("demo:circles"), name="second")]))
     card = "document.querySelector('.node[data-node=tired]')"
-    page.until(f"return {card} !== null && {card}.getBoundingClientRect().top > innerHeight")
+    page.until(f"return {card} !== null && {card}.getBoundingClientRect().bottom > innerHeight")
     page.run(f"{card}.querySelector('button').click()")
     page.until(
         f"""const {{left, right, top, bottom}} = {card}.getBoundingClientRect();

@@ -62,7 +62,7 @@ def test_a_frozen_camera_is_red_on_its_card_and_among_the_sources(
         page.open(running(pipeline))
         page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'frozen'")
         assert re.match(r"frozen \d", page.text(".node[data-node=door] .state"))
-        assert page.run(RED, ".node[data-node=door]")
+        page.until(RED, ".node[data-node=door]")  # grey in the first ten seconds
         assert page.run("return document.querySelector('.source').dataset.state") == "frozen"
         assert "frozen " in page.text(".source")
         page.until("return document.querySelector('#problems li[data-kind=frozen]') !== null")
