@@ -158,7 +158,9 @@ def test_columns_of_sources_that_have_no_value_are_hidden(shop_page: Page) -> No
     assert not {"clock", "packets lost"} & set(heads)
 
 
-def test_a_camera_that_has_images_is_shown_beside_one_that_has_none(page: Page, running: Run, tmp_path: Path) -> None:
+def test_a_camera_that_has_images_is_shown_beside_one_that_has_none(
+    page: Page, running: Run, tmp_path: Path
+) -> None:
     pipeline = pipelines.shop(tmp_path)
     url = running(pipeline)
     page.open(url)
