@@ -21,6 +21,25 @@ namespace {
 constexpr int kMostTries = 1000;         // attempts if other programs take the same names
 constexpr std::size_t kMostAway = 1000;  // segments whose folder is missing
 
+/// Marks a segment as open, and as finished again unless it could be made. Null `retention`: nothing is deleted.
+class OpenSegment {
+ public:
+  OpenSegment(Retention* retention, const std::string& name) : retention_(retention), name_(name) {
+    if (retention_ != nullptr) retention_->begin_file(name_);
+  }
+  ~OpenSegment() {
+    if (retention_ != nullptr) retention_->finish(name_);
+  }
+  OpenSegment(const OpenSegment&) = delete;
+  OpenSegment& operator=(const OpenSegment&) = delete;
+
+  void keep() noexcept { retention_ = nullptr; }
+
+ private:
+  Retention* retention_;
+  std::string name_;
+};
+
 /// The first of "out_2.mp4", "out_3.mp4", ... that does not exist.
 std::string make_next_path(const std::string& path) {
   const auto name = std::filesystem::path(path);
@@ -130,17 +149,16 @@ void RecordingFiles::begin_file(const Make& make) {
 std::string RecordingFiles::make_segment(const Make& make, Retention* retention) {
   for (int tries = 1;; ++tries) {
     const auto next = names_->next(now());
-    if (retention != nullptr) retention->begin_file(next);
+    OpenSegment open(retention, next);
     names_->make_folders(next);
     auto path = names_->make_path(next);
     try {
       make(path, {.room = retention, .must_be_new = true});
+      open.keep();
       return path;
     } catch (const NameTakenError&) {
-      if (retention != nullptr) retention->finish(next);
       if (tries == kMostTries) throw;
     } catch (const Error&) {
-      if (retention != nullptr) retention->finish(next);
       // Another recorder's retention may have removed the folder while it was empty.
       if (tries == kMostTries || names_->has_folders(next)) throw;
     }
