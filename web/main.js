@@ -11,7 +11,7 @@ import { Pictures } from "./pictures.js";
 import { Problems } from "./problems.js";
 import { Senders } from "./senders.js";
 import { Sources } from "./sources.js";
-import { markRecorded, settle } from "./words.js";
+import { isSettling, markRecorded, settle } from "./words.js";
 import { Status } from "./status.js";
 
 const history = new History();
@@ -32,7 +32,8 @@ function show(state) {
   if (last !== null && last.version !== state.version) location.reload();
   last = state;
   markRecorded(state);
-  document.body.classList.toggle("settling", settle(state));
+  settle(state);
+  document.body.classList.toggle("settling", isSettling(state));
   const ticked = history.add(state);
   for (const part of parts) part.update(state, ticked);
   details.update(state, ticked);

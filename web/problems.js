@@ -50,7 +50,7 @@ export function bySubject(problems) {
 
 // The state to show on a card: "ok" beside a problem would be wrong.
 export function stateBeside(alarms, state, otherwise) {
-  const told = state === "ok" || state === "full" || state === "busy" || state === "idle" ? STATES[alarms[0]?.kind] : undefined;
+  const told = ["ok", "full", "busy", "idle"].includes(state) ? STATES[alarms[0]?.kind] : undefined;
   return told ?? otherwise;
 }
 

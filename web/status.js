@@ -3,6 +3,7 @@
 
 import { byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
+import { isSettling } from "./words.js";
 
 const PHASES = {
   created: "not started",
@@ -85,7 +86,7 @@ export class Status {
       `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source" && !node.packets_of).map((node) => node.rate)))} fps`,
     );
     text(this.lost, `${format.rate(lost)} /s`);
-    this.lost.parentElement.classList.toggle("bad", lost > 0 && !document.body.classList.contains("settling"));
+    this.lost.parentElement.classList.toggle("bad", lost > 0 && !isSettling(state));
     text(this.skipped, `${format.rate(skipped)} /s`);
     text(this.age, edges.length > 0 ? format.time(Math.max(...edges.map((edge) => edge.age_p99 ?? 0))) : "–");
     const waits = state.nodes

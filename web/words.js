@@ -118,12 +118,11 @@ export function markRecorded({ nodes, edges }) {
 const SETTLING = 10; // seconds
 const FULL_FROM = 0.9; // share of the run
 
-// Removes problems that starting up causes, such as lost frames and cameras that still connect. Returns true if the
-// pipeline has just started.
+export const isSettling = ({ phase, elapsed }) => phase === "running" && elapsed < SETTLING;
+
+// Removes problems that starting up causes, such as lost frames and cameras that still connect.
 export function settle(state) {
-  const settling = state.phase === "running" && state.elapsed < SETTLING;
-  if (settling) state.problems = (state.problems ?? []).filter(({ kind }) => kind === "error");
-  return settling;
+  if (isSettling(state)) state.problems = (state.problems ?? []).filter(({ kind }) => kind === "error");
 }
 
 // A node's state in one word. It does not show what the thread does now, which changes with every sample.

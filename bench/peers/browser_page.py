@@ -52,6 +52,5 @@ def note_frame(luma: Any) -> None:
     """Prints when this frame was read, when it was painted, and the memory of this process."""
     at = time.time()
     found = _read_painted(luma)
-    painted, number = found or (None, None)
-    row = {"at": at, "painted": painted, "number": number, "bytes": _process.memory_info().rss}
+    row = {"at": at, "painted": found[0] if found else None, "bytes": _process.memory_info().rss}
     print(json.dumps(row), flush=True)

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/median.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "platform/thread.hpp"
 #include "why/age_parts.hpp"
@@ -79,9 +80,7 @@ Pace compute_pace(const std::vector<Call>& calls) {
   for (std::size_t i = 1; i < calls.size(); ++i)
     intervals.push_back(Seconds(calls[i].done - calls[i - 1].done).count());
   pace.mean = Seconds(calls.back().done - calls.front().done).count() / static_cast<double>(intervals.size());
-  const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
-  std::ranges::nth_element(intervals, middle);
-  pace.median = *middle;
+  pace.median = core::find_median(intervals);
   return pace;
 }
 

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/reported_pace.hpp"
 
-#include <algorithm>
 #include <cmath>
+
+#include "core/median.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -60,9 +61,7 @@ std::optional<ReportedPace::Agreement> ReportedPace::agree_from(std::size_t firs
   std::vector<double> paces;
   for (std::size_t i = 1; i < reports.size(); ++i)
     paces.push_back((reports[i].time - reports[i - 1].time) / (reports[i].wall - reports[i - 1].wall));
-  const auto middle = paces.begin() + static_cast<std::ptrdiff_t>(paces.size() / 2);
-  std::ranges::nth_element(paces, middle);
-  result.pace = *middle;
+  result.pace = core::find_median(paces);
   if (result.pace <= 0) return std::nullopt;
   for (std::size_t i = 1; i < reports.size(); ++i) {
     const double wall = reports[i].wall - reports[i - 1].wall;

@@ -1,4 +1,4 @@
-// What the WebSockets of all pages have in common: their setup, and a limit of messages per second.
+// The setup of the WebSockets of all pages, and their limit of messages per second.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

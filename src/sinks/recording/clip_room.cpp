@@ -11,7 +11,7 @@
 
 namespace freshframe::media {
 
-std::optional<SegmentPattern> find_keep_names(const ClipOptions& options) {
+std::optional<ClipKeep> make_clip_keep(const ClipOptions& options) {
   const auto& names = options.keep_names;
   if (options.keep_bytes == 0) throw OptionError("keep_bytes must be at least 1, got 0");
   if (!options.keep_bytes && names.empty()) return std::nullopt;
@@ -30,10 +30,10 @@ std::optional<SegmentPattern> find_keep_names(const ClipOptions& options) {
   SegmentPattern pattern(names);
   if (pattern.depth() > 0)
     throw OptionError("only the file name in keep_names may contain a field, got '" + names + "'");
-  return pattern;
+  return ClipKeep{std::move(pattern), *options.keep_bytes};
 }
 
-ClipRoom::ClipRoom(const SegmentPattern& names, std::uint64_t keep_bytes) : names_(names) {
+ClipRoom::ClipRoom(const ClipKeep& keep) : names_(keep.names) {
   names_.settle();
   claim_ = PatternClaim::try_claim(names_, true);
   if (!claim_) {
@@ -42,7 +42,7 @@ ClipRoom::ClipRoom(const SegmentPattern& names, std::uint64_t keep_bytes) : name
                 "them different names");
   }
   retention_ = std::make_unique<Retention>(
-      names_, Keep{.bytes = keep_bytes, .order = FileOrder::Time, .what = "clip"});
+      names_, Keep{.bytes = keep.bytes, .order = FileOrder::Time, .what = "clip"});
 }
 
 ClipRoom::~ClipRoom() {

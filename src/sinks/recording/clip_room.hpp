@@ -15,14 +15,20 @@
 
 namespace freshframe::media {
 
-/// ClipOptions::keep_names, if clips are deleted. Throws OptionError for options that are invalid or incompatible.
-[[nodiscard]] std::optional<SegmentPattern> find_keep_names(const ClipOptions& options);
+/// ClipOptions::keep_names and keep_bytes.
+struct ClipKeep {
+  SegmentPattern names;
+  std::uint64_t bytes = 0;
+};
+
+/// Nullopt if clips are not deleted. Throws OptionError for options that are invalid or incompatible.
+[[nodiscard]] std::optional<ClipKeep> make_clip_keep(const ClipOptions& options);
 
 /// Thread-safe.
 class ClipRoom {
  public:
   /// Called when the pipeline starts. Throws Error if another recorder of this process can write a file of such a name.
-  ClipRoom(const SegmentPattern& names, std::uint64_t keep_bytes);
+  explicit ClipRoom(const ClipKeep& keep);
   /// Waits up to 2 s for pending deletions.
   ~ClipRoom();
   ClipRoom(const ClipRoom&) = delete;

@@ -190,8 +190,7 @@ Clips::Clips(const ClipOptions& options)
     : before_(options.before),
       after_(options.after),
       max_bytes_(options.max_bytes),
-      keep_bytes_(options.keep_bytes),
-      keep_names_(find_keep_names(options)),
+      keep_(make_clip_keep(options)),
       ring_(options.before, options.max_bytes) {
   install_ffmpeg_log();
   check_seconds("before", before_);
@@ -200,7 +199,7 @@ Clips::Clips(const ClipOptions& options)
 }
 
 void Clips::open() {
-  if (keep_names_) room_ = std::make_shared<ClipRoom>(*keep_names_, keep_bytes_.value());
+  if (keep_) room_ = std::make_shared<ClipRoom>(*keep_);
   orders_.begin_orders(room_);
 }
 

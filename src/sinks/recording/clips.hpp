@@ -20,7 +20,6 @@
 #include "media/ffmpeg/write/video_muxer.hpp"
 #include "sinks/recording/clip_room.hpp"
 #include "sinks/recording/packet_ring.hpp"
-#include "sinks/recording/segments/segment_pattern.hpp"
 
 namespace freshframe::media {
 
@@ -220,9 +219,8 @@ class Clips {
   double before_;
   double after_;
   std::size_t max_bytes_;
-  std::optional<std::uint64_t> keep_bytes_;
-  std::optional<SegmentPattern> keep_names_;  // set if keep_bytes_ is
-  std::shared_ptr<ClipRoom> room_;            // while open; null if clips are not deleted
+  std::optional<ClipKeep> keep_;
+  std::shared_ptr<ClipRoom> room_;  // while open; null if clips are not deleted
   std::optional<ClipStream> stream_;
   PacketRing ring_;
   std::vector<Writing> clips_;

@@ -1,4 +1,4 @@
-// Determines what the bytes of an encoded frame are, without decoding them.
+// Reads the properties of an encoded frame without decoding it.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/browser/encoded_image.hpp"
 

@@ -1,4 +1,4 @@
-// Determines what the bytes of an encoded frame are, without decoding them.
+// Reads the properties of an encoded frame without decoding it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::media::browser {
 
-/// What an encoded frame states about itself.
+/// The properties that an encoded frame states.
 struct EncodedImage {
   bool key = false;  // decoding can start here, with nothing but this frame
   PictureNotes notes;

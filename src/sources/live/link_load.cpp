@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/median.hpp"
+
 namespace freshframe::media {
 namespace {
 
@@ -45,13 +47,6 @@ double find_distance(const std::vector<double>& x, const std::vector<double>& y)
     count += 1;
   }
   return sum / count;
-}
-
-/// Takes at least one value.
-double find_median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
 }
 
 }  // namespace
@@ -128,7 +123,8 @@ bool LinkLoad::keeps_delays() const {
   constexpr double kNotFaster = 0.9;       // share of the usual interval
   constexpr std::size_t kFewestAfter = 4;  // frames after an interruption
   const auto intervals = list_intervals();
-  const double usual = find_median(intervals);
+  auto sorted = intervals;
+  const double usual = core::find_median(sorted);
   const auto is_usual = [usual](double one) { return one > usual / 2 && one < usual * 2; };
   const auto all = static_cast<double>(intervals.size());
   if (usual < kShortestUsual) return false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/median.hpp"
 #include "vision/picture/cell_means.hpp"
 
 namespace freshframe::vision {
@@ -23,13 +24,6 @@ constexpr float kMaxNoise = 2 * kMeanScale;
 constexpr std::size_t kSamples = 512;     // cells that medians are taken of
 constexpr float kDark = 16 * kMeanScale;  // darker cells do not determine a factor
 
-// Leaves the order of `values` undefined.
-float median(std::vector<float>& values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 bool ChangeGrid::measure(const Plane& luma) {
@@ -47,14 +41,14 @@ float ChangeGrid::brightness() {
   for (std::size_t i = 0; i < now_.size(); i += step) {
     if (then_[i] >= kDark) samples_.push_back(static_cast<float>(now_[i]) / then_[i]);
   }
-  return samples_.empty() ? 1 : median(samples_);
+  return samples_.empty() ? 1 : core::find_median(samples_);
 }
 
 float ChangeGrid::noise() {
   const std::size_t step = std::max<std::size_t>(1, now_.size() / kSamples);
   samples_.clear();
   for (std::size_t i = 0; i < differences_.size(); i += step) samples_.push_back(differences_[i]);
-  return median(samples_);
+  return core::find_median(samples_);
 }
 
 bool ChangeGrid::mark_changes(CellMask& out) {
