@@ -23,10 +23,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)
 endif()
 
-# A joined file includes the others, and g++ takes what a file includes for a header.
+# A joined file includes the others, and g++ takes what a file includes for a header. A local variable may have the name
+# of a constant in another of the joined files.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set(joined $<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>)
-  add_compile_options($<$<AND:$<COMPILE_LANGUAGE:CXX>,${joined}>:-Wno-subobject-linkage>)
+  set(joined $<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>)
+  add_compile_options($<${joined}:-Wno-subobject-linkage> $<${joined}:-Wno-shadow> $<${joined}:-Wshadow=local>)
 endif()
 
 if(FRESHFRAME_QUICKLY_COMPILED)
