@@ -56,23 +56,22 @@ class Held:
 class Box(Reading):
     """One thread writes and one reads. All methods are thread-safe.
 
-    Note [Spool's folder]: each segment has the number of its first line in its name and begins with a head
-    (the box's id, the events that are open), so the newest segment alone says how to go on, and no other one
-    is needed. While it does it is neither deleted nor written again: what follows is appended. A line is
-    numbered when it is written, and read only when it is synced: a power cut takes nothing that a receiver
-    has seen. The last lines of the newest segment that cannot be read, such as zeros after a power cut, were
-    not synced and are cut off. The cursor has the number of the last line that was synced: if the newest
-    lines are gone anyway, numbers go on after it, so the receiver sees a gap. Deleting a segment needs no
-    room on a full disk, nor does the cursor, which is written in place. The newest segment alone knows the
-    events that are open, so it is deleted only after another one; a spare file holds the room for the head
-    of that one.
+    Note [Spool's folder]: a segment is named after the number of its first line and begins with a head, which
+    contains the box's id and the open events. The newest segment is therefore enough to continue from. It is
+    never rewritten, only appended to. Lines are numbered when they are written, but not read before they are
+    synced, so a power cut never removes a result that a receiver has seen. Unreadable lines at the end of the
+    newest segment, such as zeros after a power cut, were not synced and are cut off. The cursor stores the
+    number of the last synced line: if that line is missing anyway, numbering continues after it, so that the
+    receiver sees a gap. Neither deleting a segment nor writing the cursor, which has a fixed length, needs
+    space on a full disk. The newest segment is the only one with the current open events, so it is deleted
+    only after its successor was created. A spare file reserves the disk space for the successor's head.
 
-    Note [The clock of a segment]: a segment says at which Unix time the machine was started, by the clock as
-    it was set when its lines were written, and another one begins when the clock was set. So the age of a
-    line of this start of the machine is known, whatever the clock was.
+    Note [The clock of a segment]: a segment stores the Unix time at which the machine booted, according to
+    the system clock when its lines were written. A change of the clock starts another segment. So the age of
+    any line written since the last boot is known, even if the clock was wrong.
     """
 
-    first_records: list[str]  # to be written first: ends of the events that a killed program left open
+    first_records: list[str]  # to be written first: ends for the events that a killed program left open
 
     def __init__(self, folder: str, max_bytes: int) -> None:
         """Opens or creates the box.
@@ -152,11 +151,11 @@ class Box(Reading):
         self.first_records = [to_text(end) for end in self.events.ends(self.last_commit, time.time())]
 
     def _set_numbers(self, before: Sent, found: Found) -> None:
-        """`before`: the cursor; without a box it knows nothing."""
+        """`before`: the cursor; its numbers are ignored if it has no box."""
         last = found.least - 1  # the last number of which there is a trace on disk
         known = before.n
         if before.last is None and known > last and self._segments:
-            known = 0  # one wrong digit that an older version's cursor does not show: doubles are no loss
+            known = 0  # an older cursor has no checksum: rather send twice
         self.next = max(before.n, before.last or 0, last) + 1
         oldest = self._segments[0].first if self._segments else self.next
         self._sent = max(known, oldest - 1) if before.box else oldest - 1
@@ -223,7 +222,7 @@ class Box(Reading):
         zero = clock.zero()
         if self._fd < 0 or not self._is_in_place():
             self._begin_segment_anywhere(data, zero)
-        elif self._segments[-1].first == self.next:  # no other segment has its head
+        elif self._segments[-1].first == self.next:  # it has only a head so far
             self._append_first(data, zero)
         elif (
             self._broken
@@ -233,7 +232,7 @@ class Box(Reading):
             self._begin_segment(data, zero)
         else:
             self._append(data)
-        with contextlib.suppress(MemoryError):  # they were written: a retry would write them twice
+        with contextlib.suppress(MemoryError):  # the records are on disk: a retry would write them twice
             for record in records:
                 self.events.note_text(record)
             if self.events.records:
@@ -255,9 +254,9 @@ class Box(Reading):
             self._write_cursor()
 
     def _is_in_place(self) -> bool:
-        """Whether the newest segment is still the file of that name, and the only link to it.
+        """Returns True if the newest segment may be appended to.
 
-        An editor may have replaced it. A hard link, as of a backup, must not be changed.
+        An editor may have replaced the file, and a backup may have made a hard link, which must not change.
         """
         newest = self._segments[-1]
         with contextlib.suppress(OSError):
@@ -291,7 +290,7 @@ class Box(Reading):
             newest.size += len(data)
 
     def _fitting_segment(self) -> int:
-        """An eighth of the limit, since segments are deleted as a whole."""
+        """Returns the segment size: an eighth of the limit, since segments are deleted as a whole."""
         disk = os.statvfs(self.folder)
         room = disk.f_bavail * disk.f_frsize + _size(self._segments)
         return min(SEGMENT_BYTES, max(min(self._max_bytes, room) // 8, _LEAST_SEGMENT))
@@ -306,7 +305,7 @@ class Box(Reading):
     def _begin_segment(self, data: bytes, zero: float) -> None:
         path = folders.segment_path(self.folder, self.next)
         head = head_text(self.id, self.next, self.events, Clock(self._boot, zero)).encode(errors="replace")
-        self._segment_bytes = len(head) + self._fitting_segment()  # a head may be long, and is repeated
+        self._segment_bytes = len(head) + self._fitting_segment()  # the head does not count: it may be long
         whole = head + data
         fd = folders.create(path)
         try:
@@ -319,11 +318,11 @@ class Box(Reading):
             raise
         before, self._fd = self._fd, fd
         if before >= 0:
-            with contextlib.suppress(OSError):  # the program may have closed what it did not know
+            with contextlib.suppress(OSError):  # the program may have closed unknown descriptors
                 os.close(before)
         with self._guard:
             if self._segments and self._segments[-1].first == self.next:
-                self._segments.pop()  # it was only a head, and another program has removed it
+                self._segments.pop()  # it had only a head, and another program has removed it
             self._segments.append(Segment(self.next, len(whole), self.last_commit, zero))
         self._broken = False
         self._remove_sent()
@@ -331,7 +330,7 @@ class Box(Reading):
             self._spare.keep(2 * len(head))
 
     def _begin_segment_anywhere(self, data: bytes, zero: float) -> None:
-        """Begins a segment, in a new folder where another program has removed the folder."""
+        """Begins a segment. Creates the folder again if another program has removed it."""
         if not self._lock.is_same_folder(self.folder):
             folders.make_folder(self.folder)
             if folders.list_segments(self.folder):
@@ -348,7 +347,7 @@ class Box(Reading):
 
     def _begin_empty_segment(self) -> None:
         self._begin_segment(b"", clock.zero())
-        # The modification time, which a restart takes for the time of the last write.
+        # A segment without lines: after a restart, its modification time counts as the last write.
         os.utime(self._fd, (self.last_commit, self.last_commit))
 
     def make_room(self) -> bool:
@@ -369,12 +368,12 @@ class Box(Reading):
         self._spare.give_up()
         self._begin_empty_segment()
         with self._guard:
-            if len(self._segments) > 1:  # otherwise it was sent, and has gone
+            if len(self._segments) > 1:  # otherwise _begin_segment() has deleted it, because it was sent
                 self._remove_oldest()
         return True
 
     def _remove_only(self) -> None:
-        """Deletes the only segment. Until the next one, the cursor has the next number and the box's id."""
+        """Deletes the only segment. Until the next one, only the cursor has the next number and the id."""
         self._expire_to(self.next)
         os.close(self._fd)
         self._fd = -1
@@ -387,16 +386,17 @@ class Box(Reading):
                 self._remove_oldest()
 
     def expire_before(self, oldest: float, full_before: float = 0.0) -> None:
-        """Results that came before this Unix time expire, on the thread of commit().
+        """Expires results that arrived before `oldest`. Must be called on the thread of commit().
 
-        A segment is deleted when its last result has expired. After the newest one an empty one begins.
+        A segment is deleted when its last result has expired. If it is the newest, an empty one is begun
+        first.
 
         Args:
             oldest: Unix time.
-            full_before: Unix time; a segment whose first result came before it gets no further one.
+            full_before: Unix time; nothing is appended to a segment whose first result arrived before it.
 
         Raises:
-            OSError: There is no room for an empty segment.
+            OSError: There is no space for an empty segment.
         """
         with self._guard:
             zero = clock.zero()
@@ -461,7 +461,7 @@ class Box(Reading):
                 self._delete(0)
 
     def _delete(self, index: int) -> None:
-        """Deletes a segment. Records that first, since missing segments otherwise count as lost."""
+        """Deletes a segment. Updates the cursor first, since missing segments otherwise count as lost."""
         path = self._path(self._segments.pop(index))
         self._write_cursor()
         with contextlib.suppress(OSError):  # another program has removed it
@@ -553,7 +553,7 @@ def _size(segments: Sequence[Segment]) -> int:
 
 
 def _is_by(zero: float, segment: Segment) -> bool:
-    """Whether a segment's timestamps are by the clock as it is currently set."""
+    """Returns True if the segment was written in this boot, and the clock was not set since."""
     return segment.zero is not None and abs(zero - segment.zero) <= clock.TOLERANCE
 
 

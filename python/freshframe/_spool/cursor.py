@@ -1,4 +1,7 @@
-"""How far a box was written and sent: a file of fixed length, written in place, so that it needs no room."""
+"""The cursor: a file with the numbers of the last results that were written and sent.
+
+It has a fixed length and is written in place, so it needs no space on a full disk.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,11 +15,11 @@ from dataclasses import dataclass
 from .folder import open_own
 from .lines import MOST_NUMBER
 
-# An older version has written neither the last three numbers nor the checksum.
+# Older versions wrote neither the last three numbers nor the checksum.
 _TEXT = re.compile(rb"((\d{20}) (\w+) (closed|open  )(?: (\d{15}) (\d{15}) (\d{15}))?)(?: ([0-9a-f]{8}))?\n")
-_BEGINNING = re.compile(rb"\d{20} ")  # of a file that is damaged, too
+_BEGINNING = re.compile(rb"\d{20} ")  # also of a damaged cursor
 _LENGTH = 98  # with an id of 12 letters
-_MOST = 200  # bytes: more are no cursor
+_MOST = 200  # bytes: a longer file is not a cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +27,13 @@ class Sent:
     """The content of the file.
 
     Attributes:
-        n: All results up to this number were sent, or put aside, or are gone and counted.
-        box: The box; "" when it is not known.
-        closed: Its last user has closed it.
-        last: The number of the last result that was written; None means an older version did not note it.
-        first: The number of the first result that is still on the disk, or the next one.
-        counted: Results after `n` that are gone and were counted, while a call of `send` had older ones.
-        is_damaged: The file holds something else.
+        n: All results up to this number are finished: sent, set aside, or counted as expired or lost.
+        box: The id of the box; "" if unknown.
+        closed: Whether the last program has closed the box.
+        last: The number of the last result that was written; None if an older version wrote the file.
+        first: The number of the oldest result on disk; if there is none, of the next result.
+        counted: Results after `n` that were counted as expired or lost while `send` was handling older ones.
+        is_damaged: Whether the content could not be parsed.
     """
 
     n: int = 0
@@ -43,30 +46,30 @@ class Sent:
 
 
 class Cursor:
-    """The file of one box. An old content makes doubles, it loses nothing."""
+    """The cursor of one box. If it is out of date, results are sent twice, but none are lost."""
 
     def __init__(self, folder: str) -> None:
-        """Opens it, or creates it.
+        """Opens or creates the file.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: It cannot be opened or written to.
         """
         path = os.path.join(folder, "sent")
-        old = _read(path)  # before a file that has a second name is renamed
+        old = _read(path)  # before open_own() replaces a hard link
         self._fd = open_own(path, _is_cursor)
         self.before = _parsed(os.pread(self._fd, _MOST, 0) or old)
         if os.fstat(self._fd).st_size > _LENGTH:
             os.ftruncate(self._fd, _LENGTH)
 
     def write(self, sent: Sent) -> None:
-        """Notes how far the box was sent, and written."""
+        """Overwrites the file. Not synced."""
         state = "closed" if sent.closed else "open  "
         numbers = f"{sent.last or 0:015d} {sent.first:015d} {sent.counted:015d}"
         text = f"{sent.n:020d} {sent.box} {state} {numbers}".encode()
         os.pwrite(self._fd, text + b" %08x\n" % zlib.crc32(text), 0)
 
     def close(self) -> None:
-        """Closes the file, unless the program has closed all files that it did not know."""
+        """Closes the file. Does not fail if the program has already closed all unknown descriptors."""
         with contextlib.suppress(OSError):
             os.close(self._fd)
 
@@ -77,7 +80,7 @@ def _is_cursor(fd: int) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """The content of a regular file with the content of a cursor; otherwise nothing."""
+    """Returns the content of the file, or nothing if it is not a regular file with a cursor."""
     with contextlib.suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

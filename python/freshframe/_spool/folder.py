@@ -1,4 +1,4 @@
-"""The folder of a box: its lock, its files' names, and what it is when a program begins with it."""
+"""The folder of a box: its lock, the names of its files, and how foreign files in it are handled."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "fuse.sshfs", "f
 
 _PID = re.compile(rb"(\d+ *\n)?\0*")  # the content of a lock; zeros after a power cut
 
-_taken: dict[tuple[int, int], FolderLock] = {}  # by device and inode of the folder: those of this process
+_taken: dict[tuple[int, int], FolderLock] = {}  # this process's locks, by device and inode of the folder
 _taken_lock = threading.Lock()
 
 
 def segment_path(folder: str, first: int) -> str:
-    """The path of the segment that begins with this number."""
+    """Returns the path of the segment that begins with this number."""
     return os.path.join(folder, f"{first:015d}.jsonl")
 
 
 def list_segments(folder: str) -> list[int]:
-    """The numbers with which its segments begin, in rising order."""
+    """Returns the numbers with which the folder's segments begin, in ascending order."""
     return sorted(int(found[1]) for name in os.listdir(folder) if (found := _SEGMENT.fullmatch(name)))
 
 
 def make_folder(path: str) -> None:
-    """Makes the folder unless it is there.
+    """Creates the folder if it does not exist.
 
     Raises:
-        OptionError: Something else is there.
-        OSError: It cannot be made, or not be written.
+        OptionError: The path is a file, or a folder that contains only other files.
+        OSError: The folder cannot be created or written to.
     """
     try:
         os.mkdir(path)
@@ -64,7 +64,7 @@ def make_folder(path: str) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """The names of its files are on the disk."""
+    """Syncs the folder's entries, so that new files survive a power cut."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
@@ -73,7 +73,7 @@ def sync_folder(path: str) -> None:
 
 
 def regular(path: str) -> str:
-    """Returns the path, where now either a regular file is or none: a link, a pipe or a folder is renamed."""
+    """Returns the path. Renames what is there if it is not a regular file, such as a symlink or a pipe."""
     with contextlib.suppress(OSError):
         if stat.S_ISREG(os.lstat(path).st_mode):
             return path
@@ -83,18 +83,18 @@ def regular(path: str) -> str:
 
 
 def open_own(path: str, is_ours: Callable[[int], bool], flags: int = 0) -> int:
-    """Opens a file that a spool writes in place, or creates it. Foreign files are renamed.
+    """Opens or creates a file that a spool writes in place. A foreign file of that name is renamed.
 
     Args:
         path: The file.
-        is_ours: Whether the open file has the content of a spool.
-        flags: Of `open()`, in addition.
+        is_ours: Returns True if a spool wrote the content of this descriptor.
+        flags: Additional flags for `os.open()`.
 
     Returns:
-        Its descriptor.
+        The file descriptor.
 
     Raises:
-        OSError: It cannot be opened, nor renamed.
+        OSError: The file can neither be opened nor renamed.
     """
     flags |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
@@ -114,20 +114,20 @@ def open_own(path: str, is_ours: Callable[[int], bool], flags: int = 0) -> int:
 
 
 def why_foreign(fd: int, is_ours: Callable[[int], bool]) -> str | None:
-    """Why an open file must not be written; None if it may."""
+    """Returns the reason why an open file must not be written to, or None if it may."""
     if os.fstat(fd).st_nlink > 1:
         return "it has a second name, which would change with it"
     return None if is_ours(fd) else "it is no file of a spool"
 
 
 def create(path: str) -> int:
-    """Makes an empty file, to be appended to. An existing file of this name is renamed, and never written to.
+    """Creates an empty file for appending. An existing file of this name is renamed.
 
     Returns:
-        Its descriptor.
+        The file descriptor.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
     try:
@@ -138,10 +138,10 @@ def create(path: str) -> int:
 
 
 def set_aside(path: str, why: str) -> None:
-    """Renames a useless file of the folder, and logs it.
+    """Renames an unusable file of the folder, and logs that.
 
     Raises:
-        OSError: It cannot be renamed.
+        OSError: The file cannot be renamed.
     """
     aside = free_name(path)
     os.rename(path, aside)
@@ -149,12 +149,12 @@ def set_aside(path: str, why: str) -> None:
 
 
 def move_aside(path: str) -> str:
-    """Renames a folder that cannot be read; returns its new name.
+    """Renames a folder that cannot be used, and returns its new path.
 
-    Moves the files to a new folder in it if it cannot be renamed, such as a mount point.
+    If the folder cannot be renamed, such as a mount point, its files are moved to a new folder inside it.
 
     Raises:
-        OSError: That is not possible, either.
+        OSError: The files cannot be moved either.
     """
     aside = free_name(path)
     try:
@@ -169,7 +169,7 @@ def move_aside(path: str) -> str:
 
 
 def free_name(path: str) -> str:
-    """PATH.bad-1, or the next number that is free; in a folder whose path ends with a slash, bad-1."""
+    """Returns PATH.bad-1, or the next unused number. If the path ends with a slash, PATH/bad-1."""
     dot = "" if path.endswith("/") else "."
     number = 1
     while os.path.lexists(f"{path}{dot}bad-{number}"):
@@ -178,26 +178,26 @@ def free_name(path: str) -> str:
 
 
 class FolderLock:
-    """One program at a time uses a folder.
+    """Lets only one program at a time use a folder.
 
     Note [The lock of a folder]: one lock is the claim of the file `lock`, see Note [Claims] in
-    src/core/file_claim.hpp. A second lock is on the folder itself: the file may be deleted. The system gives
-    both back when the process ends in whatever way. A forked child would keep them, and therefore closes them
-    first of all.
+    src/core/file_claim.hpp. The folder itself is locked too, because somebody may delete the file. The
+    operating system releases both when the process ends, even if it is killed. A forked child would keep
+    them, and therefore closes them before anything else.
     """
 
     def __init__(self, folder: str) -> None:
-        """Locks it.
+        """Locks the folder.
 
         Raises:
             StateError: Another Spool uses the folder.
-            OSError: The file cannot be written.
+            OSError: The file `lock` cannot be opened or written to.
         """
         status = os.stat(folder)
         self._id = (status.st_dev, status.st_ino)
         self._descriptors: list[int] = []
         self._claim: _native.WriteClaim | None = None
-        # It may log, which must not happen under a lock.
+        # Not under _taken_lock, because open_own() may log.
         self._descriptors.append(open_own(os.path.join(folder, "lock"), _is_lock))
         with held(_taken_lock):
             if self._id in _taken:
@@ -221,9 +221,9 @@ class FolderLock:
             fcntl.flock(of_folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise self._used(folder, file) from None
-        except OSError:  # NFS locks no folder
+        except OSError:  # NFS cannot lock folders
             pass
-        with contextlib.suppress(OSError):  # the disk may be full, and the lock holds without it
+        with contextlib.suppress(OSError):  # the pid is only for messages; the disk may be full
             os.pwrite(file, f"{os.getpid():<19}\n".encode(), 0)
 
     @staticmethod
@@ -235,14 +235,14 @@ class FolderLock:
         )
 
     def is_same_folder(self, folder: str) -> bool:
-        """Whether the folder is still the locked one."""
+        """Returns True if the path still leads to the locked folder."""
         with contextlib.suppress(OSError):
             status = os.stat(folder)
             return (status.st_dev, status.st_ino) == self._id
         return False
 
     def release(self) -> None:
-        """Another Spool may use the folder."""
+        """Unlocks the folder."""
         with held(_taken_lock):
             if _taken.get(self._id) is self:
                 del _taken[self._id]
@@ -255,7 +255,7 @@ class FolderLock:
             claim.release()
         descriptors, self._descriptors = self._descriptors, []
         for descriptor in descriptors:
-            with contextlib.suppress(OSError):  # the program may have closed what it did not know
+            with contextlib.suppress(OSError):  # the program may have closed unknown descriptors
                 os.close(descriptor)
 
 
@@ -275,7 +275,7 @@ fork.in_child(_forked)
 
 
 def warn_about_network(folder: str) -> None:
-    """Locks and writes on file systems of other machines were not tried."""
+    """Warns if the folder is on a network file system, on which locks and syncs were not tested."""
     status = os.stat(folder)
     device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
     try:

@@ -1,4 +1,4 @@
-"""Calls of code that is not the spool's: the program's log, the texts of exceptions, the answer of `send`."""
+"""Protects the spool from the user's code: log handlers, messages of exceptions, what `send` returns."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .._interpreter.log import logger
 from .._process.error_text import named
 
 WARNING, ERROR = logging.WARNING, logging.ERROR
-_MOST = 1_000  # characters of an exception's text that statistics and the log show
+_MOST = 1_000  # maximum length of an exception's message in statistics and in the log
 _WORK = (
     *(Awaitable, Generator, AsyncGenerator, concurrent.futures.Future),
     *(multiprocessing.pool.AsyncResult, multiprocessing.pool.IMapIterator),
@@ -30,7 +30,7 @@ _WORK = (
 
 
 def say(level: int, text: str, *values: object) -> None:
-    """Logs a line. An exception of a filter or a handler of the program is reported, and ends no thread."""
+    """Logs a line. If a log filter or handler raises, that is reported, but does not end the thread."""
     try:
         logger.log(level, text, *values, stacklevel=2)
     except BaseException as error:
@@ -42,20 +42,20 @@ def say(level: int, text: str, *values: object) -> None:
 
 
 def described(error: BaseException) -> str:
-    """Returns the class and the text of any exception: without passwords, in valid UTF-8 and not too long."""
+    """Returns an exception's class and message, without passwords, as valid UTF-8, and shortened."""
     return shortened(_native.mask_passwords(_check.as_utf8(named(error))))
 
 
 def shortened(text: str) -> str:
-    """The beginning of a long text, with its length."""
+    """Cuts off the end of a long string, and adds its length."""
     return text if len(text) <= _MOST else f"{text[:_MOST]}... ({len(text)} characters)"
 
 
 def check_send(send: Callable[[list[Any]], object]) -> None:
-    """Refuses functions whose call does nothing yet.
+    """Rejects functions whose body does not run when they are called.
 
     Raises:
-        OptionTypeError: It is a coroutine function or a generator function.
+        OptionTypeError: `send` is a coroutine function or a generator function.
     """
     function: Any = send
     while isinstance(function, functools.partial):
@@ -74,10 +74,11 @@ def check_send(send: Callable[[list[Any]], object]) -> None:
 
 
 def check_answer(answer: object) -> None:
-    """Refuses what `send` has returned if it is work that is never done, or a list or tuple with such work.
+    """Rejects return values of `send` that show that the work was not done.
 
     Raises:
-        OptionTypeError: It is a coroutine, another awaitable, a generator, a future or a lazy iterator.
+        OptionTypeError: `answer` is an awaitable, a generator, a future or a lazy iterator, or a list, tuple
+            or set with one of them.
     """
     if answer is None:
         return

@@ -1,4 +1,4 @@
-"""The text of a box: lines with results, and the head of a segment."""
+"""The file format of a box: lines with results, and the head of a segment."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 from .._sinks.plain import to_text
 
-FORMAT = 1  # version of a head; changes when an older version could not read the box
-MOST_NUMBER = 10**15 - 2  # the names of files have 15 digits
+FORMAT = 1  # version of the format; must be increased when older versions could not read the box
+MOST_NUMBER = 10**15 - 2  # file names have 15 digits
 _LINE = re.compile(rb'\{"n":(\d{1,15}),"box":"(\w+)","spooled":(\d+\.\d+),.*\}\n')
 _CLOCK = re.compile(rb'\{"boot":"[^"\n]*","zero":-?\d+\.\d+\}\n')
 
-Key = tuple[str, str, str]  # a source's name, the text of a node's name and an event's key
+Key = tuple[str, str, str]  # name of the source; name of the node and key of the event, both as JSON
 
 
 class UnreadableBoxError(Exception):
-    """A folder cannot be used as a box; the text says why."""
+    """Raised if a folder cannot be used as a box. The message is the reason."""
 
 
 class Line(NamedTuple):
@@ -28,8 +28,8 @@ class Line(NamedTuple):
 
     Attributes:
         n: Its number in the box, from 1.
-        spooled: Unix time at which it came to the box, by the clock as it was set then.
-        text: The whole line.
+        spooled: Unix time at which it was written to the box, according to the system clock at that time.
+        text: The whole line, including the newline.
     """
 
     n: int
@@ -38,18 +38,18 @@ class Line(NamedTuple):
 
 
 def line_text(n: int, box: str, spooled: float, record: str) -> str:
-    """The line of a record, which is the text of a JSON object that is not empty."""
+    """Returns the line for a record. `record`: a JSON object that is not empty, as a string."""
     return f'{{"n":{n},"box":"{box}","spooled":{spooled:.3f},{record[1:]}\n'
 
 
 def parse_line(text: bytes) -> Line | None:
-    """Returns None for anything but a line of a box, such as a line that a power cut has torn."""
+    """Returns None if the bytes are not a complete line of a box, such as after a power cut."""
     found = _LINE.fullmatch(text)
     return Line(int(found[1]), float(found[3]), text) if found else None
 
 
 def parse_record(line: Line) -> dict[str, Any] | None:
-    """The whole line as a dict; None means it is no JSON, or too deep for Python's parser."""
+    """Returns the line as a dict, or None if it is not JSON or nested too deeply for Python's parser."""
     try:
         record = json.loads(line.text)
     except (ValueError, RecursionError):
@@ -59,23 +59,22 @@ def parse_record(line: Line) -> dict[str, Any] | None:
 
 @dataclass(slots=True)
 class OpenEvents:
-    """The events that have begun and not ended, by source, node and key.
+    """The events that have started but not ended.
 
-    Such an event is a value with `key` and `began_utc` and without `ended_utc`. The `node` distinguishes it
-    from an event of another node with the same key.
+    An open event is a value with `key` and `began_utc` but without `ended_utc`.
     """
 
     records: dict[Key, dict[str, Any]] = field(default_factory=dict)
 
     def note_text(self, record: str) -> None:
-        """The text of a record has been written."""
+        """Must be called for each record that was written, with its JSON."""
         if '"began_utc":' not in record:
             return
-        with contextlib.suppress(ValueError, RecursionError):  # too deep for the parser: it is no such event
+        with contextlib.suppress(ValueError, RecursionError):  # nested too deeply: not an event
             self.note(json.loads(record))
 
     def note(self, record: dict[str, Any]) -> None:
-        """A record has been written."""
+        """Must be called for each record that was written."""
         value = record.get("value")
         if not isinstance(value, dict) or "key" not in value or value.get("began_utc") is None:
             return
@@ -86,7 +85,7 @@ class OpenEvents:
             self.records.pop(key, None)
 
     def ends(self, at: float, now: float) -> list[dict[str, Any]]:
-        """A record that ends each of them.
+        """Returns one record per open event that ends it.
 
         Args:
             at: Unix time of the end.
@@ -98,13 +97,13 @@ class OpenEvents:
 
 @dataclass(slots=True)
 class Segment:
-    """The facts about one file of a box.
+    """One file of a box.
 
     Attributes:
         first: The number of its first line.
-        size: Bytes that are on the disk for certain.
-        last: Unix time of its last line, by the clock as it was set then.
-        zero: clock.zero() when it was written; None means the machine was started since.
+        size: Synced bytes.
+        last: Unix time of its last line, according to the system clock at that time.
+        zero: clock.zero() when it was written; None if the machine has been rebooted since.
     """
 
     first: int
@@ -115,23 +114,23 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The clock of the times in the lines of a segment.
+    """The clock that a segment's timestamps are relative to.
 
     Attributes:
-        boot: clock.boot() when they were written.
-        zero: clock.zero() when they were written.
+        boot: clock.boot() when the lines were written.
+        zero: clock.zero() when the lines were written.
     """
 
     boot: str
     zero: float
 
     def text(self) -> str:
-        """A line that says from where on this clock holds, in a segment that has no other lines yet."""
+        """Returns a line that replaces the clock in the head, for a segment that has no results yet."""
         return f'{{"boot":"{self.boot}","zero":{self.zero:.3f}}}\n'
 
 
 def head_text(box: str, first: int, events: OpenEvents, clock: Clock) -> str:
-    """The head of a segment: with it, the older segments are not needed."""
+    """Returns the first line of a segment, which replaces everything in the older segments."""
     head = {"spool": FORMAT, "box": box, "first": first, "boot": clock.boot, "zero": round(clock.zero, 3)}
     return to_text(head | {"open": list(events.records.values())}) + "\n"
 
@@ -141,8 +140,8 @@ class Content:
     """The contents of a segment.
 
     Attributes:
-        box: The box that it belongs to.
-        next: The number after its last line.
+        box: The id of the box that it belongs to.
+        next: The number after that of its last line.
         events: The events that are open after its last line.
         size: Bytes up to the end of its last line.
     """
@@ -154,13 +153,13 @@ class Content:
 
 
 def read_head(data: bytes) -> tuple[dict[str, Any], int] | None:
-    """The head of a segment and its length.
+    """Parses the head of a segment.
 
     Returns:
-        None: it has none, or a damaged one.
+        The head and its length in bytes, or None if it is missing or damaged.
 
     Raises:
-        UnreadableBoxError: Another version has written it.
+        UnreadableBoxError: The head has another format version.
     """
     end = data.find(b"\n") + 1
     try:
@@ -175,7 +174,7 @@ def read_head(data: bytes) -> tuple[dict[str, Any], int] | None:
 
 
 def read_clock(data: bytes) -> Clock | None:
-    """The clock of a segment, from its beginning; None means an older version has written it."""
+    """Returns the clock of a segment, or None if an older version wrote it. `data`: its first bytes."""
     try:
         found = read_head(data)
         if found is None:
@@ -192,11 +191,10 @@ def read_content(data: bytes, first: int) -> Content | None:
     """Reads a whole segment.
 
     Returns:
-        None: it has no head, because the program ended before the first write was on the disk, or because
-            it was damaged.
+        None if it has no head, because it is damaged or the program ended before the first sync.
 
     Raises:
-        UnreadableBoxError: Another version has written it.
+        UnreadableBoxError: The head has another format version.
     """
     found = read_head(data)
     if found is None:
@@ -212,7 +210,7 @@ def read_content(data: bytes, first: int) -> Content | None:
 
 
 def read_lines(data: bytes, content: Content) -> None:
-    """Notes the whole lines after the first `content.size` bytes."""
+    """Adds the complete lines after the first `content.size` bytes to `content`."""
     end = content.size
     while end < len(data):
         begin, end = end, data.find(b"\n", end) + 1 or len(data)
@@ -227,7 +225,7 @@ def read_lines(data: bytes, content: Content) -> None:
 
 
 def read_box(data: bytes) -> str | None:
-    """The box of the first whole line in bytes that may be damaged; None means there is no such line."""
+    """Returns the box id in the first complete line, or None if there is none. `data` may be damaged."""
     lines = (parse_line(text) for text in data.splitlines(keepends=True))
     records = (parse_record(line) for line in lines if line is not None)
     return next((str(record["box"]) for record in records if record is not None), None)

@@ -24,17 +24,17 @@ T = TypeVar("T", contravariant=True)
 
 @dataclass(slots=True)
 class _On:
-    """One key that is on: the Unix time of its first sight, and the stream's times of the first and the last.
+    """A key that is present.
 
-    The clock of `utc` may change while it is on, with a connection or when it is set. The stream's does not.
+    Durations are measured by `pts`, because `utc` may jump: when the camera reconnects or its clock is set.
     """
 
-    began: float
-    first: float
-    last: float
+    began: float  # Unix time when it was first seen
+    first: float  # pts when it was first seen
+    last: float  # pts when it was last seen
 
     def at(self, pts: float) -> float:
-        """The Unix time by the clock with which it began."""
+        """Converts `pts` to Unix time, according to the clock when the key appeared."""
         return round(self.began + pts - self.first, 3)
 
 
@@ -44,37 +44,38 @@ class _Stream:
 
     stamp: Stamp
     offset: float  # Unix time at pts 0, for samples without `utc`
-    live: bool  # otherwise only `pts` says how much time has passed
+    live: bool  # if False, time passes only with `pts`
     captured: float = 0.0  # time.monotonic() of the last sample's capture
     arrived: float = 0.0  # time.monotonic() at which process() ended for the last sample
     now: float = 0.0  # Unix time of the last sample
-    pts: float = 0.0  # time of the last sample
+    pts: float = 0.0  # pts of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
-    has_left: bool = False  # its source gives nothing more
+    has_left: bool = False  # no more samples will arrive
 
 
 class Presence(Node[T, PresenceEvent]):
     """Emits an event when a key appears and when it disappears, from the keys present in each sample.
 
-    Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` immediately. A
-    key that is not seen for `max_gap` seconds of the stream's time has ended. So has every key of a live
-    source from which no sample arrives for that long while no sample is on its way. A slow node upstream or a
-    slow consumer does not end keys, and the events of a file depend on its `pts` alone. When a source is
-    removed, disconnected or ends while others continue, or when another source gets its name, its keys end.
+    `key` returns the keys that are present in a sample. For a new key, a `PresenceEvent` is emitted
+    immediately. A key ends when it was not seen for `max_gap` seconds of the stream's time (`pts`). All keys
+    of a live source end if no sample arrives for that long and none is still being processed upstream. A slow
+    node upstream or a slow consumer does not end keys, and the events of a file depend only on its `pts`.
+    When a source is removed, disconnected or ends while others continue, or when another source gets its
+    name, its keys end.
 
-    When the pipeline ends or is stopped, all keys end. So each event that begins has exactly one end, except
-    where the program crashes or a node upstream fails: there a `Spool` downstream writes the end at the next
-    start. A node or reader of `presence.of(camera)` goes with the camera and gets no last end. replace() of
-    this node leaves the ends to the program.
+    When the pipeline ends or is stopped, all keys end. So each start event is followed by exactly one end
+    event, except if the program crashes or a node upstream fails: then a `Spool` downstream writes the end at
+    the next start. A node or reader of `presence.of(camera)` is removed together with the camera and does not
+    receive the last end events. After replace(), finish() of the old node returns the missing ends.
 
     A key begins at `sample.utc`; for a file this is the time of the recording, if it is stored in the file.
     Without `utc`, the time is derived from the arrival of the source's first sample and `pts`. The duration
     is measured by `pts`, so it is correct even if the clock of `utc` is changed.
 
-    Every source has its own keys, and so has every node: `PresenceEvent.node` is its name. While a source
-    has the name of a removed source, the waiting samples of the removed one give no event. Numbers of a
-    tracker begin again with each start of the program, so use names of zones as keys where people or other
-    programs remember them.
+    Keys of different sources are independent, and so are keys of different nodes: `PresenceEvent.node` is
+    the node's name. If a new source has the name of a removed one, samples of the removed source that are
+    still queued are ignored. Track numbers start again when the program is restarted. If people or other
+    programs store the keys, use zone names instead.
 
     Args:
         key: Called with the value of a sample; returns the keys that are present: a set, list or dict. Keys
@@ -83,8 +84,8 @@ class Presence(Node[T, PresenceEvent]):
 
     Raises:
         OptionError: `max_gap` is not above 0.
-        OptionTypeError: An argument is of the wrong type. From process(), if `key` returns a str, or nothing
-            that can be iterated.
+        OptionTypeError: An argument is of the wrong type. From process(), if `key` returns a str or something
+            that is not iterable.
 
     Example:
         >>> import freshframe as ff
@@ -95,7 +96,7 @@ class Presence(Node[T, PresenceEvent]):
     """
 
     def __init__(self, key: Callable[[T], Iterable[Hashable]], *, max_gap: float = 2.0) -> None:
-        """Begins with no event that is on."""
+        """Checks the arguments."""
         if not callable(key):
             raise OptionTypeError(
                 "key must be a function that returns the keys, such as lambda zones: zones['till'].inside; "
@@ -125,15 +126,15 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = name
 
     def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
-        """Compares the keys that are present with the earlier ones."""
+        """Compares the keys that are present with those of the previous sample."""
         stamp = sample.stamp
         number = stamp._source_number
         stream = self._streams.get(stamp.source)
         if stream is not None and number < stream.stamp._source_number:
-            return  # it has waited while another source took its name
+            return  # from a removed source whose name was reused
         if stream is None or stream.has_left or number != stream.stamp._source_number:
             if stream is not None:
-                yield from self._end_all(stream, _silence(stream), "gone")  # in the stream with its name now
+                yield from self._end_all(stream, _silence(stream), "gone")  # in the stream of the new source
             stream = self._streams[stamp.source] = self._begun(sample)
         self._note(stream, sample)
         on = stream.on
@@ -146,10 +147,10 @@ class Presence(Node[T, PresenceEvent]):
                 known.last = sample.pts
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._max_gap]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
-        stream.arrived = time.monotonic()  # after the waits for room in `yield`
+        stream.arrived = time.monotonic()  # again, because `yield` may have blocked
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
-        """Notes the source: on_tick(), which follows, ends its keys."""
+        """Marks the source. on_tick() is called afterwards and ends its keys."""
         for stream in self._streams.values():
             if stream.stamp._source_number == number:
                 stream.has_left = True
@@ -171,7 +172,7 @@ class Presence(Node[T, PresenceEvent]):
             yield from self._end_in_stream(stream, _silence(stream), "stop")
 
     def _silence_proven(self, stream: _Stream, now: float) -> float:
-        """Seconds after the last sample for which the source has surely sent nothing that arrives here."""
+        """Returns for how many seconds after the last sample the source has certainly sent no other one."""
         if not stream.live:
             return 0.0
         if self._arrivals is None:  # in a worker process: a slow step upstream looks like a silent source
@@ -187,7 +188,7 @@ class Presence(Node[T, PresenceEvent]):
 
     def _note(self, stream: _Stream, sample: Sample[T]) -> None:
         stamp = sample.stamp
-        if stamp.seq >= stream.stamp.seq:  # otherwise it came by a longer way: a stream does not go backwards
+        if stamp.seq >= stream.stamp.seq:  # samples may arrive out of order
             stream.stamp = stamp
         stream.pts = sample.pts
         stream.captured = sample.captured
@@ -203,7 +204,7 @@ class Presence(Node[T, PresenceEvent]):
         return list(keys)
 
     def _end_in_stream(self, stream: _Stream, silence: float, reason: EndReason) -> Iterator[PresenceEvent]:
-        """In the stream of its samples, so that an end never overtakes the next beginning."""
+        """Ends the keys in the stream of their samples, so that events cannot overtake each other."""
         for event in self._end_all(stream, silence, reason):
             yield stamped(event, like=stream.stamp)
 
@@ -215,7 +216,7 @@ class Presence(Node[T, PresenceEvent]):
             yield self._end(key, stream.on.pop(key), decided, reason)
 
     def _end(self, key: Hashable, one: _On, now: float, reason: EndReason) -> PresenceEvent:
-        """`now`: in the stream's time."""
+        """`now`: pts of the decision."""
         return PresenceEvent(key, one.began, one.at(one.last), one.at(now), reason, self._node_name)
 
 
@@ -234,5 +235,5 @@ def _expect_one_argument(key: Callable[..., object]) -> None:
 
 
 def _silence(stream: _Stream) -> float:
-    """Seconds that have passed since the last sample of a stream; 0 in a file."""
+    """Returns the seconds since the last sample of a stream; 0 for a file."""
     return max(0.0, time.monotonic() - stream.arrived) if stream.live else 0.0

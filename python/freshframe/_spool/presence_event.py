@@ -1,4 +1,4 @@
-"""An event of Presence: something has begun, or has ended."""
+"""PresenceEvent: the start or end of something."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,17 +13,18 @@ EndReason = Literal["gone", "stop", "restart"]
 class PresenceEvent:
     """A key of Presence has appeared or disappeared. Times are Unix times in seconds.
 
-    `began_utc` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
+    `began_utc` is the sample's `utc`. The other times are `began_utc` plus a difference of `pts`.
 
     Attributes:
         key: The key that the function passed to Presence returned.
         began_utc: When it was first seen.
         ended_utc: When it was last seen; None if it has just begun.
-        decided_utc: When this was decided: at the first sight, or after the last one and `max_gap`.
-        reason: Why it ended: "gone" (it was not seen for `max_gap`, no sample came, or its source has left),
-            "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None means
-            it has begun.
-        node: The name of the node that decided it, so that equal keys of two nodes stay apart.
+        decided_utc: When the event was decided: when the key was first seen, or `max_gap` after it was last
+            seen.
+        reason: Why it ended: "gone" (not seen for `max_gap`, no samples arrived, or the source is gone),
+            "stop" (the pipeline has ended), "restart" (a Spool found it open after a crash). None for a
+            start.
+        node: The name of the Presence node, which distinguishes equal keys of two nodes.
     """
 
     key: Any

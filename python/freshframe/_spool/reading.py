@@ -1,4 +1,4 @@
-"""The results of a box's segments in their order, if they are there."""
+"""Reads the results of a box in order, and counts those that are missing."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from .segment_reader import SegmentReader
 
 
 class Reading:
-    """The reading part of a Box. Unless it says otherwise, a method needs the lock `_guard`."""
+    """The reading part of a Box. Unless documented otherwise, callers of a method must hold `_guard`."""
 
-    next: int  # the number of the next result that is written
-    oldest_taken: float  # clock.since_start() at which the first result of the last take() came
+    next: int  # number of the next result to be written
+    oldest_taken: float  # clock.since_start() when the first result of the last take() arrived
     _segments: list[Segment]
     _current: Segment  # segment of the last line
 
@@ -27,15 +27,15 @@ class Reading:
         self._begin_reading()
 
     def _begin_reading(self) -> None:
-        self._guard = threading.Lock()  # guards what follows
+        self._guard = threading.Lock()  # guards the attributes below
         self._expired = 0
         self._lost = 0
-        self._counted = 0  # count of both, after the last result that was sent
-        self._known = 0  # losses that the run before has counted
-        self._taken = 0  # the number of the last line that take() has seen
+        self._counted = 0  # expired and lost results after the last result that was sent
+        self._known = 0  # losses that the previous run has already counted
+        self._taken = 0  # number of the last line that take() has returned or skipped
         self._reader: SegmentReader | None = None
-        self._ahead: Line | None = None  # the next line, which was already read
-        self._faults: list[tuple[object, ...]] = []  # faults that are to be logged without the guard
+        self._ahead: Line | None = None  # the next line, if it was already read
+        self._faults: list[tuple[object, ...]] = []  # to be logged while the guard is not held
 
     def _take(self, limit: int, oldest: float) -> list[Line]:
         zero = clock.zero()
@@ -54,7 +54,7 @@ class Reading:
         return lines
 
     def _next_line(self) -> Line | None:
-        """Returns None if none was found here; the next call looks further."""
+        """Returns None if there was something other than a new line; the next call continues after it."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead.n == self._taken + 1:
             self._taken = ahead.n
@@ -69,12 +69,12 @@ class Reading:
         segment = self._current = self._segments[index]
         end = self._segments[index + 1].first if index + 1 < len(self._segments) else self.next
         text = self._read_line(segment)
-        if text is None:  # the segment has ended
+        if text is None:  # the end of the segment
             self._miss(end)
             return None
         line = parse_line(text)
         if line is None or not self._taken < line.n < end:
-            return None  # the head, a line that was taken before, a line that cannot be read
+            return None  # the head, an earlier line, or an unreadable one
         self._miss(line.n)
         self._taken = line.n
         return line
@@ -89,7 +89,7 @@ class Reading:
             return None
 
     def _miss(self, n: int) -> None:
-        """No line between the last one and `n` is there."""
+        """Counts all results between the last line and number `n` as lost."""
         gone = n - 1 - self._taken
         if gone > 0:
             self._lost += self._count(gone)
@@ -101,14 +101,14 @@ class Reading:
         self._expired += self._count(gone)
 
     def _count(self, gone: int) -> int:
-        """Returns how many of these results the run before has not counted yet."""
+        """Returns how many of these results were not already counted by the previous run."""
         known = min(self._known, gone)
         self._known -= known
         self._counted += gone
         return gone - known
 
     def _tell_faults(self) -> None:
-        """Logs what was found. Without the guard, under which no handler of the log runs."""
+        """Logs the faults. Must be called without the guard, because log handlers may run any code."""
         with self._guard:
             faults, self._faults = self._faults, []
         for text, *values in faults:
@@ -119,12 +119,15 @@ class Reading:
 
 
 def shift(zero: float, segment: Segment) -> float:
-    """The seconds by which the clock with this zero was set forward since the segment was written."""
+    """Returns the seconds by which the clock was set forward since the segment was written.
+
+    `zero`: clock.zero() now.
+    """
     if segment.zero is None or abs(zero - segment.zero) <= clock.TOLERANCE:
         return 0.0
     return zero - segment.zero
 
 
 def last_written(zero: float, segment: Segment) -> float:
-    """The Unix time of a segment's last line, by the clock as it is set now."""
+    """Returns the Unix time of a segment's last line, according to the current clock."""
     return segment.last + shift(zero, segment)

@@ -1,4 +1,4 @@
-"""The contents of a folder when a program begins with it. Nothing that has whole lines is deleted."""
+"""Reads a folder when a program starts to use it. Never deletes files with complete lines."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .lines import (
     read_lines,
 )
 
-_BEGINNING = 64 << 10  # bytes of a segment in which its clock is looked for
+_BEGINNING = 64 << 10  # bytes to read at the start of a segment for its clock, and at its end for its time
 _HEAD = b'{"spool":'
-_MOST_FIRST = 9 * 10**14  # after it there must be numbers of 15 digits for what follows
+_MOST_FIRST = 9 * 10**14  # leaves enough 15-digit numbers for all further results
 _OF_THE_DISK = {errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 
 
@@ -32,10 +32,10 @@ class Found:
     """The contents of a folder.
 
     Attributes:
-        segments: All of them, in order.
-        content: Of all up to the end of the newest one; None without one.
-        least: The least next number.
-        is_whole: The newest one has a head, and can be continued.
+        segments: All segments, in order.
+        content: The state after the newest segment; None if there are no segments.
+        least: The smallest number that the next result may have.
+        is_whole: Whether the newest segment has a head, so that it can be appended to.
     """
 
     segments: list[Segment]
@@ -45,14 +45,14 @@ class Found:
 
 
 def read_folder(folder: str) -> Found:
-    """Finds the segments. Those at the end that were begun and not synced go; damaged ones are renamed.
+    """Finds the segments. Deletes the newest if they were never synced, and renames damaged ones.
 
     Raises:
-        UnreadableBoxError: Another version has written the newest one.
+        UnreadableBoxError: The newest segment has another format version.
         OSError: A file cannot be read.
     """
     firsts = [first for first in list_segments(folder) if _is_there(segment_path(folder, first), first)]
-    headless: list[tuple[int, bytes]] = []  # the newest ones, from the newest on
+    headless: list[tuple[int, bytes]] = []  # without a readable head, newest first
     content: Content | None = None
     least = 1
     kept = []
@@ -88,7 +88,7 @@ def _is_there(path: str, first: int) -> bool:
 
 
 def _remove(path: str, data: bytes) -> None:
-    """A last file without a whole line. A power cut leaves a file that is empty, torn or full of zeros."""
+    """Deletes what a power cut left: a file that is empty, incomplete or all zeros. Renames any other."""
     if not data.strip(b"\0") or data.startswith(_HEAD) or _HEAD.startswith(data.rstrip(b"\0")):
         os.unlink(path)
     else:
@@ -96,7 +96,7 @@ def _remove(path: str, data: bytes) -> None:
 
 
 def _continued(path: str, before: Content | None, first: int, data: bytes) -> Content:
-    """The content after a segment whose head is damaged."""
+    """Returns the content after a segment with a damaged head. `before`: that of the previous segment."""
     say(ERROR, "the beginning of the spool's file %r is damaged: only its whole lines are sent", path)
     content = before or Content(read_box(data) or "", first, OpenEvents(), 0)
     content.next, content.size = max(content.next, first), 0
@@ -109,19 +109,21 @@ def _segment(folder: str, first: int) -> Segment:
     status = os.stat(path)
     with open(path, "rb") as file:
         data = file.read(_BEGINNING)
-        while b"\n" not in data and (more := file.read(_BEGINNING)):  # a head with very many open events
+        while b"\n" not in data and (more := file.read(_BEGINNING)):  # a head with many open events
             data += more
         found = read_clock(data)
         file.seek(max(0, status.st_size - _BEGINNING))
         times = [line.spooled for line in map(parse_line, file) if line is not None]
-    # A copy or a backup may have given the file another time.
+    # The modification time is the fallback, because a copy or a restored backup may have another one.
     last = times[-1] if times else status.st_mtime
     is_of_this_boot = found is not None and bool(found.boot) and found.boot == clock.boot()
     return Segment(first, status.st_size, last, found.zero if found and is_of_this_boot else None)
 
 
 def keep_tail(path: str, size: int) -> None:
-    """Copies the bytes after the first `size` before it is cut off, unless it is one torn line.
+    """Saves the bytes after the first `size` in another file, unless they are a single incomplete line.
+
+    Called before the file is truncated.
 
     Raises:
         OSError: The copy cannot be written.

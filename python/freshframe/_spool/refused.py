@@ -30,12 +30,11 @@ class RefusedError(FreshframeError):
 
     Args:
         indices: Indices of these events in the list that `send` received. None means unknown.
-        reason: The text for the log and the file.
+        reason: The reason, for the log and the file.
 
     Raises:
-        OptionError: No index is given, or one is negative.
-        OptionTypeError: An index is not a whole number, no list of them is given, or the reason is not a
-            string.
+        OptionError: `indices` is empty, or an index is negative.
+        OptionTypeError: `indices` is not a list of integers, or `reason` is not a string.
 
     Example:
         >>> import freshframe as ff
@@ -56,7 +55,7 @@ class RefusedError(FreshframeError):
                 f"RefusedError([2], 'why'), or RefusedError(reason='why'), got {_check.show(known)}"
             )
         self.indices = tuple(_check.integer("an index of RefusedError", index) for index in known)
-        # It is the text of an exception in most cases: what is not UTF-8 in it is no second fault.
+        # The reason is usually the message of an exception, so invalid UTF-8 must not raise another one.
         given: Any = reason
         self.reason = _check.text("reason", valid_text(given) if isinstance(given, str) else given)
         if indices is not None and (not self.indices or min(self.indices) < 0):
@@ -70,20 +69,20 @@ class RefusedError(FreshframeError):
 
 
 class RefusedFile:
-    """`refused.jsonl` of a folder. Above 4 MiB it is renamed to `refused.1.jsonl`, replacing an older one."""
+    """The file `refused.jsonl`. Above 4 MiB it is renamed to `refused.1.jsonl`, replacing an older one."""
 
     def __init__(self, folder: str) -> None:
-        """Opens nothing yet."""
+        """Does not open the file yet."""
         self._path = os.path.join(folder, "refused.jsonl")
 
     def add(self, lines: Sequence[Line], reason: str) -> int:
         """Writes the lines and syncs them.
 
         Returns:
-            The number of lines that have gone with the older file.
+            The number of lines that were deleted with the older file.
 
         Raises:
-            OSError: The disk is full, or fails.
+            OSError: The disk is full, or has failed.
         """
         head = f'{{"refused":{to_text(reason)},"at":{time.time():.3f},'
         data = "".join(head + line.text.decode(errors="replace")[1:] for line in lines).encode()
@@ -104,7 +103,7 @@ class RefusedFile:
             return 0
         older = self._path.removesuffix(".jsonl") + ".1.jsonl"
         if os.path.lexists(older):
-            os.close(open_own(older, _is_refused))  # another file of that name is renamed
+            os.close(open_own(older, _is_refused))  # renames a foreign file of that name
         gone = _count_lines(older)
         os.replace(self._path, older)
         return gone

@@ -1,4 +1,4 @@
-"""The synced lines of one segment."""
+"""Reads the synced lines of one segment."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _CHUNK = 256 << 10
 
 
 class SegmentReader:
-    """Reads a segment once, from its beginning. One thread at a time.
+    """Reads a segment once, from its beginning. Not thread-safe.
 
     Attributes:
         first: The number of its first line.
@@ -21,7 +21,7 @@ class SegmentReader:
         """Opens the segment.
 
         Raises:
-            OSError: It is not there, or cannot be read. line() raises it, too.
+            OSError: The file is missing or cannot be read. line() may raise it too.
         """
         self.first = first
         self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -31,11 +31,11 @@ class SegmentReader:
 
     def __del__(self) -> None:
         """Closes the file."""
-        with contextlib.suppress(AttributeError, OSError):  # it was never opened, or is closed already
+        with contextlib.suppress(AttributeError, OSError):  # never opened, or already closed
             os.close(self._fd)
 
     def line(self, size: int) -> bytes | None:
-        """The next line with its end, or None without one in the first `size` bytes."""
+        """Returns the next line with its newline, or None if the first `size` bytes have no more."""
         while not self._lines:
             chunk = os.pread(self._fd, min(_CHUNK, size - self._at), self._at) if self._at < size else b""
             if not chunk:

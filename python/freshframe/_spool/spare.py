@@ -1,4 +1,4 @@
-"""Room on the disk that a box holds back: for the head of a segment when the disk is full."""
+"""Reserves disk space for the head of a segment, so that one can be started on a full disk."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import os
 from .folder import open_own, why_foreign
 
 _CHUNK = 256 << 10
-_LEAST = 64 << 10  # bytes: the head of some hundred open events
+_LEAST = 64 << 10  # bytes: enough for a head with some hundred open events
 
 
 class Spare:
-    """A file without content that takes up room, until the room is needed."""
+    """A file of zeros that occupies disk space until the space is needed."""
 
     def __init__(self, folder: str) -> None:
-        """Finds the file that an earlier program has left."""
+        """Finds the file of an earlier run, if there is one."""
         self._path = os.path.join(folder, "spare")
         self._size = 0
         with contextlib.suppress(OSError):
@@ -26,7 +26,7 @@ class Spare:
                 os.close(fd)
 
     def keep(self, size: int = _LEAST) -> None:
-        """Takes up this many bytes at least; without room for them there is no file."""
+        """Reserves at least this many bytes. If the disk has no space for them, deletes the file."""
         size = max(size, _LEAST)
         if self._size >= size:
             return
@@ -41,7 +41,7 @@ class Spare:
             self.give_up()
 
     def give_up(self) -> None:
-        """Frees the room."""
+        """Frees the space by deleting the file."""
         self._size = 0
         with contextlib.suppress(OSError):
             fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

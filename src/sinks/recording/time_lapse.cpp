@@ -9,7 +9,7 @@
 namespace freshframe::media {
 namespace {
 
-// "3600", also where three digits would be "3.6e+03": it is to be copied into a program.
+// Six digits, because users copy the number into their programs: with three, 3600 would become "3.6e+03".
 std::string argument_text(double number) {
   return core::number_text(number, std::chars_format::general, 6);
 }

@@ -13,8 +13,8 @@
 
 namespace freshframe::media {
 
-/// Seconds. A longer step back of a source's `pts` is a new start; after a shorter one, frames are left out
-/// until the time has caught up.
+/// Seconds. If a source's `pts` goes back by more than this, the source has restarted. After a smaller step back,
+/// frames are skipped until `pts` has caught up.
 constexpr double kToleratedStepBack = 1;
 
 /// Takes one frame per interval of `pts`, and shows them one after the other at a fixed rate. Not thread-safe.
@@ -25,7 +25,7 @@ class TimeLapse {
 
   /// Returns the time in the file, in seconds, or nullopt for a frame that is not part of it.
   [[nodiscard]] std::optional<double> take(const Stamp& stamp) {
-    if (!std::isfinite(stamp.pts)) return 0;  // which the recorder refuses
+    if (!std::isfinite(stamp.pts)) return 0;  // so that the recorder sees it and reports an error
     const bool goes_back = stamp.pts < newest_pts_ - kToleratedStepBack;
     if (count_ == 0 || stamp.source != source_ || goes_back) {
       source_ = stamp.source;
@@ -33,7 +33,7 @@ class TimeLapse {
       next_ = 0;
     }
     newest_pts_ = std::max(newest_pts_, stamp.pts);
-    constexpr double kRounding = 1e-6;  // intervals: of pts such as 1 / 3
+    constexpr double kRounding = 1e-6;  // in intervals: tolerance for pts such as 1 / 3
     const double at = (stamp.pts - begin_) / every_ + kRounding;
     if (at < next_) return std::nullopt;
     next_ = std::floor(at) + 1;
@@ -50,11 +50,11 @@ class TimeLapse {
   std::int64_t count_ = 0;
 };
 
-/// Notices a nominal frame rate that is far from the rate of the frames. Frames keep their own times, so that
-/// is most likely a time lapse that does not become one. Not thread-safe.
+/// Detects a nominal frame rate that is far from the actual one. `fps=` does not change the speed of a recording, so
+/// the user most likely wanted a time lapse. Not thread-safe.
 class NominalRate {
  public:
-  /// `fps`: as given; nullopt: never notices anything.
+  /// `fps`: the frame rate from the options; with nullopt, find_fault() never returns a warning.
   explicit NominalRate(std::optional<double> fps) : fps_(fps) {}
 
   void note(double pts) noexcept {
@@ -63,9 +63,9 @@ class NominalRate {
     last_ = pts;
     ++frames_;
   }
-  /// A file ends, and the next one starts.
+  /// Must be called between two files.
   void forget() noexcept { *this = NominalRate(fps_); }
-  /// Returns a warning, once, if the file has at least this many frames, and all their intervals are wrong.
+  /// Returns a warning if the file has at least `least` frames and none of their intervals is near 1 / fps. Warns once.
   [[nodiscard]] std::optional<std::string> find_fault(std::int64_t least);
 
  private:

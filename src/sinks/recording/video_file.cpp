@@ -27,7 +27,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Frames that show the rate while a file is written, and when it ends.
+/// Minimum numbers of frames to judge the frame rate by: while a file is written, and when it ends.
 constexpr std::int64_t kFewFrames = 10;
 constexpr std::int64_t kFewestFrames = 4;
 
