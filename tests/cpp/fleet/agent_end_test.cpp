@@ -33,7 +33,7 @@ class Controller {
   [[nodiscard]] process::Descriptor take_agents() { return std::move(agents_); }
   void hang_up() { socket_.reset(); }
 
-  /// The next message, without its length.
+  /// Returns the next message, without its length prefix.
   Message receive() {
     std::uint32_t size = 0;
     read(&size, sizeof size);
@@ -84,7 +84,7 @@ void send_order(Controller& controller, const std::string& text) {
   controller.send(writer);
 }
 
-// Reader 1, of the output "tracks".
+// Adds reader 1, which reads the output "tracks".
 void add_reader(Controller& controller) {
   auto reader = Controller::begin(ToAgent::Reader);
   reader.put(std::uint32_t{1});
@@ -92,7 +92,7 @@ void add_reader(Controller& controller) {
   controller.send(reader);
 }
 
-// Pulls for reader 1: at most ten results of 1000 bytes.
+// Requests results for reader 1: at most ten, of 1000 bytes each.
 void send_pull(Controller& controller, std::uint64_t batch) {
   auto pull = Controller::begin(ToAgent::Pull);
   pull.put(std::uint32_t{1});
@@ -175,7 +175,7 @@ TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
   auto writer = Controller::begin(ToAgent::Pull);
-  controller.send(writer);  // the message ends too early
+  controller.send(writer);  // the message is incomplete
   while (!agent.has_ended()) static_cast<void>(agent.next_order(10ms));
 }
 
@@ -190,7 +190,7 @@ TEST(AgentEnd, KeepsFewRenewalsForAControllerThatStandsStill) {
   std::this_thread::sleep_for(500ms);  // hundreds of renewals that are not read
   std::size_t bytes = 0;
   const auto asked = boot_now().count();
-  while (true) {  // until a renewal that was requested after them
+  while (true) {  // until a renewal that was requested after the sleep
     const auto message = controller.receive();
     process::ByteReader reader(message);
     if (reader.get<std::uint8_t>() != static_cast<std::uint8_t>(ToController::Renewal)) continue;

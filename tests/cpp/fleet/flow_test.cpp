@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// After `seconds` with `per_second` results per second.
+// Returns the pause between batches after `seconds` at `per_second` results per second.
 BootTime between_batches(double per_second, int seconds) {
   Flow flow(40ms, BootTime(1s));
   for (int i = 1; i <= 100 * seconds; ++i) {

@@ -29,8 +29,9 @@ struct End {
 
 using Handler = void (*)(int);
 
-/// The traces of a forked child that keeps its last words and then does something. `found`: the page as it finds it.
-/// `before`: its handler of SIGSEGV until then. A sanitizer's handler would end it with another status.
+/// Runs `deed` in a forked child that keeps its last words. Returns these and its exit status. `found`: the initial
+/// content of the page. `before`: the child's SIGSEGV handler until then; by default none, because a sanitizer's
+/// handler would change the exit status.
 End end_of(const std::function<void()>& deed, const LastWords& found = {}, Handler before = SIG_DFL) {
   const process::Descriptor page(::memfd_create("last words", MFD_CLOEXEC));
   EXPECT_EQ(::pwrite(page.get(), &found, sizeof found, 0), static_cast<ssize_t>(sizeof found));
@@ -53,7 +54,7 @@ void crash() {
   static_cast<void>(::raise(SIGSEGV));
 }
 
-/// Runs `deed` as a camera's thread starts the threads of its nodes, and a node the threads of its decoder.
+/// Runs `deed` on a thread that was started by another one while that belonged to the run, like a decoder's threads.
 void in_grandchild_thread(Run run, const std::function<void()>& deed) {
   std::thread([&] {
     open_slot(run);
@@ -157,7 +158,7 @@ TEST(LastWords, AThreadKeepsTheStackForHandlersThatItHas) {
 }
 
 TEST(LastWords, OfTwoThreadsThatCrashAtOnceTheFirstHasItsSay) {
-  // Another thread has begun, and has not named its run yet.
+  // Another thread has started to write its last words, but not yet written its run.
   const LastWords begun{
       .said = LastWords::Nothing, .camera = kTwo.camera, .epoch = 0, .number = 0, .begun = 1};
   const auto end = end_of([] { in_grandchild_thread(kOne, crash); }, begun);

@@ -109,7 +109,7 @@ TEST(Outboxes, ThePullOfTheSameNumberRepeatsABatchAndTheNextAcknowledgesIt) {
   outboxes.add_reader(1, "tracks", 0s);
   const auto stream = outboxes.open(kSentRun, "tracks");
   EXPECT_TRUE(outboxes.put(*stream, result(0)));
-  EXPECT_FALSE(outboxes.put(*stream, result(1)));  // one is ready already
+  EXPECT_FALSE(outboxes.put(*stream, result(1)));  // one is already ready to be pulled
   const Outboxes::Pull first{.reader = 1, .batch = 1, .most_results = 1, .most_bytes = 1000};
   const auto sent = outboxes.pull(first, 1s);
   EXPECT_EQ(parsed(sent).results.at(0).ordinal, 0U);
@@ -160,7 +160,7 @@ TEST(Outboxes, TheFattestGiveFirstWhenAllTogetherAreTooLarge) {
     if (record.camera == 2) {
       EXPECT_EQ(record.full, 0U);
     } else {
-      EXPECT_GE(record.waiting, 12U);  // 15000 bytes for both at least
+      EXPECT_GE(record.waiting, 12U);  // at least 15000 bytes for the two of them
     }
   }
   EXPECT_LE(records[0].waiting + records[1].waiting, 16U);
@@ -213,7 +213,7 @@ TEST(Outboxes, WhatIsForgottenIsFencedAndReportedOnce) {
   const auto stream = outboxes.open(kSentRun, "tracks");
   outboxes.put(*stream, result(0));
   outboxes.close(kSentRun);
-  EXPECT_TRUE(outboxes.has(1));  // still to be pulled
+  EXPECT_TRUE(outboxes.has(1));  // its last results were not pulled yet
   outboxes.forget(kSentRun);
   EXPECT_FALSE(outboxes.has(1));
   const auto records = outboxes.records();

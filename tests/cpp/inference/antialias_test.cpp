@@ -22,12 +22,12 @@ std::vector<float> filled(const Frame& frame, const InputForm& form) {
   Letterbox box(form);
   std::vector<float> tensor(box.floats() + 1, -7);
   box.fill(frame.picture(), tensor.data());
-  EXPECT_EQ(tensor.back(), -7);  // nothing after its end
+  EXPECT_EQ(tensor.back(), -7);  // nothing was written beyond the tensor
   tensor.pop_back();
   return tensor;
 }
 
-// The same bytes everywhere.
+// Pseudo-random pixels, the same on every machine.
 Frame random_levels(int width, int height, PixelFormat format) {
   FrameBuilder builder({.width = width, .height = height, .format = format});
   unsigned state = 5;
@@ -61,7 +61,8 @@ InputForm smooth(int width, int height, Fit fit = Fit::Stretch) {
   return {.width = width, .height = height, .fit = fit, .antialias = true};
 }
 
-// Half as many outputs: a triangle of 4 samples, and the edge cuts one off. 3, 3 and 1 of 7.
+// At half the size, the filter is a triangle of 4 samples, of which the edge cuts one off: the weights are 3, 3 and 1
+// of 7.
 TEST(Antialias, AllSamplesCountByTheirDistance) {
   auto form = smooth(2, 1);
   form.channels = 1;
@@ -71,8 +72,9 @@ TEST(Antialias, AllSamplesCountByTheirDistance) {
   EXPECT_EQ(whole_levels(filled(gray(1, 4, {0, 70, 140, 210}), form)), (std::vector<int>{50, 160}));
 }
 
-// The numbers come from Image.resize((to_width, to_height), Resampling.BILINEAR) of Pillow 13.0.0. Where the height
-// shrinks more than the width, Pillow 13 scales down before across, and some levels differ by one.
+// The fingerprints are of Image.resize((to_width, to_height), Resampling.BILINEAR) of Pillow 13.0.0. There is no case
+// in which the height shrinks more than the width: Pillow 13 then scales vertically first, and some levels differ by
+// one.
 TEST(Antialias, PackedPicturesHaveTheLevelsOfPillow) {
   struct Case {
     int width;
@@ -108,7 +110,7 @@ TEST(Antialias, PackedPicturesHaveTheLevelsOfPillow) {
   }
 }
 
-// Filters for colours are defined on red, green and blue.
+// Antialiasing is defined on red, green and blue.
 TEST(Antialias, PlanesOfColoursAreRefused) {
   std::vector<float> tensor(3 * 4 * 4);
   for (const auto format : {PixelFormat::Nv12, PixelFormat::I420, PixelFormat::I422, PixelFormat::I444}) {
@@ -130,7 +132,7 @@ TEST(Antialias, OneLetterboxScalesPicturesOfManySizesAndFormats) {
   }
 }
 
-// As torchvision's Resize(input) and CenterCrop(input): the longer side is cut, an offset's half goes to the even one.
+// Like torchvision's Resize(input) and CenterCrop(input): crops the longer side, and rounds half pixels to even.
 TEST(Cover, IsThePlaceOfTorchvision) {
   const InputForm form{.width = 224, .height = 224, .fit = Fit::Cover};
   const auto wide = place(1280, 720, form);

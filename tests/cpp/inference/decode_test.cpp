@@ -70,7 +70,7 @@ TEST(Decode, TransformersScoreTheirQueries) {
   const Output boxes{{0.5F, 0.5F, 0.2F, 0.1F}, {1, 1, 4}};
   const Output both{{0.5F, 0.5F, 0.2F, 0.1F, 0.1F, 0.7F}, {1, 1, 6}};
   expect_box(decoded({Layout::Rtdetr, 2}, {both}).at(0), 40, 90, 60, 110, 0.7F, 1);
-  const Output logits{{-3, 2, 9}, {1, 1, 3}};  // the last is no class
+  const Output logits{{-3, 2, 9}, {1, 1, 3}};  // the last one is not a class
   expect_box(decoded({Layout::Rfdetr, 2, {}, "", 0, 1}, {boxes, logits}).at(0), 40, 90, 60, 110,
              1 / (1 + std::exp(-2.0F)), 1);
   const Output nothing{{-3, 2, 9}, {1, 1, 3}};
@@ -86,7 +86,7 @@ TEST(Decode, BoxesWithScoresOfTheirOwn) {
   expect_box(decoded({Layout::Boxes, 0, {}, "", 0, 1, 2}, {boxes, scores, labels}).at(0), 10, 20, 30, 50,
              0.8F, 7);
   const Output corners{{0.1F, 0.1F, 0.3F, 0.25F}, {1, 1, 4}};
-  const Output classes{{0.1F, 0.2F, 0.7F}, {1, 1, 3}};  // the first is nothing
+  const Output classes{{0.1F, 0.2F, 0.7F}, {1, 1, 3}};  // the first one means "background"
   expect_box(decoded({Layout::Ssd, 2, {}, "", 0, 1}, {corners, classes}).at(0), 10, 20, 30, 50, 0.7F, 1);
 }
 
@@ -169,7 +169,7 @@ TEST(Suppression, GivesABoundedNumber) {
 
 TEST(BoxesInPicture, ComeBackThroughTheLetterboxAndAreClipped) {
   const InputForm form{.width = 100, .height = 100};
-  const auto placement = place(200, 100, form);  // half the size, 25 pixels of bar above
+  const auto placement = place(200, 100, form);  // half the size, with a bar of 25 pixels at the top
   EXPECT_EQ(placement.top, 25);
   const std::vector<float> numbers = {10, 30,   30, 50, 0.8F, 0,  -20, 0,    500,
                                       90, 0.7F, 1,  0,  0,    90, 20,  0.6F, 2};

@@ -65,7 +65,7 @@ TEST(Layout, YoloIsToldByTheGridOfItsStrides) {
 }
 
 TEST(Layout, RowsOfSixNumbersAreToldByTheMetadataOnly) {
-  // On 160x160 there are as many as a YOLOv5 of one class and one grid would have.
+  // A YOLOv5 model with one class and one grid has as many rows for an input of 160x160.
   expect(facts(160, {{"output0", {1, 300, 6}}}, names(80, {{"head", "RTDETRDecoder"}})), Layout::Rtdetr6, 80);
   const Outputs sixes = {{"output0", {1, 300, 6}}};
   expect(facts(640, sixes, names(80, {{"head", "Detect"}})), Layout::End2end, 80);
@@ -157,7 +157,7 @@ TEST(ClassNames, HaveTheirEscapesAndAreUtf8) {
             (Names{"caf\u00E9", "a/b\\\n\"", "\U0001F600"}));
   EXPECT_EQ(parse_names(R"({0: 'caf\xe9', 1: '\U0001f600', 2: '\t\''})"),
             (Names{"caf\u00E9", "\U0001F600", "\t'"}));
-  // Half of a letter, a NUL, an escape without its digits, and bytes of Latin-1.
+  // Unpaired surrogates, a NUL, an incomplete escape, and Latin-1.
   EXPECT_EQ(parse_names(R"(["\ud83d!", "\udc00", "a\u0000b", "\u12"])"),
             (Names{"\uFFFD!", "\uFFFD", "a\uFFFDb", "u12"}));
   EXPECT_EQ(parse_names("['caf\xE9']"), (Names{"caf\uFFFD"}));

@@ -17,7 +17,7 @@
 namespace freshframe::inference {
 namespace {
 
-// A smooth picture in BGR, from which the other formats are converted.
+// A smooth image in BGR, from which the other formats are converted.
 Frame picture(int width, int height) {
   FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::Bgr});
   for (int y = 0; y < height; ++y) {
@@ -35,12 +35,12 @@ std::vector<float> tensor_of(const Frame& frame, const InputForm& form) {
   Letterbox box(form);
   std::vector<float> tensor(box.floats() + 1, -7);
   box.fill(frame.picture(), tensor.data());
-  EXPECT_EQ(tensor.back(), -7);  // nothing after its end
+  EXPECT_EQ(tensor.back(), -7);  // nothing was written beyond the tensor
   tensor.pop_back();
   return tensor;
 }
 
-// Bilinear from BGR, one number after the other.
+// Reference implementation: scales BGR bilinearly, one value at a time.
 std::vector<float> expected(const Frame& bgr, const InputForm& form) {
   const auto where = place(bgr.width(), bgr.height(), form);
   std::vector<float> out(3 * static_cast<std::size_t>(form.width * form.height), 114 / 255.0F);
@@ -74,7 +74,7 @@ double most_apart(const std::vector<float>& a, const std::vector<float>& b) {
   return most;
 }
 
-// The share of numbers that differ.
+// Returns the fraction of values that differ.
 double share_apart(const std::vector<float>& a, const std::vector<float>& b) {
   double count = 0;
   for (std::size_t i = 0; i < a.size(); ++i) count += std::abs(double{a[i]} - b[i]) > 1e-5 ? 1 : 0;
@@ -86,7 +86,7 @@ std::vector<float> whole(std::vector<float> levels) {
   return levels;
 }
 
-constexpr double kLevel = 1.0 / 255;  // half of it for whole levels, the rest for weights of 11 bits
+constexpr double kLevel = 1.0 / 255;  // tolerance: half for rounding to whole levels, half for 11-bit weights
 
 TEST(Letterbox, ScalesAndCentresAsTheReferenceInWholeLevels) {
   const InputForm form{.width = 64, .height = 96};
@@ -178,7 +178,7 @@ TEST(Letterbox, EveryInstructionSetGivesTheSameWithinRounding) {
   const auto reference = tensor_of(frame, form);
   for (const auto target : test::simd_targets()) {
     const test::OnlyTarget only(target);
-    const auto tensor = tensor_of(frame, form);  // a value between two levels may go either way
+    const auto tensor = tensor_of(frame, form);  // values between two levels may be rounded either way
     EXPECT_LT(most_apart(tensor, reference), 1.01 / 255) << hwy::TargetName(target);
     EXPECT_LT(share_apart(tensor, reference), 0.001) << hwy::TargetName(target);
   }
@@ -195,7 +195,7 @@ TEST(Letterbox, MayChangeItsPictureSize) {
   }
 }
 
-// Noise: the same bytes everywhere.
+// Pseudo-random noise, the same on every machine.
 Frame noise(int width, int height, PixelFormat format) {
   FrameBuilder builder({.width = width, .height = height, .format = format});
   unsigned state = 5;
@@ -211,7 +211,7 @@ Frame noise(int width, int height, PixelFormat format) {
   return std::move(builder).publish(pixel_ops());
 }
 
-// The levels of a stretched picture, pixel by pixel.
+// Returns a fingerprint of the levels, pixel by pixel.
 std::uint64_t levels_of(const std::vector<float>& tensor) {
   test::Fingerprint found;
   const auto plane = tensor.size() / 3;
@@ -223,7 +223,7 @@ std::uint64_t levels_of(const std::vector<float>& tensor) {
   return found.value();
 }
 
-// The numbers come from cv2.resize(noise, (to_width, to_height)), OpenCV 5.0.0.
+// The fingerprints are of cv2.resize(noise, (to_width, to_height)) of OpenCV 5.0.0.
 TEST(Letterbox, PackedPicturesHaveTheLevelsOfOpenCv) {
   struct Case {
     int width;
@@ -272,7 +272,7 @@ TEST(Letterbox, BarsThatAreThereAreNotWrittenAgain) {
   const auto wide = picture(100, 50);
   const auto tall = picture(50, 100);
   const auto placed = box.fill(wide.picture(), tensor.data());
-  tensor.front() = -7;  // a value of the upper bar
+  tensor.front() = -7;  // in the upper bar
   EXPECT_EQ(box.fill(wide.picture(), tensor.data(), placed), placed);
   EXPECT_EQ(tensor.front(), -7);
   const auto elsewhere = box.fill(tall.picture(), tensor.data(), placed);
@@ -281,7 +281,7 @@ TEST(Letterbox, BarsThatAreThereAreNotWrittenAgain) {
   EXPECT_EQ(tensor, tensor_of(wide, form));
 }
 
-// As many columns of colour as the input has: no step across for them.
+// The chroma planes are as wide as the input, so they are not scaled horizontally.
 TEST(Letterbox, ChromaOfTheInputsWidthIsTakenAsItIs) {
   const InputForm form{.width = 160, .height = 90};
   for (const auto format : {PixelFormat::I420, PixelFormat::I422}) {
@@ -293,7 +293,8 @@ TEST(Letterbox, ChromaOfTheInputsWidthIsTakenAsItIs) {
             2.5);
 }
 
-// The number was made on x86-64. Scaled planes give levels between two, which may go either way.
+// The fingerprint was computed on x86-64. Scaled images are not compared, because a value halfway between two levels
+// may be rounded either way.
 TEST(Letterbox, X86AndArmGiveTheSameBitsOfAPictureThatIsNotScaled) {
   test::Fingerprint found;
   for (const auto format : {PixelFormat::Bgr, PixelFormat::Rgb}) {

@@ -29,7 +29,7 @@ class Numbers {
   std::uint32_t state_ = 7;
 };
 
-// Makes runs that end with a chance of one in `mean`, along the rows.
+// Returns a mask with random runs along the rows, whose mean length is `mean`.
 std::vector<std::uint8_t> random_mask(Numbers& numbers, int width, int height, std::uint32_t mean) {
   std::vector<std::uint8_t> mask(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   std::uint8_t side = 0;
@@ -102,7 +102,7 @@ TEST(MaskRows, AreThoseOfPlainLoopsOnEveryInstructionSet) {
   }
 }
 
-// The value at a pixel: bilinear, with the edges' values beyond them.
+// Returns the bilinear value at a point. Beyond the edges, the nearest value counts.
 double logit_at(const std::vector<float>& plane, int side, double x, double y) {
   x = std::clamp(x, 0.0, side - 1.0);
   y = std::clamp(y, 0.0, side - 1.0);
@@ -136,7 +136,7 @@ TEST(BoxMasks, AreThoseOfEachPixelsOwnLogit) {
       for (int x = 0; x < width; ++x) {
         const double value =
             logit_at(plane, kSide, (x + 0.5) * kSide / width - 0.5, (y + 0.5) * kSide / height - 0.5);
-        if (std::abs(value) < 1e-5) continue;  // either side by its rounding
+        if (std::abs(value) < 1e-5) continue;  // may be rounded to either side
         ASSERT_EQ(whole.covers(x, y), value > 0) << x << " " << y << " " << value;
         const bool within = x >= 2 && x < width - 2 && y < 5;
         ASSERT_EQ(part.covers(x, y), within && value > 0) << x << " " << y << " " << value;
@@ -151,10 +151,10 @@ TEST(BoxMasks, TakeAnyNumbers) {
   const std::vector<float> plane = {1, nothing, -kInfinite, kInfinite, 1, nothing, -1, kInfinite, 0};
   const InputForm form{.width = 9, .height = 9, .fit = Fit::Stretch};
   BoxMasks masks({plane, 3, 3}, PicturePlace::whole(form, place(40, 50, form)));
-  static_cast<void>(vision::parse_mask(masks.trace_plane(0), 40, 50));  // throws where it is no mask
+  static_cast<void>(vision::parse_mask(masks.trace_plane(0), 40, 50));  // throws if it is not a valid mask
 }
 
-// The zeros of both sides are the same number.
+// The peak is so low that the contour's points on both sides of it are rounded to the same number.
 TEST(BoxMasks, OfAPeakWithoutAnyWidthAreEmpty) {
   constexpr int kSide = 3;
   const std::vector<float> plane = {-1, -1, -1, -1, 1e-20F, -1, -1, -1, -1};

@@ -42,7 +42,7 @@ inline constexpr int kHeight = 96;
 inline constexpr int kBlock = 16;  // pixels per bit, along the top row
 inline constexpr int kBits = 12;
 
-/// I420, limited range: the number in black and white blocks, with a moving gradient below.
+/// Returns an I420 frame in limited range: the number as black and white blocks, and below it a moving gradient.
 inline Frame numbered_frame(int number, int width = kWidth, int height = kHeight) {
   FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::I420});
   for (int y = 0; y < height; ++y) {
@@ -121,7 +121,7 @@ inline void write_frame(NodeBase& file, Hand& hand, Frame frame, double pts) {
   static_cast<void>(file.process_any(sample, hand.context()));
 }
 
-/// `count` numbered frames; returns the path.
+/// Writes `count` numbered frames. Returns the path.
 inline std::string write_video(const std::string& path, int count, const VideoFileOptions& options = {},
                                double fps = 25) {
   Hand hand;
@@ -143,7 +143,7 @@ inline void require(int result) {
   if (result < 0) throw std::runtime_error("libav failed in the test's own loop");
 }
 
-/// `probes`: reads ahead until the parameters of the streams are known, beyond those in the container's header.
+/// `probes`: also reads packets, until the stream parameters that are not in the container's header are known.
 inline InputPtr open_input(const std::string& path, bool probes = true) {
   AVFormatContext* input = nullptr;
   require(avformat_open_input(&input, path.c_str(), nullptr, nullptr));
@@ -152,7 +152,7 @@ inline InputPtr open_input(const std::string& path, bool probes = true) {
   return owned;
 }
 
-/// The luma of every frame by the simplest possible libav loop, one thread.
+/// Decodes the luma of each frame with the simplest possible libav loop, on one thread.
 inline std::vector<Bytes> bare_lumas(const std::string& path) {
   const auto input = open_input(path);
   const AVCodec* codec = nullptr;
@@ -177,7 +177,7 @@ inline std::vector<Bytes> bare_lumas(const std::string& path) {
   return lumas;
 }
 
-/// `count` frames of 25 fps, encoded with FFmpeg's defaults; `paint` fills each.
+/// Writes `count` frames at 25 fps, encoded with FFmpeg's defaults. `paint` fills each of them.
 inline void write_encoded(const std::string& path, AVCodecID id, AVPixelFormat format, int count,
                           const std::function<void(AVFrame&, int)>& paint) {
   AVFormatContext* raw = nullptr;
@@ -218,7 +218,7 @@ inline void write_encoded(const std::string& path, AVCodecID id, AVPixelFormat f
   require(av_write_trailer(raw));
 }
 
-/// In FFmpeg's lossless codec, in any of its pixel formats.
+/// Like write_encoded(), with FFmpeg's lossless codec.
 inline void write_ffv1(const std::string& path, AVPixelFormat format, int count,
                        const std::function<void(AVFrame&, int)>& paint) {
   write_encoded(path, AV_CODEC_ID_FFV1, format, count, paint);

@@ -21,7 +21,7 @@ namespace freshframe::test {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
-/// The context that the engine gives to a source, controlled by a test.
+/// A source's context, with a clock that the test controls.
 struct Rig {
   SimulatedClock clock;
   std::stop_source stop;

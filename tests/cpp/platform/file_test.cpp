@@ -82,7 +82,7 @@ TEST_F(Files, AreWrittenReadCutAndMeasured) {
   std::array<std::uint8_t, 4> into{};
   EXPECT_EQ(file.read_at(1, into), 0);
   EXPECT_EQ(std::string(into.begin(), into.end()), "1xy4");
-  EXPECT_EQ(file.read_at(8, into), EIO);  // only two bytes are there
+  EXPECT_EQ(file.read_at(8, into), EIO);  // fewer bytes than requested are left
   EXPECT_EQ(file.seek(0, SeekFrom::End, error), 10);
   EXPECT_EQ(file.seek(-4, SeekFrom::Here, error), 6);
   EXPECT_EQ(file.seek(3, SeekFrom::Begin, error), 3);
@@ -132,7 +132,7 @@ TEST_F(Files, KnowTheirNames) {
   EXPECT_TRUE(file.has_name(path("a")));
   fs::create_symlink(path("a"), path("link"));
   EXPECT_EQ(file.place(path("link")), FilePlace::Same);  // the path leads to it
-  EXPECT_FALSE(file.has_name(path("link")));             // a link is not its name
+  EXPECT_FALSE(file.has_name(path("link")));             // a symlink is not a name of the file
   fs::rename(path("a"), path("b"));
   EXPECT_EQ(file.place(path("a")), FilePlace::Moved);
   make("a");
@@ -233,7 +233,7 @@ TEST_F(Files, AreReplacedThroughLinksWhichStay) {
   fs::create_directory(path("far"));
   fs::create_symlink("far/a", path("one"));
   fs::create_symlink(path("one"), path("two"));
-  EXPECT_EQ(replace(path("two"), "new"), 0);  // also where the target is missing
+  EXPECT_EQ(replace(path("two"), "new"), 0);  // even if the target is missing
   EXPECT_EQ(replace(path("two"), "newer"), 0);
   EXPECT_EQ(content("far/a"), "newer");
   EXPECT_TRUE(fs::is_symlink(path("one")));
@@ -247,7 +247,7 @@ TEST_F(Files, ThatCannotBeReplacedStay) {
   EXPECT_EQ(replace(path("no/folder"), "x"), ENOENT);
   EXPECT_EQ(replace(path("a/b"), "x"), ENOTDIR);
   EXPECT_EQ(replace(path(""), "x"), EISDIR);
-  EXPECT_EQ(replace(path(std::string(255, 'n')), "x"), 0);  // the hidden file has a shorter name
+  EXPECT_EQ(replace(path(std::string(255, 'n')), "x"), 0);  // the temporary file's name is cut off
   EXPECT_EQ(replace(path(std::string(256, 'n')), "x"), ENAMETOOLONG);
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
   EXPECT_EQ(replace(path("pipe"), "x"), ENXIO);  // no reader
@@ -270,7 +270,7 @@ TEST_F(Files, HaveNamesForTheirPartsThatTheSystemAccepts) {
   EXPECT_EQ(longest.size(), 255U);
   std::string letters;
   for (int i = 0; i < 127; ++i) letters += "\u00e9";
-  for (const auto* random : {"1", "12"}) {  // cut between the two bytes of a letter by one of them
+  for (const auto* random : {"1", "12"}) {  // with one of them, the limit is within a character
     const auto name = platform::make_part_name(letters, random);
     EXPECT_EQ(name.find(random) % 2, 0U);
   }
@@ -284,13 +284,13 @@ TEST_F(Files, AreLockedByTheirOpening) {
   EXPECT_EQ(platform::try_lock(file.number(), platform::FileLock::Exclusive), platform::Locking::Done);
   {
     const auto again = File::open_to_read(path("a"), error);
-  }  // must not end it
+  }  // closing another descriptor must not release the lock
   const auto other = File::open_or_create(path("a"), error);
   const auto reader = File::open_to_read(path("a"), error);
   EXPECT_EQ(platform::try_lock(other.number(), platform::FileLock::Exclusive), platform::Locking::Refused);
   EXPECT_EQ(platform::try_lock(reader.number(), platform::FileLock::Shared), platform::Locking::Refused);
   EXPECT_TRUE(platform::is_locked_by_writer(reader.number()));
-  platform::unlock(file.number(), {});  // of another file: nothing happens
+  platform::unlock(file.number(), {});  // the id of another file: has no effect
   EXPECT_TRUE(platform::is_locked_by_writer(reader.number()));
   platform::unlock(file.number(), facts.id);
   EXPECT_FALSE(platform::is_locked_by_writer(reader.number()));

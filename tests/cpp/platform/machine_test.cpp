@@ -55,7 +55,7 @@ TEST(Random, BytesDifferEachTime) {
   platform::secret_bytes(one);
   platform::secret_bytes(two);
   EXPECT_NE(one, two);
-  EXPECT_TRUE(platform::random_bytes(one));  // tests begin long after the machine
+  EXPECT_TRUE(platform::random_bytes(one));  // false only early during boot
   EXPECT_NE(one, two);
   EXPECT_TRUE(platform::random_bytes({}));
   const auto digits = platform::random_hex(32);
@@ -77,7 +77,7 @@ TEST(Library, IsFoundOnceItIsLoaded) {
   EXPECT_EQ(library.find("no such symbol").address, nullptr);
   EXPECT_TRUE(library.exported_names("no such prefix").empty());
   platform::keep_loaded(symbol.address);
-  platform::keep_loaded(nullptr);  // no library at all
+  platform::keep_loaded(nullptr);  // not in a library: has no effect
   EXPECT_NE(platform::loaded_symbol("malloc"), nullptr);
   EXPECT_EQ(platform::loaded_symbol("no such symbol"), nullptr);
 }
@@ -97,7 +97,7 @@ TEST(Library, ThatIsNoneIsRefusedWithTheSystemsReason) {
 TEST(ForcedUnwind, IsWhatEndsAThreadByPthreadExit) {
   std::atomic<bool> passed{false};
   pthread_t thread{};
-  // The runtime of GCC binds the reference to nothing.
+  // GCC's runtime binds the reference in the catch clause to null.
   const auto body = [](void* seen) __attribute__((no_sanitize("null"))) -> void* {
     try {
       ::pthread_exit(nullptr);

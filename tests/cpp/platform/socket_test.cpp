@@ -26,7 +26,7 @@ using platform::Awaited;
 using platform::Socket;
 using namespace std::chrono_literals;
 
-/// A listening socket of POSIX at 127.0.0.1.
+/// A plain POSIX socket that listens on 127.0.0.1.
 class Listener {
  public:
   Listener() {
@@ -58,7 +58,7 @@ void wait_for(const Socket& socket, bool to_write) {
   }
 }
 
-/// A connection to `listener`, and its other end.
+/// Returns a connection to `listener`, and its other end.
 std::pair<Socket, int> connected(const Listener& listener) {
   int error = 0;
   auto socket = Socket::connecting(listener.address(), error);
@@ -196,7 +196,7 @@ TEST(Socket, OfAnotherOwnerIsKeptFromProgramsAndClosed) {
 TEST(Address, IsReadFromNumbersAlone) {
   struct Row {
     std::string text;
-    std::optional<bool> is_v6;  // nullopt if the text is no address
+    std::optional<bool> is_v6;  // nullopt if the string is not an address
   };
   for (const auto& [text, is_v6] : {Row{"192.0.2.1", false}, Row{"2001:db8::1", true}, Row{"::1", true},
                                     Row{"localhost", {}}, Row{"", {}}, Row{"192.0.2.256", {}}}) {

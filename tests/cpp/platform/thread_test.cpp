@@ -84,7 +84,7 @@ TEST(Thread, StartedWithoutSignalsLeavesThemToItsStarter) {
   EXPECT_EQ(::sigismember(&after, SIGINT), ::sigismember(&before, SIGINT));
 }
 
-/// Whether this kernel counts waits for processors.
+/// Returns true if this kernel counts the time that threads wait for a CPU.
 bool counts_waits() {
   return platform::thread_times(platform::thread_number()).has_value();
 }

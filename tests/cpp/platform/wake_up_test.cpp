@@ -37,14 +37,14 @@ TEST(WakeUp, IsSetUntilItIsReset) {
   EXPECT_FALSE(is_set(wake_up));
   wake_up.set();
   EXPECT_TRUE(is_set(wake_up));
-  EXPECT_TRUE(is_set(wake_up));  // a wait does not use it up
+  EXPECT_TRUE(is_set(wake_up));  // a wait does not reset it
   wake_up.reset();
   EXPECT_FALSE(is_set(wake_up));
 }
 
 TEST(WakeUp, CountsManySetsAsOne) {
   WakeUp wake_up;
-  for (int i = 0; i < 100'000; ++i) wake_up.set();  // more than a pipe has room for
+  for (int i = 0; i < 100'000; ++i) wake_up.set();  // more than fit into a pipe
   wake_up.reset();
   EXPECT_FALSE(is_set(wake_up));
   wake_up.set();
@@ -75,7 +75,7 @@ TEST(WakeUp, LeavesAFileAloneThatHasItsDescriptorNow) {
   std::array<int, 2> other{};
   ASSERT_EQ(::pipe2(other.data(), O_CLOEXEC | O_NONBLOCK), 0);
   ASSERT_EQ(::write(other[1], "x", 1), 1);
-  // Closing all descriptors looks like this: both ends of the wake-up are another file.
+  // As if the program had closed all descriptors and opened others: both ends of the wake-up are now another file.
   std::vector<int> ends{number};
   for (int each = 0; each < number + 8; ++each) {
     if (each == number || each == other[0] || each == other[1]) continue;
@@ -86,7 +86,7 @@ TEST(WakeUp, LeavesAFileAloneThatHasItsDescriptorNow) {
   wake_up->reset();
   wake_up.reset();
   char byte = 0;
-  EXPECT_EQ(::read(other[0], &byte, 1), 1);  // nobody has read it
+  EXPECT_EQ(::read(other[0], &byte, 1), 1);  // reset() has not read from the other file
   for (const int end : ends) {
     EXPECT_GE(::fcntl(end, F_GETFD), 0) << "closed";
     ::close(end);

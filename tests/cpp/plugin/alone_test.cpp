@@ -15,7 +15,7 @@
 namespace freshframe::plugin {
 namespace {
 
-// Gives the first pixel of each picture that is not black.
+// Returns the first pixel of each image that is not black.
 class First final : public Node<Frame, double> {
  public:
   explicit First(const Options& options) : scale_(options.get("scale", 1.0)) {}
@@ -62,7 +62,7 @@ class Ticks final : public Source<double> {
   int count_ = 0;
 };
 
-// Gives the numbers that it has.
+// Emits items with these sequence numbers.
 class Numbered final : public Source<double> {
  public:
   explicit Numbered(std::vector<std::int64_t> numbers) : numbers_(std::move(numbers)) {}
@@ -110,7 +110,7 @@ TEST(Alone, FramesOfEveryPlaneAreMadeAndShown) {
   EXPECT_EQ(results[0].value.picture().plane(2).row(0)[0], 249);
   EXPECT_EQ(results[0].value.gray().row(1)[1], 251);
   EXPECT_EQ(results[1].value.bgr().row(0)[2], 225);
-  EXPECT_THROW((void)results[1].value.gray(), std::runtime_error);  // there is no colour library here
+  EXPECT_THROW((void)results[1].value.gray(), std::runtime_error);  // colours are converted by the engine
   EXPECT_EQ(given[0].keep().picture().width, 2);
 }
 
@@ -151,7 +151,7 @@ TEST(Alone, ATableThatIsCopiedOwnsItsNumbers) {
   EXPECT_EQ(kept.column<std::int16_t>("n")(1), 3);
   EXPECT_EQ(kept.c_columns()[0].bytes, 6U);  // up to the last element
   const Table twin = kept;
-  EXPECT_EQ(twin.c_columns()[0].data, kept.c_columns()[0].data);  // shared: no copy is made without a write
+  EXPECT_EQ(twin.c_columns()[0].data, kept.c_columns()[0].data);  // shared until one of them is modified
 }
 
 TEST(Alone, OptionsOfEveryTypeArriveAndWrongOnesAreRefused) {

@@ -36,7 +36,7 @@ class Mean final : public user::Node<user::Frame, double> {
   user::Frame kept_;
 };
 
-// Waits on its own thread, which it cancels.
+// Calls wait() on another thread, and cancels that.
 class CancelsItsThread final : public user::Node<double, double> {
  public:
   std::optional<double> process(const user::Sample<double>& sample, user::Context& context) override {
@@ -55,7 +55,7 @@ class CancelsItsThread final : public user::Node<double, double> {
   }
 };
 
-// A table whose memory reports its release.
+// Emits a table with as many rows as the sample's value.
 class Rows final : public user::Node<double, user::Table> {
  public:
   std::optional<user::Table> process(const user::Sample<double>& sample,
@@ -118,7 +118,7 @@ TEST(Border, AThreadOfAPluginMayBeCancelledInACallOfTheEngine) {
   pipeline.start();
   feed.push(3);
   EXPECT_EQ(reader.get()->value, 3);
-  pipeline.stop();  // close() waits for calls in flight: the cancelled one has let go of the node
+  pipeline.stop();  // close() waits for calls in flight, so it would hang if the cancelled one still counted
 }
 
 TEST(Border, TablesStayAsLongAsTheirSamples) {

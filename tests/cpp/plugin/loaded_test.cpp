@@ -25,7 +25,7 @@ Frame gray_frame(std::uint8_t level) {
   return std::move(builder).publish();
 }
 
-// A node of a plugin, called as its pipeline would call it.
+// A node of a plugin, called as a pipeline would.
 class Loaded {
  public:
   Loaded(const char* library, const char* name, const native::Options& options = {})
@@ -56,7 +56,7 @@ class Loaded {
   std::unique_ptr<NodeBase> node_;
 };
 
-// The error of a node of the plugin of misuses; empty means none.
+// Returns the error of a node of the misuse plugin, or an empty string.
 std::string error_of(const char* name, const std::string& how) {
   Loaded node(FRESHFRAME_TEST_MISUSE, name, {{"how", how}});
   std::string text;
@@ -85,7 +85,7 @@ TEST(LoadedPlugin, GivesNumbersFramesAndTables) {
     EXPECT_EQ(made[1]->frame.luma().row(5)[7], 253);
   }
   const auto given = Loaded(FRESHFRAME_TEST_PLUGIN, "given", {{"text", std::string("far")}}).run(1);
-  const auto* table = native::table_in(given[0]->value);  // the node is gone
+  const auto* table = native::table_in(given[0]->value);  // the node was already destroyed
   ASSERT_NE(table, nullptr);
   EXPECT_EQ(static_cast<const float*>(table->columns.back().data)[3], 4.0F);
   const auto same = Loaded(FRESHFRAME_TEST_PLUGIN, "same_frame").run(2);

@@ -36,7 +36,7 @@ freshframe_column good_column() {
   return column;
 }
 
-// The error of one column; empty means none.
+// Returns the error of a table with one column, or an empty string.
 std::string error_of(const std::function<void(freshframe_column&)>& spoil) {
   auto column = good_column();
   spoil(column);
@@ -62,7 +62,7 @@ TEST(Tables, AcceptWhatLiesWithinItsMemory) {
               column.data = nullptr;
             }),
             "");
-  EXPECT_EQ(error_of([](auto& column) { column.strides[0] = 0; }), "");  // one row shown twice
+  EXPECT_EQ(error_of([](auto& column) { column.strides[0] = 0; }), "");  // both rows are the same memory
 }
 
 TEST(Tables, RefuseWhatDoesNot) {
@@ -137,7 +137,7 @@ TEST(ForeignText, IsUtf8AsUnicodeDefinesIt) {
     EXPECT_TRUE(core::is_utf8(text)) << text;
     EXPECT_EQ(core::to_utf8(text), text);
   }
-  // Cut short, alone, overlong, a surrogate, beyond Unicode.
+  // Incomplete, a lone continuation byte, overlong, a surrogate, beyond Unicode.
   for (const char* text : {"\xC3", "\x80", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
                            "\xF5", "\xE2\x82", "\xF0\x9F\x98", "\xFF"}) {
     EXPECT_FALSE(core::is_utf8(text)) << text;

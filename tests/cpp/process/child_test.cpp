@@ -40,7 +40,7 @@ struct Started {
     ::poll(&watched, 1, -1);
     return child.reap().value();
   }
-  /// The message that the script writes to its socket.
+  /// Returns the next message that the script writes to its socket.
   std::string says() {
     EXPECT_EQ(channel.receive(Channel::Wait::Yes), Channel::Received::Message);
     const auto bytes = channel.bytes();
@@ -69,7 +69,7 @@ TEST(Child, HasItsSocketItsEnvironmentAndNothingElse) {
   const Descriptor open(::dup(0));  // not closed by exec
   Started started("{ echo $WORD; ls /proc/self/fd | tr '\\n' ' '; } >&3");
   EXPECT_EQ(started.says(), "yes\n");
-  // 0, 1, 2, 3, and the descriptor with which ls reads the folder. 1 is the socket here.
+  // 3 is the socket, to which standard output was redirected; 4 is the folder that ls reads.
   EXPECT_EQ(started.says(), "0 1 2 3 4 ");
   started.end();
 }
@@ -87,7 +87,7 @@ TEST(Child, LeadsASessionOfItsOwn) {
   started.end();
 }
 
-// Init reaps it, or it stays a zombie of the process that adopts it.
+// True for a zombie too: the process that adopts it may never reap it.
 bool has_ended(int process) {
   std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
   std::string pid;

@@ -78,7 +78,7 @@ TEST(Crew, DropsASampleWhosePictureIsLostWithItsCard) {
   }
 }
 
-// Outside of a sample there is nothing to drop.
+// Outside of a sample, a device error cannot be handled by dropping the sample.
 TEST(Crew, FailsWithADeviceErrorOutsideOfASample) {
   for (const auto* const mode : {"loses a picture in open", "loses a picture in close"}) {
     Rig rig({}, mode);

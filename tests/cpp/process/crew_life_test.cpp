@@ -41,7 +41,7 @@ TEST(Crew, StopsWhileItsWorkersStart) {
   std::jthread starter([&] {
     try {
       rig.start();
-    } catch (const Error&) {  // or the stop was earlier
+    } catch (const Error&) {  // start() fails if the stop came first
     }
   });
   wait_until([&] { return rig.worker().pid != 0; });
@@ -139,7 +139,7 @@ TEST(Crew, NamesTheMemoryLimitOfAWorkerThatDiesWhileItStarts) {
   EXPECT_TRUE(contains(text, "while it started; its max_bytes= is 64 MiB")) << text;
 }
 
-// The pause before a restart is work of the node. It does not wait for its input then.
+// The pause before a restart counts as work, because the node is not waiting for input.
 TEST(Crew, CountsAWorkerThatRestsAsBusy) {
   Rig rig({.max_restarts = 100});
   rig.start();

@@ -11,7 +11,7 @@ namespace {
 
 TEST(Crew, KillsAWorkerThatTakesTooLongAndKeepsItsStacks) {
   bool has_stacks = false;
-  // A worker on a busy machine may be killed before it has written them.
+  // Retried: on a busy machine, a worker may be killed before it has written its stacks.
   for (int attempt = 0; attempt < 20 && !has_stacks; ++attempt) {
     Rig rig({.timeout = Seconds{0.2}});
     rig.start();

@@ -47,7 +47,7 @@ TEST(Crew, EndsWithItsInput) {
   EXPECT_EQ(rig.worker().state, WorkerState::Ended);
 }
 
-// Under AddressSanitizer: the thread that sends keeps its list of edges while it waits on one of them.
+// Fails only under AddressSanitizer: the sending thread iterates over its list of edges while readers are added.
 TEST(Crew, TakesResultsWhileEarlierOnesWaitAndReadersCome) {
   Rig rig;
   rig.start();
@@ -105,7 +105,7 @@ TEST(Crew, CountsWhatAWorkerKeepsUntilItEnds) {
   }
   wait_until([&] { return rig.pipeline.stats().held_bytes == 4 * kBytes; });
   ::kill(rig.worker().pid, SIGKILL);
-  wait_until([&] { return rig.pipeline.stats().held_bytes <= kBytes; });  // the reader has the newest
+  wait_until([&] { return rig.pipeline.stats().held_bytes <= kBytes; });  // the reader holds the newest frame
 }
 
 TEST(Crew, TakesNoMoreThanTwoSamplesPerWorkerWhileTheFirstOfThemIsAtWork) {

@@ -73,7 +73,7 @@ class Marks {
   test::Folder folder_;
 };
 
-/// A source, a node in worker processes of `mode`, a reader.
+/// A pipeline of a source, a node in worker processes, and a reader. `mode`: how the workers behave.
 template <class T = std::string>
 class Rig {
  public:
@@ -110,7 +110,8 @@ class Rig {
       });
     }});
   }
-  /// Kills every process that has not ended by itself. Then the counters balance, and no process is left.
+  /// Stops the pipeline and kills workers that have not ended within `patience`. Checks that the counters balance and
+  /// that no process is left.
   void stop(Seconds patience = Seconds{0}) {
     const auto before = pids();
     node->kill_by(std::chrono::steady_clock::now() + to_duration(patience));
@@ -166,7 +167,7 @@ class Rig {
 
 using Texts = std::vector<std::string>;
 
-/// The message of the error that start() throws.
+/// Returns the message of the error that start() throws.
 inline std::string failure_of_start(Rig<>& rig) {
   return test::message_of<NodeError>([&] { rig.start(); });
 }

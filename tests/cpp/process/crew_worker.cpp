@@ -54,7 +54,7 @@ ReplyMessage reply_to(std::uint64_t id) {
   return reply;
 }
 
-// Answers every request without reading one: it only checks how many bytes wait.
+// Answers every request without reading it: only checks how many bytes are waiting in the socket.
 [[noreturn]] void answer_deaf() {
   int known = 0;
   for (std::uint64_t id = 1;; ++id) {
@@ -68,11 +68,11 @@ ReplyMessage reply_to(std::uint64_t id) {
   }
 }
 
-// Dies, and leaves a process that keeps the socket. That process writes to it once `path` exists, and ends
-// when the folder is deleted.
+// Dies and leaves a child process that keeps the socket open. The child writes to it once `path` exists, and ends when
+// the folder is deleted.
 void leave_an_heir(const std::string& path, std::uint64_t id) {
   if (::fork() == 0) {
-    ::setsid();  // leaves the group that is killed
+    ::setsid();  // leaves the process group that will be killed
     std::signal(SIGPIPE, SIG_IGN);
     std::ofstream(path + ".born") << "here";
     while (!std::filesystem::exists(path)) {
@@ -229,7 +229,7 @@ class Helper {
     if (mode_.starts_with("gives back twice")) {
       const bool at_once = mode_.ends_with("at once");
       auto twice = reply_to(request.id);
-      twice.released.assign(at_once ? 2 : 1, request.id);  // the lease has the request's number
+      twice.released.assign(at_once ? 2 : 1, request.id);  // the lease has the request's id
       say(write(twice));
       if (!at_once) say(write(ReleasedMessage{{request.id}}));
       hang();
@@ -243,7 +243,7 @@ class Helper {
     try {
       const process::WorkerResult result{{1, std::vector(times, std::as_bytes(std::span(text))), {}}, {}, {}};
       end_.reply_all({&result, 1});
-    } catch (const Error& error) {  // no memory for it
+    } catch (const Error& error) {  // the result is too large
       end_.fail(process::WorkerEnd::Failed::Request, {.text = error.what()});
     }
   }

@@ -14,7 +14,7 @@
 namespace freshframe::process {
 namespace {
 
-/// A machine's /proc and /sys in a folder.
+/// A folder with fake /proc and /sys files.
 class Machine {
  public:
   Machine& write(const std::string& path, const std::string& text) {

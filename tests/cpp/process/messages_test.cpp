@@ -37,7 +37,7 @@ RequestMessage request() {
 template <class Message>
 Message again(const Message& message, Message (*read)(ByteReader&)) {
   const auto bytes = bytes_of(write(message));
-  static std::vector<std::byte> kept;  // spans of the result lie in it
+  static std::vector<std::byte> kept;  // the result's spans refer to it
   kept = bytes;
   ByteReader reader(kept);
   (void)reader.get<std::uint8_t>();
@@ -86,7 +86,7 @@ TEST(Messages, AFailureArrivesAsItWasSentAndItsTextsHaveALimit) {
 }
 
 TEST(Messages, TextsArriveAsUtf8AndPathsAsTheyAre) {
-  for (const std::size_t shift : {0U, 1U, 2U}) {  // the limit lies at each place within a letter
+  for (const std::size_t shift : {0U, 1U, 2U}) {  // so that the limit cuts a character at each possible byte
     FailedMessage message{.id = 3, .text = std::string(shift, 'x'), .traceback = "caf\xE9", .released = {}};
     while (message.text.size() < 20'000) message.text += "\u3042";
     const auto got = again(message, &read<FailedMessage>);

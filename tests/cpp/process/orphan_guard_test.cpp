@@ -1,4 +1,4 @@
-// Workers end with their parent, however busy they are: by the socket's hang-up, and by the parent's end.
+// Workers end with their parent, however busy they are: when the socket hangs up, or when the parent dies.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/life/orphan_guard.hpp"
 
@@ -17,14 +17,14 @@
 namespace freshframe::process {
 namespace {
 
-enum class Apart { No, Yes };  // the child has its own group
+enum class Apart { No, Yes };  // whether the child has its own process group
 
-// A process that never reads its socket, with its own child. It reports that child's process ID once its
-// guard runs. It is the child of `parent`.
+// Runs a guarded process that never reads its socket. It forks a child, and sends that child's process ID once the
+// guard is active.
 void guarded(Descriptor socket, int parent, Apart apart) {
   const OrphanGuard guard(socket.get(), parent);
   const int child = ::fork();
-  if (apart == Apart::Yes) ::setpgid(child, 0);  // in both processes: either may be first
+  if (apart == Apart::Yes) ::setpgid(child, 0);  // called in both processes, because either may run first
   if (child == 0) {
     while (true) ::pause();
   }
@@ -37,7 +37,7 @@ struct Guarded {
   int child = 0;
 };
 
-// Forks a process with a guard; its group is its own.
+// Forks a guarded process in its own process group.
 Guarded fork_guarded(Descriptor& ours, Descriptor theirs, Apart apart = Apart::No) {
   Guarded started;
   const int parent = ::getpid();
@@ -95,7 +95,7 @@ TEST(OrphanGuard, EndsTheProcessWhenItsParentIsKilledThoughTheSocketIsOpen) {
   ::close(told[1]);
 }
 
-// A stopped process runs no thread that could see the end of its parent.
+// The threads of a stopped process cannot notice that its parent has died.
 TEST(OrphanGuard, EndsAStoppedProcessAndGroupsOfItsOwnSession) {
   auto [ours, theirs] = Channel::make_pair();
   int told[2] = {-1, -1};
@@ -133,7 +133,7 @@ TEST(OrphanGuard, LetsOthersContinueAProcess) {
   ASSERT_EQ(::waitpid(started.pid, &status, 0), started.pid);
 }
 
-// It inherits the handler, and its parent is the guarded process.
+// The child inherits the signal handler, but its parent is the guarded process and still alive.
 TEST(OrphanGuard, LetsOthersContinueAChildOfTheProcess) {
   auto [ours, theirs] = Channel::make_pair();
   const auto started = fork_guarded(ours, std::move(theirs));
@@ -152,7 +152,7 @@ TEST(OrphanGuard, EndsTheProcessAtOnceWhenItsParentHasGoneAlready) {
   const int pid = ::fork();
   if (pid == 0) {
     ::setsid();
-    const OrphanGuard guard(theirs.get(), ::getpid());  // it is not its own parent
+    const OrphanGuard guard(theirs.get(), ::getpid());  // not its parent, as if that had died
     ::_exit(0);
   }
   int status = 0;

@@ -194,7 +194,7 @@ TEST(SlabPool, MakesNoSlabThatWouldWakeTheOomKiller) {
   EXPECT_NE(pool.why_refused().find("wants 32 MiB more and 32 MiB beside them, but only 63 MiB"),
             std::string::npos)
       << pool.why_refused();
-  EXPECT_NE(pool.allocate(1000), nullptr);  // there is room in the first
+  EXPECT_NE(pool.allocate(1000), nullptr);  // there is space in the first slab
 }
 
 TEST(SlabPool, KeepsToItsNumberOfDescriptors) {
@@ -250,7 +250,7 @@ TEST(SlabUse, PutsNewPicturesIntoSlabsAsLongAsSomebodyNeedsIt) {
   EXPECT_TRUE(SlabPool::get_shared().slabs().empty());
 }
 
-// Without a SlabUse before: the handler of forks is registered when the program is loaded.
+// There was no SlabUse before, because the fork handler is registered when the program is loaded.
 TEST(SlabPool, AForkedChildLeavesThePoolToItsParent) {
   auto& pool = SlabPool::get_shared();
   auto* const memory = pool.allocate(1000);

@@ -54,7 +54,7 @@ struct Ends {
   WorkerEnd worker;
 };
 
-/// A worker that has received sample 5, with a picture.
+/// A worker that has received sample 5, which has a frame.
 struct AskedWorker : Ends {
   AskedWorker() {
     announce(slab);
@@ -297,7 +297,7 @@ TEST(WorkerEnd, KeepsALeaseThatAFullSocketDoesNotTakeForTheNextReply) {
   ends.worker.reply_all({});
   ends.ask(6, 0);
   while (ends.worker.log(30, "x", "text")) continue;
-  kept = {};  // between samples: it would be reported at once if there were room
+  kept = {};  // between samples, so it would be reported immediately if the socket were not full
   while (ends.parent.receive(Channel::Wait::No) == Channel::Received::Message) continue;
   ASSERT_TRUE(ends.worker.receive(ends.request));
   ends.worker.reply_all({});

@@ -189,7 +189,7 @@ TEST(CameraRequest, IsReadStrictly) {
   EXPECT_NE(reason_of(std::string(serve::kMaxCameraText, '[')), "");
 }
 
-/// How many frames of this size are allowed at the same moment.
+/// Returns how many frames of this size are allowed at the same moment.
 int count_allowed(const core::FeedCamera& camera, std::optional<double> wanted, std::size_t size) {
   serve::FrameAllowance allowance;
   allowance.declare(camera, wanted);

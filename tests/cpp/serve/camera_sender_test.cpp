@@ -22,7 +22,7 @@ namespace {
 constexpr unsigned kBadToken = 4401;
 constexpr unsigned kPolicy = 1008;
 
-/// A page that sends a camera. Receives only texts.
+/// A page that sends a camera. Expects only text messages.
 class CameraClient : public WebSocketClient {
  public:
   CameraClient(const Server& server, const std::string& token) : WebSocketClient(server, "/api/camera") {
@@ -72,7 +72,7 @@ class CameraSenderTest : public testing::Test {
     tokens_ = server_->camera_tokens();
   }
   [[nodiscard]] CameraClient page(const std::string& camera) const { return {*server_, tokens_.at(camera)}; }
-  /// Becomes the sender, and says what its frames are.
+  /// Becomes the sender, and declares the format of its frames.
   static void begin(CameraClient& client) {
     EXPECT_EQ(client.ask("door"), "yours");
     client.send(kDeclaration);
@@ -152,7 +152,7 @@ TEST_F(CameraSenderTest, RefusesFramesThatBreakTheRules) {
   EXPECT_EQ(twice.close_code(), kPolicy);
   auto large = page("door");
   begin(large);
-  // A masked binary message of 3 MiB, of which only the head arrives.
+  // The header of a masked binary message of 3 MiB, without the content.
   const std::string head("\x82\xFF\0\0\0\0\0\x30\0\0mask", 14);
   net::write(large.socket().next_layer(), net::buffer(head));
   EXPECT_EQ(large.close_code(), boost::beast::websocket::close_code::too_big);
@@ -195,7 +195,7 @@ TEST_F(CameraSenderTest, ServesAnHonestPageAfterManyHostileOnes) {
       R"({"state":"live","message":"","report":{"sent":1,"failures":["a"]}})"};
   for (int i = 0; i < 200; ++i) {
     auto client = page("door");
-    ErrorCode error;  // the server may have closed already
+    ErrorCode error;  // ignored: the server may already have closed the connection
     for (int n = 0; n < 8 && !error; ++n) {
       auto text = texts[random() % texts.size()];
       if (n > 3) text[random() % text.size()] = static_cast<char>(random());

@@ -37,10 +37,10 @@ class RawClient {
   explicit RawClient(const Server& server) { socket_.connect(endpoint_of(server)); }
 
   void send(std::string_view text) {
-    ErrorCode ignored;  // the server may have closed already: the answer shows it
+    ErrorCode ignored;  // the server may already have closed the connection; read_all() shows that
     net::write(socket_, net::buffer(text.data(), text.size()), ignored);
   }
-  /// All bytes until the server closes the connection.
+  /// Reads until the server closes the connection.
   std::string read_all() {
     std::string text;
     ErrorCode error;
@@ -54,7 +54,7 @@ class RawClient {
   net::ip::tcp::socket socket_{io_};
 };
 
-/// Sends one request on a new connection, with the right Host, and returns the whole answer.
+/// Sends a request with the right Host on a new connection, and returns the whole response.
 inline std::string ask(const Server& server, const std::string& target, const std::string& headers = {}) {
   RawClient client(server);
   client.send("GET " + target + " HTTP/1.1\r\nHost: " + host_of(server) + "\r\nConnection: close\r\n" +
@@ -76,13 +76,13 @@ class WebSocketClient {
   }
 
   void send(const std::string& text) { socket_.write(net::buffer(text)); }
-  /// The next message, and whether it is binary.
+  /// Returns whether the next message is binary, and its content.
   std::pair<bool, std::string> receive() {
     boost::beast::flat_buffer buffer;
     socket_.read(buffer);
     return {socket_.got_binary(), boost::beast::buffers_to_string(buffer.data())};
   }
-  /// The code with which the server closed the connection.
+  /// Waits for the server to close the connection. Returns its close code, or 0 if the connection was cut.
   unsigned close_code() {
     while (true) {
       boost::beast::flat_buffer buffer;
@@ -103,7 +103,7 @@ class LiveClient : public WebSocketClient {
  public:
   explicit LiveClient(const Server& server) : WebSocketClient(server, "/api/live") {}
 
-  /// The next state, acknowledged.
+  /// Waits for the next state and acknowledges it.
   std::string next_state() {
     while (true) {
       auto text = receive().second;
@@ -121,7 +121,7 @@ class JpegClient : public WebSocketClient {
     send(R"({"watch":[{"id":0,"mode":"jpeg","port":")" + port + R"("}]})");
   }
 
-  /// The `pts` of the next picture, acknowledged, and its file.
+  /// Waits for the next image and acknowledges it. Returns its `pts` and the JPEG.
   std::pair<double, std::string> next_picture() {
     constexpr char kJpeg = 4;
     constexpr std::size_t kPts = 16;

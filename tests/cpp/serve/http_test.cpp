@@ -134,7 +134,7 @@ TEST(ServeHttp, CutsConnectionsThatTakeTooLong) {
   const Server server(pipeline, {.limits = {.head = 0.3, .idle = 0.3}});
   RawClient silent(server);
   EXPECT_EQ(silent.read_all(), "");
-  RawClient drips(server);  // a byte now and then does not extend its time
+  RawClient drips(server);  // single bytes do not extend its timeout
   drips.send("GET /healthz HT");
   EXPECT_EQ(drips.read_all(), "");
   RawClient idles(server);
@@ -147,7 +147,7 @@ TEST(ServeHttp, SaysSoWhenTooManyAreConnected) {
   const Server server(pipeline, {.limits = {.connections = 2}});
   RawClient first(server);
   RawClient second(server);
-  // The answers prove that the server has accepted the connections.
+  // The responses prove that the server has accepted the connections.
   for (RawClient* client : {&first, &second}) {
     client->send("GET /healthz HTTP/1.1\r\nHost: " + host_of(server) + "\r\n\r\n");
     std::string some(12, '\0');
@@ -179,7 +179,7 @@ TEST(ServeHttp, AnIdleConnectionWithoutTheTokenIsCutAsEarlyAsASilentOne) {
   const Server server(pipeline, {.token = "0123456789abcdef", .limits = {.head = 0.3, .idle = 3600}});
   RawClient client(server);
   client.send("GET /api/state HTTP/1.1\r\nHost: " + host_of(server) + "\r\n\r\n");
-  EXPECT_TRUE(client.read_all().starts_with("HTTP/1.1 401"));  // returns: the server has closed
+  EXPECT_TRUE(client.read_all().starts_with("HTTP/1.1 401"));  // and the connection is closed
 }
 
 TEST(ServeHttp, RefusesOptionsThatCannotBe) {

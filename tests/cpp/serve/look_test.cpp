@@ -37,7 +37,7 @@ namespace {
 using serve::Reply;
 using serve::SnapshotDesk;
 
-/// A look in a pipeline that is not started.
+/// A Look in a pipeline that is never started.
 class ServedLook : public Source<Frame>, public LookBack {
  public:
   [[nodiscard]] std::string default_name() const override { return "look"; }
@@ -46,7 +46,7 @@ class ServedLook : public Source<Frame>, public LookBack {
   std::optional<SourceItem<Frame>> read(const Context& /*context*/) override { return std::nullopt; }
 };
 
-/// Adds it, and keeps it for the test.
+/// Adds a Look to the pipeline. Returns it, so that the test can inspect it.
 template <class Look>
 Look* added(Pipeline& pipeline, const std::string& name) {
   auto look = std::make_unique<Look>();
@@ -67,7 +67,7 @@ class QuickLook final : public ServedLook {
   std::atomic<int> priority{0};
 };
 
-/// Decodes until the question is given up.
+/// Pretends to decode until the request is cancelled.
 class EndlessLook final : public ServedLook {
  public:
   void look(const LookQuestion& question, const Take& /*take*/) override {
@@ -84,7 +84,7 @@ struct Served {
       : server(pipeline,
                {.look = {"quick", "endless"}, .looks_per_minute = 6000, .limits = {.look = seconds}}) {}
 
-  /// A client asks for the endless one, and waits for no answer.
+  /// Requests the endless look, and does not wait for the response. `then`: unread bytes after the request.
   [[nodiscard]] std::unique_ptr<RawClient> asks(const std::string& then = {}) const {
     auto client = std::make_unique<RawClient>(server);
     client->send("GET /api/look/endless.jpg HTTP/1.1\r\nHost: " + host_of(server) + "\r\n\r\n" + then);
@@ -102,7 +102,7 @@ bool is_ok(const std::string& answer) {
 }
 
 TEST(ServeLook, AQuestionWhoseClientHasHungUpEndsAndGivesItsPlaceBack) {
-  for (const char* then : {"", "GET /healthz HTTP/1.1\r\n"}) {  // after unread bytes, too
+  for (const char* then : {"", "GET /healthz HTTP/1.1\r\n"}) {  // even if unread bytes follow the request
     const Served served(3600);
     {
       std::vector<std::unique_ptr<RawClient>> clients;
@@ -136,7 +136,7 @@ TEST(ServeLook, TheThreadOfAQuestionGivesWayToThePipeline) {
   EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), ours);
 }
 
-/// A desk whose posted work the test runs.
+/// A SnapshotDesk whose posted work is run by the test.
 struct Desk {
   explicit Desk(double rate = 6000)
       : desk(core::PipelineAccess::core(pipeline), {"quick"}, rate, [this](std::function<void()> work) {
@@ -196,8 +196,7 @@ TEST(LookRates, CountAnIpv6NetworkAsOneClientAndEachIpv4Address) {
   EXPECT_GT(rates.take("a client", now), 0);
 }
 
-// The requests have arrived, and the server ends after a number of steps of its thread: no question begins after
-// that.
+// Both requests have arrived when the server ends, after `steps` steps of its thread. No look may start after that.
 TEST(ServeLook, AServerThatEndsBetweenTwoRequestsAsksNothingMore) {
   constexpr int kSteps = 40;
   for (int steps = 0; steps < kSteps; ++steps) {

@@ -21,7 +21,7 @@ using serve::VideoCursor;
 using serve::VideoMessage;
 using serve::VideoRing;
 
-/// Ten pictures a second, each `group`-th of them a keyframe.
+/// Adds ten images per second, every `group`-th of them a keyframe.
 class Stream {
  public:
   explicit Stream(int group) : group_(group) {}
@@ -74,7 +74,7 @@ TEST(VideoCursor, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
     stream.add(ring);
     (void)place.next(ring, ring.newest());
   }
-  EXPECT_EQ(*place.sent_pts(), 1.0);  // a second after the first
+  EXPECT_EQ(*place.sent_pts(), 1.0);  // stops one second after the first
   EXPECT_EQ(place.left_out(ring), 20U);
   place.acknowledge(1.0, ring.newest());
   const auto next = place.next(ring, ring.newest());
@@ -105,7 +105,7 @@ TEST(VideoCursor, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
   stream.add(ring);
   VideoCursor place;
   place.begin_at(ring);
-  std::vector<double> late;  // pictures on their way: each takes two picture times
+  std::vector<double> late;  // images in flight; acknowledged half as fast as they are sent
   int sent = 0;
   int keys = 0;
   for (int i = 0; i < 300; ++i) {
@@ -155,7 +155,7 @@ TEST(VideoCursor, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
   VideoCursor place;
   stream.add(ring);
   place.begin_at(ring);
-  std::vector<Sent> sent;  // at each picture time
+  std::vector<Sent> sent;  // images sent in each frame interval
   std::uint64_t left_out = 0;
   for (int i = 0; i < 300; ++i) {
     const double now = i / 10.0;
@@ -243,7 +243,7 @@ TEST(VideoRing, HoldsTheLastSecondFromAKeyPictureOn) {
   EXPECT_EQ(ring.at(ring.last_key())->pts, 9.5);
 }
 
-/// Ten pictures a second of 10 bytes, and 110 more for each `group`-th, which is a keyframe.
+/// Ten images per second, of 10 bytes each. Every `group`-th is a keyframe, which has 110 bytes more.
 VideoRing ring_of(int pictures, int group) {
   VideoRing ring;
   for (int number = 0; number < pictures; ++number) {

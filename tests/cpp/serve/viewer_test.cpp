@@ -46,7 +46,7 @@ TEST(ServeViewer, GetsTheHistoryThenStatesEachAfterTheAcknowledgementOfTheLast) 
   LiveClient client(server);
   EXPECT_TRUE(client.receive().second.starts_with(R"({"type":"history")"));
   EXPECT_TRUE(client.receive().second.starts_with(R"({"type":"state","schema":1,)"));
-  // Without an acknowledgement no further message is sent. A second viewer counts the ticks meanwhile.
+  // Without an acknowledgement, the server sends no further messages. A second viewer waits for four states.
   LiveClient other(server);
   for (int i = 0; i < 4; ++i) (void)other.next_state();
   EXPECT_EQ(client.socket().next_layer().available(), 0U);
@@ -84,7 +84,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   for (int i = 0; i < 6; ++i) {
     for (const auto& client : clients) seen.insert(client->next_picture().first);
   }
-  (void)watcher.next_state();  // the server sent it long ago
+  (void)watcher.next_state();  // an old state, sent before the images
   const auto encoded = number_in(watcher.next_state(), "encoded");
   EXPECT_GE(encoded, static_cast<std::int64_t>(seen.size()));
   EXPECT_LT(encoded, 5 * 6);
@@ -92,7 +92,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   std::string state;
   do state = watcher.next_state();
   while (number_in(state.substr(state.find("\"encoded\"")), "viewers") != 0);
-  (void)watcher.next_state();  // messages in flight have been counted
+  (void)watcher.next_state();  // by then, messages in flight have been counted
   const auto before = number_in(watcher.next_state(), "encoded");
   for (int i = 0; i < 50; ++i) (void)reader.get();
   EXPECT_EQ(number_in(watcher.next_state(), "encoded"), before);
@@ -201,7 +201,8 @@ TEST(ServeViewer, ASnapshotIsTheNewestPictureOfItsPort) {
   EXPECT_TRUE(body_of(answer).starts_with("\xFF\xD8"));
 }
 
-// Asks for a picture of `cam` while the feed gives one every 50 ms. `given` counts all.
+// Requests an image of `cam` while the feed sends a frame every 50 ms. Adds their number to `given`. Returns the
+// response's sequence number.
 std::int64_t ask_while_fed(const Server& server, Feed<Frame>& feed, std::int64_t& given) {
   auto answer = std::async(std::launch::async, [&] { return ask(server, "/api/picture/cam.jpg"); });
   do {
@@ -233,7 +234,7 @@ TEST(ServeViewer, ASnapshotIsTheLastPictureWhereThePortHasSentNoOther) {
   const Server server(pipeline);
   pipeline.start();
   std::int64_t given = 0;
-  constexpr int kAttempts = 20;  // a machine that is slow gives a picture more before the answer has come
+  constexpr int kAttempts = 20;  // on a slow machine, another frame may be sent before the response arrives
   for (int i = 0; i < kAttempts; ++i) {
     const auto seq = ask_while_fed(server, feed, given);
     if (seq != given - 1) continue;

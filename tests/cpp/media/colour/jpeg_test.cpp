@@ -26,7 +26,7 @@ const std::vector<Rgb> kColours = {{0, 0, 0},     {255, 255, 255}, {220, 30, 40}
                                    {30, 40, 230}, {240, 220, 20},  {128, 128, 128}, {17, 99, 180}};
 constexpr int kSquare = 32;
 
-// Blocks of one colour each in a row.
+// A row of blocks, each of one colour.
 Frame blocks(int height = kSquare) {
   const int width = kSquare * static_cast<int>(kColours.size());
   FrameBuilder builder(
@@ -167,7 +167,7 @@ TEST(JpegEncoder, TakesOddSizesAndTheMatrixOfTheUnscaledHeight) {
     const auto shown = decoded(encoder.encode(std::move(builder).publish(pixel_ops()), 16, 90).bytes);
     EXPECT_EQ(shown.width(), std::min(width, 16));
   }
-  // 720 rows without a matrix mean BT.709, also after scaling to fewer rows.
+  // Without a colour matrix, 720 rows mean BT.709, even if the image is then scaled to fewer rows.
   const auto rgb = blocks(720);
   const auto named = as(rgb, PixelFormat::I420, ColorRange::Limited, ColorSpace::Bt709);
   FrameBuilder builder({rgb.width(), 720, PixelFormat::I420, ColorRange::Limited, ColorSpace::Unspecified});

@@ -108,7 +108,7 @@ TEST_P(MediaPixelOps, ThereAndBackGivesTheColorsBack) {
       for (std::size_t i = 0; i < kColors.size(); ++i) {
         const int x = static_cast<int>(i) * kBand + kBand / 2;
         for (int c = 0; c < 3; ++c) {
-          // One rounding in Y costs 1.16, one in chroma up to 1.14 * 1.86: never more than 3 together.
+          // Rounding Y costs up to 1.16, rounding chroma up to 1.14 * 1.86, and never more than 3 in total.
           EXPECT_NEAR(back.planes()[0].row(8)[3 * x + c], original.planes()[0].row(8)[3 * x + c], 3)
               << to_string(yuv) << " color " << i << " component " << c;
         }
@@ -142,7 +142,7 @@ Bytes swscale_bgr(const Frame& frame) {
   return out;
 }
 
-/// Combinations of `low` .. `high` from a small random number generator.
+/// An image of pseudo-random components from `low` to `high`.
 Frame noise(ColorSpace space, ColorRange range, unsigned low, unsigned high) {
   constexpr int kSize = 256;
   FrameBuilder builder({kSize, kSize, PixelFormat::I444, range, space});
@@ -186,7 +186,7 @@ TEST_P(MediaPixelOps, YuvToRgbIsTheInverseOfTheStandardsMatrixForAnyBytes) {
 
 TEST_P(MediaPixelOps, YuvToBgrIsWithinOneLevelOfLibswscalesAccurateRounding) {
   const auto [space, range] = GetParam();
-  // Beyond the legal range libswscale's sums overflow and it turns white into black.
+  // Only legal values, because beyond them libswscale's sums overflow and it turns white into black.
   const bool full = range == ColorRange::Full;
   const auto yuv = noise(space, range, full ? 0 : 16, full ? 255 : 235);
   const auto ours = packed_luma(yuv.to(PixelFormat::Bgr).planes()[0]);
@@ -234,7 +234,7 @@ class Guarded {
     }
     return true;
   }
-  [[nodiscard]] bool filled() const {  // no byte has the guard's value any more
+  [[nodiscard]] bool filled() const {  // every byte was overwritten
     for (int i = 0; i < picture_.format.plane_count(); ++i) {
       const auto& plane = picture_.planes[static_cast<std::size_t>(i)];
       for (int y = 0; y < plane.rows; ++y) {

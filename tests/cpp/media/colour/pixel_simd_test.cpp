@@ -15,7 +15,7 @@
 namespace freshframe::test {
 namespace {
 
-/// Widths around the widths of vectors (16, 32, 64 bytes), including odd ones.
+/// Widths around vector sizes (16, 32, 64 bytes), including odd ones.
 constexpr std::array kWidths = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 200};
 
 struct ColourMeaning {
@@ -83,10 +83,10 @@ std::array<long, 3> weights(double r, double b, double sum) {
   return {red, std::lround(sum * 32768) - red - blue, blue};
 }
 
-/// The component of the mean of `count` pixels from the sums of their colours.
+/// Returns a component of the mean of `count` pixels. `sums`: the sums of their colours.
 int component(const std::array<long, 3>& weight, const std::array<long, 3>& sums, int count, int zero) {
   const long value = weight[0] * sums[0] + weight[1] * sums[1] + weight[2] * sums[2];
-  const double mean = static_cast<double>(value) / (32768.0 * count);  // exact: a power of two below
+  const double mean = static_cast<double>(value) / (32768.0 * count);  // exact: divided by a power of two
   return std::min(static_cast<int>(std::floor(mean + 0.5)) + zero, 255);
 }
 
@@ -223,7 +223,7 @@ void add_pixels(Fingerprint& found, const Frame& frame) {
   }
 }
 
-// The number was made on x86-64.
+// The fingerprint was computed on x86-64.
 TEST(MediaPixelSimd, X86AndArmGiveTheSameBits) {
   Fingerprint found;
   for (const auto& [space, range] : kColourMeanings) {

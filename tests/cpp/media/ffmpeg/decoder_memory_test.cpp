@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint8_t kOfAnotherCamera = 0xAB;
 
-/// Memory that another camera's pictures were in.
+/// Memory filled as if it had held another camera's images.
 class UsedMemory final : public core::PictureMemory {
  public:
   std::uint8_t* allocate(std::size_t bytes) noexcept override {
@@ -31,7 +31,7 @@ class UsedMemory final : public core::PictureMemory {
   void deallocate(std::uint8_t* memory) noexcept override { std::free(memory); }
 };
 
-/// The first packet of the file, half of it.
+/// Returns the first half of the file's first packet.
 AvPacketPtr half_a_picture(AVFormatContext& input) {
   auto packet = make_av_packet();
   require(av_read_frame(&input, packet.get()));
@@ -44,7 +44,7 @@ TEST(DecoderMemory, HalfAPictureDoesNotShowAnotherCamerasOne) {
   const auto path = folder.file("a.avi");
   write_encoded(path, AV_CODEC_ID_MJPEG, AV_PIX_FMT_YUVJ422P, 2, [](AVFrame& frame, int /*number*/) {
     for (std::size_t i = 0; i < frame.buf[0]->size; ++i) {
-      // Detail, so that half the bytes are half of it.
+      // Detail everywhere, so that half of the bytes contain half of the image.
       frame.buf[0]->data[i] = static_cast<std::uint8_t>(i * 7 % 120);
     }
   });
@@ -54,7 +54,7 @@ TEST(DecoderMemory, HalfAPictureDoesNotShowAnotherCamerasOne) {
     Dictionary options;
     Decoder decoder(*input->streams[0], {.low_delay = true}, options);
     const auto packet = half_a_picture(*input);
-    static_cast<void>(decoder.send(*packet, {}));  // it may be half a picture
+    static_cast<void>(decoder.send(*packet, {}));  // may report an error
     const auto frame = make_av_frame();
     ASSERT_EQ(decoder.receive(*frame), Decoder::Result::Frame);
     const auto* const row = frame->data[0] + std::ptrdiff_t{kHeight - 1} * frame->linesize[0];

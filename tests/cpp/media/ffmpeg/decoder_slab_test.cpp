@@ -32,7 +32,7 @@ SlabPictures decode(const std::string& path, int threads) {
   const auto source = open(path, {.decoder_threads = threads});
   source->open(hand.context());
   SlabPictures seen;
-  std::vector<Frame> kept;  // so that references, frames in flight and kept ones lie side by side
+  std::vector<Frame> kept;  // so that slabs are in use by references, frames in flight and kept frames
   while (auto item = source->read(hand.context())) {
     test::Bytes pixels;
     for (const auto& plane : item->value.planes()) {

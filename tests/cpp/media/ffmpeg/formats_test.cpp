@@ -22,7 +22,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// One of FFmpeg's formats, and the format of its Frame.
+/// An FFmpeg pixel format, and the format of the Frame made from it.
 struct Case {
   AVPixelFormat from;
   PixelFormat to;
@@ -33,7 +33,7 @@ void PrintTo(const Case& one, std::ostream* out) {
   *out << av_get_pix_fmt_name(one.from);
 }
 
-/// Every component of every pixel is about 200/255, alpha too, so that a swapped plane is visible.
+/// Sets each component of each pixel, including alpha, to about 200/255.
 void fill(AVFrame& frame) {
   const auto* description = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   const int depth = description->comp[0].depth;
@@ -146,7 +146,7 @@ TEST(MediaFormat, ScalingKeepsTheMatrixThatTheOldHeightMeant) {
 TEST(MediaFormat, UpsideDownMemoryIsTurnedAround) {
   auto frame = plain();
   for (int x = 0; x < kWidth; ++x)
-    frame->data[0][x] = 50;  // the first row in memory is the last of the picture
+    frame->data[0][x] = 50;  // the first row in memory is the last row of the image
   for (int plane = 0; plane < 3; ++plane) {
     const int rows = plane == 0 ? kHeight : kHeight / 2;
     frame->data[plane] += static_cast<std::ptrdiff_t>(rows - 1) * frame->linesize[plane];

@@ -159,7 +159,7 @@ TEST(MediaLog, TheCauseIsKeptThoughFfmpegSaysFirstThatTheConnectionEnded) {
   EXPECT_EQ(errors.in_brackets(), "");
   av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");
   EXPECT_EQ(errors.cause(),
-            "Stream ends prematurely at 5, should be 99");  // as long as there is nothing better
+            "Stream ends prematurely at 5, should be 99");  // used if there is no better message
   EXPECT_EQ(errors.in_brackets(), " (the server closed the connection early)");
   av_log(nullptr, AV_LOG_ERROR, "moov atom not found\n");
   av_log(nullptr, AV_LOG_ERROR, "error reading header\n");
@@ -193,7 +193,7 @@ TEST(MediaLog, NothingGoesToStderr) {
   for (std::size_t i = 2000; i < bytes.size(); i += 500) bytes[i] = 0;
   write_bytes(folder.file("a.ts"), bytes);
   ::testing::internal::CaptureStderr();
-  // FFmpeg may, with several threads, return a picture before it has noted the errors in it.
+  // One thread: with several, FFmpeg may return an image before it has marked the errors in it.
   const auto played = play(folder.file("a.ts"), {.decoder_threads = 1});
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
   EXPECT_GT(played.damaged, 0U);

@@ -35,7 +35,7 @@ Moov box(const std::string& name, const std::vector<Moov>& parts) {
   return join({number(8 + body.size(), 4), Moov(name.begin(), name.end()), body});
 }
 
-/// One second at 1000 ticks of the movie and 90000 of the video. `size`: of times and durations.
+/// A moov box for one second: 1000 ticks of the movie, 90000 of the video. `size`: bytes per time or duration, 4 or 8.
 Moov moov_of_a_second(std::size_t size) {
   const auto head = number(size == 8 ? 1 : 0, 1);
   const auto flags = number(7, 3);

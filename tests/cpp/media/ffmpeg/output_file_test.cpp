@@ -68,7 +68,7 @@ TEST(MediaOutputFile, LeavesAFileThatWasThere) {
   {
     const OutputFile file(path);
     std::filesystem::rename(path, folder.file("b.mp4"));
-    write_bytes(path, {});  // writes of another program
+    write_bytes(path, {});  // created by another program
   }
   EXPECT_TRUE(std::filesystem::exists(path));
 }
@@ -78,7 +78,7 @@ TEST(MediaOutputFile, OfACameraThatNeverCameIsNotLeftBehind) {
   Hand hand;
   VideoFile file(folder.file("a.mp4"));
   file.open(hand.context());
-  EXPECT_TRUE(std::filesystem::exists(folder.file("a.mp4")));  // no other recorder can take it
+  EXPECT_TRUE(std::filesystem::exists(folder.file("a.mp4")));  // reserves the name
   file.close();
   EXPECT_FALSE(std::filesystem::exists(folder.file("a.mp4")));
 }

@@ -31,7 +31,7 @@ struct TrueColours {
   AVPixelFormat format;
   AVColorRange range = AVCOL_RANGE_UNSPECIFIED;
   AVColorSpace space = AVCOL_SPC_UNSPECIFIED;
-  int worst = 1;  // grey levels that RGB may be off
+  int worst = 1;  // maximum difference of RGB, in levels
   int height = 33;
 };
 
@@ -39,7 +39,7 @@ void PrintTo(const TrueColours& one, std::ostream* out) {
   *out << one.name;
 }
 
-/// The highest and lowest 8-bit value of a component.
+/// The lowest and highest 8-bit value of a component.
 struct Limits {
   int least = 0;
   int most = 255;
@@ -60,7 +60,7 @@ void paint_palette(AVFrame& frame, Random& random) {
   }
 }
 
-/// Noise. A component that is coarser than luma is flat: swscale interpolates it, freshframe repeats it.
+/// Paints noise. Subsampled components are flat, because swscale interpolates them and freshframe repeats them.
 void paint(AVFrame& frame, Random& random) {
   const auto& description = *av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   if ((description.flags & AV_PIX_FMT_FLAG_PAL) != 0) return paint_palette(frame, random);
@@ -96,7 +96,7 @@ AvFramePtr painted(const TrueColours& one, Random& random) {
   return frame;
 }
 
-/// ffmpeg -sws_flags accurate_rnd+full_chroma_int+bitexact
+/// Converts like ffmpeg -sws_flags accurate_rnd+full_chroma_int+bitexact.
 Frame by_swscale(const AVFrame& frame, AVPixelFormat to, PixelFormat format, int space) {
   constexpr int kFlags = SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_BITEXACT | SWS_BICUBIC;
   const ScalerPtr scaler(sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),

@@ -26,7 +26,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Stored pixel (x, y) goes to (a x + c y, b x + d y), then the picture is moved back to (0, 0).
+/// Moves the stored pixel (x, y) to (a x + c y, b x + d y). Then the image is shifted back to (0, 0).
 struct Matrix {
   const char* name;
   int exif;
@@ -54,7 +54,7 @@ void PrintTo(const Matrix& matrix, std::ostream* out) {
   *out << matrix.name;
 }
 
-constexpr int kStoredWidth = 71;  // larger than a tile, odd
+constexpr int kStoredWidth = 71;  // larger than a tile, and odd
 constexpr int kStoredHeight = 38;
 
 AvFramePtr stored(AVPixelFormat format) {
@@ -74,7 +74,7 @@ AvFramePtr stored(AVPixelFormat format) {
   return frame;
 }
 
-/// The plane's elements of `size` bytes, moved one by one.
+/// Reference implementation: moves the plane's elements, of `size` bytes each, one by one.
 Bytes moved(const Bytes& plane, int width, int height, int size, const Matrix& matrix) {
   const int least_x = std::min(0, matrix.a * (width - 1)) + std::min(0, matrix.c * (height - 1));
   const int least_y = std::min(0, matrix.b * (width - 1)) + std::min(0, matrix.d * (height - 1));
@@ -141,7 +141,7 @@ void put(Bytes& bytes, std::size_t at, std::int32_t number) {
     bytes[at + i] = static_cast<char>(static_cast<std::uint32_t>(number) >> (24 - 8 * i));
 }
 
-/// A video whose track header has a display matrix.
+/// Writes a video with a display matrix in its track header.
 std::string write_turned(const std::string& path, const Matrix& matrix) {
   auto bytes = read_bytes(write_video(path, 5));
   const Bytes box = {'t', 'k', 'h', 'd'};
@@ -176,7 +176,7 @@ TEST_P(MediaUpright, AFileComesUprightAndSizeMeansTheUprightOne) {
   EXPECT_EQ(item->value.height(), 100);
 }
 
-/// A JPEG with an APP1 segment that holds one Exif entry: Orientation (0x0112), short, big-endian.
+/// Writes a JPEG with an APP1 segment that holds one Exif entry: Orientation (0x0112), short, big-endian.
 void write_photo(const std::string& path, int orientation) {
   write_frame(numbered_frame(5), path);
   auto bytes = read_bytes(path);

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kNonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v";
 constexpr std::string_view kClientNonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
 
-/// The answer of RFC 7616's user to its challenge with this algorithm.
+/// Returns the response of the user in RFC 7616 to the challenge there, with this algorithm.
 std::string answer_of_mufasa(std::string_view algorithm) {
   Authorization mufasa(Credentials{"Mufasa", "Circle of Life"}, std::string(kClientNonce));
   const auto challenge =

@@ -44,7 +44,7 @@ TEST_P(Fragments, HaveTheSamePicturesAtTheSameTimesAlsoWhereSomeAreLeftOut) {
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const auto fragment = writer.write(packet_in(packets[i]));
     ASSERT_EQ(media::find_box(fragment.bytes, "mdat").size(), fragment.sample_size);
-    if (i >= 20 && i < 40) continue;  // from keyframe to keyframe
+    if (i >= 20 && i < 40) continue;  // lost: a whole group of pictures
     file += fragment.bytes;
     pts.push_back(packet_in(packets[i]).pts);
   }
@@ -60,7 +60,7 @@ TEST_P(Fragments, HaveTheSamePicturesAtTheSameTimesAlsoWhereSomeAreLeftOut) {
 
 INSTANTIATE_TEST_SUITE_P(Order, Fragments, testing::Bool());
 
-/// The 32 bits at an offset of a box, the most significant byte first.
+/// Reads the big-endian number of `size` bytes at an offset of a box.
 std::uint64_t number_at(std::string_view box, std::size_t at, std::size_t size) {
   std::uint64_t number = 0;
   for (std::size_t i = 0; i < size; ++i) number = number << 8U | static_cast<unsigned char>(box[at + i]);

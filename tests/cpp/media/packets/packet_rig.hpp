@@ -22,7 +22,7 @@ namespace freshframe::test {
 
 inline constexpr int kCopied = 60;
 
-/// A transport stream of numbered frames with a keyframe each second.
+/// Returns a transport stream of numbered frames with a keyframe every second.
 inline Bytes streamed(const Folder& folder, const std::string& codec,
                       std::map<std::string, std::string> options, int count = kCopied) {
   const auto path =
@@ -38,7 +38,7 @@ inline AnySample packet_sample(Packet packet) {
   return sample;
 }
 
-/// The packets of a file, as a source with that stream would complete them: as many as it has.
+/// Returns all packets of a file, completed as a source of that stream would.
 inline std::vector<AnySample> completed(const std::string& path) {
   const auto input = open_input(path);
   const auto& stream = *input->streams[0];
@@ -58,10 +58,10 @@ inline std::vector<AnySample> completed(const std::string& path) {
   return samples;
 }
 
-/// The output of a live source for the bytes, at most 4 seconds: packets, and frames if they are asked for.
+/// The output of a live source: packets, and frames if they were requested.
 struct Received {
   std::vector<AnySample> packets;
-  std::vector<double> frames;  // their pts
+  std::vector<double> frames;  // the pts of each frame
 };
 
 inline Received received(const Bytes& bytes, bool with_frames = true) {
@@ -82,7 +82,7 @@ inline Received received(const Bytes& bytes, bool with_frames = true) {
   return result;
 }
 
-/// The coded slices of an H.264 file, without start codes and lengths.
+/// Returns the coded slices of an H.264 file, without start codes and lengths.
 inline std::vector<std::vector<std::uint8_t>> slices(const std::string& path) {
   const auto input = open_input(path);
   const auto& parameters = *input->streams[0]->codecpar;

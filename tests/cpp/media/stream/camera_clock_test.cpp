@@ -20,10 +20,10 @@ constexpr double kUnix = 1'700'000'000;
 constexpr double kInterval = 1.0 / 30;
 constexpr double kStreamWrap = 4294967296.0 / 90000;
 
-// A camera whose clock, at a time of its stream, is `kUnix` + time + drift * time + the sum of its settings.
+// A camera with a clock that drifts and is set once.
 struct Camera {
   double drift = 0;
-  double noise = 0;  // of a report, standard deviation in seconds
+  double noise = 0;  // standard deviation of a report, in seconds
   double set_at = 1e9;
   double set_by = 0;
 
@@ -33,14 +33,14 @@ struct Camera {
 };
 
 struct ClockSeen {
-  std::vector<double> errors;  // of each picture after the first report, with sign
-  std::vector<double> bounds;  // bounds of their errors, as the clock gives them
+  std::vector<double> errors;  // signed error of each frame after the first report
+  std::vector<double> bounds;  // the error bounds that the clock returned for them
   std::vector<double> steps;
   std::optional<double> followed;  // seconds after the clock was set until it was within 20 ms
-  double least_advance = 1;        // least advance of utc from picture to picture
+  double least_advance = 1;        // smallest increase of utc from frame to frame
 };
 
-// Pictures, with a report every 2.5 to 7.5 s, where the reports in `bad` are half a second off.
+// Simulates frames with a report every 2.5 to 7.5 s. The reports with the numbers in `bad` are half a second off.
 ClockSeen follow(const Camera& camera, CameraClock& clock, double seconds, const std::vector<int>& bad = {},
                  unsigned seed = 1) {
   std::mt19937_64 random(seed);
@@ -87,7 +87,7 @@ TEST(CameraClock, KnowsNothingBeforeTheFirstReport) {
   EXPECT_FALSE(clock.state());
   EXPECT_FALSE(clock.add({10, kUnix}, kUnix));
   ASSERT_TRUE(clock.at(9));
-  EXPECT_DOUBLE_EQ(clock.at(9)->seconds, kUnix - 1);  // even for pictures before it
+  EXPECT_DOUBLE_EQ(clock.at(9)->seconds, kUnix - 1);  // even for frames before the report
   EXPECT_EQ(clock.state()->reports, 1U);
 }
 
@@ -105,7 +105,7 @@ TEST(CameraClock, AveragesTheNoiseOfReportsAndFollowsTheDrift) {
         p99 += quantile(seen.errors, 0.99) / kRuns;
         EXPECT_NEAR(clock.state()->drift, drift, 30e-6 + noise / 10);
       }
-      EXPECT_LE(p99, 2 * noise) << "drift " << drift << ", noise " << noise;  // the last report alone: 2.6
+      EXPECT_LE(p99, 2 * noise) << "drift " << drift << ", noise " << noise;  // last report alone: 2.6
     }
   }
 }
@@ -160,7 +160,7 @@ TEST(CameraClock, ItsErrorIsABoundOfTheTrueOne) {
   EXPECT_LE(static_cast<double>(outside), 0.01 * static_cast<double>(all));
 }
 
-/// The share of cameras whose true error is within the bound `silence` seconds after the last of some reports.
+/// Returns the fraction of cameras whose true error is within the bound, `silence` seconds after the last report.
 double share_within_bound(double noise, int reports, double silence) {
   constexpr unsigned kCameras = 400;
   int within = 0;
@@ -256,7 +256,7 @@ TEST(CameraClock, AWrapIsTakenOutWhateverTheDriftOfHalfADayWas) {
   }
 }
 
-// Reports every 5 s. The first one is wrong by `wrong`; the camera is `ahead` of this machine.
+// Simulates a report every 5 s, of which the first is off by `wrong`. The camera is `ahead` of this machine's clock.
 std::vector<std::optional<double>> errors_of_first_reports(double wrong, double ahead) {
   CameraClock clock(kStreamWrap);
   std::vector<std::optional<double>> errors;

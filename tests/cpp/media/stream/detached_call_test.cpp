@@ -36,7 +36,7 @@ TimePoint within(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
 }
 
-/// A call that blocks until the test lets it go.
+/// A call that blocks until the test opens its gate.
 struct Job {
   std::stop_source gate;
   std::atomic<bool> begun{false};
@@ -177,8 +177,8 @@ TEST(DetachedCall, ACallThatIsLeftBehindKeepsItsDataAndEndsAlone) {
 
 std::stop_source gate_at_exit;
 
-/// Forks a child that does this and exits. Returns whether it has set the flag and left no
-/// thread that a sanitizer reports.
+/// Forks a child that runs `work` and exits. Returns true if it has set the flag and a sanitizer has not reported a
+/// leaked thread.
 bool child_sets_flag(const std::function<void(Flag& flag)>& work) {
   void* const page = ::mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw std::runtime_error("no memory can be shared with a child");
@@ -207,10 +207,10 @@ TEST(DetachedCall, AnExitWaitsForACallThatIsLeftBehind) {
     });
     wait_until([&] { return job->begun.load(); });
   };
-  wait_until([&] { return child_sets_flag(leave); });  // a busy machine may take longer than the exit waits
+  wait_until([&] { return child_sets_flag(leave); });  // retried: on a busy machine, the exit may time out
 }
 
-// Written when the thread ends, some time after the end of its call.
+// Sets the flag when the thread ends, some time after its call has ended.
 struct LastWord {
   ~LastWord() {
     wait_until([] { return gate_at_exit.stop_requested(); });

@@ -13,8 +13,8 @@ using media::ReportedPace;
 
 constexpr double kTolerance = 0.02;
 
-/// `count` reports of a camera whose timestamps run at this pace. `wall` and `late` are added to the true wall time and
-/// to the arrival of a report.
+/// Adds `count` reports of a camera whose timestamps run at `pace`. `wall` and `late` are added to the true wall time
+/// and to the arrival of each report.
 ReportedPace reported(
     double pace, int count, double every = 5,
     const std::function<double(int)>& wall = [](int) { return 0.0; },

@@ -17,10 +17,10 @@ TimePoint time_at(double seconds) {
   return TimePoint{} + to_duration(Seconds(seconds));
 }
 
-/// Pictures as text, a letter each: 'p' refers to the one before, 'b' is one to which no other refers, 'I' an
-/// IDR, 'r' a recovery point at once, 'R' one of three pictures later, 'i' refers to none. '!' before a
-/// letter: the picture is torn. '_': pictures before the next one may be lost. The result has a '-' for each
-/// picture that is whole, and an 'x' for each that is damaged.
+/// Returns '-' for each intact image and 'x' for each damaged one. `pictures` has one letter per image: 'I' an IDR,
+/// 'p' refers to the previous one, 'b' too, but is not a reference itself, 'i' refers to no other, 'r' is a recovery
+/// point that takes effect immediately, and 'R' one after three images. '!' means that the next image is torn, '_' that
+/// images before it may be lost.
 std::string judged(Damage& damage, std::string_view pictures, double interval = 0.04) {
   std::string text;
   PictureNotes next;

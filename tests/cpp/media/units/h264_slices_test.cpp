@@ -13,7 +13,7 @@ namespace {
 
 using Octets = std::vector<std::uint8_t>;
 
-/// Bits as a string of 0 and 1, then a stop bit, in bytes without emulation prevention.
+/// Collects bits. The result ends with a stop bit and has no emulation prevention.
 class Writer {
  public:
   Writer& bits(std::uint32_t value, int count) {
@@ -42,7 +42,7 @@ class Writer {
 constexpr unsigned kSequenceSet = 0x67;
 constexpr unsigned kPictureSet = 0x68;
 
-/// Baseline or main, frame numbers and orders of 4 bits.
+/// Returns a sequence parameter set (main profile) with 4-bit frame numbers and picture order counts.
 Octets sequence_set(bool frames_only) {
   Writer set;
   set.bits(77, 8).bits(0, 8).bits(30, 8).number(0).number(0).number(0).number(0).number(4).bits(0, 1);
@@ -74,7 +74,7 @@ class Stream {
     slices_.add_set(kSequenceSet, sequence_set(frames_only));
     slices_.add_set(kPictureSet, picture_set(redundant));
   }
-  /// Whether it begins another image.
+  /// Adds a slice. Returns true if it begins another image.
   bool begins(const Slice& slice, bool after_loss = false) {
     Writer head;
     head.number(slice.first).number(5).number(0).bits(slice.frame, 4);

@@ -13,10 +13,10 @@ namespace {
 
 using Trust = PictureEnds::Trust;
 
-/// The packets as a string, a letter each: 'n' begins an image, 'c' continues one, 'k' begins a keyframe, 's' is a slice
-/// with a timestamp alone, 'h' is the first field of an image, 'p' parameter sets, 'a' a delimiter, 'f'
-/// filler. A capital letter has the marker. A digit sets the timestamp of the packets after it, and '-' is a loss.
-/// The result has '|' where images end.
+/// Returns `packets` with '|' where images end. It has one letter per packet: 'n' begins an image, 'c' continues one,
+/// 'k' begins a keyframe, 's' is a slice with only a timestamp, 'h' the first field of an image, 'p' parameter sets,
+/// 'a' a delimiter, 'f' filler. A capital letter has the marker bit. A digit sets the timestamp of the packets after
+/// it, and '-' is a loss.
 std::string cut(PictureEnds& ends, const std::string& packets) {
   std::string text;
   std::uint32_t timestamp = 0;

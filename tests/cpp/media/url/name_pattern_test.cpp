@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of files with these names, which goes with the object.
+/// A temporary folder that contains files with these names.
 class Tree {
  public:
   explicit Tree(const std::vector<std::string>& names) {

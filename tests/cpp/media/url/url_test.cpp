@@ -25,7 +25,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-// The result of a call, or the message of its error.
+// Returns the result of `call`, or the message of the error that it throws.
 template <class Call>
 std::string said_by(Call&& call) {
   try {
@@ -142,7 +142,7 @@ TEST(MediaUrl, EachOptionIsForItsSourcesOnly) {
   struct Row {
     std::string option;
     OpenOptions options;
-    std::string accepted;  // for each of `urls`: '+' or '-'
+    std::string accepted;  // one character for each of `urls`: '+' or '-'
   };
   const std::vector<Row> rows{
       {"frozen_after", {.frozen_after = 9}, "++++++"},
