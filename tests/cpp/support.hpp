@@ -30,7 +30,8 @@ inline std::string label(const EdgeStats& edge) {
   return edge.parent + " -> " + edge.child + " " + to_string(edge.queue);
 }
 
-/// Every edge: passed_in == delivered + dropped + waiting, dropped == sum(drops), no cause without a drop.
+/// Checks for every edge that passed_in == delivered + dropped + waiting, dropped == sum(drops), and that no cause has
+/// a count of 0.
 inline void expect_books(const std::vector<EdgeStats>& edges) {
   for (const EdgeStats& edge : edges) {
     SCOPED_TRACE(label(edge));

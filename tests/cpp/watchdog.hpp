@@ -28,8 +28,8 @@ namespace freshframe::test {
 
 inline constexpr bool kSanitized = FRESHFRAME_TEST_SANITIZED != 0;
 
-/// Threads that want a processor, per processor, from the first number of /proc/loadavg; 1 to 30.
-/// Async-signal-safe, because a signal handler calls it.
+/// Returns the load average per CPU, from the content of /proc/loadavg, clamped to 1 .. 30. Async-signal-safe, because
+/// a signal handler calls it.
 constexpr unsigned crowd_of(std::string_view loads, unsigned processors) noexcept {
   constexpr unsigned kMost = 30;
   unsigned load = 0;
@@ -44,7 +44,7 @@ constexpr unsigned crowd_of(std::string_view loads, unsigned processors) noexcep
 class Watchdog final : public ::testing::EmptyTestEventListener {
  public:
   static constexpr unsigned kSeconds = kSanitized ? 120 : 30;
-  /// Factor for every limit: programs under QEMU need it.
+  /// Returns the factor for all limits, which is larger under QEMU.
   static unsigned patience() {
     const char* const said = std::getenv("FRESHFRAME_TEST_PATIENCE");
     return said == nullptr ? 1 : static_cast<unsigned>(std::max(std::atoi(said), 1));
@@ -67,7 +67,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
   }
 
  private:
-  // A signal handler may only call what is async-signal-safe, such as open(), read(), write() and alarm().
+  // A signal handler may only call async-signal-safe functions, such as open(), read(), write() and alarm().
   static void bark(int /*signal*/) {
     const int error = errno;
     if (++ended_limits_ < crowd()) {
@@ -75,7 +75,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
       errno = error;
       return;
     }
-    // The result does not matter.
+    // Only tests the result because the compiler warns if it is ignored.
     if (::write(STDERR_FILENO, message_, length_) < 0) ::_exit(125);
     std::abort();
   }

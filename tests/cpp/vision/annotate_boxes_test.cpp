@@ -80,7 +80,7 @@ TEST(Letters, AreTheFontsOwnOrABox) {
   using vision::drawable_text;
   EXPECT_EQ(drawable_text("dog 0.5", 99), "dog 0.5");
   EXPECT_EQ(drawable_text("Türstraße Łódź ÆŒĲ", 99), "Turstrasse Lodz AEOEIJ");
-  EXPECT_EQ(drawable_text("Zu\u0308rich", 99), "Zurich");  // an accent after its letter
+  EXPECT_EQ(drawable_text("Zu\u0308rich", 99), "Zurich");  // a combining accent
   EXPECT_EQ(drawable_text("犬 \U0001F600", 99), "\x7f \x7f");
   EXPECT_EQ(drawable_text("\xff\xc3(\xe4\xbd", 99), "\x7f\x7f(\x7f");
   EXPECT_EQ(drawable_text("\n\t", 99), "  ");
@@ -90,11 +90,11 @@ TEST(Letters, AreTheFontsOwnOrABox) {
 }
 
 TEST(Annotate, ASquareOfMillionsOfPixelsHasTheirMeanColour) {
-  constexpr int kSide = 9000;  // a third of it squared, times 255, is above the largest int
+  constexpr int kSide = 9000;  // a third of this, squared and times 255, overflows an int
   std::vector<std::uint8_t> row(kSide, 255);
   MutablePicture white({.width = kSide, .height = kSide, .format = PixelFormat::Gray});
   white.planes[0] = {
-      .data = row.data(), .rows = kSide, .row_bytes = kSide, .stride = 0};  // each row is that one
+      .data = row.data(), .rows = kSide, .row_bytes = kSide, .stride = 0};  // all rows share one row's memory
   vision::pixelate(white, {0, 0, kSide, kSide}, nullptr);
   EXPECT_EQ(row, std::vector<std::uint8_t>(kSide, 255));
 }

@@ -21,7 +21,7 @@ namespace {
 constexpr std::array kFormats = {PixelFormat::Nv12, PixelFormat::I420, PixelFormat::I422,
                                  PixelFormat::I444, PixelFormat::Bgr,  PixelFormat::Rgb};
 
-/// One level everywhere in each component.
+/// Returns a frame with the same level in all pixels of a component.
 Frame flat(PictureFormat format, const std::array<std::uint8_t, 3>& levels) {
   FrameBuilder builder(format);
   for (int i = 0; i < format.plane_count(); ++i) {
@@ -66,7 +66,7 @@ TEST(Annotate, GrayBecomesI420SoThatThereIsColour) {
   EXPECT_GT(drawn.planes()[2].row(12)[22], 140) << "the left of the rim is red";
 }
 
-/// The colours that a fully covered pixel gets, by the standard's formula.
+/// Converts a colour to the components of this format, by the standard's formula.
 std::array<double, 3> as_stored(const PictureFormat& format, const std::array<double, 3>& rgb) {
   if (format.format == PixelFormat::Rgb) return rgb;
   if (format.format == PixelFormat::Bgr) return {rgb[2], rgb[1], rgb[0]};
@@ -120,7 +120,7 @@ TEST(Annotate, DrawsTheSameColourInEveryFormat) {
   }
 }
 
-/// All bytes of the planes, without the padding of rows.
+/// Returns all bytes of the planes, without the padding of rows.
 std::vector<std::uint8_t> bytes(const Frame& frame) {
   std::vector<std::uint8_t> out;
   for (const auto& plane : frame.planes()) {

@@ -19,7 +19,7 @@ namespace freshframe {
 namespace {
 
 TEST(Annotate, ChangesTheRimOfACircleAndNothingElse) {
-  // Neither a whole number of tiles nor of four pixels.
+  // A size that is a multiple neither of the tile size nor of four pixels.
   const Frame frame = picture(203, 151);
   const Circle circle{.x = 101.3F, .y = 70.8F, .r = 40.5F, .confidence = 0.9F};
   const Frame drawn = Drawing()(frame, one(circle));

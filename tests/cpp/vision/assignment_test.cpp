@@ -15,7 +15,7 @@ namespace {
 
 using Table = std::vector<std::vector<std::optional<double>>>;
 
-// Most pairs first, then least cost: {-pairs, cost} of the best pairing of rows from `row` on.
+// Tries all pairings of the rows from `row` on. Returns {-pairs, cost} of the best: most pairs first, then least cost.
 std::pair<int, double> best_by_trial(const Table& table, std::size_t row, std::vector<bool>& taken) {
   if (row == table.size()) return {0, 0.0};
   auto best = best_by_trial(table, row + 1, taken);

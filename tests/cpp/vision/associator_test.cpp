@@ -105,7 +105,7 @@ TEST(CircleAssociator, CirclesThatHideEachOtherWhileTheyCrossKeepTheirIds) {
   for (int i = 0; i <= 30; ++i) {
     const double x = 300.0 / 30 * i;
     std::vector<Circle> found = {ball(50 + x, 100)};
-    if (std::abs(2 * x - 300) > 40) found.push_back(ball(350 - x, 100));  // hidden by the first
+    if (std::abs(2 * x - 300) > 40) found.push_back(ball(350 - x, 100));  // otherwise hidden by the first
     const auto out = tracker.update(i * kFrame, found);
     ASSERT_EQ(out.ids.size(), found.size());
     EXPECT_EQ(out.ids[0], 1);
@@ -121,7 +121,7 @@ TEST(CircleAssociator, DroppedFramesDoNotCostTheId) {
   const std::set<int> kept = {0, 1, 2, 7, 9, 15, 16, 24, 30};
   for (const int i : kept) {
     const double t = i * kFrame;
-    // Thrown upwards, 400 px/s sideways: 13 px from frame to frame, its radius is 8.
+    // A ball of radius 8, thrown upwards. It moves 400 px/s sideways, 13 px per frame.
     const auto out = tracker.update(t, {ball(50 + 400 * t, 300 - 350 * t + 300 * t * t, 8)});
     EXPECT_EQ(out.ids, std::vector<std::int64_t>{1}) << "frame " << i;
   }

@@ -60,8 +60,8 @@ TEST(BoxAssociator, SmallFastBoxesKeepTheirIdsAlthoughTheyNeverOverlap) {
   }
 }
 
-// One walker at 15 pictures per second for 7 s, whose box jitters by a standard deviation of `noise` pixels
-// per edge. The number of ids of 30 such walks.
+// Simulates 30 walkers, one after another, each for 7 s at 15 fps. Each edge of the box jitters by a standard deviation
+// of `noise` pixels. Returns the number of ids, which is 30 if each walker keeps its id.
 std::size_t ids_of_walks(double width, double height, double noise) {
   std::size_t count = 0;
   for (unsigned seed = 0; seed < 30; ++seed) {
@@ -74,7 +74,7 @@ std::size_t ids_of_walks(double width, double height, double noise) {
       Detection walker = box(x, 300, width, height);
       for (float* edge : {&walker.x1, &walker.y1, &walker.x2, &walker.y2})
         *edge += static_cast<float>(noise * jitter(random));
-      if (walker.x2 - walker.x1 < 1) continue;  // no detector gives such a box
+      if (walker.x2 - walker.x1 < 1) continue;  // no detector returns such a box
       for (const auto id : ids(tracker, i / 15.0, {walker})) seen.insert(id);
     }
     count += seen.size();
@@ -90,7 +90,7 @@ TEST(BoxAssociator, AWalkerFarAwayKeepsItsIdAlthoughTheEdgesOfItsBoxJitter) {
 }
 
 TEST(BoxAssociator, AskedForMoreOverlapItContinuesLess) {
-  // Half its width aside in one step, after a second of standing still: an overlap of a third.
+  // After a second without motion, the box moves sideways in a single step.
   const auto jumps = [](float iou) {
     BoxAssociator tracker({.min_iou = iou});
     for (int i = 0; i < 30; ++i) static_cast<void>(ids(tracker, i * kBoxFrame, {box(100, 100, 40, 40)}));

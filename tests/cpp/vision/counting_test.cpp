@@ -55,14 +55,14 @@ TEST(LineCounter, AWayThroughTheMarginInSmallStepsIsOneCrossing) {
 TEST(LineCounter, AMovedLineGoesOnCountingAndTheMoveIsNoCrossing) {
   LineCounter counter({.start = {0, 100}, .end = {200, 100}});
   EXPECT_EQ(walk(counter, {{50, 50}, {50, 150}}).forward, 1);
-  counter.set_line({0, 300}, {200, 300});  // the object is now on the other side of it
+  counter.set_line({0, 300}, {200, 300});  // the object is now on its other side
   auto counts = counter.update(at(50, 160), 1);
   EXPECT_EQ(std::pair(counts.forward, counts.backward), std::pair(std::int64_t{1}, std::int64_t{0}));
   EXPECT_FLOAT_EQ(counts.start.y, 300);
   counts = counter.update(at(50, 350), 1.1);
   EXPECT_EQ(counts.forward, 2);
   EXPECT_THROW(counter.set_line({1, 1}, {1, 1}), OptionError);
-  EXPECT_EQ(counter.update(at(50, 250), 1.2).backward, 1);  // over the line that was there before
+  EXPECT_EQ(counter.update(at(50, 250), 1.2).backward, 1);  // across the previous line, which is still in use
 }
 
 TEST(LineCounter, WhatIsNoPlaceIsNotSeen) {
@@ -97,7 +97,7 @@ TEST(ZoneCounter, AMovedZoneGoesOnCountingAndByTheMoveNothingEntersOrLeaves) {
   auto counts = only(counter.update(both(50, 50, 250), 0.1));
   EXPECT_EQ(counts.entered, 1);
   EXPECT_EQ(counts.inside, std::vector<std::int64_t>{1});
-  counter.set_zones(zone(square(200)));  // the other one is inside now
+  counter.set_zones(zone(square(200)));  // the other object is inside now
   counts = only(counter.update(both(50, 50, 250), 0.2));
   EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{1}, std::int64_t{0}));
   EXPECT_EQ(std::pair(counts.appeared, counts.lost), std::pair(std::int64_t{1}, std::int64_t{1}));
@@ -121,7 +121,7 @@ TEST(ZoneCounter, ASlowObjectEntersAndLeavesWhereItCrossesTheBorderNotTheMargin)
   for (int number = 0; number <= 60; ++number) {
     counts = step(number);
     if (counts.crossings.empty()) continue;
-    EXPECT_EQ(number, 31);  // clear of the margin
+    EXPECT_EQ(number, 31);  // the first position beyond the margin
     EXPECT_NEAR(counts.crossings[0].pts, 20.5, 1e-9);
     EXPECT_NEAR(counts.crossings[0].point.x, 0, 1e-3);
     EXPECT_NEAR(counts.dwell.at(1), number - 20.5, 1e-9);
@@ -131,7 +131,7 @@ TEST(ZoneCounter, ASlowObjectEntersAndLeavesWhereItCrossesTheBorderNotTheMargin)
   for (int number = 61; counts.visits.empty() && number < 100; ++number) counts = step(number);
   ASSERT_EQ(counts.visits.size(), 1U);
   EXPECT_NEAR(counts.visits[0].first_pts, 20.5, 1e-9);
-  EXPECT_NEAR(counts.visits[0].last_pts, 70, 1e-9);  // the last sighting inside, at 99
+  EXPECT_NEAR(counts.visits[0].last_pts, 70, 1e-9);  // when it was last seen inside, at x = 99
   EXPECT_NEAR(counts.crossings.back().pts, 70.5, 1e-9);
 }
 
@@ -242,7 +242,7 @@ TEST(ZoneCounter, CornersMayBeInEitherOrderAndTheZoneHollow) {
     auto counts = only(walk(counter, {{50, 90}, {50, 10}}));
     EXPECT_EQ(counts.entered, 1);
     EXPECT_EQ(counts.inside, std::vector<std::int64_t>{1});
-    counts = only(walk(counter, {{15, 60}, {85, 60}}));  // out of one leg and into the other
+    counts = only(walk(counter, {{15, 60}, {85, 60}}));  // out of one arm of the zone and into the other
     EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{2}, std::int64_t{1}));
     std::reverse(corners.begin(), corners.end());
   }

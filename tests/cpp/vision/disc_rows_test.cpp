@@ -59,8 +59,7 @@ std::vector<DiscPlace> grid(int columns, int rows, DiscPlace first, DiscPlace pi
   return places;
 }
 
-// To the learned validation the surroundings of each disc look like texture. At some sizes it refuses all of
-// them.
+// Each disc's surroundings look like texture to the learned validation, which rejects all of them at some sizes.
 TEST(CircleFinder, FindsGridsOfSmallDiscs) {
   CircleFinder finder({.min_radius = 5, .max_radius = 60, .max_circles = 64});
   for (const int r : {6, 7, 8, 10}) {
@@ -81,7 +80,7 @@ TEST(CircleFinder, FindsGridsOfSmallDiscs) {
   }
 }
 
-// A round o with a stroke of 2 pixels.
+// The letters are round o's with a stroke of 2 pixels.
 TEST(CircleFinder, TakesNoRowsOfLettersForDiscs) {
   Canvas canvas(240, 160, 230);
   for (const DiscPlace& place : grid(8, 6, {24, 24}, {17, 22})) {

@@ -20,7 +20,7 @@ namespace freshframe {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// Every pixel differs from its neighbours, so that a misplaced pixel is visible.
+/// Returns an image in which every pixel differs from its neighbours, so that a misplaced pixel is detected.
 inline Frame picture(int width, int height) {
   FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::Bgr});
   for (int y = 0; y < height; ++y) {
@@ -45,7 +45,7 @@ AnySample sample(const Frame& frame, const Found& found, const Moment& moment = 
   return any;
 }
 
-/// A node with the context that the engine would give it.
+/// Calls an Annotate node as the engine would.
 class Drawing {
  public:
   explicit Drawing(const AnnotateOptions& options = {}) : annotate_(options) {}
@@ -77,7 +77,7 @@ inline bool same(const Frame& a, const Frame& b, int x, int y) {
 
 using Where = std::function<bool(int, int)>;
 
-/// Number of pixels that differ; those where `allowed` is false are failures.
+/// Returns the number of pixels that differ. Fails the test if there are any for which `allowed` returns false.
 inline int differences(const Frame& a, const Frame& b, const Where& allowed) {
   EXPECT_EQ(a.width(), b.width());
   EXPECT_EQ(a.height(), b.height());

@@ -13,7 +13,7 @@
 
 namespace freshframe::test {
 
-/// A grey picture in its own memory. The stride may exceed the width.
+/// A grey image. The stride may exceed the width.
 class Canvas {
  public:
   Canvas(int width, int height, int background, int padding = 0)
@@ -29,7 +29,7 @@ class Canvas {
                    static_cast<std::size_t>(x)];
   }
 
-  /// Blends with the disc's exact edge position, one pixel wide.
+  /// Draws an antialiased disc, whose edge is one pixel wide.
   void disc(double cx, double cy, double r, int value) {
     const auto before = [&](double centre) { return static_cast<int>(std::floor(centre - r)) - 1; };
     const auto after = [&](double centre) { return static_cast<int>(std::ceil(centre + r)) + 2; };
@@ -46,7 +46,7 @@ class Canvas {
         at(x, y) = static_cast<std::uint8_t>(value);
     }
   }
-  /// Gaussian noise of this standard deviation, 0 or more.
+  /// Adds Gaussian noise. `sigma`: standard deviation in levels, 0 or more.
   void noise(double sigma, unsigned seed) {
     std::mt19937 random(seed);
     std::normal_distribution<double> normal;
@@ -66,7 +66,8 @@ class Canvas {
   std::vector<std::uint8_t> pixels_;
 };
 
-/// A disc on background 80 that moves `streak` pixels to the right during the exposure; (cx, cy) is half way.
+/// A motion-blurred disc on background 80. It moves `streak` pixels to the right during the exposure, and is at
+/// (cx, cy) half way.
 inline Canvas moving_disc(int width, int height, double cx, double cy, double r, int value, double streak) {
   constexpr int kSteps = 24;
   std::vector<int> sums(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
@@ -86,7 +87,7 @@ inline Canvas moving_disc(int width, int height, double cx, double cy, double r,
   return result;
 }
 
-/// The circle nearest to a point, or a circle of radius 0 without any.
+/// Returns the circle nearest to a point, or a circle of radius 0 if there are none.
 inline Circle nearest(const std::vector<Circle>& circles, double x, double y) {
   Circle best;
   double distance = 1e9;

@@ -113,8 +113,8 @@ Canvas target() {
   return canvas;
 }
 
-// Only the sides of a smeared disc are sharp: the middle of the motion follows from how wide the other edges
-// are.
+// Only the sides of a motion-blurred disc are sharp. The middle of the motion is derived from the width of its other
+// edges.
 TEST(CircleFinder, PlacesADiscHalfWayThroughItsMotion) {
   CircleFinder finder(kWide);
   constexpr int kPictures = 12;
@@ -215,7 +215,7 @@ TEST(CircleFinder, ReadsRowsThatAreFurtherApartThanTheyAreWide) {
   EXPECT_EQ(a[0].r, b[0].r);
 }
 
-// Memory is exact, so a sanitizer sees a single byte read too far.
+// The memory has the exact size, so a sanitizer reports even a single byte read too far.
 TEST(CircleFinder, TakesPicturesOfAnySizeAndContent) {
   CircleFinder finder(kWide);
   for (const int height : {1, 2, 3, 7, 8, 9, 17, 64}) {

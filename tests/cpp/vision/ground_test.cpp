@@ -50,7 +50,7 @@ TEST(Ground, PointsOnALineAreRefused) {
   EXPECT_THROW(Ground{options}, OptionError);
 }
 
-// A foot that moves 1 m/s to the right, ten times a second, and is displaced after a second.
+// How the position of a foot jumps after a second. It moves 1 m/s to the right and is seen ten times per second.
 struct Displaced {
   const char* what;
   double right = 0;

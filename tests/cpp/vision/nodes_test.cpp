@@ -57,7 +57,7 @@ TEST(CircleTracker, KeepsTheIdOfACircleThatMoves) {
 TEST(CircleTracker, KeepsTheTracksOfTwoSourcesApart) {
   CircleTracker tracker;
   Caller call;
-  // Each source has its own time; one set of tracks would see a step back at every other call.
+  // Each source has its own time. With shared tracks, time would go back at every other call.
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(call(tracker, frame_with_disc(60), i / 30.0, 0).ids, std::vector<std::int64_t>{1});
     EXPECT_EQ(call(tracker, frame_with_disc(100), 1000 + i / 30.0, 1).ids, std::vector<std::int64_t>{1});

@@ -19,9 +19,9 @@ namespace freshframe::vision {
 namespace {
 
 constexpr double kFrame = 1.0 / 30;
-constexpr double kNever = 1e6;  // a later whole search would find circles that the local search misses
+constexpr double kNever = 1e6;  // no later full search, which would find what the local search misses
 
-/// CircleTracker without its node.
+/// The parts of CircleTracker, without its node.
 class Tracking {
  public:
   explicit Tracking(double full_every) : partial_(full_every) {}
@@ -41,7 +41,7 @@ class Tracking {
   PartialSearch partial_;
 };
 
-/// A still background with structure and the noise of a camera; `dx`: the shift by the camera's turn.
+/// A still, structured background with camera noise. `dx`: shift in pixels, as if the camera were turned.
 test::Canvas room(unsigned frame, int dx = 0) {
   test::Canvas canvas(480, 360, 110);
   for (int k = 0; k < 9; ++k) {
@@ -105,7 +105,7 @@ TEST(PartialSearch, FindsACircleThatFadesInSlowerThanAnyTwoPicturesShow) {
   std::vector<Circle> found;
   for (unsigned i = 0; i < 120; ++i) {
     test::Canvas canvas(160, 120, 110);
-    canvas.disc(80, 60, 28, 110 + static_cast<int>(i / 2));  // half a grey level per picture
+    canvas.disc(80, 60, 28, 110 + static_cast<int>(i / 2));  // half a grey level per frame
     canvas.noise(2, i + 1);
     found = track(canvas, i * kFrame);
   }
@@ -181,7 +181,7 @@ TEST(PartialSearch, AStepBackInTimeOrAnotherSizeBringsAWholeSearch) {
   EXPECT_EQ(track.share(), 1);
   static_cast<void>(track(room(3), 3 + kFrame));
   EXPECT_LT(track.share(), 1);
-  for (const int side : {1, 7, 8, 9, 200}) {  // one is too small for a circle, and no multiple of a cell
+  for (const int side : {1, 7, 8, 9, 200}) {  // sizes around a cell, too small for a circle, and 200
     test::Canvas canvas(side, side + 3, 90);
     canvas.disc(side / 2.0, side / 2.0, side / 4.0, 220);
     EXPECT_EQ(track(canvas, 4).empty(), side < 200) << side;
@@ -267,7 +267,7 @@ TEST(CellMask, MarksTheCellsThatARingTouches) {
   EXPECT_FALSE(mask(11, 8)) << "the middle of the ring";
   EXPECT_FALSE(mask(0, 0));
   mask.start(200, 160);
-  mask.mark_ring(-1e9, 1e30, 1e8, 2e9);  // far outside: nothing breaks
+  mask.mark_ring(-1e9, 1e30, 1e8, 2e9);  // far outside: must not crash
   mask.mark_ring(std::numeric_limits<double>::quiet_NaN(), 5, 3, 4);
 }
 

@@ -18,7 +18,7 @@ namespace {
 constexpr Circle kDrawnDisc{60.3F, 50.6F, 20, 0.9F};
 constexpr int kDiscLevel = 200, kGroundLevel = 60;
 
-/// A bright disc on even ground, and what the stages before have made of it.
+/// A bright disc on a uniform background (or only noise), with the results of the stages before the rim's.
 struct JudgedDisc {
   explicit JudgedDisc(bool is_drawn = true) {
     test::Canvas canvas(120, 100, kGroundLevel);
@@ -70,7 +70,8 @@ TEST(CircleModel, BelievesInADiscAndNotInNoise) {
   EXPECT_LT(circle_probability(noise.features), 0.05F);
 }
 
-/// Brightness on a ray: a step at `offset`, blurred by a box and by the fit's triangle, and shaded inside.
+/// Returns the brightness along a ray: a step at `offset`, blurred by a box of `width` and by the fit's triangle, with
+/// a slope of `shading` inside.
 std::vector<float> smeared_samples(double width, double offset, double shading) {
   constexpr int kReach = 9, kSteps = 400;
   constexpr double kHalfBase = 2.6;

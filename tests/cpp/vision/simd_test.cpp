@@ -16,7 +16,7 @@ namespace {
 
 constexpr CircleDetectorOptions kSimdOptions = {.min_radius = 5, .max_radius = 150, .min_confidence = 0.1F};
 
-/// Pictures whose widths are no multiples of a vector, sharp and smeared, faint and bright.
+/// Returns images of various widths, mostly not multiples of a vector, with sharp, blurred, faint and bright discs.
 std::vector<test::Canvas> pictures() {
   std::vector<test::Canvas> out;
   for (const int width : {333, 320, 641}) {
@@ -56,7 +56,8 @@ TEST(CircleFinderSimd, EveryInstructionSetGivesTheSameCircles) {
   EXPECT_GE(test::simd_targets().size(), 1U);
 }
 
-/// Discs and noise drawn with integers only: a compiler for aarch64 fuses multiplications with additions.
+/// Draws discs and noise with integers only, because compilers for aarch64 fuse floating-point multiplications and
+/// additions.
 test::Canvas drawn_with_integers(int width, int height) {
   constexpr int kSteps = 8;  // points per pixel in each direction
   struct Disc {
@@ -84,7 +85,7 @@ test::Canvas drawn_with_integers(int width, int height) {
   return canvas;
 }
 
-// The number was made on x86-64.
+// The fingerprint was computed on x86-64.
 TEST(CircleFinderSimd, X86AndArmGiveTheSameBits) {
   test::Fingerprint found;
   std::size_t circles = 0;

@@ -86,7 +86,7 @@ TEST_F(Ages, TakeOnlySamplesThatArrived) {
     cam().calls.push_back(record(i, 0, 10 * i, 10 * i));
     a().calls.push_back(record(i, 0, 10 * i + (i % 2 == 0 ? 1 : 7), 10 * i + 8));
   }
-  reader().calls = {record(0, 1, 8, 8), record(2, 1, 28, 28)};  // A waits for a lost sample for 7 ms
+  reader().calls = {record(0, 1, 8, 8), record(2, 1, 28, 28)};  // the lost samples waited 7 ms for A
   EXPECT_NEAR(sum_part(age(), AgeKind::Queue, "A"), .001, 1e-9);
 }
 
@@ -114,7 +114,7 @@ TEST_F(Ages, KnowTheWaitForRoomOfTheParent) {
   const auto seen = age();
   EXPECT_NEAR(sum_part(seen, AgeKind::Room, "cam"), .030, 1e-9);
   EXPECT_NEAR(sum_part(seen, AgeKind::Queue, "A"), .005, 1e-9);
-  a().after_room = {};  // it gets its samples before the edge that blocks
+  a().after_room = {};  // A's edge comes before the one that blocks
   EXPECT_NEAR(sum_part(age(), AgeKind::Queue, "A"), .035, 1e-9);
 }
 
@@ -154,7 +154,7 @@ TEST_F(Ages, CountSamplesWhoseRecordsAreGone) {
 TEST_F(Ages, FindTheCallThatGaveOneOfSeveralResults) {
   cam().calls = {record(0, 0, 0, 0), record(1, 0, 10, 10)};
   a().calls = {record(0, 0, 0, 8), record(1, 0, 10, 18)};
-  reader().calls = {record(0, 1, 4, 4), record(0, 1, 9, 9)};  // the first left before the call's end
+  reader().calls = {record(0, 1, 4, 4), record(0, 1, 9, 9)};  // the first was emitted during the call
   reader().calls[1].part = 1;
   const auto seen = age();
   EXPECT_EQ(seen.samples, 2U);
@@ -179,7 +179,7 @@ TEST_F(Ages, AreOfTheLatestSecondsOnly) {
 
 constexpr milliseconds kDecoding{5};
 
-/// A live source whose pictures were captured a while before it gives them.
+/// A live source whose samples were captured kDecoding before read() returns them.
 class OldSource final : public Source<int> {
  public:
   explicit OldSource(int count) : count_(count) {}
@@ -195,7 +195,7 @@ class OldSource final : public Source<int> {
   int next_ = 0;
 };
 
-/// A call takes a time of the simulated clock.
+/// A node whose calls advance the simulated clock by `time`.
 class Lasts final : public Node<int, int> {
  public:
   Lasts(std::shared_ptr<SimulatedClock> clock, milliseconds time) : clock_(std::move(clock)), time_(time) {}
@@ -209,7 +209,7 @@ class Lasts final : public Node<int, int> {
   const milliseconds time_;
 };
 
-/// The ages of a sample whose call of B lasts that long.
+/// Returns the ages in cam -> A -> B -> reader after one sample. `call_of_b`: duration of B's call.
 std::vector<Age> ages_below(milliseconds call_of_b) {
   const auto clock = std::make_shared<SimulatedClock>();
   clock->advance(Seconds(100));

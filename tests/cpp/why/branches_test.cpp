@@ -19,7 +19,7 @@ using Words = std::vector<std::string>;
 
 constexpr milliseconds kLookTime{250};
 
-// left -> L -> from_l and right -> R -> from_r, and both -> S -> from_s. A clock that only the test moves.
+// left -> L -> from_l, right -> R -> from_r, and left and right -> S -> from_s. The test advances the clock.
 class BranchesTest : public testing::Test {
  protected:
   BranchesTest() {
@@ -70,7 +70,7 @@ class BranchesTest : public testing::Test {
     throw std::logic_error("there is no edge from " + parent + " to " + child);
   }
 
-  // A third of the thirty samples of each look is lost, and the queue is full.
+  // Adds 30 samples to the statistics, of which the full queue has dropped 10.
   void overflow(const std::string& parent, const std::string& child) {
     auto& full = edge(parent, child);
     full.passed_in += 30;
@@ -117,8 +117,8 @@ class BranchesTest : public testing::Test {
 
 struct Ill {
   const char* name;
-  std::function<void(NodeStats&, int look)> make;  // at each look; the first look has the number 0
-  bool is_told = false;                            // the source itself is a finding
+  std::function<void(NodeStats&, int look)> make;  // called before each look; the first is number 0
+  bool is_told = false;                            // whether the source itself is a finding
 };
 
 Ill away_in(const char* name, SourceState state, const char* error) {
@@ -250,7 +250,7 @@ TEST_F(BranchesTest, ACameraThatHoldsDamagedPicturesBackAgainAndAgainHidesNoCaus
 }
 
 TEST_F(BranchesTest, ASourceThatIsBackIsNeverSaidToGiveNothing) {
-  for (int looks_away = 40; looks_away < 60; ++looks_away) {  // it comes back at each moment of a window
+  for (int looks_away = 40; looks_away < 60; ++looks_away) {  // comes back at each moment of a window
     run(std::chrono::seconds(12));
     lose("left");
     run(looks_away * kLookTime);
@@ -284,7 +284,7 @@ TEST_F(BranchesTest, WhatIsBelowAnOutageAloneIsJudgedAgainTenSecondsAfterIt) {
   stats("left").source->state = SourceState::Reading;
   const auto step = [&] {
     overflow("left", "L");
-    overflow("left", "S");  // both its sources have samples for S
+    overflow("left", "S");  // S still has samples from both sources
   };
   run(std::chrono::seconds(18), step);
   EXPECT_FALSE(has("queue left->L"));
@@ -333,7 +333,7 @@ TEST_F(BranchesTest, AChangeOfOneBranchLeavesTheFindingsOfTheOther) {
   int look = 0;
   run(std::chrono::seconds(60), [&] {
     overflow("right", "R");
-    if (++look % 32 != 0) return;  // a camera with its node comes each eight seconds
+    if (++look % 32 != 0) return;  // a camera and its node are added every eight seconds
     const auto name = "new " + std::to_string(look);
     node(name, NodeKind::Source);
     node(name + "'s", NodeKind::Node);

@@ -14,13 +14,13 @@ namespace {
 
 class CardFinding : public FindingsTest {
  protected:
-  // A second of `cam` that a card decodes.
+  // What happens to `cam`, which is decoded on a GPU, in one second.
   struct Second {
     double card_wait = .96;
-    double slip = 0;            // by which its lag grows, in seconds
+    double slip = 0;            // seconds by which its lag grows
     std::uint64_t unread = 0;   // frames that were not read in time
-    std::uint64_t network = 0;  // frames that the network has lost
-    double ready = 0;           // seconds for which its thread waited for a processor
+    std::uint64_t network = 0;  // frames lost by the network
+    double ready = 0;           // seconds for which its thread waited for a CPU
     std::string decoder = "cuda:0";
   };
 
@@ -72,7 +72,7 @@ TEST_F(CardFinding, NamesASourceThatFallsBehindWhileItWaitsForItsCard) {
   EXPECT_EQ(findings_.present()[0].evidence.at("lost"), 0);
 }
 
-// A camera drops by itself what it is late for, so that the lag no longer grows.
+// The lag may stop growing although the GPU is too slow, because the camera itself drops frames that are late.
 TEST_F(CardFinding, StaysWhileASourceThatHasFallenBehindStaysThere) {
   decode(std::chrono::seconds(26), {.slip = .1});
   ASSERT_EQ(kinds(), Kinds{"card cam"});
@@ -100,7 +100,7 @@ TEST_F(CardFinding, ALagKeepsTheMinuteOfALoss) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-// It is lost, or its source has another decoder since a reconnection.
+// The GPU is lost, or the source uses another decoder since it reconnected.
 TEST_F(CardFinding, EndsOnceTheCpuDecodes) {
   decode(std::chrono::seconds(26), {.unread = 4});
   ASSERT_EQ(kinds(), Kinds{"card cam"});
@@ -123,7 +123,7 @@ TEST_F(CardFinding, SaysNothingOfASourceThatTheCardDoesNotHoldUp) {
   }
 }
 
-// As with the segments of a playlist: the lag at the end of a window is larger than at its beginning, again and again.
+// With the segments of a playlist, the lag is repeatedly larger at the end of a window than at its beginning.
 TEST_F(CardFinding, SaysNothingOfALagThatGoesUpAndDown) {
   for (const double period : {1., 2., 4.5}) {
     for (const bool rises : {true, false}) {

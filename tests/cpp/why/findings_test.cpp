@@ -16,7 +16,7 @@ TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
   edge_ages_[0] = 0.09;
   run(std::chrono::seconds(25), overflow());
   ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
-  // 8 wait, and 120 leave per second: four steps with 30 in it.
+  // 8 samples wait and 120 per second leave, so the wait is 8 / 120 s.
   EXPECT_EQ(
       findings_.present()[0].text,
       "samples wait 67 of the 90 ms of their age in the queue of 8 before X: it holds 8.0, for X takes one each "
@@ -79,7 +79,7 @@ TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes)
   cam().source->frozen_for = 312;
   cam().source->frozen_frames = 156;
   cam().source->frozen_contents = 1;
-  run(std::chrono::seconds(1));  // a few looks: the statistics report it, too
+  run(std::chrono::seconds(1));  // a few looks are enough, because the source's statistics report it
   ASSERT_EQ(kinds(), Kinds{"frozen cam"});
   EXPECT_EQ(findings_.present()[0].text, "has shown one picture for 312 s: 156 keyframes, 1 content.");
   EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Restart the camera"));
@@ -157,7 +157,7 @@ TEST_F(FindingsTest, ANodeBelowALiveSourceThatWaitsForAChildMostOfTheTimeIsNamed
   ASSERT_EQ(kinds(), Kinds{"blocked X"});
   EXPECT_TRUE(findings_.present()[0].text.starts_with("waits 75 % of the time until reader has room"))
       << findings_.present()[0].text;
-  seen_.nodes[1].live = false;  // below a file that is right
+  seen_.nodes[1].live = false;  // a file is supposed to wait for its reader
   run(std::chrono::seconds(25), blocked);
   EXPECT_EQ(kinds(), Kinds());
 }
@@ -221,7 +221,7 @@ class BatchFinding : public FindingsTest {
     seen_.nodes[1].batch = 8;
     spend(.121, AgeKind::Batch, "X", .100);
   }
-  // A call of seven for each look.
+  // Counts one call with a batch of `size` per look.
   std::function<void()> calls(int size = 7) {
     return [this, size] {
       ++x().batches[size];
@@ -247,7 +247,7 @@ TEST_F(BatchFinding, SaysNothingOfBatchesThatFillNorOfABusyNode) {
 }
 
 TEST_F(BatchFinding, NamesResultsThatComeAtOnceAndAreLost) {
-  spend(.040, AgeKind::Batch, "X", .015);  // for the last sample of a batch
+  spend(.040, AgeKind::Batch, "X", .015);  // of the last sample of a batch, the only one that arrives
   const auto lose = [this](std::uint64_t taken) {
     calls()();
     to_reader().passed_in += 7;
@@ -274,7 +274,7 @@ TEST_F(BatchFinding, SaysNothingOfResultsThatASlowReaderLoses) {
   run(std::chrono::seconds(30), [&] {
     calls()();
     to_reader().passed_in += 7;
-    to_reader().delivered += ++looks % 5 == 0 ? 0 : 1;  // after four of five calls
+    to_reader().delivered += ++looks % 5 == 0 ? 0 : 1;  // one sample after four of five calls
     to_reader().drops[DropCause::QueueFull] += looks % 5 == 0 ? 7 : 6;
   });
   EXPECT_EQ(kinds(), Kinds());
@@ -300,7 +300,7 @@ TEST_F(FindingsTest, ARecorderThatLosesSamplesIsNamedThoughItsDeepQueueIsNone) {
             "Make X faster, or give it max_rate=54: then the rest does not wait.");
 }
 
-// Four seconds, at each moment of a window.
+// The recorder stops for four seconds. The loop tries each position within a window.
 TEST_F(FindingsTest, ARecorderThatStoodStillOnceIsNoFinding) {
   into_x().queue = kRecording;
   for (int first = 48; first < 68; ++first) {
@@ -326,7 +326,7 @@ TEST_F(FindingsTest, ARecorderThatLosesSamplesNowAndThenIsNamedToo) {
 
 class ProcessorFinding : public FindingsTest {
  protected:
-  // Threads wait for a processor `all` seconds per second, and the thread of X, which has ten samples, `of_x`.
+  // In each second, threads wait for a CPU for `all` seconds in total, of which the thread of X waits `of_x`.
   void wait(double all, double of_x) {
     run_queue_.node_threads = {{1, 101}};
     run(std::chrono::seconds(25), [this, all, of_x] {
@@ -357,7 +357,7 @@ TEST_F(ProcessorFinding, SaysNothingOfOneThreadThatWaitsOrOfThreadsBesideTheWay)
 
 TEST_F(ProcessorFinding, OfBranchesThatMeetASampleTakesOne) {
   spend(.060, AgeKind::Call, "X", .060);
-  age().interval = 1.0 / 120;  // X gives a third: 8 ms of each sample
+  age().interval = 1.0 / 120;  // only a third of these samples comes from X: 8 ms per sample
   wait(4, 1);
   EXPECT_EQ(kinds(), Kinds());
 }

@@ -10,7 +10,7 @@ namespace {
 
 class GilFinding : public FindingsTest {
  protected:
-  // Waits, with these shares of each second.
+  // Simulates 25 s. `share`: fraction of the time that X waits for the GIL; `held_by_x`: that X holds it.
   void wait(double share, double held_by_x = 0) {
     run(std::chrono::seconds(25), [this, share, held_by_x] {
       x().gil_wait += .25 * share;
@@ -55,7 +55,7 @@ TEST_F(GilFinding, NeedsThirtySamples) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-// A camera of 30 samples per second, and X gets some of them.
+// X loses some of the camera's samples.
 class GilLossFinding : public GilFinding {
  protected:
   void starve(double share, double taken, double held_by_x = 0) {
@@ -104,7 +104,7 @@ TEST_F(GilLossFinding, SaysNothingWithoutALossOrAWaitNorOfOneThatTheWaitDoesNotE
   EXPECT_EQ(kinds(), Kinds());
   starve(.2, 10);
   EXPECT_EQ(kinds(), Kinds());
-  starve(.4, 5);  // without the wait it would take 8 of 30
+  starve(.4, 5);  // without the wait, it would still take only 8 of 30
   EXPECT_EQ(kinds(), Kinds());
 }
 

@@ -13,8 +13,8 @@
 namespace freshframe::core {
 namespace {
 
-// A page looks four times a second, and two seconds later it has gone: a machine that hangs between two lines of
-// this test may take as long, but not five times in turn.
+// A page looks four times per second, and counts as gone after two seconds without a look. The loop retries, because a
+// busy machine may take that long between two lines of this test.
 TEST(Observer, BeginsNoWatchBesideAPageThatLooks) {
   test::Feed<int> feed;
   test::CheckedPipeline pipeline;
@@ -25,7 +25,7 @@ TEST(Observer, BeginsNoWatchBesideAPageThatLooks) {
   for (int attempt = 0; attempt < 5 && watched == 0; ++attempt) {
     Observer observer(core);
     observer.follow(graph_state(core), {});
-    watched = observer.why().watched_for;  // a watch that begins now has lasted 0 s
+    watched = observer.why().watched_for;  // 0 if a new watch was started
   }
   EXPECT_GT(watched, 0);
 }

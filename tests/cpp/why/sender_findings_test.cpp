@@ -25,7 +25,7 @@ class SenderFinding : public FindingsTest {
     sender.round_trip = 0.08;
   }
 
-  // `link` and `encoder`: frames of 30 per second that the browser skips.
+  // `link`, `encoder`: how many of 30 frames per second the browser skips because of each.
   void send(std::chrono::seconds time, std::uint64_t link, std::uint64_t encoder) {
     int look = 0;
     run(time, [&] {

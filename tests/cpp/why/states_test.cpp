@@ -45,7 +45,7 @@ TEST_F(StatesTest, ALostFrameOfASceneNamesNoDeviceAndIsShownForTenSeconds) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-// A scene, a server and a camera without SourceStats are sources, too.
+// Sources without SourceStats, such as a demo scene, are described as sources too.
 TEST_F(StatesTest, ALossIsDescribedByItsCauseAndByTheKindOfItsNode) {
   struct Row {
     NodeKind kind;
@@ -69,7 +69,7 @@ TEST_F(StatesTest, ALossIsDescribedByItsCauseAndByTheKindOfItsNode) {
   for (const bool has_source : {false, true}) {
     for (const auto& [kind, cause, count, text] : rows) {
       SCOPED_TRACE(text);
-      run(std::chrono::seconds(11));  // the loss before is not shown any longer
+      run(std::chrono::seconds(11));  // until the previous loss is no longer shown
       seen_.nodes[0].kind = kind;
       cam().source.reset();
       if (has_source && kind == NodeKind::Source) cam().source.emplace().state = SourceState::Reading;
@@ -105,7 +105,7 @@ TEST_F(StatesTest, ResultsThatAreNotSentComeBeforeALostFrame) {
   EXPECT_EQ(findings_.present()[0].text, "9 results not sent, the oldest for 60 s: refused.");
 }
 
-// Nothing sends them any longer, however short the wait has been.
+// Shown however short they have waited, because they will not be sent any more.
 TEST_F(StatesTest, ResultsThatAreNotSentAreShownAfterTheEnd) {
   auto& spool = x().spool.emplace();
   spool.oldest_age = 3;
@@ -130,7 +130,7 @@ TEST_F(StatesTest, ResultsThatAreNotSentAreShownAfterTheEnd) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-// The first look may come long after the end.
+// There is no time limit, because the first look may come long after the end.
 TEST_F(StatesTest, LossesAndErrorsOfTheRunAreShownAfterTheEndWithoutALimitOfTime) {
   for (const auto phase : {LifePhase::Ended, LifePhase::Stopped}) {
     lose_a_frame();

@@ -15,7 +15,7 @@
 
 namespace freshframe::core {
 
-/// cam -> X -> reader, looked at four times per second of a clock that only the test moves.
+/// Simulated statistics of cam -> X -> reader. The test advances the clock; findings look four times per second.
 class FindingsTest : public testing::Test {
  protected:
   static constexpr std::chrono::milliseconds kLook{250};
@@ -47,7 +47,7 @@ class FindingsTest : public testing::Test {
   }
 
   Age& age() { return ages_.front(); }
-  // Samples that are `whole` seconds old at the reader, with a part of that for one thing.
+  // Sets the age of samples at the reader: `whole` seconds, of which `time` has this kind and the rest is X's call.
   void spend(double whole, AgeKind kind, const std::string& node, double time) {
     age().mean = whole;
     age().parts = {{kind, node, time, time}, {AgeKind::Call, "X", whole - time, whole - time}};
@@ -58,7 +58,7 @@ class FindingsTest : public testing::Test {
   EdgeStats& into_x() { return seen_.stats.edges[0]; }
   EdgeStats& to_reader() { return seen_.stats.edges[1]; }
 
-  // A look, again and again; `step` is what happens between two.
+  // Looks repeatedly until `time` has passed. Calls `step` before each look.
   void run(std::chrono::seconds time, const std::function<void()>& step = [] {}) {
     for (std::chrono::milliseconds passed{}; passed < time; passed += kLook) {
       step();
@@ -67,7 +67,7 @@ class FindingsTest : public testing::Test {
     }
   }
 
-  // 30 samples per second come, `taken` are taken, `waiting` wait.
+  // Returns a step for run(): 30 samples arrive, X takes `taken` of them, and `waiting` are in its queue.
   std::function<void()> overflow(std::uint64_t waiting = 8, double taken = 20) {
     return [this, waiting, taken] {
       into_x().passed_in += 30;

@@ -31,7 +31,7 @@ namespace freshframe::test {
 namespace {
 
 constexpr double kLookFps = 25;
-constexpr int kLookKeys = 20;  // pictures from one keyframe to the next
+constexpr int kLookKeys = 20;  // frames from one keyframe to the next
 constexpr int kLookCount = 400;
 
 TimePoint captured_at(double seconds) {
@@ -44,7 +44,7 @@ std::shared_ptr<const Clock> clock_at(double seconds) {
   return clock;
 }
 
-/// A camera's packets, each captured at its pts.
+/// Returns a camera's packets, each captured at its pts.
 std::vector<AnySample> look_packets(const Folder& folder, const std::string& codec,
                                     const std::string& b_frames) {
   static_cast<void>(
@@ -106,15 +106,15 @@ TEST_P(LookTest, RandomMomentsHaveTheNewestPictureThatWasThere) {
     if (n < 60 || random() % 10 != 0) continue;
     double newest = 0;
     for (std::size_t k = 0; k <= n; ++k) newest = std::max(newest, packets_[k].stamp.pts);
-    const double age = static_cast<double>(random() % 200) / 100;  // the first 2 s are there
-    const double late = static_cast<double>(random() % 10) / 100;  // seconds since the newest picture
+    const double age = static_cast<double>(random() % 200) / 100;  // at least 2 s were fed
+    const double late = static_cast<double>(random() % 10) / 100;  // seconds since the newest frame
     const auto snapshots = look.at({age}, true, newest + late);
     ASSERT_EQ(snapshots.size(), 1U);
     const double wish = std::min(newest, newest + late - age);
     const int number = number_of(snapshots[0].frame);
     EXPECT_EQ(number, number_at(snapshots[0].stamp.pts));
     EXPECT_LE(snapshots[0].stamp.pts, wish + 1e-5);
-    // Of pictures in another order some are not there yet, and the leading ones of an open group never are.
+    // With B-frames, some earlier frames have not arrived yet, and the leading frames of an open GOP cannot be decoded.
     EXPECT_GE(snapshots[0].stamp.pts, wish - 5 / kLookFps);
   }
 }
@@ -181,7 +181,7 @@ TEST_P(LookTest, MaxBytesDropsTheOldestGroups) {
   EXPECT_EQ(look.at({0}, false, now).size(), 1U);
 }
 
-/// The packets with other pts, from another source or the same.
+/// Returns the packets with this source, and with pts increased by `later` seconds.
 std::vector<AnySample> as_from(std::vector<AnySample> packets, int source, double later) {
   for (auto& each : packets) {
     auto packet = *each.value.as<Packet>();
@@ -194,11 +194,12 @@ std::vector<AnySample> as_from(std::vector<AnySample> packets, int source, doubl
   return packets;
 }
 
-// Later by 1000 s: the second camera had run before. Earlier: it begins with the look, or the first one begins again.
+// The second source's pts are 1000 s larger if it has run for longer, and smaller if it has just started. The last case
+// is a restart of the first source.
 TEST_P(LookTest, PicturesOfTwoSourcesAreFoundByTheirCapturesWhateverTheirPts) {
   for (const auto& [source, later] : {std::pair(1, 1000.0), std::pair(1, -8.0), std::pair(0, -8.0)}) {
     Looking look({.seconds = 30});
-    look.feed(as_from(packets_, 0, 0), 0, 203);  // the last of them are without their keyframe's end
+    look.feed(as_from(packets_, 0, 0), 0, 203);  // ends in the middle of a group
     look.feed(as_from(packets_, source, later), 220, packets_.size());
     const double now = first_ + (kLookCount - 1) / kLookFps;
     for (int step = 0; step < 22; ++step) {
@@ -223,7 +224,7 @@ TEST_P(LookTest, APacketOfAnotherSourceIsLeftOutUpToItsKeyPicture) {
     EXPECT_EQ(snapshot.stamp.source, number_of(snapshot.frame) < 115 ? 0 : 1);
 }
 
-/// The holes in the answer of a look of frames that were captured at these times.
+/// Returns the seconds of gaps that a Look reports for frames that were captured at these times.
 double seconds_of_holes(const std::vector<double>& times) {
   Look look({.seconds = 600, .every = 0});
   for (std::size_t n = 0; n < times.size(); ++n) {
@@ -265,7 +266,7 @@ TEST(FrameLooks, CountTheSecondsBetweenTwoPicturesByTheirCapturesInEachSource) {
     sample.frame = numbered_frame(n);
     static_cast<void>(look.process(Sample<Frame>(std::move(sample)), Hand().context()));
   };
-  for (int n = 0; n < 50; ++n) feed(n, 0, n, 5 + n * 0.001);  // a file at full speed
+  for (int n = 0; n < 50; ++n) feed(n, 0, n, 5 + n * 0.001);  // a file that is read at full speed
   feed(60, 1, 0, 5.06);                                       // another source
   feed(61, 1, 99, 5.07);
   feed(62, 1, 100, 5.6);
@@ -273,7 +274,7 @@ TEST(FrameLooks, CountTheSecondsBetweenTwoPicturesByTheirCapturesInEachSource) {
   EXPECT_EQ(numbers, (std::vector{0, 60, 62}));
 }
 
-/// A look of frames, and questions that keep their turns until it goes.
+/// A Look, and requests that keep their turns until this object is destroyed.
 class LookHeld {
  public:
   LookHeld() {
@@ -285,7 +286,7 @@ class LookHeld {
   LookHeld& operator=(const LookHeld&) = delete;
   ~LookHeld() { over_ = true; }
 
-  /// Returns when the question has its turn.
+  /// Starts a request, and returns when it has its turn.
   void hold(LookAsker asker) {
     const int before = held_;
     threads_.emplace_back([this, asker] {
@@ -319,7 +320,7 @@ TEST(LookTurns, OfTheProgramAreNotThoseOfTheNetwork) {
   stop.request_stop();
 }
 
-/// Counts how often it is read.
+/// A real clock that counts how often it is read.
 class CountingClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override {
@@ -338,7 +339,7 @@ TEST(LookTurns, NowIsWhenTheTurnHasCome) {
   held.hold(LookAsker::Network);
   const auto clock = std::make_shared<CountingClock>();
   std::stop_source stop;
-  stop.request_stop();  // it waits for its turn no longer
+  stop.request_stop();  // so that the request does not wait for a turn
   const LookQuestion question{
       .ages = {0}, .asker = LookAsker::Network, .clock = clock, .stop = stop.get_token()};
   EXPECT_TRUE(held.look.snapshots(question).empty());

@@ -23,14 +23,14 @@ namespace {
 
 constexpr int kEach = 24;
 
-/// The video that a camera sends for a while.
+/// The video that a camera sends before or after a change.
 struct SentVideo {
   std::string codec = "h264";
   std::map<std::string, std::string> options = {};
   int width = kWidth;
   int height = kHeight;
-  AVRational aspect{1, 1};  // shape of its pixels
-  std::string via = ".ts";  // .mkv: lengths in place of start codes, and parameter sets beside the packets
+  AVRational aspect{1, 1};  // pixel aspect ratio
+  std::string via = ".ts";  // .mkv: lengths instead of start codes, and parameter sets outside of the packets
 };
 
 struct CameraChange {
@@ -53,7 +53,7 @@ const std::map<std::string, std::string> kOutOfBand{{"g", "12"}, {"bf", "0"}, {"
 constexpr int kWide = 320;
 constexpr int kHigh = 240;
 
-// The second camera's size is its own, so that a header that stands for the first is seen.
+// Most changes include the size, so that a header with the parameters of the first video is detected.
 const std::vector<CameraChange>& changes() {
   static const std::vector<CameraChange> all{
       {"size", {.options = x264_options("")}, {.options = x264_options(""), .width = kWide, .height = kHigh}},
@@ -126,7 +126,7 @@ std::string encoded_part(const Folder& folder, const std::string& name, const Se
   return path;
 }
 
-/// One connection, or two, that send the packets of both files one after the other.
+/// A camera that sends the packets of two files in succession, over one or two connections.
 class ChangingCamera {
  public:
   void send(const std::string& path, bool connects, double from) {
@@ -151,7 +151,7 @@ class ChangingCamera {
   }
 
  private:
-  /// Does what FFmpeg does for RTMP.
+  /// Attaches the parameter sets to a packet as side data, as FFmpeg does for RTMP.
   static void attach_sets(AVPacket& packet, const AVCodecParameters& parameters) {
     if (parameters.extradata_size <= 0) return;
     const auto size = static_cast<std::size_t>(parameters.extradata_size);
@@ -166,14 +166,14 @@ class ChangingCamera {
   std::vector<AnySample> samples_;
 };
 
-/// The facts in a container's header before any packet was read.
+/// What a container's header says about the video, before any packet is read.
 struct ContainerHeader {
   int width = 0;
   int height = 0;
   AVRational aspect{1, 1};
 };
 
-/// FFmpeg leaves the size of MPEG-4 in an .mp4 out.
+/// Reads the size from the sample entry, because FFmpeg ignores it for MPEG-4 in an .mp4.
 std::pair<int, int> size_in_entry(const std::string& path) {
   const auto bytes = read_bytes(path);
   const std::string_view all(bytes.data(), bytes.size());
@@ -231,7 +231,7 @@ TEST_P(CameraChanges, BeginAFileThatSaysWhatIsInIt) {
     const auto played = play(name);
     EXPECT_EQ(played.damaged, 0U);
     numbers.insert(numbers.end(), played.numbers.begin(), played.numbers.end());
-    if (container == "ts") continue;  // has no such header
+    if (container == "ts") continue;  // has no header
     const auto header = header_of(name);
     EXPECT_EQ(std::pair(header.width, header.height), std::pair(sent.width, sent.height)) << name;
     EXPECT_EQ(av_cmp_q(header.aspect, sent.aspect), 0)

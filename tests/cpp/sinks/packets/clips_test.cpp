@@ -23,7 +23,7 @@ namespace {
 constexpr int kKeyEach = 20;  // pictures
 constexpr double kPacketFps = 25;
 
-/// A running recorder of packets that the test feeds.
+/// A running ClipRecorder of packets. The test feeds it.
 class PacketClipping {
  public:
   explicit PacketClipping(const ClipOptions& options = {.before = 1, .after = 1}) : clips_(options) {
@@ -110,7 +110,7 @@ TEST(PacketClipFiles, OfRandomMomentsHaveEachUnitOfTheStreamOnce) {
     ASSERT_FALSE(found.empty()) << path;
     const auto first = static_cast<std::size_t>(found.begin() - all.begin());
     EXPECT_TRUE(packets[first].value.as<Packet>()->is_keyframe);
-    EXPECT_LE(packets[first].stamp.pts, at - 1);  // with packets that are 2 s in the past
+    EXPECT_LE(packets[first].stamp.pts, at - 1);  // although the event is 2 s in the past
     EXPECT_GE(packets[first + part.size() - 1].stamp.pts, at + 1 - 4 / kPacketFps);
   }
 }

@@ -54,7 +54,7 @@ TEST_P(PacketCopies, HaveEachUnitOfTheStreamOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Containers, PacketCopies, testing::Values("mp4", "mov", "mkv", "ts"));
 
-/// A camera that sends its parameter sets at the start, and keyframes that are no IDR pictures without them.
+/// The camera sends parameter sets only at the start. Its later keyframes have none and are not IDR frames.
 TEST(Packets, OfKeyPicturesWithoutParameterSetsStayInOneFile) {
   if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
   const Folder folder;
@@ -87,7 +87,8 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
   EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2})));
 }
 
-/// Without the units of one kind in the keyframes that `drops` selects, as after a loss on the way.
+/// Returns a file's packets without the NAL units of one kind in the keyframes that `drops` selects, as after a packet
+/// loss.
 std::vector<AnySample> without_units(const std::string& path, unsigned kind, const std::vector<bool>& drops) {
   PacketCompletion completion;
   std::vector<AnySample> taken;
@@ -155,7 +156,7 @@ TEST(Packets, WithLengthsKeepTheParameterSetsOfTheirContainer) {
   ASSERT_EQ(av_new_packet(packet.get(), 0x167 + 4), 0);
   std::fill_n(packet->data, packet->size, std::uint8_t{0x55});
   std::ranges::copy(std::vector<std::uint8_t>{0, 0, 1, 0x67, 0x65},
-                    packet->data);  // a length, not a start code
+                    packet->data);  // 0x000001 is the start of a length here, not a start code
   const auto stream = media::ParametersReader(*known).read(*packet);
   ASSERT_TRUE(stream);
   EXPECT_EQ(stream->extradata, sets);
@@ -178,7 +179,7 @@ TEST(Packets, HaveTheFormOfTheirPicturesWhereTheParserGivesNone) {
       EXPECT_EQ(form->format, AV_PIX_FMT_YUV420P);
     }
     for (std::size_t size = 0; size < std::min<std::size_t>(packet.data.size(), 40); ++size) {
-      // This reads nothing beyond the packet.
+      // Must not read beyond the truncated packet; AddressSanitizer would report that.
       static_cast<void>(media::picture_form(parameters.codec_id, packet.data.first(size)));
     }
     EXPECT_FALSE(media::picture_form(AV_CODEC_ID_H264, packet.data));
@@ -232,7 +233,7 @@ TEST(Packets, InSegmentsAreCutAtKeyPicturesAndEachIsInOneFile) {
   EXPECT_NEAR(second.pts.front(), 0, 0.001);
 }
 
-/// Times of the packets of a file as written, in the order of decoding; NaN: none.
+/// Returns the pts of a file's packets in decoding order; NaN for packets without pts.
 std::vector<double> times_in(const std::string& path) {
   const auto input = open_input(path, false);
   std::vector<double> times;
@@ -245,7 +246,7 @@ std::vector<double> times_in(const std::string& path) {
   return times;
 }
 
-/// Segments begin at keyframes after which pictures are decoded that are shown before them.
+/// Each segment begins with the keyframe of an open GOP: the frames decoded after it are shown before it.
 TEST_P(PacketCopies, OfOpenGroupsOfPicturesHaveAllTimesInEachSegment) {
   if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
   const Folder folder;
@@ -272,7 +273,7 @@ TEST_P(PacketCopies, OfOpenGroupsOfPicturesHaveAllTimesInEachSegment) {
   EXPECT_EQ(heard.count(LogLevel::Error, ""), 0);
 }
 
-/// A recorder that pauses, or gets a packet a second after the file was begun, has nothing but a header to flush.
+/// The recorder is flushed at a time when it has only written the header.
 TEST_P(PacketCopies, ArePausedBeforeTheFirstPacketIsMuxed) {
   if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
   const Folder folder;

@@ -20,7 +20,7 @@ namespace {
 using media::PublishQueue;
 using media::PublishTarget;
 
-/// A queue of numbered packets, a tenth of a second apart.
+/// A queue that is fed with numbered packets, a tenth of a second apart.
 struct Sending {
   SimulatedClock clock;
   PublishQueue queue{clock, std::chrono::seconds(1)};
@@ -36,11 +36,11 @@ struct Sending {
     queue.put(packet);
     clock.advance(std::chrono::milliseconds(100));
   }
-  /// A group of ten pictures.
+  /// Puts a keyframe and nine other packets.
   void put_group() {
     for (int n = 0; n < 10; ++n) put(n == 0);
   }
-  /// The numbers of `count` packets.
+  /// Takes `count` packets. Returns their numbers.
   std::vector<int> take(int count) {
     std::vector<int> numbers;
     for (int n = 0; n < count; ++n)
@@ -96,7 +96,7 @@ TEST(PublishQueues, WaitForAKeyPictureWhereNoneIsYoungEnough) {
   sending.queue.note_connection();
   sending.put_group();
   sending.put(false);
-  sending.put(false);  // the first one is older than a second now
+  sending.put(false);  // now the first packet is older than a second
   EXPECT_TRUE(sending.queue.wants_key());
   EXPECT_EQ(sending.queue.count_drops().slow, 12U);
   sending.put(true);
@@ -155,7 +155,7 @@ TEST(PublishSenders, CountThePicturesThatComeBeforeTheirThreadsFirstTurn) {
   Packet picture;
   picture.is_keyframe = true;
   picture.stream = stream;
-  for (int n = 0; n < 200; ++n) {  // mostly the thread gets its first turn after the stop
+  for (int n = 0; n < 200; ++n) {  // in most rounds, the thread first runs after stop()
     const SimulatedClock clock;
     NodeCounters counters;
     media::PublishSender sender("tcp://127.0.0.1:1", {});

@@ -181,7 +181,7 @@ TEST(MediaClips, ReplaceAFileOnlyWhenTheyBegin) {
   {
     ClipRecording recording;
     recording->save(path);
-    recording.close();  // there was no frame
+    recording.close();  // no frame has arrived
   }
   EXPECT_EQ(read_bytes(path), (Bytes{'o', 'l', 'd'}));
   ClipRecording recording;
@@ -269,7 +269,7 @@ TEST(MediaClips, SayWhatCannotBe) {
   EXPECT_THROW(recorder.save(folder.file("no/a.mp4")), Error);
   EXPECT_THROW(recorder.save(folder.file("a.mp4"), std::nan("")), OptionError);
   recorder.close();
-  recorder.save(folder.file("a.mp4"));  // too late, which is no error
+  recorder.save(folder.file("a.mp4"));  // too late, which is not an error
   EXPECT_TRUE(recorder.writing().empty());
   EXPECT_FALSE(std::filesystem::exists(folder.file("a.mp4")));
 }

@@ -18,21 +18,21 @@ namespace freshframe::test {
 
 inline constexpr double kClipFps = 25;
 
-/// A running recorder that the test feeds. Frame n has pts n / 25.
+/// A running ClipRecorder. The test feeds it; frame n has pts n / 25.
 class ClipRecording {
  public:
   explicit ClipRecording(const ClipOptions& options = {.before = 2, .after = 1}) : recorder_(options) {
     hand_.clock = clock_;
     recorder_.open(hand_.context());
   }
-  /// Sends the frames up to, but without, number `end`.
+  /// Sends the next frames, up to but not including number `end`.
   void feed(int end, int width = kWidth) {
     for (; next_ < end; ++next_)
       write_frame(recorder_, hand_, numbered_frame(next_, width), passed_ + next_ / kClipFps);
   }
-  /// Sends no frame for this number of seconds.
+  /// Adds a pause of this many seconds before the next frame.
   void pass(double seconds) { passed_ += seconds; }
-  /// The engine's calls while no frame arrives for this number of seconds.
+  /// Calls idle() as the engine does if no frame arrives for this many seconds.
   void wait(int seconds) {
     for (int n = 0; n < seconds; ++n) {
       clock_->advance(Seconds(1));
@@ -60,8 +60,8 @@ inline std::vector<int> from_to(int first, int last) {
   return numbers;
 }
 
-/// The clip holds frames from `first` or up to a second before, to `last` or a few later. No frame is missing, and
-/// each has its time.
+/// Checks that a clip starts at most a second before frame `first`, ends at most a few frames after frame `last`, and
+/// contains all frames between with their timestamps.
 inline void expect_clip(const std::string& path, int first, int last) {
   const auto played = play(path);
   ASSERT_FALSE(played.numbers.empty()) << path;
@@ -69,7 +69,7 @@ inline void expect_clip(const std::string& path, int first, int last) {
   EXPECT_LE(begin, first) << path;
   EXPECT_GT(begin, first - 26) << path;
   EXPECT_GE(played.numbers.back(), last) << path;
-  EXPECT_LE(played.numbers.back(), last + 8) << path;  // a few that are decoded earlier than shown
+  EXPECT_LE(played.numbers.back(), last + 8) << path;  // frames that are stored before earlier ones
   EXPECT_EQ(played.damaged, 0U) << path;
   int late = 0;
   for (std::size_t i = 0; i < played.numbers.size(); ++i) {

@@ -71,7 +71,7 @@ TEST(ClipRoom, DeletesTheOldestClipsBeforeTheLimitIsExceeded) {
   EXPECT_LE(most, kLimit);
   EXPECT_GT(most, kLimit / 2);
   const auto left = names_in(folder);
-  EXPECT_TRUE(left.contains("a_1.mp4"));  // the newest, although its number is the lowest
+  EXPECT_TRUE(left.contains("a_1.mp4"));  // the newest, although it has the lowest number
   EXPECT_FALSE(left.contains("a_20.mp4"));
 }
 

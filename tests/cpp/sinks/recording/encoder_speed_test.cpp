@@ -21,7 +21,8 @@ namespace {
 constexpr std::array kPresets = {EncoderPreset::Slow, EncoderPreset::Medium, EncoderPreset::Fast,
                                  EncoderPreset::Fastest};
 
-/// Leaves out the container's own, which depend on the time that writing took: it is flushed each second.
+/// Returns the size of the packets. The container's own bytes depend on how long writing took, because it is flushed
+/// every second.
 std::int64_t bytes_of_pictures(const std::string& path) {
   const auto input = open_input(path, false);
   const auto packet = make_av_packet();

@@ -30,10 +30,10 @@ namespace {
 
 constexpr double kFaultFps = 25;
 constexpr int kFaultFrames = 300;  // 12 seconds
-constexpr int kFaultFrom = 80;     // the fault lasts from this frame to that one
+constexpr int kFaultFrom = 80;     // the fault lasts from this frame to kFaultTo
 constexpr int kFaultTo = 160;
 
-/// No file of this process can grow above this size. The test program ignores the signal.
+/// Simulates a full disk: files of this process cannot grow beyond this size.
 class FullDisk {
  public:
   explicit FullDisk(rlim_t bytes) {
@@ -54,7 +54,7 @@ class FullDisk {
   sighandler_t ignored_ = SIG_DFL;
 };
 
-/// The folder has another name for as long as this lives.
+/// Renames a folder for the lifetime of this object.
 class FolderAway {
  public:
   explicit FolderAway(std::string path) : path_(std::move(path)) {
@@ -68,7 +68,7 @@ class FolderAway {
   std::string path_;
 };
 
-/// A recorder below a node that has on_error=skip, as the engine calls it.
+/// A recorder, called as the engine would with on_error=skip.
 class SkippingRecorder {
  public:
   SkippingRecorder(bool packets, const std::string& path, VideoFileOptions options) {
@@ -101,7 +101,7 @@ class SkippingRecorder {
     while (auto segment = file_->next_segment()) all.push_back(*std::move(segment));
     return all;
   }
-  /// No sample comes for a while.
+  /// Called when no sample has arrived for a while.
   void idle() { file_->idle(hand_.context()); }
   [[nodiscard]] std::uint64_t lost() const { return hand_.counters.drops(NodeDropCause::Lost); }
 
@@ -114,7 +114,7 @@ class SkippingRecorder {
   std::unique_ptr<VideoFile> file_;
 };
 
-/// A recorder of clips, of a second before and after, as the engine calls it with on_error=skip.
+/// A recorder of clips of a second before and after each event, called as the engine would with on_error=skip.
 class SkippingClips {
  public:
   explicit SkippingClips(bool packets) : clips_({.before = 1, .after = 1, .codec = packets ? "" : "mpeg4"}) {
@@ -159,7 +159,7 @@ const std::vector<AnySample>& packet_samples() {
   return samples;
 }
 
-/// All files of a folder, by their names.
+/// Returns all files of a folder, sorted by name, with numbers in numerical order.
 std::vector<std::filesystem::path> files_in(const std::string& folder) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
@@ -174,7 +174,7 @@ struct Fault {
   bool packets;
   std::string file;
   std::optional<double> segment;
-  bool full;  // the disk; else the folder is away
+  bool full;  // the disk is full; otherwise the folder is renamed
 };
 
 class MediaPassingFaults : public ::testing::TestWithParam<Fault> {};
@@ -210,7 +210,7 @@ TEST_P(MediaPassingFaults, CostWhatIsCounted) {
   }
   EXPECT_EQ(found.size(), pictures) << "a picture is in two files";
   EXPECT_EQ(pictures + recorder.errors + recorder.lost(), recorder.in) << recorder.last_error;
-  // A second and a half after the fault everything is as if it had not been.
+  // From a second and a half after the fault on, nothing is lost.
   for (int n = kFaultTo + 38; n < kFaultFrames; ++n) ASSERT_TRUE(found.contains(n)) << n;
   for (const auto& segment : recorder.segments()) {
     const auto played = play(segment.path);
@@ -333,7 +333,7 @@ TEST(MediaFaults, OfAClipCostThatClipOnly) {
   }
 }
 
-/// How somebody takes a file away while it is written.
+/// What happens to a file while it is being written.
 enum class Taken : std::uint8_t { Deleted, Renamed, Replaced, FolderDeleted, FolderRenamed };
 
 bool is_gone(Taken taken) {
@@ -367,7 +367,7 @@ class MediaTakenFiles : public ::testing::TestWithParam<std::tuple<bool, std::st
     std::filesystem::create_directory(folder);
     return folder;
   }
-  /// Returns the numbers of the pictures in all files that are left. Each file can be played.
+  /// Returns the numbers of the frames in all remaining files. Checks that each of these can be played.
   [[nodiscard]] std::set<int> found() const {
     std::set<int> numbers;
     std::size_t foreign = 0;
@@ -408,7 +408,7 @@ TEST_P(MediaTakenFiles, CountAsLostAndTheNextOneIsMade) {
   for (int n = kFaultFrom + 52; n < kFaultTo; ++n) ASSERT_TRUE(numbers.contains(n)) << n;
   for (const auto& segment : recorder_.segments()) {
     const bool went = taken_ == Taken::FolderDeleted || taken_ == Taken::FolderRenamed;
-    if (went && segment.last_pts < 2) continue;  // it was whole before
+    if (went && segment.last_pts < 2) continue;  // complete before the fault
     EXPECT_EQ(play(segment.path).numbers.size(), segment.frames) << segment.path;
   }
 }
@@ -456,7 +456,7 @@ TEST(MediaTakenClips, CostThatClipOnly) {
 struct Exchange {
   std::string name;
   bool packets;
-  double begin;  // pts of the second source's first picture
+  double begin;  // pts of the second source's first frame
 };
 
 class MediaExchangedSources : public ::testing::TestWithParam<Exchange> {
@@ -520,7 +520,7 @@ TEST_P(MediaExchangedSources, EndClips) {
   if (packets) clips.set_input(get_type<Packet>());
   clips.open(hand.context());
   for (const auto& sample : of_source(packets, 1, 50)) put(sample);
-  save(folder.file("old.mkv"), 54);  // its end does not come
+  save(folder.file("old.mkv"), 54);  // the source is replaced before its end
   const auto second = of_source(packets, 2, begin);
   for (std::size_t n = 0; n < 60; ++n) put(second[n]);
   save(folder.file("new.mkv"), begin + 1);
@@ -557,7 +557,7 @@ TEST(MediaSources, ThatChangeTheirSizeBeginTheNextSegment) {
   SkippingRecorder recorder(false, folder.file("a_%d.mp4"), {.segment_every = 100.0});
   auto samples = frame_samples(90, 1);
   for (int n = 30; n < 60; ++n) samples[static_cast<std::size_t>(n)].frame = numbered_frame(n, 256, 128);
-  samples[10].frame = numbered_frame(10, 193, 97);  // no file can have this size
+  samples[10].frame = numbered_frame(10, 193, 97);  // an odd size, which cannot be encoded
   for (const auto& sample : samples) recorder.put(sample);
   recorder.close();
   EXPECT_EQ(recorder.errors, 1U) << recorder.last_error;

@@ -19,7 +19,7 @@ constexpr double kPauseFps = 40;
 constexpr int kBefore = 80;
 constexpr int kAllPackets = 120;
 
-/// The time of frame n, with a pause before number 80.
+/// Returns the time of frame n, with a pause before frame kBefore.
 double time_with(double pause, int n) {
   return n / kPauseFps + (n >= kBefore ? pause : 0);
 }
@@ -61,7 +61,7 @@ TEST_P(MediaPauses, AreInTheFile) {
   EXPECT_EQ(played.numbers, range(0, kAllPackets));
   EXPECT_EQ(played.damaged, 0U);
   expect_times(played, pause, 0,
-               codec == "mpeg2" ? 0.0101 : 0.002);  // MPEG-2 has slots of 50 frames a second
+               codec == "mpeg2" ? 0.0101 : 0.002);  // MPEG-2 has a fixed grid of 50 fps
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -133,7 +133,7 @@ TEST(MediaPause, OfALiveSourceLeavesAllFramesButOneInTheFile) {
   file.idle(hand.context());
   EXPECT_EQ(file.idle_at(), std::nullopt);
   EXPECT_GE(play(folder.file("a.mkv")).numbers.size(), 29U);
-  // The source may have paused in reality only: the next frame is a keyframe with the next time.
+  // The pause may not show in pts: the next frame is a keyframe, but its pts continues without a gap.
   for (int n = 30; n < 60; ++n) write_frame(file, hand, numbered_frame(n), n / kPauseFps);
   file.close();
   const auto played = play(folder.file("a.mkv"));

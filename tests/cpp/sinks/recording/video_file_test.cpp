@@ -42,7 +42,7 @@ TEST(MediaVideoFile, IsAsLongAsItsFrames) {
   for (const std::string name : {"a.mp4", "a.mov", "a.mkv"}) {
     const auto played = play(write_video(folder.file(name), 50));
     EXPECT_NEAR(played.info.fps.value_or(0), 25, 0.01) << name;
-    const bool counted = name != "a.mkv";  // its header has no number of frames
+    const bool counted = name != "a.mkv";  // Matroska does not store the number of frames
     EXPECT_EQ(played.info.frame_count, counted ? std::optional<std::int64_t>(50) : std::nullopt) << name;
     EXPECT_NEAR(played.info.duration.value_or(0), 2.0, 0.05) << name;
   }
@@ -63,7 +63,7 @@ TEST(MediaVideoFile, FramesLieInTheSlotsOfARateThatMpeg2Knows) {
     EXPECT_NEAR(played.info.fps.value_or(0), 25, 0.01) << codec;
     for (std::size_t n = 0; n < pts.size(); ++n) EXPECT_NEAR(played.pts[n], pts[n], 0.001) << codec;
   }
-  // 28 is not one of them. The next higher rate has a slot for each frame.
+  // MPEG-2 has no 28 fps. At the next higher rate, each frame still has its own slot.
   const auto next = written(folder.file("b.mkv"), {0.0, 1 / 28.0, 2 / 28.0}, {.codec = "mpeg2video"});
   EXPECT_EQ(next.numbers, counting(3));
   EXPECT_NEAR(next.info.fps.value_or(0), 30000.0 / 1001, 0.01);

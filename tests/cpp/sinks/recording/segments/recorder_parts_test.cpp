@@ -45,7 +45,7 @@ TEST(SegmentFacts, BeginAnewWithEachSegment) {
   facts.note(shown_at(1));
   facts.keep_all();
   static_cast<void>(facts.take("a.mp4", 1));
-  facts.note(shown_at(100));  // no gap: the one before was in another segment
+  facts.note(shown_at(100));  // not a gap: the previous frame was in another segment
   facts.keep_all();
   const auto second = facts.take("b.mp4", 1);
   EXPECT_EQ(second.frames, 1U);

@@ -46,7 +46,7 @@ void set_time(const std::string& path, double unix_time) {
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
 }
 
-/// Clocks that a test sets.
+/// Clocks that are set by the test.
 struct HandClocks {
   std::atomic<double> wall{2e9};
   std::atomic<double> running{1000};
@@ -60,7 +60,7 @@ struct HandClocks {
   }
 };
 
-/// Writes segments as a recorder does: a flush before each piece.
+/// Writes segments in pieces, with a flush before each piece, as a recorder does.
 class Segments {
  public:
   Segments(const Folder& folder, const std::string& pattern, const Keep& keep, HandClocks* clocks = nullptr)
@@ -130,7 +130,7 @@ TEST(Retention, KeepsTenThousandSmallSegmentsWithinTheLimitAtEachMoment) {
     sum += on_disk(folder.file(name));
   }
   EXPECT_EQ(sum, segments->finished_bytes());
-  ASSERT_GT(left.size(), 100U);  // the newest, without a gap
+  ASSERT_GT(left.size(), 100U);  // checked below: the newest ones, without a gap
   EXPECT_EQ(left.back(), "a_10000.mp4");
   EXPECT_EQ(std::stoi(left.front().substr(2)), 10001 - static_cast<int>(left.size()));
 }
@@ -141,7 +141,7 @@ TEST(Retention, KnowsTheSegmentsOfEarlierRuns) {
   Segments segments(folder, "a_%d.mp4", {.bytes = 400000});
   segments.write(10);
   segments->catch_up();
-  // Four segments are exactly the limit: the oldest of them stays unless the reserve of the open one needed its place.
+  // Four segments are exactly the limit, so a_7 is deleted only if the open segment's reserve needed its space.
   auto left = names_in(folder.file("."));
   left.erase("a_7.mp4");
   EXPECT_EQ(left, (std::set<std::string>{"a_10.mp4", "a_9.mp4", "a_8.mp4"}));
@@ -196,7 +196,7 @@ TEST(Retention, LeavesAPinnedSegmentAndCountsIt) {
   segments->catch_up();
   EXPECT_EQ(names_in(folder.file(".")),
             (std::set<std::string>{"a_1.mp4", "a_1.mp4.keep", "a_3.mp4", "a_3.mp4.keep", "a_6.mp4"}));
-  segments.write(7);  // pins and the open one alone are above the limit: it goes on
+  segments.write(7);  // continues although the pinned and the open segment exceed the limit
   segments.write(8);
   segments->catch_up();
   EXPECT_TRUE(fs::exists(folder.file("a_1.mp4")));
@@ -215,7 +215,7 @@ TEST(Retention, NeverDeletesTheOpenSegmentOrOneThatIsWrittenElsewhere) {
                                                  core::WriteClaim::Purpose::Write, why);
   ASSERT_TRUE(claim);
   const auto other =
-      platform::File::open_or_create(folder.file("a_0.mp4"), error);  // as another program has it
+      platform::File::open_or_create(folder.file("a_0.mp4"), error);  // as if opened by another program
   ASSERT_EQ(platform::try_lock(other.number(), platform::FileLock::Exclusive), platform::Locking::Done);
   Segments segments(folder, "a_%d.mp4", {.bytes = 1});
   segments->begin_file("a_2.mp4");
@@ -246,7 +246,7 @@ TEST(Retention, JudgesEachSegmentBehindAPinnedOneByItsOwnAge) {
   write_bytes(folder.file("a_1.mp4.keep"), {});
   clocks.pass(10 * kDaySeconds);
   for (int n = 2; n <= 4; ++n) segments.write(n);
-  for (int hour = 0; hour < 3; ++hour) {  // each brings another look at the folder
+  for (int hour = 0; hour < 3; ++hour) {  // the folder is scanned again each time
     clocks.pass(3700);
     segments->catch_up();
   }
@@ -296,7 +296,7 @@ TEST(Retention, DeletesNothingByAgeBehindAClockThatStartsTooEarly) {
 TEST(Retention, LeavesFreeBytes) {
   const Folder folder;
   for (int n = 1; n <= 4; ++n) write_bytes(folder.file("a_" + std::to_string(n) + ".mp4"), Bytes(100000));
-  Segments segments(folder, "a_%d.mp4", {.free_bytes = std::uint64_t{1} << 60});  // no disk has this number
+  Segments segments(folder, "a_%d.mp4", {.free_bytes = std::uint64_t{1} << 60});  // more than any disk has
   segments->catch_up();
   EXPECT_TRUE(names_in(folder.file(".")).empty());
 }

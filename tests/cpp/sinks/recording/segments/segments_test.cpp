@@ -75,11 +75,11 @@ TEST(MediaSegments, GoOnAfterOneThatCouldNotBeOpened) {
   for (int n = 0; n < 25; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   std::filesystem::rename(folder.file("in"), folder.file("out"));
   EXPECT_THROW(write_frame(file, hand, numbered_frame(25), 1), Error);
-  EXPECT_THROW(write_frame(file, hand, numbered_frame(26), 0.5), Error);  // pts went back, too
+  EXPECT_THROW(write_frame(file, hand, numbered_frame(26), 0.5), Error);  // even if pts goes back
   std::filesystem::create_directory(folder.file("in"));
   for (int n = 27; n < 40; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   file.close();
-  // The file ends where the recorder saw that it was moved.
+  // The file ends where the recorder noticed that it was moved.
   const auto moved = play(folder.file("out/a_1.mp4")).numbers;
   ASSERT_FALSE(moved.empty());
   EXPECT_EQ(moved.front(), 0);
@@ -136,7 +136,7 @@ TEST(MediaSegments, OfACameraThatNeverConnectsLeaveNothing) {
     Hand hand;
     VideoFile file(folder.file(name), {.segment_every = 1.0});
     file.open(hand.context());
-    EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;  // even if it is killed now
+    EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;  // nothing to delete if it is killed now
     file.close();
     EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;
   }
@@ -239,7 +239,7 @@ TEST(MediaSegments, OfUnevenTimesWriteNothingIntoTheLog) {
     double pts = 0;
     for (int n = 0; n < 150; ++n) {
       write_frame(file, hand, numbered_frame(n), pts);
-      pts += n % 7 == 0 ? 0 : 0.04 + 0.013 * std::sin(n);  // some at the same time
+      pts += n % 7 == 0 ? 0 : 0.04 + 0.013 * std::sin(n);  // every seventh frame has the same pts as the next
     }
     file.close();
     set_log_sink({});
