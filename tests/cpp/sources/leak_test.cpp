@@ -87,7 +87,7 @@ TEST(MediaLeak, AHundredNetworkSourcesLeaveNothingBehindInWhateverStateTheyEnd) 
   Usage before;
   for (int round = 0; round < kRounds / 2; ++round) {
     if (round == kWarmUp) before = Usage();
-    // Sends all and waits; sends all and closes; sends half and closes; sends nothing and closes.
+    // The server sends all and waits, sends all and closes, sends half and closes, or sends nothing and closes.
     const auto size = round % 4 < 2 ? bytes.size() : round % 4 == 2 ? bytes.size() / 2 : 0;
     const ByteServer server(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)),
                             round % 4 == 0 ? ByteServer::Then::Hold : ByteServer::Then::Close);
@@ -96,7 +96,7 @@ TEST(MediaLeak, AHundredNetworkSourcesLeaveNothingBehindInWhateverStateTheyEnd) 
     try {
       source->open(hand.context());
       for (int n = 0; n < round % 5; ++n) static_cast<void>(source->read(hand.context()));
-    } catch (const SourceError&) {  // the server had no other
+    } catch (const SourceError&) {  // the server sends no more frames
     }
     if (round % 3 != 0) source->close();
   }

@@ -30,10 +30,10 @@ namespace {
 
 using core::FeedCodec;
 
-constexpr double kAge = 0.040;     // of a frame when it arrives, in seconds
-constexpr double kError = 0.0015;  // of its capture time
+constexpr double kAge = 0.040;     // seconds from a frame's capture to its arrival
+constexpr double kError = 0.0015;  // error bound of the capture time, in seconds
 
-/// A source, and the server's side of its feed.
+/// A browser source, and the server's side of its feed.
 struct BrowserRig {
   Hand hand;
   std::unique_ptr<VideoSource> source;
@@ -54,7 +54,7 @@ struct BrowserRig {
     feed->declare(sender, {.codec = codec, .width = kWidth, .height = kHeight, .fps = 25});
     return sender;
   }
-  /// Returns its capture time.
+  /// Sends a frame as the browser would. Returns the frame's capture time.
   TimePoint send(const BrowserFrame& frame) {
     const auto now = std::chrono::steady_clock::now();
     core::FeedPacket packet{.bytes = frame.bytes,
@@ -72,7 +72,7 @@ struct BrowserRig {
   [[nodiscard]] SourceStats stats() { return hand.counters.source().snapshot(hand.clock->now()); }
 };
 
-/// Reads a rig's source on a thread of its own.
+/// Reads a rig's source on its own thread.
 class BrowserReader {
  public:
   explicit BrowserReader(BrowserRig& rig)

@@ -87,7 +87,7 @@ TEST(EncodedImage, StatesTheSizesOfAFrameThatClaimsToBeHuge) {
   EXPECT_FALSE(look_at_image(FeedCodec::Vp8, vp8));
 }
 
-// Under a sanitizer: no access beyond the bytes, whatever they are.
+// A sanitizer checks that no bytes beyond the frame are read.
 TEST(EncodedImage, ReadsCutAndChangedFrames) {
   std::mt19937 random(7);
   for (const auto codec : kFeedCodecs) {

@@ -23,7 +23,7 @@ using test::CameraRig;
 using test::FakeCamera;
 using test::Step;
 
-/// A webcam's controls: the numbers are inactive while the automatic modes are on.
+/// Adds a webcam's controls. Its manual values are inactive while the automatic modes are on.
 void be_a_webcam(FakeCamera& camera) {
   camera.has(V4L2_CID_AUTO_WHITE_BALANCE, "White Balance, Automatic", 0, 1, 1);
   camera.controls.back().query.type = V4L2_CTRL_TYPE_BOOLEAN;
@@ -39,7 +39,7 @@ void be_a_webcam(FakeCamera& camera) {
   time.manual = V4L2_EXPOSURE_MANUAL;
 }
 
-/// The message of the error that `call` throws.
+/// Returns the message of the error that `call` throws.
 template <class E, class Call>
 std::string refusal(const Call& call) {
   try {

@@ -91,7 +91,7 @@ TEST(CameraSource, AStalledCameraIsOpenedAnewAndComesBack) {
   EXPECT_GE(stats.away_total, 2.5);
   EXPECT_LE(stats.away_total, 2.75);
   EXPECT_PRED2(contains, stats.last_error, "nothing for 2 s");
-  EXPECT_EQ(rig.camera.opens, 3);  // twice for the second time: is it the same camera?
+  EXPECT_EQ(rig.camera.opens, 3);  // opened twice to reconnect, to check that it is the same camera
 }
 
 TEST(CameraSource, ComesBackAfterItWasUnplugged) {
@@ -120,7 +120,7 @@ TEST(CameraSource, ACameraThatIsBackUnderAnotherNumberIsFound) {
   rig.camera.has(V4L2_CID_GAIN, "Gain", 0, 100, 10);
   rig.open();
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(rig.source->read(rig.context));
-  EXPECT_EQ(rig.source->setting("gain"), "10");  // the camera where it is now
+  EXPECT_EQ(rig.source->setting("gain"), "10");  // of the camera under its new path
   EXPECT_EQ(rig.source->url(), "/dev/video7");
   EXPECT_EQ(seqs(rig.read_all()), (Seqs{4, 5, 6, 7, 8}));
   EXPECT_EQ(rig.stats().reconnects, 2U);
@@ -315,7 +315,7 @@ TEST(CameraSource, SurvivesAnUnplugAtAnyCall) {
       try {
         const auto items = rig.run({.reconnect = reconnect});
         EXPECT_TRUE(reconnect || items.size() == 6);
-        EXPECT_GE(items.size(), 5U);  // one may have been on its way
+        EXPECT_GE(items.size(), 5U);  // one may have been lost in the driver
         for (std::size_t i = 1; i < items.size(); ++i) EXPECT_EQ(items[i].seq, *items[i - 1].seq + 1);
       } catch (const SourceError& error) {
         EXPECT_FALSE(reconnect);

@@ -44,7 +44,7 @@ CameraSize size(int width, int height, std::vector<double> fps) {
   return {.width = width, .height = height, .fps = std::move(fps)};
 }
 
-/// The formats that many webcams offer.
+/// Formats that many webcams offer.
 std::vector<CameraFormat> webcam() {
   return {format(kMjpeg, {size(1920, 1080, {30}), size(1280, 720, {60, 30}), size(640, 480, {30})}),
           format(kYuyv, {size(1920, 1080, {5}), size(1280, 720, {10}), size(640, 480, {30, 15})}),

@@ -31,7 +31,7 @@ std::vector<std::uint8_t> bytes_up_to(int count) {
   return bytes;
 }
 
-/// One picture of an 8x2 camera with these bytes.
+/// Returns the frame that a source makes of these bytes from an 8x2 camera.
 Frame raw(std::uint32_t code, std::vector<std::uint8_t> bytes) {
   CameraRig rig;
   rig.camera.modes = {{code, 8, 2, {30}}};
@@ -58,7 +58,7 @@ std::vector<std::uint8_t> jpeg(int width, int height) {
   return bytes;
 }
 
-/// Pictures in H.264 as cameras deliver them: byte stream format, in the order of time.
+/// Returns images in H.264 as cameras deliver them: with start codes, and without reordering.
 std::vector<std::vector<std::uint8_t>> h264(int count) {
   const auto codec = make_codec(avcodec_find_encoder_by_name("libx264"));
   codec->width = 64;
@@ -187,7 +187,7 @@ TEST(CameraSource, DecodesH264FromItsFirstKeyFrameOn) {
   rig.open();
   EXPECT_EQ(rig.stats().state, SourceState::WaitingKeyframe);
   std::vector<std::int64_t> numbers;
-  // Joined in the middle: three pictures that refer to missing ones, then the stream from its start.
+  // As if the stream were joined in the middle: three images with missing references, then the stream from its start.
   rig.camera.next_picture = [&, n = 0]() mutable {
     const int at = n++;
     return pictures[static_cast<std::size_t>(at < 3 ? 5 + at : at - 3)];

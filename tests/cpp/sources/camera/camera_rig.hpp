@@ -22,7 +22,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 using Step = FakeCamera::Step;
 
-/// Waits take no real time. A stop that the camera's script requests interrupts them.
+/// A clock whose waits take no real time. A stop requested by the camera's script interrupts them.
 class PassingClock final : public Clock {
  public:
   PassingClock(SimulatedClock& clock, FakeCamera& camera) : clock_(clock), camera_(camera) {}
@@ -31,7 +31,7 @@ class PassingClock final : public Clock {
   [[nodiscard]] double unix_time(TimePoint time) const override { return clock_.unix_time(time); }
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& /*condition*/,
                   TimePoint deadline, const std::function<bool()>& ready) const override {
-    lock.unlock();  // the stop wants it
+    lock.unlock();  // a stop callback needs it
     camera_.pass_until(deadline);
     lock.lock();
     return ready();
@@ -42,7 +42,7 @@ class PassingClock final : public Clock {
   FakeCamera& camera_;
 };
 
-/// Deletes the source before the fake, which then checks that nothing is left open or mapped.
+/// A source of a fake camera. The source is destroyed first, and then the fake checks that nothing is open or mapped.
 struct CameraRig : Rig {
   FakeCamera camera{clock, stop};
   PassingClock waits{clock, camera};
@@ -50,7 +50,7 @@ struct CameraRig : Rig {
   std::unique_ptr<V4l2Source> source;
   std::string path = "/dev/video7";
 
-  /// Opens the source; the fake stops the pipeline when its script has ended.
+  /// Opens the source. The fake stops the pipeline at the end of its script.
   void open(const OpenOptions& options = {}) {
     source = std::make_unique<V4l2Source>(path, v4l2_options(options), camera);
     source->open(context);

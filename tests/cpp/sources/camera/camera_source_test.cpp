@@ -100,7 +100,7 @@ TEST(CameraSource, GivesEveryBufferBackAtOnceThoughItsFramesAreKept) {
   EXPECT_EQ(kept.size(), 50U);
 }
 
-/// Reads three pictures. Each counts as captured when it is read.
+/// Reads three frames. Checks that each counts as captured when it is read.
 void expect_three_as_they_arrive(CameraRig& rig, UtcFrom from) {
   for (int i = 0; i < 3; ++i) {
     const auto item = rig.source->read(rig.context);
@@ -124,7 +124,7 @@ TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
     if (!tells) rig.camera.timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN;
     rig.camera.pictures(3, {.timestamp_error = 1.7e9});  // a time of day
     rig.open();
-    expect_three_as_they_arrive(rig, UtcFrom::None);  // the engine gives the arrival's
+    expect_three_as_they_arrive(rig, UtcFrom::None);  // the engine then uses the time of arrival
   }
 }
 
@@ -133,7 +133,7 @@ TEST(CameraSource, TellsTheTrueAgeOfWhatWaitedInTheDriver) {
   rig.camera.pictures(1);
   rig.camera.script.push_back({.timestamp_error = -20});
   rig.open();
-  rig.clock.advance(Seconds(30));  // the program was stopped meanwhile
+  rig.clock.advance(Seconds(30));  // as if the program had been suspended
   ASSERT_TRUE(rig.source->read(rig.context));
   const auto item = rig.source->read(rig.context);
   ASSERT_TRUE(item);

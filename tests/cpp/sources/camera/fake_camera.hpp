@@ -27,7 +27,7 @@ namespace freshframe::test {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
-/// One wait of the reader for a picture.
+/// What happens at one wait of the reader for a frame.
 struct CameraStep {
   enum class Kind { Picture, Silence, Spurious, Interrupted, Unplugged, Failed, Stop };
   Kind kind = Kind::Picture;
@@ -37,12 +37,12 @@ struct CameraStep {
   std::optional<std::uint32_t> index = {};
   double timestamp_error = 0;  // seconds
   int code = 0;                // Failed: errno of DQBUF
-  double seconds = 0;          // Silence; Unplugged: until it is there again
-  std::string path = {};       // Unplugged: of the camera from now on
+  double seconds = 0;          // Silence, Unplugged: duration
+  std::string path = {};       // Unplugged: the camera's new path; empty if unchanged
 };
 
-/// Single-threaded. A wait takes no real time: it moves the simulated clock. When the script has ended, the
-/// fake asks the pipeline to stop.
+/// A V4L2 camera that follows a script. At the end of the script, it requests a stop of the pipeline. Waits take no
+/// real time but advance the simulated clock. Single-threaded.
 class FakeCamera final : public V4l2System {
  public:
   using Step = CameraStep;
@@ -58,9 +58,9 @@ class FakeCamera final : public V4l2System {
     std::int32_t value = 0;
     std::uint32_t automatic = 0;
     std::int32_t manual = 0;
-    std::vector<std::int32_t> words = {};  // words of a menu; the driver has no others
-    std::int32_t rounds_to = 1;            // the driver sets a multiple of it without a word
-    int code = 0;                          // errno of setting it
+    std::vector<std::int32_t> words = {};  // the valid values of a menu
+    std::int32_t rounds_to = 1;            // the driver silently rounds values to a multiple of it
+    int code = 0;                          // errno when it is set
   };
   FakeCamera(SimulatedClock& clock, std::stop_source& stop) : clock_(clock), stop_(stop) {}
   ~FakeCamera() override {
@@ -75,18 +75,18 @@ class FakeCamera final : public V4l2System {
   bool sets_rate = true;
   std::uint32_t timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
   std::vector<Control> controls;
-  std::vector<std::uint8_t> picture;  // bytes of each buffer; empty means zeros, as many as the format needs
-  std::function<std::vector<std::uint8_t>()> next_picture = {};  // instead of `picture`, made for each
+  std::vector<std::uint8_t> picture;  // content of each buffer; if empty, zeros of the format's size
+  std::function<std::vector<std::uint8_t>()> next_picture = {};  // if set, replaces `picture`
   std::function<void(v4l2_pix_format&)> bend_format = [](v4l2_pix_format&) {};
   std::optional<std::uint32_t> buffer_count = {};
   std::optional<std::uint32_t> buffer_length = {};
-  std::string at = "/dev/video7";  // the camera's place
+  std::string at = "/dev/video7";  // the camera's current path
   std::string bus = "usb-fake-1";
   std::map<std::string, std::string> others;  // path and bus of cameras that deliver nothing
   int open_code = 0;                          // errno of open()
   std::map<unsigned long, int> ioctl_code;    // errno of every such ioctl
   std::optional<int> unplug_at_ioctl = {};    // ENODEV from this ioctl on, counted from 0, for one second
-  int interrupt_every = 0;                    // every n-th call ends with EINTR first
+  int interrupt_every = 0;                    // every n-th call is interrupted with EINTR; 0: none
   std::deque<Step> script;
 
   // Recorded calls and states.
@@ -177,7 +177,7 @@ class FakeCamera final : public V4l2System {
 
   std::pair<void*, int> map(int /*descriptor*/, std::size_t length, std::int64_t offset) override {
     auto& memory = memory_.at(static_cast<std::size_t>(offset));
-    memory.assign(length, 0);  // exactly this number: ASan sees a read beyond
+    memory.assign(length, 0);  // the exact size, so that ASan detects reads beyond it
     ++mapped_;
     return {memory.data(), 0};
   }
@@ -190,7 +190,7 @@ class FakeCamera final : public V4l2System {
 
   int poll(std::span<pollfd> waiting, int timeout_ms) override {
     if (interrupts()) return -EINTR;
-    if (waiting.size() == 1) return pass(waiting, timeout_ms);  // it waits for a stop alone
+    if (waiting.size() == 1) return pass(waiting, timeout_ms);  // a wait for nothing but a stop
     if (script.empty()) stop_.request_stop();
     if (stopped(waiting)) return 1;
     auto& step = script.front();
@@ -216,7 +216,7 @@ class FakeCamera final : public V4l2System {
     }
   }
 
-  /// Adds a control that is at its default.
+  /// Adds a control with its default value.
   Control& has(std::uint32_t id, const char* name, std::int32_t min, std::int32_t max,
                std::int32_t standard) {
     Control control{};
@@ -232,7 +232,7 @@ class FakeCamera final : public V4l2System {
   [[nodiscard]] std::int32_t value(std::uint32_t id) { return control_of(id)->value; }
   [[nodiscard]] Control& control(std::uint32_t id) { return *control_of(id); }
 
-  /// A wait of its source outside poll().
+  /// Called instead of a wait of the source outside poll().
   void pass_until(TimePoint deadline) {
     if (stop_while_waiting) stop_.request_stop();
     if (!stop_.stop_requested()) clock_.advance(std::max(Seconds(0), Seconds(deadline - clock_.now())));
@@ -469,13 +469,13 @@ class FakeCamera final : public V4l2System {
   }
 
  public:
-  bool stop_while_waiting = false;  // as soon as it waits for a stop alone
+  bool stop_while_waiting = false;  // request a stop at the next wait outside poll()
 
  private:
   SimulatedClock& clock_;
   std::stop_source& stop_;
   TimePoint back_at_{};
-  bool stale_ = false;  // the open descriptor is of the camera before it was unplugged
+  bool stale_ = false;  // the open descriptor is invalid since the camera was unplugged
   bool streaming_ = false;
   bool first_ = true;
   int open_ = 0;

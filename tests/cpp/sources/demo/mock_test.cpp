@@ -120,7 +120,7 @@ TEST(MockCamera, EmitsEachOfSeveralPicturesOnceAndWaitsForItsReader) {
     ASSERT_TRUE(item);
     EXPECT_EQ(item->value, pictures[n]);
     EXPECT_DOUBLE_EQ(item->pts, static_cast<double>(n) / 20);
-    rig.clock.advance(Seconds(1.02));  // much later than the next one is due
+    rig.clock.advance(Seconds(1.02));  // long after the next one is due
   }
   EXPECT_FALSE(camera.read(rig.context));
   EXPECT_EQ(rig.missed(), 0U);

@@ -24,7 +24,7 @@ using test::render_demo;
 
 constexpr int kRimPoints = 720;
 
-/// A plane, interpolated between its pixels. Outside it the border continues.
+/// Interpolates a plane between its pixels. Beyond the edges, the nearest pixels count.
 double value_at(const Plane& plane, double x, double y) {
   const auto pixel = [&](double px, double py) {
     const int column = std::clamp(static_cast<int>(px), 0, plane.row_bytes - 1);
@@ -83,7 +83,7 @@ TEST(DemoScene, TruthIsWhereTheLumaHasItsEdge) {
     const Plane luma = frame.luma();
     const auto circles = demo_circles(url, seq);
     for (const DemoCircle& circle : circles) {
-      // Against another ball the edge has less contrast.
+      // In front of another ball, the edge has less contrast.
       if (circle.visible < 1 || touches_another(circle, circles)) continue;
       ++measured;
       double radius = 0;  // error of the drawn ball against the truth
@@ -127,7 +127,7 @@ TEST(DemoScene, VisibleIsTheShareOfTheRimThatIsNeitherHiddenNorOutside) {
             std::any_of(circle + 1, circles.end(), [&](const auto& nearer) { return inside(nearer, x, y); });
         if (!hidden && x >= -0.5 && y >= -0.5 && x <= 639.5 && y <= 359.5) ++seen;
       }
-      // The sampled share may be wrong by one point at each end of an arc.
+      // The sampled fraction may be off by one point at each end of an arc.
       EXPECT_NEAR(circle->visible, static_cast<double>(seen) / kRimPoints, 8.0 / kRimPoints);
       if (circle->visible > 0 && circle->visible < 1) ++partly;
     }

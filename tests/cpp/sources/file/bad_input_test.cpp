@@ -45,7 +45,7 @@ void append(Bytes& bytes, std::uint32_t number, int count) {
   for (int i = 0; i < count; ++i) bytes.push_back(static_cast<char>(number >> (8 * i)));
 }
 
-/// One second of silence.
+/// Returns a WAV file with one second of silence.
 Bytes wav() {
   constexpr int kSamples = 8000;
   Bytes bytes = bytes_of("RIFF");
@@ -72,7 +72,7 @@ Bytes start_of(const std::string& path, std::size_t parts) {
   return bytes;
 }
 
-/// A bad input: the function that makes it at a path, and the text that its error must contain.
+/// An invalid input: a function that writes it, and what the error message must contain.
 struct Bad {
   std::string name;
   std::string file;
@@ -137,7 +137,7 @@ TEST_P(MediaBadInput, IsASourceErrorThatSaysWhichAndWhy) {
 INSTANTIATE_TEST_SUITE_P(Files, MediaBadInput, ::testing::ValuesIn(bad_inputs()),
                          [](const auto& bad) { return bad.param.name; });
 
-/// This thread opens files as an unprivileged user, even when the test runs as root.
+/// Makes this thread open files as an unprivileged user, even if the test runs as root.
 class Unprivileged {
  public:
   Unprivileged() : before_(::setfsuid(kNobody)) {}
@@ -209,7 +209,7 @@ TEST(MediaBadInputs, FpsIsForPicturesOnly) {
   EXPECT_THROW(source->open(hand.context()), SourceError);
 }
 
-/// Makes the folder the working directory for its lifetime.
+/// Changes the working directory to the folder for the lifetime of this object.
 class Inside {
  public:
   explicit Inside(const Folder& folder) : before_(std::filesystem::current_path()) {

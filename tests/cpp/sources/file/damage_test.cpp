@@ -46,7 +46,7 @@ Outcome try_to_play(const std::string& path, int threads = 2) {
   return outcome;
 }
 
-/// The number of frames that the simplest libav loop decodes from the same file; 0 if it cannot open it.
+/// Returns how many frames the simplest libav loop decodes from the file; 0 if it cannot open it.
 std::size_t bare_count(const std::string& path) {
   try {
     return bare_lumas(path).size();
@@ -115,7 +115,7 @@ TEST_P(MediaDamage, RandomBytesAreCountedAndDecodingGoesOn) {
   EXPECT_GT(frames, static_cast<std::size_t>(kFiles * kWholeFrames / 2));
 }
 
-/// A small size, so that 200 clips of 30 frames decode quickly.
+/// Returns a small frame, so that 200 clips of 30 frames decode quickly.
 Frame tiny_frame(int number) {
   FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::I420});
   for (int plane = 0; plane < 3; ++plane) {
@@ -130,7 +130,7 @@ Frame tiny_frame(int number) {
   return std::move(builder).publish(pixel_ops());
 }
 
-/// One thread, so that both loops decode alike: frame threads lose other frames than one thread does.
+/// Uses one decoder thread, because several threads may lose other frames than the plain loop does.
 TEST_P(MediaDamage, OneWrongByteAnywhereCostsNoMoreThanItCostsThePlainestLoop) {
   extend_watchdog(300);
   const auto path = folder_.file("tiny" + suffix());
@@ -219,7 +219,7 @@ TEST(MediaDamage, AnIndexThatEndsAtADamageCountsTheRest) {
   const std::string name = "stsz";
   const auto table = std::find_end(bytes.begin(), bytes.end(), name.begin(), name.end());
   ASSERT_NE(table, bytes.end());
-  table[16 + 4 * 20] = 0x7F;  // the 21st of the lengths after name, version, length and count is 2 GB
+  table[16 + 4 * 20] = 0x7F;  // 2 GB as the 21st size, after name, version, default size and count
   write_bytes(path, bytes);
   const auto outcome = try_to_play(path);
   EXPECT_EQ(outcome.frames + outcome.damaged, static_cast<std::size_t>(kWholeFrames));
@@ -231,7 +231,7 @@ TEST(MediaDamage, AVideoThatGoesOnUnderAnotherPidIsReadAsFfmpegReadsIt) {
   const auto one = read_bytes(write_video(folder.file("one.ts"), 3));
   auto two = read_bytes(write_video(folder.file("two.ts"), 50));
   for (std::size_t at = 0; at + 188 <= two.size();
-       at += 188) {  // 0x100 -> 0x150, also in the programme's map
+       at += 188) {  // 0x100 -> 0x150, also in the program map table
     const int pid = ((two[at + 1] & 0x1F) << 8) | static_cast<unsigned char>(two[at + 2]);
     if (pid == 0x100) two[at + 2] = 0x50;
   }
@@ -251,7 +251,7 @@ TEST(MediaDamagedTimes, FramesThatTheDecoderDropsInSilenceAreCounted) {
   const auto table = std::search(bytes.rbegin(), bytes.rend(), name.rbegin(), name.rend());
   if (table == bytes.rend()) GTEST_SKIP() << "no encoder here reorders frames";
   EXPECT_EQ(play(path).damaged, 0U);
-  // FFmpeg ignores the whole table when a frame's time is this far from its place in the file.
+  // FFmpeg ignores the whole table if a frame's time is this far from its position in the file.
   constexpr std::ptrdiff_t kSecondOffset = 20;  // after version, number of entries, and the first entry
   *(table.base() + kSecondOffset) = 0x7F;
   write_bytes(path, bytes);

@@ -20,14 +20,14 @@
 namespace freshframe::test {
 namespace {
 
-constexpr unsigned kAbsurd = 16000;  // pixels a side; more than 16384 FFmpeg refuses by itself
-constexpr long kMost = 100'000;      // kB; without a limit each of these takes at least 250'000
+constexpr unsigned kAbsurd = 16000;  // pixels per side; FFmpeg itself rejects more than 16384
+constexpr long kMost = 100'000;      // kB; without a limit, each of these needs at least 250'000
 
-/// The growth of this process's peak memory since the construction, in kB.
+/// Measures how much this process's peak memory has grown since the constructor, in kB.
 class PeakMemory {
  public:
   PeakMemory() {
-    std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak, where that is allowed
+    std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak if permitted
     before_ = now();
   }
   [[nodiscard]] long growth() const { return now() - before_; }
@@ -48,8 +48,8 @@ void append_number(Bytes& bytes, std::uint32_t number, int count) {
   for (int i = count - 1; i >= 0; --i) bytes.push_back(static_cast<char>(number >> (8 * i)));
 }
 
-/// A keyframe of Sorenson's H.263: start code (17 bits), version (5), number (8), format 1 (3: sizes of 16
-/// bits follow), width, height, kind (2), deblocking (1), quantiser (5), end of the options (1).
+/// Returns a keyframe of Sorenson H.263: start code (17 bits), version (5), number (8), format 1 (3: 16-bit sizes
+/// follow), width, height, type (2), deblocking (1), quantiser (5), end of the options (1).
 Bytes sorenson(unsigned width, unsigned height) {
   std::vector<bool> bits;
   const auto put = [&](unsigned value, int count) {
@@ -71,7 +71,7 @@ Bytes sorenson(unsigned width, unsigned height) {
   return bytes;
 }
 
-/// An FLV file, whose header does not describe its streams.
+/// Returns an FLV file. Its header does not describe the streams.
 Bytes absurd_flv() {
   const std::string_view header("FLV\x01\x01\0\0\0\x09\0\0\0\0", 13);
   Bytes file(header.begin(), header.end());
@@ -89,7 +89,7 @@ Bytes absurd_flv() {
   return file;
 }
 
-/// Writes another size into the real file's MPEG-2 sequence headers (ITU-T H.262, 6.2.2.1): 12 bits each.
+/// Changes the size in the MPEG-2 sequence headers of a real file (ITU-T H.262, 6.2.2.1: 12 bits each).
 Bytes with_size(Bytes file, unsigned width, unsigned height) {
   const std::string_view start("\0\0\1\xb3", 4);
   for (auto at = file.begin();;) {
@@ -112,7 +112,7 @@ std::uint32_t crc(const char* begin, const char* end) {
   return ~value;
 }
 
-/// A real picture whose header says another size and 16 bits of red, green, blue and alpha.
+/// Returns a real PNG with another size in its header, and with 16-bit RGBA.
 Bytes absurd_png(const std::string& path) {
   write_frame(numbered_frame(1), path);
   auto file = read_bytes(path);
@@ -129,7 +129,7 @@ Bytes absurd_png(const std::string& path) {
   return file;
 }
 
-/// Numbered frames: MPEG-2 in a program stream (.mpg), else H.264; returns the path.
+/// Writes numbered frames: MPEG-2 in a program stream (.mpg), otherwise H.264. Returns the path.
 std::string write_any(const std::string& path, int count) {
   if (path.substr(path.rfind('.')) != ".mpg") return write_video(path, count);
   write_encoded(path, AV_CODEC_ID_MPEG2VIDEO, AV_PIX_FMT_YUV420P, count, [](AVFrame& frame, int n) {
@@ -217,7 +217,7 @@ TEST(MediaLimits, AStreamThatIsFoundByReadingPlaysFromItsFirstPicture) {
     const auto read_all = [&] {
       while (const auto item = source->read(hand.context())) numbers.push_back(number_of(item->value));
     };
-    EXPECT_THROW(read_all(), SourceError) << name;  // its end
+    EXPECT_THROW(read_all(), SourceError) << name;  // at the end
     ASSERT_GE(numbers.size(), 50U) << name;         // frames that the decoder still holds at the end are lost
     EXPECT_EQ(numbers, counting(static_cast<int>(numbers.size()))) << name;
     EXPECT_EQ(source->info().width, kWidth) << name;

@@ -16,7 +16,8 @@ namespace {
 
 using Content = std::vector<std::uint8_t>;
 
-/// `header`: of the codec, which says how long the lengths of units are; empty: units after start codes.
+/// `header`: the codec's extradata, which contains the size of the units' length fields. If empty, units have start
+/// codes.
 bool has_image(AVCodecID codec, Content content, const Content& header = {}) {
   const CodecParametersPtr parameters(avcodec_parameters_alloc());
   parameters->codec_id = codec;
@@ -39,7 +40,7 @@ Content hvcc() {
   return header;
 }
 
-/// Units with their lengths.
+/// Returns the units, each with its length in front.
 Content with_lengths(const std::vector<Content>& units) {
   Content all;
   for (const auto& unit : units) {
@@ -61,7 +62,7 @@ Content with_start_codes(const std::vector<Content>& units) {
 const std::vector<Content> kBesideH264{
     {6, 5, 2, 1, 1, 0x80},  // messages
     {6, 1, 1, 7, 4, 2, 9, 9, 0x80},
-    {6, 5, 3, 0, 0, 3, 1, 0x80},  // with a byte that keeps a start code out
+    {6, 5, 3, 0, 0, 3, 1, 0x80},  // with a byte that prevents a false start code
     {7, 66, 0, 30},
     {8, 0xCE},
     {9, 0xF0},

@@ -32,7 +32,7 @@ struct StartRecording {
   std::string codec = "libx264";
   std::map<std::string, std::string> encoder = {};
   std::map<std::string, std::string> muxer = {};
-  bool varying = false;  // frame times are no multiples of one step
+  bool varying = false;  // frame times are not multiples of a fixed step
   bool interlaced = false;
   int first = 0;  // frames before this one are cut off: the file begins between two keyframes
   int count = 90;
@@ -132,7 +132,7 @@ struct PartOfFile {
   std::uint64_t damaged = 0;
 };
 
-/// A clock on which each wait ends when it should: a busy machine makes no frame late.
+/// A clock whose waits end exactly on time, so that no frame is late on a busy machine.
 class PunctualClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override { return now_; }
@@ -164,7 +164,7 @@ PartOfFile see(const std::string& path, const OpenOptions& options) {
   return seen;
 }
 
-/// From `first` to before `end`.
+/// Returns the frames from `first` up to but not including `end`.
 PartOfFile part_of(const PartOfFile& all, std::size_t first, std::size_t end) {
   const auto from = static_cast<std::ptrdiff_t>(first);
   const auto to = static_cast<std::ptrdiff_t>(std::min(end, all.pts.size()));
@@ -294,7 +294,7 @@ TEST_P(MediaStart, WithoutProbingIsTheSame) {
   Decoder probed_decoder(probed.stream(), {.threads = 1}, options);
   Decoder quick_decoder(quick.stream(), {.threads = 1}, options);
   EXPECT_EQ(quick_decoder.context().has_b_frames, probed_decoder.context().has_b_frames);
-  // With a start time the source probes the file. The times must be the same.
+  // With a start time, the source probes the file. The times must not differ.
   const auto from_start = see(path_, {.start = all_.pts.front()});
   expect_same(from_start, all_);
 }

@@ -71,7 +71,7 @@ AvFramePtr flat_frame(const Clip& clip, int n) {
   return frame;
 }
 
-/// The name determines the container. Times may decrease only if the container allows it.
+/// The suffix of the path selects the container. Times may decrease only if the container allows that.
 std::string write_clip(const std::string& path, const Clip& clip) {
   AVFormatContext* raw = nullptr;
   require(avformat_alloc_output_context2(&raw, nullptr, nullptr, path.c_str()));
@@ -91,7 +91,7 @@ std::string write_clip(const std::string& path, const Clip& clip) {
     const auto frame = more ? flat_frame(clip, static_cast<int>(n)) : AvFramePtr();
     require(avcodec_send_frame(codec.get(), frame.get()));
     while (avcodec_receive_packet(codec.get(), packet.get()) >= 0) {
-      // A separate decoding time below all others allows any presentation time.
+      // Any presentation time is allowed if the decoding times are smaller than all of them.
       const bool forward = std::is_sorted(clip.times.begin(), clip.times.end());
       packet->pts = clip.times[written];
       packet->dts = forward ? packet->pts : static_cast<std::int64_t>(written);
@@ -174,7 +174,7 @@ TEST_F(MediaTimes, FilesJoinedEndToEndRunOn) {
 }
 
 TEST_F(MediaTimes, AnOlderRecordingJoinedBehindAYoungerOneRunsOn) {
-  // FFmpeg regards times more than a minute before the first as wrapped: 26.5 hours later.
+  // FFmpeg assumes that times more than a minute before the first one have wrapped, and adds 26.5 hours to them.
   const auto path =
       joined({.times = every(0.04, 30, 1000 * kSecond)}, {.times = every(0.04, 30, 5 * kSecond)});
   expect_times(run(path).pts, steps_of(0.04, 60));
@@ -209,7 +209,7 @@ TEST_F(MediaTimes, AStreamWithoutTimesHasItsRate) {
     auto pts = run(path).pts;
     ASSERT_FALSE(pts.empty());
     const double first = pts.front();
-    for (auto& time : pts) time -= first;  // FFmpeg lets some begin at the second step
+    for (auto& time : pts) time -= first;  // FFmpeg starts some streams at the second step
     expect_times(pts, steps_of(0.04, 20));
   }
 }

@@ -21,7 +21,7 @@ TimePoint moment(double seconds) {
   return TimePoint{} + to_duration(Seconds(1e5 + seconds));
 }
 
-/// Each test also runs with sizes of frames, as if no link were full: they must not change an age.
+/// Each test also runs with frame sizes of a link that is not full, which must not change any age.
 class ArrivalLineTest : public testing::TestWithParam<bool> {
  protected:
   TimePoint place(ArrivalLine& line, double pts, TimePoint arrived) {
@@ -41,10 +41,10 @@ class ArrivalLineTest : public testing::TestWithParam<bool> {
 
 INSTANTIATE_TEST_SUITE_P(WithSizes, ArrivalLineTest, testing::Bool());
 
-/// A camera and its network. `held(t)`: seconds by which a picture that is sent at t is held up.
+/// A camera and its network. `held(t)`: seconds by which a frame that is sent at t is delayed.
 struct Road {
-  double ppm = 0;     // by which the camera's clock is fast
-  double jitter = 0;  // seconds, on average
+  double ppm = 0;     // how fast the camera's clock is
+  double jitter = 0;  // mean, in seconds
   std::function<double(double)> held = [](double) { return 0.0; };
 };
 
@@ -56,7 +56,7 @@ struct Claim {
 
 using Place = std::function<TimePoint(double pts, TimePoint arrived)>;
 
-/// One claim for each picture, as TCP delivers them: in order.
+/// Simulates frames that arrive in order, as over TCP. Returns a claim for each of them.
 std::vector<Claim> drive(const Place& place, const Road& road, double seconds) {
   std::mt19937 random(0);  // NOLINT(bugprone-random-generator-seed): the same in each run
   std::exponential_distribution<double> jitter(1 / std::max(road.jitter, 1e-9));
@@ -71,8 +71,7 @@ std::vector<Claim> drive(const Place& place, const Road& road, double seconds) {
   return claims;
 }
 
-/// The errors of the claimed age against the true one, in the order of their size. The first `skipped` seconds do not
-/// count.
+/// Returns the errors of the claimed ages in ascending order, without the first `skipped` seconds.
 std::vector<double> errors_of(const std::vector<Claim>& claims, double skipped) {
   std::vector<double> errors;
   for (const auto& claim : claims) {
@@ -86,7 +85,7 @@ double share(const std::vector<double>& sorted, double part) {
   return sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
 }
 
-// A backlog of 3 s for 90 s, and later one of 0.4 s that stays.
+// A backlog of 3 s that lasts for 90 s, and later one of 0.4 s that remains.
 double backlogs(double sent) {
   if (sent > 900) return 0.4;
   return sent > 600 && sent < 690 ? 3.0 : 0.0;
@@ -99,7 +98,7 @@ TEST_P(ArrivalLineTest, TellsTheAgeOfPicturesThatWereHeldUpWhateverTheClocksDrif
       const auto claims = drive(placing(line), {.ppm = ppm, .jitter = jitter, .held = backlogs}, 1150);
       for (const auto& claim : claims) ASSERT_LE(claim.placed, claim.arrived + 1e-6);
       const auto errors = errors_of(claims, 120);
-      EXPECT_GT(share(errors, 0.01), -0.005) << ppm << " ppm, " << jitter;  // the arrival hides up to 3 s
+      EXPECT_GT(share(errors, 0.01), -0.005) << ppm << " ppm, " << jitter;  // by arrival alone: up to 3 s
       EXPECT_LT(share(errors, 0.99), 0.001) << ppm << " ppm, " << jitter;
       EXPECT_NEAR(line.behind().value(), 0.4 + jitter, 0.02) << ppm << " ppm, " << jitter;
     }
@@ -108,7 +107,7 @@ TEST_P(ArrivalLineTest, TellsTheAgeOfPicturesThatWereHeldUpWhateverTheClocksDrif
 
 TEST_P(ArrivalLineTest, APauseOfThisProcessIsAge) {
   ArrivalLine line;
-  const auto held = [](double sent) { return sent > 10 && sent < 12 ? 12 - sent : 0.0; };  // then all at once
+  const auto held = [](double sent) { return sent > 10 && sent < 12 ? 12 - sent : 0.0; };  // all at t = 12
   const auto claims = drive(placing(line), {.held = held}, 13);
   for (const auto& claim : claims) EXPECT_NEAR(claim.placed, claim.sent, 0.002) << claim.sent;
 }
@@ -135,7 +134,7 @@ TEST_P(ArrivalLineTest, BeginsAnewWhereTheTimesOfTheStreamJump) {
 
 TEST_P(ArrivalLineTest, ABurstAtTheBeginningIsForgottenWhenThePicturesCatchUp) {
   ArrivalLine line;
-  for (int n = 0; n < 50; ++n) place(line, n / kRate, moment(2));  // the last two seconds, at once
+  for (int n = 0; n < 50; ++n) place(line, n / kRate, moment(2));  // two seconds of frames in one burst
   for (int n = 50; n < 500; ++n) {
     const auto placed = place(line, n / kRate, moment(n / kRate));
     EXPECT_NEAR(Seconds(placed - moment(n / kRate)).count(), 0, 1e-3) << n;
@@ -169,7 +168,7 @@ TEST(ArrivalLine, AClockThatRunsAtHalfSpeedDoesNotMakePicturesOldForEver) {
 
 TEST_P(ArrivalLineTest, ReorderedPicturesHaveTheirAgeFromTheOnesThatAreSentAhead) {
   ArrivalLine line;
-  for (int n = 0; n < 200; ++n) {  // P B P B: a P picture is sent one interval before its time
+  for (int n = 0; n < 200; ++n) {  // P B P B: a P-frame is sent one interval early
     const double pts = (n % 2 == 0 ? n + 1 : n - 1) / kRate;
     const auto arrived = moment(n / kRate);
     const double age = Seconds(arrived - place(line, pts, arrived)).count();

@@ -18,7 +18,7 @@ namespace {
 
 constexpr double kPacket = 1400;   // bytes
 constexpr double kFirst = 1000;    // timestamp of the first frame
-constexpr double kDelay = 0.0005;  // seconds that each packet takes
+constexpr double kDelay = 0.0005;  // delay of each packet in seconds
 
 double normal(TraceRandom& random, double deviation) {
   return deviation > 0 ? std::normal_distribution<double>(0, deviation)(random) : 0.0;
@@ -28,7 +28,7 @@ double uniform(TraceRandom& random, double from, double to) {
   return std::uniform_real_distribution<double>(from, to)(random);
 }
 
-/// The logarithm is uniform.
+/// Returns a random number whose logarithm is uniformly distributed.
 double log_uniform(TraceRandom& random, double from, double to) {
   return std::exp(uniform(random, std::log(from), std::log(to)));
 }
@@ -50,7 +50,7 @@ struct SentFrame {
 };
 using SentFrames = std::vector<SentFrame>;
 
-/// Bytes per frame: keyframes, frames that differ, and scenes whose bit rate differs.
+/// Returns random frame sizes in bytes. Keyframes are larger, and the bit rate changes from scene to scene.
 std::vector<double> draw_sizes(TraceRandom& random, std::size_t count, const TraceOptions& options) {
   constexpr double kScene = 8;  // seconds
   constexpr double kSceneSpread = 0.3;
@@ -93,7 +93,7 @@ SentFrames capture_frames(TraceRandom& random, const TraceOptions& options) {
   return frames;
 }
 
-/// P B B P: each reference is coded first, and its B-frames after it.
+/// Reorders frames for coding with B-frames (P B B P): each reference comes before its B-frames.
 SentFrames reorder(const SentFrames& frames, TraceRandom& random, const TraceOptions& options) {
   const auto step = static_cast<std::size_t>(options.b_frames) + 1;
   SentFrames coded;
@@ -112,7 +112,7 @@ SentFrames reorder(const SentFrames& frames, TraceRandom& random, const TraceOpt
   return coded;
 }
 
-/// One after the other: nothing overtakes.
+/// Delays frames so that none overtakes an earlier one.
 void keep_order(SentFrames& frames) {
   for (std::size_t i = 1; i < frames.size(); ++i)
     frames[i].sent = std::max(frames[i].sent, frames[i - 1].sent);
@@ -140,7 +140,7 @@ double skip(const TraceSpans& stalls, double time) {
   return after != stalls.begin() && time < std::prev(after)->to ? std::prev(after)->to : time;
 }
 
-/// First in, first out. `rate`: bytes per second.
+/// Simulates a link that sends frames in order. `rate`: bytes per second.
 std::vector<TraceFrame> pass_link(const SentFrames& frames, const OfTime& rate, const TraceOptions& options) {
   auto stalls = options.stalls;
   std::ranges::sort(stalls, {}, &TraceSpan::from);
@@ -174,7 +174,7 @@ void spread_packets(std::vector<TraceFrame>& frames, double fps) {
   }
 }
 
-/// The receiver reads in bursts, or was stopped.
+/// Delays arrivals to the times at which the receiver reads.
 void receive(std::vector<TraceFrame>& frames, const TraceOptions& options) {
   const auto read = [&](double time) {
     if (options.chunk > 0) time = std::ceil(time / options.chunk) * options.chunk;
@@ -195,7 +195,7 @@ void receive(std::vector<TraceFrame>& frames, const TraceOptions& options) {
   }
 }
 
-/// y at x, on the straight lines between points that are sorted by x.
+/// Interpolates y at x linearly. `points` must be sorted by x.
 double interpolate(const std::vector<std::pair<double, double>>& points, double x) {
   const auto after = std::ranges::lower_bound(points, std::pair(x, -1e18));
   if (after == points.begin()) return after->second;
@@ -207,7 +207,7 @@ double interpolate(const std::vector<std::pair<double, double>>& points, double 
 void add_reports(Trace& trace, TraceRandom& random, const TraceOptions& options) {
   constexpr double kFirstReport = 1.5;  // seconds
   const auto& frames = trace.frames;
-  std::vector<std::pair<double, double>> stamps;  // over the times of capture
+  std::vector<std::pair<double, double>> stamps;  // by time of capture
   std::vector<std::pair<double, double>> known;   // over the arrivals
   for (const auto& frame : frames) {
     stamps.emplace_back(frame.captured, frame.pts);
@@ -226,7 +226,7 @@ void add_reports(Trace& trace, TraceRandom& random, const TraceOptions& options)
     if (kind == TraceReports::OfStamps) wall = stamp - kFirst;
     if (kind == TraceReports::OfRelay) stamp = interpolate(known, time);
     if (kind == TraceReports::FirstWrong && trace.reports.empty()) wall += 3600;
-    const bool is_apart = options.cpu > 0 || kind == TraceReports::OfRelay;  // from the frames on the way
+    const bool is_apart = options.cpu > 0 || kind == TraceReports::OfRelay;  // reports overtake frames
     const double arrived = is_apart ? time + 0.01 : place->first;
     trace.reports.push_back({.arrived = arrived, .wall = wall + normal(random, 0.001), .time = stamp});
     time += options.report_every;
@@ -347,7 +347,7 @@ double age_at(const Trace& trace, double time) {
 
 TEST(ArrivalTraces, ALinkThatIsFullDelaysByTheShareThatItDoesNotCarry) {
   const auto trace = make_trace({.rate = [](double) { return 0.8; }});
-  EXPECT_NEAR(age_at(trace, 100), 25, 6);  // 100 s of capture take 125 s on the way
+  EXPECT_NEAR(age_at(trace, 100), 25, 6);  // 100 s of video take 125 s on the link
   EXPECT_NEAR(age_at(make_trace({.seconds = 120}), 100), 0, 0.1);
 }
 

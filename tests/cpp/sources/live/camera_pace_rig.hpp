@@ -15,24 +15,24 @@
 
 namespace freshframe::test {
 
-/// What a connection knows of the bytes of a frame.
+/// What a connection reports about the bytes of a frame.
 enum class KnownBytes : std::uint8_t {
-  Nothing,  // as before sizes were given
-  Sizes,    // and the arrival of the first byte
-  All,      // and that of the last one: RTSP, MPEG-TS
-  Ends      // sizes, and the arrival of the last byte alone: FLV, Matroska
+  Nothing,  // neither sizes nor arrivals
+  Sizes,    // the size, and when the first byte arrived
+  All,      // also when the last byte arrived: RTSP, MPEG-TS
+  Ends      // the size, and only when the last byte arrived: FLV, Matroska
 };
 
 struct DriveOptions {
   KnownBytes known = KnownBytes::All;
-  std::vector<double> restarts = {};  // seconds after the first frame at which the source connects again
-  std::optional<double> waited = {};  // seconds for which the reader has waited for each frame
+  std::vector<double> restarts = {};  // when the source reconnects, in seconds after the first frame
+  std::optional<double> waited = {};  // seconds that the reader has waited for each frame
 };
 
 /// Times are in seconds after the arrival of the first frame.
 struct PaceClaim {
   double at = 0;
-  double error = 0;                // claimed age less the true one
+  double error = 0;                // claimed age minus true age
   std::optional<double> utc = {};  // error of the wall time from the camera
   double pace = 1;
 };
@@ -48,7 +48,7 @@ struct PaceDrive {
   std::vector<double> reports;  // when they arrived
   std::optional<double> behind;
 
-  /// The largest errors in a span, too old and too fresh; both at least 0.
+  /// The largest error in a span for claims that are too old, or too fresh; at least 0.
   [[nodiscard]] double oldest(double from, double to = 1e9) const { return largest(from, to, 1); }
   [[nodiscard]] double freshest(double from, double to = 1e9) const { return largest(from, to, -1); }
   [[nodiscard]] double worst(double from, double to = 1e9) const {

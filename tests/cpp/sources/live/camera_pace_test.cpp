@@ -12,13 +12,14 @@
 namespace freshframe::test {
 namespace {
 
-constexpr double kSettled = 4;  // seconds after which a pace is known
+constexpr double kSettled = 4;  // seconds after which the pace must be known
 
 OfTime constant(double value) {
   return [value](double) { return value; };
 }
 
-/// 0.8 is 25 stamped for 20 sent. Fast timestamps change nothing of the frame rate.
+/// A pace of 0.8 means that 20 frames are sent per second with timestamps for 25. Paces above 1 do not change the frame
+/// rate.
 TraceOptions wrong_pace(double pace, std::uint64_t seed = 0) {
   return {.seed = seed, .fps = 25 * std::min(pace, 1.0), .pace = constant(pace)};
 }
@@ -219,7 +220,7 @@ TEST(CameraPace, OfSlowStampsIsNotForgottenOnAFullLink) {
   for (const auto& change : seen.changes) EXPECT_NEAR(change.pace, 0.8, 0.005) << change.at;
 }
 
-/// The arrivals are the reader's own: they are as even as those of a wrong pace.
+/// If the reader is slow, frames seem to arrive when it reads them: as evenly as with a wrong pace.
 TEST(CameraPace, IsNotTakenWhereTheReaderIsSlow) {
   TraceOptions options{.cpu = 20};
   const auto trace = make_trace(options);
@@ -294,7 +295,7 @@ TEST(CameraPace, ThatChangesIsFoundAgain) {
   struct Change {
     double before = 1;
     double after = 1;
-    double within = 0.05;  // from four seconds on, and less after ten
+    double within = 0.05;  // maximum error from four seconds after the change on
   };
   for (const auto change : {Change{1, 0.8}, Change{0.96, 0.8}, Change{0.8, 1}, Change{0.8, 0.5, 0.25}}) {
     for (std::uint64_t seed = 0; seed < 4; ++seed) {
@@ -341,7 +342,7 @@ TEST(CameraPace, ThatIsTakenBackLeavesTheLineWhereItWas) {
   EXPECT_LE(seen.worst(kSettled), 0.3);
 }
 
-TEST(CameraPace, OfReportsIsTakenBackAfterAReconnect) {  // there is no line from before the pace then
+TEST(CameraPace, OfReportsIsTakenBackAfterAReconnect) {  // the line from before the pace is then unknown
   TraceOptions options{.fps = 20};
   options.pace = [](double time) { return time < 60 ? 0.8 : 1.0; };
   options.reports = TraceReports::True;
@@ -352,8 +353,9 @@ TEST(CameraPace, OfReportsIsTakenBackAfterAReconnect) {  // there is no line fro
 
 // ---- the exception
 
-/// No receiver can tell a server that computes 20 of 25 frames, and queues without end, from a camera that stamps 25 for
-/// 20. Without reports it counts as such a camera: frames seem fresh that are seconds old.
+/// A receiver cannot distinguish a server that processes only 20 of 25 frames per second and queues the rest without a
+/// limit from a camera with a pace of 0.8. Without reports, it assumes the latter: frames that are seconds old seem
+/// fresh.
 TEST(CameraPace, IsTakenFromASlowServerWithAnEndlessQueueUnlessReportsSayOtherwise) {
   TraceOptions options{.cpu = 20};
   const auto seen = drive_pace(make_trace(options));
@@ -367,7 +369,7 @@ TEST(CameraPace, IsTakenFromASlowServerWithAnEndlessQueueUnlessReportsSayOtherwi
   EXPECT_NEAR(corrected.claims.back().pace, 1, 1e-9);
 }
 
-// ---- random traces, with seeds that no constant was chosen with
+// ---- random traces, with seeds that were not used to tune any constant
 
 TEST(CameraPace, OfAThousandRandomFullLinksIsHardlyEverTaken) {
   for (const auto known : {KnownBytes::Sizes, KnownBytes::All, KnownBytes::Ends}) {

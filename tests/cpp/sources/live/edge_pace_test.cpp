@@ -24,11 +24,11 @@ TimePoint instant(double seconds) {
 
 struct Shown {
   double at = 0;   // seconds
-  double age = 0;  // since it was taken
+  double age = 0;  // seconds since its capture
 };
 
-/// A segment whose last picture was taken at t arrives at t + `late(t)`. The reader joins at `join`,
-/// and first gets as many of the last segments as `behind`.
+/// Simulates segments: one whose last frame was captured at t arrives at t + `late(t)`. The reader joins at `join`, and
+/// first receives the last `behind` segments.
 std::vector<EdgePace::Timed> arrivals(const std::function<double(double)>& late, double join, int behind,
                                       double seconds) {
   std::vector<EdgePace::Timed> packets;
@@ -67,7 +67,7 @@ double oldest_after(const std::vector<Shown>& shown, double from) {
   return age;
 }
 
-/// The longest time between two pictures.
+/// Returns the longest time between two frames.
 double longest_gap_after(const std::vector<Shown>& shown, double from) {
   double gap = 0;
   for (std::size_t i = 1; i < shown.size(); ++i) {
@@ -84,8 +84,7 @@ TEST(EdgePace, SpreadsTheBurstsOutAtTheEdge) {
   }
 }
 
-/// As a reader that finds the moment at which segments become available: the first one is late, all others
-/// are not.
+/// Simulates a reader that learns when segments become available: only the first one is late.
 std::vector<EdgePace::Timed> arrivals_at_once(double join, double seconds) {
   auto packets = arrivals([](double /*end*/) { return 0.05; }, join, 1, seconds);
   std::uint64_t reloads = 0;
@@ -147,7 +146,7 @@ TEST(EdgePace, KeepsWhatUnevenBurstsNeed) {
   EXPECT_LT(longest_gap_after(shown, 121), 0.2);
 }
 
-// A decoder takes 24 pictures in a second, and 60 from the middle on.
+// The reader takes 24 frames per second in the first half, and 60 in the second.
 TEST(EdgePace, AReaderIsLateByWhatItHasNotTaken) {
   const auto packets = arrivals([](double /*end*/) { return 0.2; }, 101, 1, 60);
   EdgePace pace;
@@ -187,7 +186,7 @@ TEST(EdgePace, ABurstLastsUntilItsNewestPacketIsShownAtItsDistance) {
   EXPECT_NEAR(lasts(14.1, 3.3, 1), 5.2, 1e-6);
   EXPECT_NEAR(lasts(14.2, 6.5, 1), 6.5, 1e-6);    // the server has paused
   EXPECT_NEAR(lasts(1.0, 6.6, 1), 6.6, 1e-6);     // the times go back
-  EXPECT_NEAR(lasts(5000.0, 6.7, 1), 6.7, 1e-6);  // with a leap
+  EXPECT_NEAR(lasts(5000.0, 6.7, 1), 6.7, 1e-6);  // the times jump ahead
 }
 
 TEST(EdgePace, GoesOnWhereTheTimesJump) {

@@ -30,7 +30,7 @@ constexpr double kBitRate = 100'000;  // bytes per second of a full link
 struct Stream {
   std::function<std::size_t(int)> size = [](int n) { return n % 20 == 0 ? 40'000U : 4'000U; };
   bool by_bytes = false;  // the link is full
-  double busy = 0.01;  // share of its interval in which the bytes of a frame arrive, unless the link is full
+  double busy = 0.01;     // without by_bytes: part of a frame's interval in which its bytes arrive
   bool knows_end = true;
   bool at_is_end = false;
   std::optional<double> waited = {};
@@ -98,8 +98,8 @@ TEST(LinkLoad, IsFullForAReaderThatNeverWaits) {
   EXPECT_EQ(judge({.waited = 0.03}), LinkVerdict::Even);
 }
 
-/// Frames of equal size, whose link passes nothing for 0.2 s in the middle. Afterwards it sends what waits at
-/// `speed` times the usual rate.
+/// Judges a link that is interrupted for 0.2 s, and then sends the waiting frames at `speed` times the usual rate. All
+/// frames have the same size.
 LinkVerdict judge_interrupted(double speed) {
   constexpr double kStall = 0.2;
   LinkLoad load;

@@ -24,7 +24,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// A clock that jumps to the end of each wait.
+/// A clock that jumps to the deadline of each wait.
 class JumpingClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override { return now_; }
@@ -38,7 +38,7 @@ class JumpingClock final : public Clock {
   mutable TimePoint now_{};
 };
 
-/// Each step is one attempt to connect or one frame.
+/// A source that follows a script. Each step is one attempt to connect or one frame.
 class Scripted final : public ReconnectingSource {
  public:
   using Step = std::function<void()>;
@@ -90,7 +90,7 @@ struct Surroundings {
   [[nodiscard]] SourceStats stats() const { return counters.source().snapshot(clock.now()); }
 };
 
-/// A frame in a graphics card's memory, which FFmpeg's software cannot convert.
+/// Returns a frame in GPU memory, which cannot be converted in software.
 AvFramePtr undecodable_frame() {
   auto frame = make_av_frame();
   frame->format = AV_PIX_FMT_VAAPI;

@@ -14,14 +14,14 @@ namespace {
 
 using media::Group;
 
-/// Numbers the packets that it adds, and the packets that begin a replay.
+/// Adds numbered packets to a group. The packet that starts a replay gets a number too.
 class Packets {
  public:
   void add(Group& group, bool key, int bytes = 100) {
     const auto packet = numbered(bytes);
     group.add(*packet, {.can_begin = key, .missing = 3, .dropped = 2}, {}, false);
   }
-  /// The numbers of a replay.
+  /// Returns the numbers of the replayed packets.
   std::vector<std::int64_t> replay(Group& group) {
     const auto packet = numbered(1);
     std::vector<std::int64_t> numbers;

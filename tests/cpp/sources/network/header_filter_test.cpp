@@ -20,7 +20,7 @@ Bytes bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// The bytes that pass, given in pieces of this size, and whether the stream has ended before the others.
+/// Passes `text` to the filter in pieces of this size. Returns its output, and whether it has ended the stream.
 std::pair<std::string, bool> filtered(const std::string& text, std::size_t piece) {
   const auto filter = HeaderFilter::choose_filter(bytes_of(text));
   FilteredBytes out;
@@ -40,7 +40,7 @@ std::string moov(char written, char codec) {
   return box("moov", box("mvhd", "\0\0\0\0\0\0\0"s + written + "\0\0\0\0"s) + codec);
 }
 
-/// Returns a file with an element CodecPrivate of one byte.
+/// Returns a file with a CodecPrivate element of one byte.
 std::string matroska(char unique, char codec) {
   return "\x1A\x45\xDF\xA3\x88webm"s + std::string(60, unique) + "\x63\xA2\x40\x01"s + codec + "tracks";
 }

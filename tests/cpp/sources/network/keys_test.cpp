@@ -51,7 +51,7 @@ TEST(SleepingSource, GivesKeyPicturesWithTheirNumbersAndCountsTheOthers) {
   source->close();
   EXPECT_EQ(numbers, (std::vector<int>{0, 20, 40, 60, 80}));
   EXPECT_EQ(seqs, (std::vector<std::int64_t>{0, 20, 40, 60, 80}));
-  // also the nine after the last keyframe
+  // including the nine after the last keyframe
   EXPECT_EQ(hand.counters.drops(NodeDropCause::NotDecoded), 85U);
   EXPECT_EQ(hand.damaged(), 0U);
 }

@@ -8,7 +8,7 @@ namespace freshframe::test {
 
 inline constexpr int kLiveFrames = 30;
 
-/// In MPEG-TS, made once.
+/// Returns the clip in MPEG-TS. Encoded at the first call.
 inline const Bytes& clip() {
   static const Bytes bytes = [] {
     const Folder folder;

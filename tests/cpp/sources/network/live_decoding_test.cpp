@@ -20,14 +20,14 @@ namespace {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
-/// A stream, and what a decoder makes of all of it.
+/// The packets of a stream.
 struct Film {
   std::vector<AvPacketPtr> packets;
   CodecParametersPtr codec;
   AVRational time_base{};
 };
 
-/// A picture that came, and after how many packets.
+/// A decoded image. `behind`: the number of the packet after which it was returned.
 struct ShownPicture {
   std::int64_t time = 0;
   Bytes luma;
@@ -63,7 +63,7 @@ bool is_key_packet(const Film& film, std::size_t n) {
   return (film.packets.at(n)->flags & AV_PKT_FLAG_KEY) != 0;
 }
 
-/// A decoder, and the packets of a film that go to it.
+/// Feeds the packets of a film to a decoder.
 struct Projector {
   Projector(const Film& shown, bool keys)
       : film(shown),
@@ -100,7 +100,7 @@ struct Projector {
     decoding.leave_out(*film.packets[n], arrived(n), hand.context());
     if (is_key_packet(film, n)) decoding.begin_stream();
   }
-  /// Appends the pictures that have come.
+  /// Appends the images that are ready.
   void take(std::vector<ShownPicture>& shown, std::size_t behind) {
     while (const auto picture = decoding.next(hand.context()))
       shown.push_back(
@@ -114,7 +114,7 @@ struct Projector {
   Hand hand;
 };
 
-/// Decodes as a source does. `awake`: by the number of the packet.
+/// Decodes as a source would. `awake`: for each packet, whether all frames are wanted.
 std::vector<ShownPicture> shown_of(const Film& film, bool keys, const std::vector<bool>& awake = {}) {
   Projector projector(film, keys);
   std::vector<ShownPicture> shown;
@@ -155,7 +155,7 @@ class KeyPictures : public testing::TestWithParam<Coding> {
     }
   }
 
-  /// The newest picture that a decoder that sees all has given after this packet.
+  /// Returns the time of the newest image that full decoding has returned after this packet.
   [[nodiscard]] std::int64_t newest_behind(std::size_t packet) const {
     std::int64_t newest = INT64_MIN;
     for (const auto& one : all_) {
@@ -164,13 +164,13 @@ class KeyPictures : public testing::TestWithParam<Coding> {
     return newest;
   }
 
-  /// The time of the last keyframe up to this packet, which is given at once.
+  /// Returns the time of the last keyframe up to this packet. Keyframes are decoded without delay.
   [[nodiscard]] std::int64_t key_before(std::size_t packet) const {
     while (!is_key_packet(film_, packet)) --packet;
     return film_.packets[packet]->pts;
   }
 
-  /// The number of the next key packet.
+  /// Returns the number of the next key packet.
   [[nodiscard]] std::size_t key_from(std::size_t packet) const {
     while (!is_key_packet(film_, packet)) ++packet;
     return packet;
@@ -221,7 +221,7 @@ TEST_P(KeyPictures, AreFollowedByTheNewestPictureAndAllOthersAfterAWake) {
   }
 }
 
-// ---- a decoder that comes later
+// ---- a decoder that starts later
 
 TEST_P(KeyPictures, OfADecoderThatComesLaterBeginWithTheNewestAndNoneComesTwice) {
   for (const std::size_t after : {0U, 15U}) {
@@ -239,7 +239,7 @@ TEST_P(KeyPictures, OfADecoderThatComesLaterBeginWithTheNewestAndNoneComesTwice)
     ASSERT_FALSE(shown.empty());
     EXPECT_EQ(shown.front().time, first) << from;
     EXPECT_EQ(shown.front().behind, from) << "at once";
-    // the same group again, after a rest
+    // later in the same group, after a pause
     for (; n < from + 5; ++n) projector.leave_out(n);
     for (; n < from + 16; ++n) {
       projector.add(n);

@@ -55,7 +55,7 @@ constexpr std::array kPhases = {LivePhase::New,     LivePhase::Seeking,   LivePh
 constexpr std::array kEvents = {LiveEvent::Fed, LiveEvent::Key, LiveEvent::Frame, LiveEvent::Undecoded,
                                 LiveEvent::Paused};
 
-/// The expected phase, kept as three facts beside it.
+/// Checks the properties of each phase against a simple model of the events.
 TEST(LivePhase, SaysWhatTheEventsBeforeHaveMade) {
   for (const auto from : kPhases) {
     for (const auto event : kEvents) {
@@ -140,7 +140,7 @@ TEST(HeldPackets, TellWhatIsKnownOfAPictureAndOfThoseBeforeItThatNeverCame) {
   EXPECT_TRUE(held.take(second(3), 3.0, false).damaged);
 }
 
-/// Live555 sends a file like this: the picture shown last of three comes first, and has the first time.
+/// Live555 sends files like this: of three images, the one shown last arrives first, with the earliest time.
 TEST(HeldPackets, WithTimesInTheOrderOfDecodingAreNotLostWhenTheyAreShownLater) {
   HeldPackets held;
   held.add({.captured = second(0), .time = 0.0});

@@ -21,7 +21,7 @@ using std::chrono::steady_clock;
 
 constexpr const char* kUrl = "http://h/live.m3u8";
 
-/// The data of a connection: a text, and then an error of FFmpeg's.
+/// The data of a connection: a string, and then an FFmpeg error code.
 struct Source {
   std::string text;
   int end = AVERROR_EOF;
@@ -47,7 +47,7 @@ std::string playlist_of(int first, int count) {
   return text;
 }
 
-/// A playlist that FFmpeg opens again and again.
+/// A playlist that FFmpeg reloads repeatedly.
 class LivePlaylistsTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(file_); }
@@ -57,7 +57,7 @@ class LivePlaylistsTest : public ::testing::Test {
     const auto io = io_of(source);
     return playlists_.add(url, *io, steady_clock::now(), waits);
   }
-  /// 0 or FFmpeg's error, of a server whose answer this is.
+  /// Reloads the playlist from a server that responds with `text`. Returns 0 or an FFmpeg error code.
   [[nodiscard]] int reload(const std::string& text, const std::string& url = kUrl) {
     std::ofstream(file_, std::ios::binary) << text;
     AVIOContext* io = nullptr;
@@ -68,7 +68,7 @@ class LivePlaylistsTest : public ::testing::Test {
     return result;
   }
 
-  /// Adds the text as another connection to the same server.
+  /// Adds the playlist of another connection to the same server.
   [[nodiscard]] int add_later(const std::string& text) {
     Source source{text};
     const auto io = io_of(source);
@@ -201,7 +201,7 @@ TEST_F(LivePlaylistsTest, NameTheirEncryptionInWordsForAMessage) {
   EXPECT_LE(playlists_.encryption().size(), 100U);
 }
 
-/// A box of MP4, and its content.
+/// Returns an MP4 box with this content.
 std::string box(const std::string& name, const std::string& content) {
   const auto size = static_cast<char>(8 + content.size());
   return std::string(3, '\0') + size + name + content;

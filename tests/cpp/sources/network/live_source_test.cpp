@@ -35,7 +35,7 @@ TEST(LiveSource, NumbersAndTimesGoOnOverAReconnect) {
   Hand hand;
   const auto source = open(server.url());
   EXPECT_TRUE(source->live());
-  EXPECT_EQ(source->info().width, 0);  // nothing is known yet
+  EXPECT_EQ(source->info().width, 0);  // not known yet
   source->open(hand.context());
   EXPECT_EQ(source->info().width, 0);  // the size comes with the first frame
   EXPECT_EQ(hand.counters.source().state(), SourceState::WaitingKeyframe);
@@ -46,7 +46,7 @@ TEST(LiveSource, NumbersAndTimesGoOnOverAReconnect) {
     ASSERT_TRUE(item.has_value());
     EXPECT_GE(item->pts, last);
     const auto seq = item->seq.value_or(-1);
-    EXPECT_GT(seq, last_seq);  // a picture that never came has a number, too
+    EXPECT_GT(seq, last_seq);  // lost frames have numbers too
     last = item->pts;
     last_seq = seq;
   }
@@ -77,7 +77,7 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
     } else {
       EXPECT_THROW(read_all(), SourceTimeoutError);
     }
-    EXPECT_EQ(frames, kLiveFrames);  // even pictures that the decoder held back
+    EXPECT_EQ(frames, kLiveFrames);  // including those that the decoder held back
     source->close();
   }
 }
@@ -86,7 +86,7 @@ TEST(LiveSource, AFirstOpenThatFailsIsBookedAndWithoutReconnectThrown) {
   std::string url;
   {
     url = ByteServer({}).url();
-  }  // nobody listens there any more
+  }  // from here on, nothing listens on that port
   Hand hand;
   const auto source = open(url);
   source->open(hand.context());
@@ -104,7 +104,7 @@ TEST(LiveSource, AnUnknownOptionIsAnErrorThatIsNotTriedAgain) {
   EXPECT_THROW(source->open(hand.context()), SourceError);
 }
 
-/// Throws once when the test requests it.
+/// A clock that throws once if the test requests it.
 class FailingClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override {
@@ -148,7 +148,7 @@ TEST(LiveSource, WhatThisMachineLacksForAWhileIsAnOutageWithItsReason) {
   other->close();
 }
 
-/// The real clock, which the test can put forward.
+/// The real clock, which the test can set forward.
 class ForwardClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override { return Clock::real()->now() + ahead.load(); }
@@ -176,7 +176,7 @@ TEST(LiveSource, WhatThisProcessReadsTooLateIsOlderByThat) {
   }
   const auto behind = hand.counters.source().snapshot(clock->now()).behind;
   ASSERT_TRUE(behind.has_value());
-  EXPECT_GT(*behind, 0.1);  // of 5 s, because it is smoothed
+  EXPECT_GT(*behind, 0.1);  // less than 5 s, because it is smoothed
   source->close();
 }
 
@@ -191,10 +191,10 @@ void stop_in(const ByteServer& server, SourceState state) {
   std::thread starter([&] {
     try {
       pipeline.start();
-    } catch (const Error&) {  // stopped while it opened
+    } catch (const Error&) {  // stopped while opening
     }
   });
-  wait_until([&] { return server.accepted() > before; });  // a state of this connection
+  wait_until([&] { return server.accepted() > before; });  // so that the state below is of this connection
   wait_until([&] { return node_of(pipeline, "camera").source.value().state == state; });
   pipeline.stop();
   starter.join();
@@ -247,7 +247,7 @@ TEST(LiveSource, DamagedBytesNeitherCrashNorHang) {
       while (source->read(hand.context())) {
       }
       ADD_FAILURE() << "the end of a live stream is an error";
-    } catch (const SourceError&) {  // at the latest at the end
+    } catch (const SourceError&) {  // at the end of the stream, or earlier
     }
     source->close();
   }

@@ -41,7 +41,7 @@ TEST(LiveStream, BFramesOfMpeg2ComeInTheOrderOfTheirTimes) {
   EXPECT_EQ(numbers, counting(kLiveFrames));
 }
 
-/// Puts 0.02 s between any two looks at it.
+/// A clock that advances by another 0.02 s each time it is read.
 class TickingClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override {

@@ -91,7 +91,7 @@ TEST(Resolver, AStopAndALimitLeaveALookupBehindWhichTheNextCallerOfThatNameShare
       [&] { stopped = resolve_host("camera", after(1000), stop.get_token(), &NameServer::lookup); });
   server.wait_asked(before + 1);
   stop.request_stop();
-  waiting.join();  // though the server has not answered
+  waiting.join();  // although the server has not answered
   EXPECT_FALSE(stopped.has_value());
   EXPECT_FALSE(resolve_host("camera", after(0.01), {}, &NameServer::lookup).has_value());
   EXPECT_EQ(server.asked(), before + 1);
@@ -133,7 +133,7 @@ TEST(LiveTimeline, AMissingTimeIsTheTimeOfArrival) {
   LiveTimeline times;
   EXPECT_EQ(times.place_rising(std::nullopt, at(7)), 0.0);
   EXPECT_NEAR(times.place_rising(std::nullopt, at(7.1)), 0.1, 1e-9);
-  EXPECT_NEAR(times.place_rising(1000.0, at(7.2)), 0.2, 1e-9);  // RTSP's first has none
+  EXPECT_NEAR(times.place_rising(1000.0, at(7.2)), 0.2, 1e-9);  // over RTSP, the first frames have no time
   EXPECT_NEAR(times.place_rising(1000.5, at(7.3)), 0.7, 1e-9);
 }
 
@@ -142,7 +142,7 @@ TEST(LiveTimeline, AWrapAJumpAndAReconnectAreAsLongAsTheyWereInArrivals) {
   times.place_rising(95443.0, at(0));
   EXPECT_NEAR(times.place_rising(0.02, at(0.04)), 0.04, 1e-6);     // wrapped
   EXPECT_NEAR(times.place_rising(5000.0, at(0.08)), 0.08, 1e-6);   // jumped ahead
-  EXPECT_NEAR(times.place_rising(5000.04, at(3.08)), 0.12, 1e-6);  // held up on the way: no jump
+  EXPECT_NEAR(times.place_rising(5000.04, at(3.08)), 0.12, 1e-6);  // delayed by the network: not a jump
   times.restart();
   EXPECT_NEAR(times.place_rising(17.0, at(13.08)), 10.12, 1e-6);
 }
@@ -154,7 +154,7 @@ TEST(LiveTimeline, PlacesAPacketBeforeThoseOfEarlierCallsThatAreShownLater) {
   EXPECT_NEAR(times.place(100.04, at(7.08)), 0.04, 1e-9);
 }
 
-/// Frames and packets of a source: a picture has the same pts in both.
+/// The timelines of a source's frames and packets. An image has the same pts in both.
 struct TwoOutputs {
   LiveTimeline packets;
   LiveTimeline frames;

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::string_literals;
 
-/// With a thumbnail, which has its own end, among its metadata, and a marker inside of its coded data.
+/// A JPEG with a thumbnail in its metadata, which has its own end marker, and with a marker in its coded data.
 const std::string kPicture =
     "\xFF\xD8"
     "\xFF\xE1\x00\x08\xFF\xD8\xFF\xD9\x01\x02"
@@ -43,7 +43,7 @@ std::string all(FilteredBytes& bytes) {
   return text;
 }
 
-/// The filter's output for it, given in pieces of this size.
+/// Passes `text` to the filter in pieces of this size. Returns the output.
 std::string filtered(std::string_view text, std::size_t piece = 1000) {
   MultipartFilter filter;
   FilteredBytes out;
@@ -84,7 +84,7 @@ TEST(MultipartFilter, GivesAPictureWithItsLastByte) {
 TEST(MultipartFilter, KnowsWhenTheFirstByteOfAPictureCame) {
   MultipartFilter filter;
   FilteredBytes out;
-  filter.add(bytes_of(kHead), at(1), out);  // some servers send it with the picture before
+  filter.add(bytes_of(kHead), at(1), out);  // some servers send it together with the previous image
   filter.add(bytes_of(kPicture).first(5), at(2), out);
   filter.add(bytes_of(kPicture).subspan(5), at(3), out);
   const auto made = all(out);
@@ -110,7 +110,7 @@ TEST(MultipartFilter, GivesWhatIsNoPictureAndAllThatFollowsAsItCame) {
   EXPECT_EQ(filtered(head), head);
 }
 
-/// A part whose server announces any length.
+/// Returns a part with any Content-Length, even an invalid one.
 std::string announced(const std::string& length, const std::string& picture = kPicture) {
   return part("--edge\r\nContent-Length: " + length + "\r\nContent-Type: image/jpeg\r\n\r\n", picture);
 }
@@ -163,7 +163,7 @@ TEST(MultipartFilter, EndsWithoutALineBreakThatLacks) {
   EXPECT_EQ(filtered(kHead + kPicture + kHead + kPicture), part_with_length() + part_with_length());
 }
 
-/// Bytes of a server, and the parts that the demuxer must get.
+/// Each row has the bytes from a server, and the parts that the demuxer must receive.
 TEST(MultipartFilter, MakesPartsOfPicturesThatServersSendInOtherManners) {
   const auto length = "Content-Length: " + std::to_string(kPicture.size()) + "\r\n";
   const auto type = "Content-Type: image/jpeg\r\n"s;
@@ -207,7 +207,8 @@ TEST(MultipartFilter, KeepsNoHeadWithoutAnEnd) {
   EXPECT_EQ(all(out), line);
 }
 
-/// Returns the error of add() at the end, if it gets these pieces one after the other until it throws.
+/// Passes `begin` and then `more` repeatedly to the filter until add() throws. Returns the message of the error, or an
+/// empty string.
 std::string refusal(std::string_view begin, std::string_view more) {
   MultipartFilter filter;
   FilteredBytes out;

@@ -64,7 +64,7 @@ TEST(PacketQueue, APacketIsLateByTheTimeForWhichItWaitsAfterItIsDue) {
     std::this_thread::sleep_for(std::chrono::milliseconds(60));
     EXPECT_GE(queue.pop(never(), {})->late, 0.05);
     auto early = packet_of(10, 200.5);
-    early.arrived += std::chrono::hours(1);  // it is not there yet
+    early.arrived += std::chrono::hours(1);  // not due yet
     EXPECT_TRUE(queue.push(std::move(early)));
     static_cast<void>(queue.pop(never(), {}));
     EXPECT_EQ(queue.pop(never(), {})->late, 0);

@@ -14,8 +14,8 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-// The reports that are found in 30 pictures per second, whose wall times follow the last of `reports`. A parser gives
-// picture n the wall time of picture n + 1.
+// Returns the reports that are found in a stream of 30 fps whose wall times follow the latest of `reports`. With a
+// parser, frame n has the wall time of frame n + 1.
 std::vector<CameraClock::Report> found(const std::vector<CameraClock::Report>& reports, bool parser) {
   ProducerTimes times(parser);
   std::vector<CameraClock::Report> out;

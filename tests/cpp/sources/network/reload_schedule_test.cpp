@@ -13,7 +13,7 @@ namespace {
 
 using media::ReloadSchedule;
 
-constexpr double kReply = 0.01;  // seconds from a request to its answer
+constexpr double kReply = 0.01;  // seconds from a request to its response
 
 TimePoint moment_at(double seconds) {
   return TimePoint{} + to_duration(Seconds(1e5 + seconds));
@@ -23,10 +23,10 @@ double seconds_of(TimePoint time) {
   return Seconds(time - moment_at(0)).count();
 }
 
-/// The experience of a reader with a server whose segment n is there from `ready(n)` on.
+/// The requests of a reader.
 struct Reading {
-  std::vector<double> late;  // seconds from the moment at which a segment was there to the answer that has it
-  std::vector<double> asked;
+  std::vector<double> late;   // seconds from when a segment became available until the response that lists it
+  std::vector<double> asked;  // times of the requests
 };
 
 Reading read_of(const std::function<double(std::int64_t)>& ready, double segment, double join, double until) {

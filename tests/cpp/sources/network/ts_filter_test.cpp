@@ -23,8 +23,8 @@ TimePoint at(int seconds) {
   return TimePoint(std::chrono::seconds(seconds));
 }
 
-/// Makes the packets of a letter each: 'P' a picture begins, 'p' it goes on; 'Q' and 'q' the same with
-/// stuffing, as its last packet has it; 'x' one is lost; 'n' a null packet; 'S' a picture begins, scrambled.
+/// Makes one packet per letter: 'P' begins an image, 'p' continues it, 'Q' and 'q' do the same with stuffing, like the
+/// last packet of an image. 'x' is a lost packet, 'n' a null packet, 'S' begins a scrambled image.
 class Sender {
  public:
   Data packets(const std::string& letters) {
@@ -70,7 +70,7 @@ Data all(FilteredBytes& bytes) {
   return result;
 }
 
-/// The output of the filter, with '|' for each packet that it put in.
+/// Returns the packets' letters, with '|' after each packet that made the filter insert another one.
 std::string ends(TsFilter& filter, Sender& sender, const std::string& letters) {
   std::string text;
   for (const char letter : letters) {
@@ -88,16 +88,16 @@ class TsFilterTest : public ::testing::Test {
   TsFilterTest() {
     FilteredBytes out;
     filter_.end_early(kPid, out);
-    filter_.add(sender_.packets("nn"), at(0), out);  // the second one shows that the first is one
+    filter_.add(sender_.packets("nn"), at(0), out);  // the second one proves that the first is a packet
   }
 
   Sender sender_;
   TsFilter filter_;
 };
 
-/// A packet of a PID with a table, whose length counts itself after the first three bytes.
+/// Returns a packet of a PID with a table. The table's length field counts the bytes after the first three.
 std::string table(int pid, std::string bytes) {
-  const auto size = bytes.size() - 3 + 4;  // with the check sum
+  const auto size = bytes.size() - 3 + 4;  // including the checksum
   bytes[1] = static_cast<char>(0xB0U | size >> 8U);
   bytes[2] = static_cast<char>(size & 255U);
   auto packet = std::string("G") + static_cast<char>(0x40 | pid >> 8) + static_cast<char>(pid & 255) +
@@ -140,7 +140,7 @@ TEST(TsTables, NameTheCodecAndThePidOfTheFirstVideo) {
     for (const char wrong : {'\0', '\x7f', '\xff'}) {
       auto damaged = all;
       damaged[place] = wrong;
-      static_cast<void>(video_of(damaged));  // reads nothing beyond its end
+      static_cast<void>(video_of(damaged));  // must not read beyond the end
     }
   }
 }
@@ -241,7 +241,7 @@ TEST_F(TsFilterTest, KnowsWhenTheFirstByteOfEachPictureCame) {
 TEST_F(TsFilterTest, KnowsWhichPicturesFollowALossThatTheDemuxerForgets) {
   static_cast<void>(ends(filter_, sender_, "PpqPpqPpqPpq"));
   FilteredBytes out;
-  filter_.add(sender_.packets("PqxpqPqxxPqPxq"), at(0), out);  // each 'q' has a packet put in after it
+  filter_.add(sender_.packets("PqxpqPqxxPqPxq"), at(0), out);  // a packet is inserted after each 'q'
   static_cast<void>(all(out));
   const auto after_loss = [&](std::size_t packet) {
     return out.seek_loss(static_cast<std::int64_t>(packet * kTsPacketSize));

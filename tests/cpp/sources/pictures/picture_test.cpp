@@ -87,8 +87,8 @@ TEST(MediaPicture, ColorsSurviveAJpeg) {
 }
 
 TEST(MediaPicture, AJpegOfVideoKeepsColoursThatRgbCannotHold) {
-  // Limited range: luma below black, and chroma with too little luma, have no RGB colour. Values below 0
-  // would be clipped.
+  // In limited range, luma below black and chroma with too little luma are not RGB colours. RGB values below 0 would be
+  // clipped.
   const Folder folder;
   const std::array<std::uint8_t, 3> levels = {40, 200, 60};
   FrameBuilder builder({64, 64, PixelFormat::I420, ColorRange::Limited, ColorSpace::Bt709});
@@ -101,7 +101,8 @@ TEST(MediaPicture, AJpegOfVideoKeepsColoursThatRgbCannotHold) {
   }
   write_frame(std::move(builder).publish(pixel_ops()), folder.file("a.jpg"));
   const auto back = read_frame(folder.file("a.jpg"));
-  // ITU-R BT.709 to BT.601, by hand: Y' = 255/219 (Y - 16) + 255/224 (0.1016 Cb + 0.1961 Cr), and so on.
+  // The expected values are converted from ITU-R BT.709 to BT.601: Y' = 255/219 (Y - 16) + 255/224 (0.1016 Cb + 0.1961
+  // Cr), and so on.
   const double y = (levels[0] - 16) * 255.0 / 219;
   const double cb = (levels[1] - 128) * 255.0 / 224;
   const double cr = (levels[2] - 128) * 255.0 / 224;

@@ -21,7 +21,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Pictures that show their number.
+/// A sequence of images that show their number.
 class MediaSequence : public ::testing::Test {
  protected:
   void write(const std::string& name, int number) const {

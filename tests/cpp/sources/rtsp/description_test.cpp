@@ -80,8 +80,8 @@ TEST(RtspSdp, ReadsTheMediaOfACamera) {
 }
 
 TEST(RtspSdp, ReadsWhatCamerasWrite) {
-  // No v=, no o=, two s=, line ends without a carriage return, spaces at the ends, the control first, another
-  // type's map.
+  // No v= or o=, two s=, line ends without carriage returns, trailing spaces, the control first, and an rtpmap of
+  // another payload type.
   const auto found = parse_sdp(
       "s=\ns=two\n\nnonsense\nm=video 0 RTP/AVP 35 97 \na=control:*  \na=rtpmap:97 VP8/90000\n"
       "a=rtpmap:35  H265/90000 \n"

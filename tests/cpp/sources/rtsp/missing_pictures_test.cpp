@@ -39,7 +39,7 @@ TEST(MissingPictures, NeedAnIntervalThatIsLearnedOrDeclared) {
 }
 
 TEST(MissingPictures, MayBeAmongThoseThatComeInAnotherOrder) {
-  // P at 3, 6, 9 ..., each before the two B pictures that are shown before it.
+  // P-frames at 3, 6, 9, ..., each sent before the two B-frames that are shown before it.
   EXPECT_EQ(missing({{0}, {3}, {1}, {2}, {6}, {4}, {5}, {9}, {7}, {8}, {12}}), 0U);
   EXPECT_EQ(missing({{0}, {3}, {1}, {2}, {6}, {5, 1}, {9}, {7}, {8}, {12}}), 1U);
   EXPECT_EQ(missing({{0}, {3}, {1}, {2}, {6}, {4}, {5}, {7, 2}, {8}, {12}, {10}, {11}, {15}}), 1U)

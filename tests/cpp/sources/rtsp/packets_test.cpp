@@ -39,7 +39,7 @@ TEST(Rtp, RefusesHeadersThatAreLongerThanThePacket) {
   const Data good{0x80, 96, 0, 1, 0, 0, 0, 5, 0, 0, 0, 7};
   EXPECT_TRUE(parse_rtp(good));
   EXPECT_FALSE(parse_rtp(Bytes(good).first(11)));
-  for (const int first : {0x40, 0x81, 0x90}) {  // version 1; a source; an extension
+  for (const int first : {0x40, 0x81, 0x90}) {  // version 1, a contributing source, an extension
     auto bad = good;
     bad[0] = static_cast<std::uint8_t>(first);
     EXPECT_FALSE(parse_rtp(bad)) << first;
@@ -54,7 +54,7 @@ TEST(Rtp, RefusesHeadersThatAreLongerThanThePacket) {
   EXPECT_FALSE(parse_rtp(padded));
 }
 
-/// The numbers that come out, each with a '!' for every packet that is lost before it.
+/// Returns the numbers of the packets that are ready, each with a '!' for every packet lost before it.
 std::string taken(PacketOrder& order, double now) {
   std::string text;
   while (const auto packet = order.take(at_second(now))) {
@@ -83,7 +83,7 @@ TEST(PacketOrder, PassesWhatIsNextAndNothingElse) {
   const auto pass = [&](int sequence, double now, std::uint32_t source = 7) {
     return order.pass(static_cast<std::uint16_t>(sequence), source, at_second(now));
   };
-  EXPECT_EQ(pass(65534, 0), std::nullopt);  // the source is not known
+  EXPECT_EQ(pass(65534, 0), std::nullopt);  // the source is not known yet
   add(order, 65534, 0);
   EXPECT_EQ(pass(65535, 0), std::nullopt);  // it waits
   EXPECT_EQ(taken(order, 0), "254");
@@ -130,7 +130,7 @@ TEST(PacketOrder, GivesAMissingPacketUpAndWaitsLongerIfItComesLate) {
   add(order, 5, 1);
   EXPECT_EQ(taken(order, 1.04), "");
   EXPECT_EQ(taken(order, 1.06), "5!");
-  // Without late packets for a while the wait becomes shorter.
+  // After a while without late packets, the wait becomes shorter.
   add(order, 6, 40);
   add(order, 8, 40);
   EXPECT_EQ(taken(order, 40), "6");

@@ -31,12 +31,13 @@ class Joining final : public Depacketiser {
 
 constexpr std::uint32_t kInterval = 3000;  // ticks
 
-/// Packets as a string, a letter each: 'f' begins a picture, 's' goes on with it, at most twice, 'b' begins one to
-/// which no other refers, 'c' goes on with it, 'i' an IDR, 'p' is a parameter set. 'u', 'v' and 'w' are the first, a
-/// later and the last part of a slice that begins a picture, 'y' the first part of a later slice, and 'x' the last
-/// part of one to which no other refers. A capital letter has the marker. ' ': the next picture's time. '_': a packet
-/// is lost. The result has a word for each picture: 't' torn, 'l' pictures before it may be lost, 'b' no other refers
-/// to it, 'I' an IDR, a digit: the number missing before it; '-' none of these.
+/// Returns a word for each image: 't' it is torn, 'l' images before it may be lost, 'b' no other image refers to it,
+/// 'I' it is an IDR, a digit: how many images are missing before it, '-' none of these.
+/// `packets` has a letter for each packet: 'f' begins an image and 's' continues it, at most twice; 'b' begins an image
+/// to which no other refers and 'c' continues it; 'i' is an IDR, 'p' a parameter set. 'u', 'v' and 'w' are the first,
+/// a middle and the last fragment of a slice that begins an image, 'y' is the first fragment of a later slice, and 'x'
+/// the last fragment of a slice to which no other image refers. A capital letter has the marker bit. ' ' is the next
+/// image's timestamp, '_' a lost packet.
 std::string made_of(const std::string& packets, Trust trust = Trust::Believed,
                     std::optional<double> rate = 30.0) {
   Joining joining;
@@ -136,7 +137,7 @@ TEST(PictureLoss, WithoutARateCountsPicturesOfWhichSomePacketsHaveCome) {
   EXPECT_EQ(made_of("iS _vW    fS _vW F", Trust::Believed, std::nullopt), "I l1 l1");
 }
 
-/// The input of the decoder from these packets of H.264, which FFmpeg takes apart.
+/// Returns the decoder's input for these H.264 packets, which FFmpeg depacketises.
 std::vector<Octets> pictures_of(const std::vector<std::pair<Octets, std::uint64_t>>& packets) {
   const auto media =
       parse_sdp("m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\na=fmtp:96 packetization-mode=1\n");
@@ -207,7 +208,7 @@ TEST(PictureLoss, DoesNotShiftTheSendersTime) {
   const Octets slice{0x41, 0x9A};
   maker.note_report({.timestamp = 90000, .wall_time = 1000.0});
   constexpr std::uint32_t kHour = 90000U * 3600;
-  for (std::uint32_t hour = 0; hour < 30; ++hour) {  // without another report; timestamps wrap after 13 hours
+  for (std::uint32_t hour = 0; hour < 30; ++hour) {  // no further reports; timestamps wrap after 13 hours
     const auto arrived = TimePoint{} + std::chrono::hours(hour);
     maker.add({.timestamp = hour * kHour, .marker = true, .payload = slice}, 0, arrived);
   }

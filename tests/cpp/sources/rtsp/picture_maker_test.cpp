@@ -24,7 +24,7 @@ TimePoint moment(double seconds) {
   return TimePoint{} + to_duration(Seconds(seconds));
 }
 
-/// The payloads, one after the other.
+/// Appends payloads unchanged.
 class Appending final : public Depacketiser {
  public:
   void add(const RtpPacket& packet, bool /*after_gap*/, std::vector<std::uint8_t>& picture) override {
@@ -51,7 +51,7 @@ struct Making {
                .payload = payload},
               lost, moment(arrived));
   }
-  /// The sizes of the pictures so far.
+  /// The sizes of the images so far.
   [[nodiscard]] std::vector<int> sizes() const {
     std::vector<int> result;
     for (const auto& one : pictures) result.push_back(one.packet->size);
@@ -252,7 +252,7 @@ Picture picture_of(std::size_t size, bool key, double arrived) {
   return picture;
 }
 
-/// The arrivals of the waiting pictures, in seconds.
+/// Takes all images from the queue. Returns their arrival times in seconds.
 std::vector<int> waiting(PictureQueue& queue) {
   std::vector<int> result;
   while (const auto picture = queue.take(TimePoint{}, {})) {
@@ -280,7 +280,7 @@ TEST(PictureQueue, KeepsOldPicturesForATakerThatDecodesNothing) {
   PictureQueue queue;
   queue.set_patient(true);
   for (const int i : {1, 2, 3, 4}) EXPECT_EQ(queue.put(picture_of(10, i == 3, i), moment(20 + i)), 0);
-  queue.set_patient(false);  // it decodes now, so it wants new ones
+  queue.set_patient(false);  // from now on it decodes, so old images must be dropped
   EXPECT_EQ(queue.put(picture_of(10, false, 25), moment(25)), 2);
   EXPECT_EQ(waiting(queue), (std::vector<int>{3, 4, 25}));
 }

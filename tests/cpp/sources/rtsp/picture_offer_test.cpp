@@ -30,7 +30,7 @@ void put_number(PictureQueue& queue, int number) {
   static_cast<void>(queue.put(numbered(number), SteadyClock::now()));
 }
 
-/// Puts pictures from 0 on until one was taken on the way, as one is once the taker waits.
+/// Puts images into the queue until the waiting taker has accepted one as an offer.
 void put_until(PictureQueue& queue, const std::atomic<int>& offered) {
   for (int number = 0; offered == 0; ++number) {
     put_number(queue, number);
@@ -68,7 +68,7 @@ TEST(PictureOffer, GivesEachPictureOnceAndInOrderToOneOfTheTwo) {
   for (int number = 0; number < kCount; ++number) {
     while (number - taken > kMostWaiting) std::this_thread::yield();
     put_number(queue, number);
-    if (number % 10 == 0) std::this_thread::sleep_for(50us);  // the taker comes to wait
+    if (number % 10 == 0) std::this_thread::sleep_for(50us);  // so that the taker waits sometimes
   }
   taker.join();
   ASSERT_EQ(got.size(), static_cast<std::size_t>(kCount));
@@ -97,7 +97,7 @@ TEST(PictureOffer, KeepsTheTakerUntilItHasReturned) {
     while (!stop.stop_requested()) {
       static_cast<void>(queue.take(SteadyClock::now() + 1h, stop.get_token(), [&](Picture&) {
         offered = 1;
-        stop.request_stop();  // the taker would leave now
+        stop.request_stop();  // take() would return now
         std::this_thread::sleep_for(20ms);
         had_left = left;
         return true;

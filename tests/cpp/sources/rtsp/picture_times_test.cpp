@@ -19,8 +19,8 @@ constexpr std::uint32_t kStep = kClock / kRate;
 
 struct Sender {
   const char* name;
-  std::function<std::uint32_t(std::uint32_t)> stamp;  // by the number of the image
-  bool is_timed = true;                               // its timestamps are times
+  std::function<std::uint32_t(std::uint32_t)> stamp;  // returns the timestamp of image n
+  bool is_timed = true;                               // whether the timestamps are times
 };
 
 std::uint32_t random_number(std::uint32_t seed) {
@@ -35,7 +35,7 @@ TEST_P(StampedImages, HaveATimeWhereTheTimestampsCanBeTimes) {
   PictureTimes times(kClock);
   int known = 0;
   constexpr int kImages = 500;
-  constexpr int kToLearn = 160;  // three seconds, and three jumps of the slowest sender
+  constexpr int kToLearn = 160;  // three seconds, or three jumps of the slowest sender
   for (std::uint32_t n = 0; n < kImages; ++n) {
     const auto arrived = TimePoint{} + to_duration(Seconds(static_cast<double>(n) / kRate));
     const auto time = times.place(GetParam().stamp(n), arrived);
@@ -76,7 +76,7 @@ TEST(PictureTimes, NeitherBurstsNorPausesOfTheNetworkRefuteTimestamps) {
   double arrived = 0;
   for (std::uint32_t n = 0; n < 2000; ++n) {
     const double due = static_cast<double>(n) / kRate;
-    if (n < 200) arrived = 0.001 * n;  // a server that begins with what it has kept
+    if (n < 200) arrived = 0.001 * n;  // the server starts with stored images
     if (n >= 200) arrived = std::max(arrived, due - 8);
     if (n % 400 == 399) arrived = std::max(arrived, due + 6);  // and stops
     EXPECT_TRUE(times.place(kStep * n, TimePoint{} + to_duration(Seconds(arrived))).known) << n;

@@ -220,7 +220,7 @@ RTP-Info: url=rtsp://127.0.0.1/live.264/track1;seq=64048;rtptime=2436361205
 
 )";
 
-/// live555ProxyServer 2026.06.24, whose back end has just been left.
+/// live555ProxyServer 2026.06.24, just after its back end was disconnected.
 inline constexpr std::string_view kLive555Proxy = R"(RTSP/1.0 200 OK
 CSeq: 1
 Date: Sun, Nov 22 2026 20:19:16 GMT
@@ -262,7 +262,7 @@ Date: Sun, Nov 22 2026 20:19:16 GMT
 
 )";
 
-/// MediaMTX of 2026-08-22, which wants credentials.
+/// MediaMTX of 2026-08-22, which requires credentials.
 inline constexpr std::string_view kMediaMtx = R"(RTSP/1.0 200 OK
 CSeq: 1
 Public: DESCRIBE, ANNOUNCE, SETUP, PLAY, RECORD, PAUSE, GET_PARAMETER, TEARDOWN

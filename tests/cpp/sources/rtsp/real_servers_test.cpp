@@ -17,7 +17,7 @@
 namespace freshframe::media::rtsp::test {
 namespace {
 
-/// Returns the text as it came through the network.
+/// Restores the carriage returns that the network protocol has.
 std::string with_carriage_returns(std::string_view text) {
   std::string result;
   for (const char c : text) result.append(c == '\n' ? "\r\n" : std::string(1, c));
@@ -41,7 +41,7 @@ struct Known {
   std::vector<int> statuses;
   std::vector<std::string> media;
   std::string_view control;  // control of the video
-  std::string_view url;      // URL of the video, in the camera's own words
+  std::string_view url;      // URL of the video, as the camera writes it
 };
 
 const std::vector<Known>& servers() {

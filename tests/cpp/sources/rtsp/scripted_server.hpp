@@ -21,10 +21,10 @@
 
 namespace freshframe::media::rtsp::test {
 
-/// Listens on 127.0.0.1 while it lives.
+/// A server that listens on 127.0.0.1 for its lifetime and answers requests with a script.
 class ScriptedServer {
  public:
-  /// The answer to a request; empty means the connection is closed.
+  /// Returns the response to a request. If it is empty, the connection is closed.
   using Script = std::function<std::string(const std::string& request)>;
 
   explicit ScriptedServer(Script script) : script_(std::move(script)) {
@@ -78,7 +78,7 @@ class ScriptedServer {
           const std::lock_guard lock(mutex_);
           requests_.push_back(request);
         }
-        if (request.starts_with("RTSP/")) continue;  // it answers our request
+        if (request.starts_with("RTSP/")) continue;  // a response to the server's own request
         const auto answer = script_(request);
         if (answer.empty()) return;
         static_cast<void>(::send(client, answer.data(), answer.size(), MSG_NOSIGNAL));
@@ -92,7 +92,7 @@ class ScriptedServer {
     }
   }
 
-  /// Packets of the client between its requests are left out.
+  /// Removes the next request from `text` and returns it, or an empty string. Skips the client's packets.
   static std::string take_request(std::string& text) {
     while (text.size() >= 4 && text[0] == '$') {
       const auto size = 4 + (static_cast<unsigned char>(text[2]) << 8U | static_cast<unsigned char>(text[3]));
@@ -116,7 +116,7 @@ class ScriptedServer {
   std::jthread thread_;
 };
 
-/// An answer to `request` with these headers, each with its end of line.
+/// Returns a response to `request`. Each of the headers must end with a line break.
 inline std::string answer_to(const std::string& request, std::string_view headers = {},
                              std::string_view body = {}, std::string_view status = "200 OK") {
   const auto begin = request.find("CSeq:");
@@ -130,7 +130,7 @@ inline constexpr std::string_view kH264 =
     "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:a\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
     "a=control:v\r\n";
 
-/// The answers of a good server.
+/// Returns the response of a correct server.
 inline std::string good_answer(const std::string& request) {
   if (request.starts_with("OPTIONS"))
     return answer_to(request, "Public: DESCRIBE, SETUP, PLAY, GET_PARAMETER\r\n");
@@ -141,7 +141,7 @@ inline std::string good_answer(const std::string& request) {
   return answer_to(request, "Session: 77\r\n");
 }
 
-/// A packet of RTP with this number on a channel: a unit of H.264 with a slice.
+/// Returns an interleaved RTP packet that contains an H.264 slice.
 inline std::string rtp_on(int channel, int sequence, bool marker = true) {
   std::string packet{'\x80', static_cast<char>(marker ? 0xE0 : 0x60), static_cast<char>(sequence >> 8),
                      static_cast<char>(sequence)};

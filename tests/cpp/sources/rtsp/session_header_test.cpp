@@ -47,8 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 struct AnswerRow {
   const char* name;
-  std::map<std::string, std::string> sessions;  // header of the answers to a method; "KEEP": to a keep-alive
-  std::vector<std::string> expected;            // id of each keep-alive from the first; "": none
+  std::map<std::string, std::string> sessions;  // Session header by method of the request; "KEEP": keep-alive
+  std::vector<std::string> expected;            // session id of each keep-alive; "": none
 };
 
 class ChangingSession : public testing::TestWithParam<AnswerRow> {};
@@ -144,7 +144,7 @@ TEST(SessionKeptAlive, ReturnsToTheIdThatTheServerAcceptsWithTheSameRequest) {
                                             "GET_PARAMETER late"}));
 }
 
-/// The method of each keep-alive from the first, to which the server gives these answers, in turn.
+/// Returns the method of each keep-alive. The server answers them with these statuses in turn.
 std::vector<std::string> keep_alives(const std::vector<std::string>& statuses, const std::string& timeout) {
   std::vector<std::string> methods;
   bool plays = false;

@@ -146,7 +146,7 @@ TEST(RtspSession, TakesEveryNewNonceOfTheServer) {
     if (request.starts_with("SETUP")) {
       text = answer_to(request, "Session: 1;timeout=2\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n");
     } else if (request.starts_with("GET_PARAMETER") || request.starts_with("OPTIONS")) {
-      text += rtp_on(0, ++nonce);  // the present one has expired
+      text += rtp_on(0, ++nonce);  // the current nonce expires
     }
     return text;
   });

@@ -26,7 +26,7 @@ namespace {
 
 TEST(RtspSession, PlaysTheVideoAndSaysGoodbye) {
   ScriptedServer server([](const std::string& request) {
-    // Media before the answer, other channels, a request of the server, and lines between them.
+    // Packets before the response, other channels, a request from the server, and empty lines in between.
     if (!request.starts_with("PLAY")) return good_answer(request);
     return rtp_on(0, 1) + rtp_on(0, 2) + good_answer(request) + "\r\n" + rtp_on(4, 50) + rtp_on(0, 3) +
            "OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\n" + rtp_on(0, 4);
@@ -46,7 +46,7 @@ TEST(RtspSession, PlaysTheVideoAndSaysGoodbye) {
 
 TEST(RtspSession, EndsAtTheServerBeforeAnotherCanBegin) {
   ScriptedServer server([](const std::string& request) {
-    constexpr std::chrono::milliseconds kSlow(30);  // as many cameras are at a goodbye
+    constexpr std::chrono::milliseconds kSlow(30);  // many cameras are slow at TEARDOWN
     if (request.starts_with("TEARDOWN")) std::this_thread::sleep_for(kSlow);
     return good_answer(request);
   });
@@ -75,7 +75,7 @@ TEST(RtspSession, DoesNotWaitForASilentServerAfterAStopThatComesDuringTheGoodbye
   std::stop_source* stop = nullptr;
   std::atomic<bool> answers{false};
   ScriptedServer server([&](const std::string& request) {
-    if (request.starts_with("TEARDOWN")) stop->request_stop();  // the goodbye has been said
+    if (request.starts_with("TEARDOWN")) stop->request_stop();  // TEARDOWN was sent
     while (request.starts_with("TEARDOWN") && !answers) std::this_thread::yield();
     return good_answer(request);
   });
@@ -144,7 +144,7 @@ TEST(RtspSession, FallsBackToUdpAndTakesPacketsFromThere) {
   ::close(udp);
 }
 
-/// Real time, with a call before each look at it.
+/// The real clock, which calls `hook` before each reading.
 class HookedClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override {
@@ -162,7 +162,7 @@ class HookedClock final : public Clock {
   const std::shared_ptr<const Clock> real_ = Clock::real();
 };
 
-/// Gives a missing packet up after a moment.
+/// A sink that gives up a missing packet after a moment.
 class ImpatientNotes final : public PacketSink {
  public:
   explicit ImpatientNotes(std::stop_source& stop) : stop_(stop) {}

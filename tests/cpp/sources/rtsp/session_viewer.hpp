@@ -23,7 +23,7 @@ inline TimePoint session_watchdog() {
   return std::chrono::steady_clock::now() + std::chrono::seconds(20);
 }
 
-/// Notes the numbers of the packets, and requests a stop after `wanted`.
+/// Records the sequence numbers of packets, and requests a stop after `wanted` of them.
 class NumberNotes final : public PacketSink {
  public:
   NumberNotes(int wanted, std::stop_source& stop) : wanted_(wanted), stop_(stop) {}
@@ -60,7 +60,7 @@ inline std::size_t first_video(const Description& description) {
   throw Fault(Trouble::Dialogue, "no video");
 }
 
-/// One client of a server. The exception is kept in `trouble`.
+/// A client. If its session fails, `trouble` and `why` contain the reason.
 struct Viewer {
   explicit Viewer(const std::string& url, SessionOptions options = {}) {
     options.user_agent = "test";
@@ -74,7 +74,7 @@ struct Viewer {
     session->open(this_machine, first_video, session_watchdog());
     session->play(session_watchdog());
   }
-  /// Plays until `wanted` packets have come or it fails.
+  /// Plays until `wanted` packets have arrived or the session has failed. Returns their sequence numbers.
   Numbers play(int wanted) {
     NumberNotes sink(wanted, stop);
     try {
@@ -87,7 +87,7 @@ struct Viewer {
     return sink.seen;
   }
 
-  /// Ends the session, also at the server.
+  /// Ends the session, and waits until it has ended at the server.
   void leave() {
     session.reset();
     while (!server_side.expired()) std::this_thread::yield();
@@ -97,7 +97,7 @@ struct Viewer {
   std::shared_ptr<const Clock> clock = Clock::real();
   Waiter waiter{stop.get_token()};
   std::unique_ptr<Session> session;
-  std::weak_ptr<const void> server_side;  // has ended with the goodbye
+  std::weak_ptr<const void> server_side;  // expires after TEARDOWN
   std::optional<Trouble> trouble;
   std::string why;
 };

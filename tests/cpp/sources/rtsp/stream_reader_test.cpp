@@ -20,7 +20,7 @@ void give(StreamReader& reader, std::string_view bytes) {
   reader.add_filled(bytes.size());
 }
 
-/// A packet of RTP with this payload type on a channel.
+/// Returns an interleaved RTP packet with this payload type.
 std::string interleaved(std::uint8_t channel, std::string_view payload, std::uint8_t type = 96) {
   std::string packet{'\x80', static_cast<char>(type)};
   packet.append(10, '\1').append(payload);
@@ -29,8 +29,8 @@ std::string interleaved(std::uint8_t channel, std::string_view payload, std::uin
   return result + packet;
 }
 
-/// The messages that were read: "200" for an answer, "OPTIONS" for a request, "#0:5" for five bytes after RTP's
-/// header on channel 0.
+/// Returns what was read: "200" for a response, "OPTIONS" for a request, "#0:5" for an RTP packet with five bytes of
+/// payload on channel 0.
 std::vector<std::string> read_all(StreamReader& reader) {
   std::vector<std::string> seen;
   while (const auto element = reader.next()) {
@@ -97,7 +97,7 @@ TEST(RtspStreamReader, LetsNoControlCharacterIntoAHeader) {
 TEST(RtspStreamReader, FindsThePacketsOfAssignedChannelsBehindOtherBytes) {
   StreamReader reader;
   reader.set_channels({{4, 96}, {5, {}}});
-  // Among other bytes a '$' is believed only before a packet of RTP that belongs there.
+  // Between other bytes, a '$' counts only if it is followed by an RTP packet of the channel's payload type.
   give(reader, interleaved(4, "a") + std::string("xx$\4\0\2zz$", 9) + interleaved(4, "bb") + "yy" +
                    interleaved(9, "no") + "yy" + interleaved(4, "no", 97) + interleaved(4, "ccc"));
   EXPECT_EQ(read_all(reader), (Seen{"#4:1", "#4:2", "#4:3"}));

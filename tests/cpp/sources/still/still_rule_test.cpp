@@ -42,7 +42,7 @@ struct Luma {
   std::uint8_t& at(int x, int y) { return pixels[static_cast<std::size_t>(y * width + x)]; }
 };
 
-// The picture of a scene by a sensor: its levels are `gain` of the scene's above 16, with noise.
+// Makes images of a scene: level = 16 + `gain` * scene + `noise`.
 class Sensor {
  public:
   Luma picture(double gain, double noise, Size size = {}) {
@@ -91,10 +91,10 @@ class StillRuleTest : public ::testing::Test {
     for (int i = 0; i < pictures; ++i) film.push_back(sensor_.picture(1, 1));
     return film;
   }
-  /// Seconds from the first picture.
+  /// Returns since when the verdict holds, in seconds after the first image.
   [[nodiscard]] double since() const { return Seconds(rule_.verdict().since - TimePoint()).count(); }
 
-  /// A new picture that has `count` of the 16 fields of `base`, in each picture others.
+  /// Returns a new image with `count` of the 16 fields of `base`. Each image has other ones.
   Luma with_fields_of(const Luma& base, int count) {
     auto picture = sensor_.picture(1, 1);
     for (; count > 0; --count, ++field_) {
@@ -109,7 +109,7 @@ class StillRuleTest : public ::testing::Test {
     return picture;
   }
 
-  /// A page that shows a number in its first field.
+  /// Returns a page that shows a number in its first field.
   static Luma page_with(const Luma& page, int number) {
     auto shown = page;
     for (int y = 8; y < 24; ++y) {
@@ -213,7 +213,7 @@ TEST_F(StillRuleTest, AClockOnAStillPageIsNoStillPicture) {
   for (int i = 0; i < 120; ++i) ASSERT_EQ(see(page_with(page, i / 2), 0.5), Kind::None) << i;
 }
 
-// MJPEG of a page whose encoder stopped for two seconds.
+// An MJPEG stream of a page. Its encoder once repeats an image from two seconds before.
 TEST_F(StillRuleTest, OneLatePairOfEqualPicturesMakesNoPageWithAClockStill) {
   const auto page = sensor_.picture(1, 0);
   int still = 0;
@@ -232,7 +232,7 @@ TEST_F(StillRuleTest, AnEarlyLatePairIsForgottenWhenTheClockIsKnown) {
   EXPECT_EQ(still, 10) << "up to the sixteenth new picture";
 }
 
-// Under rate control, other fields than the clock's come again in half of the pictures.
+// Under rate control, each field other than the clock's repeats in half of the images.
 TEST_F(StillRuleTest, ALatePairOnAPageUnderRateControlEndsWithSixteenPicturesThatAreNoProof) {
   const auto page = sensor_.picture(1, 0);
   std::mt19937 random(3);
@@ -267,7 +267,7 @@ TEST_F(StillRuleTest, AHungPictureWhoseQuantiserWandersStaysStill) {
   (void)see(hung);
   std::mt19937 random(5);
   for (int i = 0; i < 100; ++i) {
-    // Each field has the quantiser of the first one in half of the pictures, the whole in a third.
+    // Each field has the first image's quantiser in half of the images. All of them have it in a third of the images.
     auto coded = hung;
     for (int field = 0; field < 16 && i % 3 != 0; ++field) {
       if (random() % 2 == 0) continue;
@@ -294,7 +294,7 @@ TEST_F(StillRuleTest, ALoopOfTwentyMinutesIsKnown) {
     for (int i = 0; i < 600; ++i) {
       auto picture = film[static_cast<std::size_t>(i % 10)];
       picture.at(i, i / 2) ^= 0x40U;
-      for (int field = 0; field < 16; ++field) {  // no field is as before
+      for (int field = 0; field < 16; ++field) {  // no field equals that of an earlier image in this pass
         picture.at(80 + 160 * (field % 4), 40 + 90 * (field / 4)) = static_cast<std::uint8_t>(i % 251);
       }
       const auto kind = see(picture);
@@ -316,7 +316,7 @@ TEST_F(StillRuleTest, ALensThatIsCoveredIsFlatWhateverItsNoise) {
   }
 }
 
-// A white thing on grey without any noise, in some of the keyframes.
+// Some of the keyframes show a white object on grey. There is no noise.
 TEST_F(StillRuleTest, AnEmptySceneThatSomethingCrossesNowAndThenIsNeitherFlatNorStill) {
   for (const bool mostly_empty : {false, true}) {
     for (int period = 2; period < 9; ++period) {
@@ -355,7 +355,7 @@ TEST_F(StillRuleTest, SmallPicturesHaveContrastUnlessTheLensIsCovered) {
   EXPECT_FALSE(compute_digest(sensor_.picture(0, 0, {31, 640}).plane()).flat) << "one column of blocks";
 }
 
-// Rate control of a hung picture: each field has one of a few quantisers, so that wholes hardly come again.
+// A frozen image under rate control: each row of fields has one of 60 quantisers, so whole images rarely repeat.
 TEST_F(StillRuleTest, FieldsThatComeAgainAreLikelyAStillPictureFromTheTwentyEighthOn) {
   const auto hung = sensor_.picture(1, 1);
   std::mt19937 random(3);
@@ -385,7 +385,7 @@ TEST_F(StillRuleTest, FewFieldsAreNeverLikely) {
       const auto quantiser = static_cast<int>(random() % 60);
       for (int x = 0; x < 640; ++x) coded.at(x, y + 40) = static_cast<std::uint8_t>(4 * quantiser);
     }
-    // The whole never comes again, and each field does.
+    // The whole image never repeats, but each field does.
     coded.at(80 + 160 * (i % 4), 200 + 90 * (i / 4 % 2)) = static_cast<std::uint8_t>(i);
     ASSERT_EQ(see(coded), Kind::None) << i;
   }
@@ -435,7 +435,8 @@ TEST_F(StillRuleTest, ALoopOfWhichTwoPicturesAreEqualStaysOne) {
 }
 
 TEST_F(StillRuleTest, ALoopOfWhichOnePictureASecondCountsStaysOne) {
-  // 31 pictures of 100 ms. The counted ones are 1.0 or 1.1 s apart, so the distance of equal ones changes.
+  // A loop of 31 images, 100 ms each. Those that are examined are 1.0 or 1.1 s apart, so the interval between equal
+  // images varies.
   const auto film = film_of(31);
   std::mt19937 random(3);
   std::size_t at = 0;

@@ -25,7 +25,7 @@ namespace {
 constexpr int kStillWidth = 320;
 constexpr int kStillHeight = 192;
 
-// A picture of bars whose noise no other one has.
+// Returns an image of bars with unique noise.
 Frame noisy(std::uint32_t number) {
   std::mt19937 random(number);
   FrameBuilder builder({.width = kStillWidth, .height = kStillHeight, .format = PixelFormat::Gray});
@@ -39,7 +39,7 @@ Frame noisy(std::uint32_t number) {
 
 class StillWatchTest : public ::testing::Test {
  protected:
-  /// A picture, `seconds` after the one before.
+  /// Shows an image to the watch. The next one follows after `seconds`.
   void see(StillWatch& watch, const Frame& picture, double seconds) {
     watch.note_picture(picture, time_, rig_.context);
     pass(seconds);
@@ -116,7 +116,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
   std::vector<std::uint8_t> packet(1000, 7);
   const auto hung = noisy(1);
   for (int i = 0; i < 60; ++i) {
-    packet[500] = static_cast<std::uint8_t>(i);  // as an encoder that counts its pictures
+    packet[500] = static_cast<std::uint8_t>(i);  // as an encoder that numbers its images
     watch.note_packet(packet, time_, rig_.context);
     if (watch.needs_picture(time_)) {
       needed.push_back(Seconds(time_ - rig_.start).count());
@@ -137,7 +137,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
   EXPECT_FALSE(watch.needs_picture(time_)) << "it has one";
 }
 
-// A hung camera whose frames are wanted now and then. The packets come again, as from a relay.
+// The image of the camera is frozen. Its frames are decoded only at times, and its packets repeat, as from a relay.
 TEST_F(StillWatchTest, ASourceThatDecodesNowAndThenIsStillAllTheTime) {
   StillWatch watch("x", 10);
   const std::vector<std::uint8_t> packet(1000, 7);
@@ -167,7 +167,7 @@ TEST_F(StillWatchTest, PicturesThatComeNoLongerProveNothing) {
   for (int i = 0; i < 10; ++i) see(watch, hung, 2);
   EXPECT_EQ(stats().frozen, "frozen");
   std::vector<std::uint8_t> packet(1000, 7);
-  for (int i = 0; i < 10; ++i) {  // it moves, and no keyframe can be decoded by itself
+  for (int i = 0; i < 10; ++i) {  // packets change, but no image is decoded
     packet[500] = static_cast<std::uint8_t>(i);
     watch.note_packet(packet, time_, rig_.context);
     if (watch.needs_picture(time_)) watch.ask_picture(time_);

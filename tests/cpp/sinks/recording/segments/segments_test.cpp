@@ -136,7 +136,7 @@ TEST(MediaSegments, OfACameraThatNeverConnectsLeaveNothing) {
     Hand hand;
     VideoFile file(folder.file(name), {.segment_every = 1.0});
     file.open(hand.context());
-    EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;  // nothing to delete if it is killed now
+    EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;  // even if killed now
     file.close();
     EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;
   }
