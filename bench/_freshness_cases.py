@@ -1,4 +1,4 @@
-"""The streams that freshness.py reads: what they show, how fast, and which way they take."""
+"""The streams that freshness.py reads: their content, frame rates and transports."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,16 +19,16 @@ from rigs.live.truth.rtsp.lies import Lies
 from rigs.live.truth.rtsp.manners import Manners
 
 FILMS = ROOT / "build" / "bench-clips"
-FORMAT = 2  # format of the files: counts up when Film changes
+FORMAT = 2  # format of the files; must be increased when Film changes
 PICTURES = Shape(count=240, size=(1280, 720), key_interval=60, bit_rate=3_000_000)
 JOINED = replace(PICTURES, key_interval=15)  # a TS over UDP, joined midway
-LONG = replace(PICTURES, count=900)  # for HLS: no age is as long, so no age is taken for another
-MOTION = replace(PICTURES, codec="mjpeg", bit_rate=12_000_000)  # each picture is a whole JPEG picture
+LONG = replace(PICTURES, count=900)  # for HLS: longer than any age, so that ages are unambiguous
+MOTION = replace(PICTURES, codec="mjpeg", bit_rate=12_000_000)  # each frame is a complete JPEG
 CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265"}
 TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265"}
 PYAV, CV2 = "PyAV", "cv2"
-BURST = "pace=burst"  # freshframe, HLS as it comes
-BEFORE = "freshframe before"  # another build, which the command line names
+BURST = "pace=burst"  # freshframe, with HLS segments delivered as they arrive
+BEFORE = "freshframe before"  # another build, given on the command line
 SERVERS: dict[str, Kind] = {
     "RTSP over TCP": "rtsp",
     "RTSP over UDP": "rtsp",
@@ -44,15 +44,15 @@ class Case:
     """A stream.
 
     Attributes:
-        name: In the table.
-        shape: Of its film.
-        fps: Pictures per second.
+        name: Its name in the table.
+        shape: The shape of its film.
+        fps: Frames per second.
         way: A key of SERVERS.
-        part: Names a part of the benchmark, whose cases have their own result.
+        part: The part of the benchmark that it belongs to. Each part has its own result.
         beside: Readers besides freshframe and GStreamer.
-        pause: Seconds for which the server stands still (SIGSTOP) before anything counts.
-        lies: Of a server of RTSP.
-        manners: The same.
+        pause: Seconds for which the server is stopped (SIGSTOP) before the measurement.
+        lies: What an RTSP server reports wrongly.
+        manners: How an RTSP server behaves.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Case:
         return name_film(self.shape)
 
     def serve(self, folder: Path) -> TruthProcess:
-        """Starts a server with its log in this folder."""
+        """Starts a server that writes its log to this folder."""
         films = {self.film: made(self.shape)}
         kind = SERVERS[self.way]
         return TruthProcess(
@@ -90,7 +90,7 @@ def name_film(shape: Shape) -> str:
 
 
 def made(shape: Shape) -> Path:
-    """The file with its pictures; made now if it is not there."""
+    """Returns the path of the film. Makes the film if it does not exist."""
     path = FILMS / f"truth-{name_film(shape)}-v{FORMAT}.film"
     if not path.exists():
         print(f"making {path.name}", file=sys.stderr)
@@ -100,7 +100,7 @@ def made(shape: Shape) -> Path:
 
 
 def cases() -> list[Case]:
-    """In the order of the table."""
+    """Returns all cases in the order of the table."""
     return [*_rates(), *_shapes(), *_others()]
 
 
@@ -121,7 +121,7 @@ def _rates() -> Iterator[Case]:
 
 
 def _shapes() -> Iterator[Case]:
-    """RTSP: how a picture is cut, ordered, described and marked."""
+    """RTSP: slices, reordering, stream descriptions and marker bits."""
     way, fps = "RTSP over TCP", 30
     for codec, title in TITLES.items():
         shape = replace(PICTURES, codec=codec)

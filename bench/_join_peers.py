@@ -1,9 +1,10 @@
-"""The joins of ROS and of DepthAI, written again from what their projects publish, on a simulated clock.
+"""The joins of ROS and DepthAI, reimplemented from their documentation, on a simulated clock.
 
-TimeSynchronizer and ApproximateTime: the package message_filters of ROS. Its pages and the wiki's page
-"message_filters/ApproximateTime" describe the algorithm: a pivot, the set with the smallest interval that
-contains it, and a proof that no better set can come. Sync: DepthAI's node of that name, which takes a message
-of each input in turn and then replaces the oldest one until all are within the threshold.
+ExactTime and ApproximateTime are policies of the ROS package message_filters. Its documentation and the wiki
+page "message_filters/ApproximateTime" describe the algorithm: a pivot, the set with the smallest interval
+that contains it, and a proof that no later message can make a better set. Sync is DepthAI's node of that
+name, which takes a message of each input in turn and then replaces the oldest one until all are within the
+threshold.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -21,7 +22,7 @@ DEPTH = 32  # depth of every queue, as in freshframe
 
 @dataclass(frozen=True)
 class Made:
-    """A set: when it was delivered, and the times and arrivals of its members; None means missing."""
+    """A set that was delivered at `at`. Its members are (time, arrival), or None if missing."""
 
     at: float
     members: tuple[tuple[float, float] | None, ...]
@@ -31,7 +32,7 @@ class ExactTime:
     """ROS's TimeSynchronizer: equal times."""
 
     def __init__(self, count: int, within: float) -> None:
-        """``within`` is not used."""
+        """`within` is ignored."""
         self._count = count
         self._waiting: dict[float, dict[int, tuple[float, float]]] = {}
 
@@ -51,7 +52,7 @@ class ApproximateTime:
     """ROS's policy of that name."""
 
     def __init__(self, count: int, within: float) -> None:
-        """``within``: the greatest interval of a set."""
+        """`within`: the maximum interval of a set."""
         self._within = within
         self._queues: list[deque[tuple[float, float]]] = [deque() for _ in range(count)]
         self._past: list[list[tuple[float, float]]] = [[] for _ in range(count)]
@@ -84,7 +85,7 @@ class ApproximateTime:
         first, last = heads.index(start), heads.index(end)
         for i in range(len(heads)):
             if i != last:
-                self._dropped[i] = False  # a dropped one could not have been better than this head
+                self._dropped[i] = False  # a dropped message would not have been better than this one
         if self._candidate is None:
             if end - start > self._within or self._dropped[last]:
                 self._queues[first].popleft()
@@ -117,9 +118,9 @@ class ApproximateTime:
             queue.popleft()
 
     def _search_on(self, now: float) -> None:
-        """Publishes the candidate if no message that may still come can be in a better set.
+        """Publishes the candidate if no future message can be in a better set.
 
-        No message is earlier than the pivot's time or the last message of its topic.
+        A future message cannot be earlier than the pivot or the last message of its topic.
         """
         moved = [0] * len(self._queues)
 
@@ -136,7 +137,7 @@ class ApproximateTime:
                 self._publish(now)
                 return
             if (end - self._end) * (1 + AGE_PENALTY) < start - self._start:
-                return  # a better one may come
+                return  # a better one is possible
             first = heads.index(start)
             if moved[first] >= len(self._queues[first]):
                 return
@@ -144,10 +145,10 @@ class ApproximateTime:
 
 
 class Sync:
-    """DepthAI's node. Its queues drop the oldest message when they are full, uncounted."""
+    """DepthAI's node. Full queues drop their oldest message without counting it."""
 
     def __init__(self, count: int, within: float) -> None:
-        """``within``: its threshold."""
+        """`within`: the threshold."""
         self._within = within
         self._queues: list[deque[tuple[float, float]]] = [deque(maxlen=DEPTH) for _ in range(count)]
         self._held: list[tuple[float, float] | None] = [None] * count
@@ -160,7 +161,7 @@ class Sync:
             for i, queue in enumerate(self._queues):
                 if self._held[i] is None:
                     if not queue:
-                        return made  # it waits for this input, without a limit
+                        return made  # waits for this input, with no timeout
                     self._held[i] = queue.popleft()
             held = [member for member in self._held if member is not None]
             times = [each for each, _ in held]
@@ -172,10 +173,10 @@ class Sync:
 
 
 def events(streams: Sequence[Stream]) -> list[tuple[float, int, float]]:
-    """(arrival, parent, time), in the order of arrival."""
+    """Returns (arrival, parent, time) in the order of arrival."""
     return sorted((arrival, i, time) for i, stream in enumerate(streams) for time, arrival in stream)
 
 
 def play(join: ExactTime | ApproximateTime | Sync, streams: Sequence[Stream]) -> list[Made]:
-    """All sets of a trace."""
+    """Returns all sets that the join makes of a trace."""
     return [made for arrival, parent, time in events(streams) for made in join.put(parent, time, arrival)]

@@ -1,4 +1,4 @@
-"""Traces of cameras for bench/join.py, and the greatest number of sets that any join could make of them."""
+"""Traces of cameras for bench/join.py, and the maximum number of sets that a join could make of them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,14 +13,14 @@ Stream = list[tuple[float, float]]  # time and arrival of each sample, in second
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of cameras. ``trace`` makes the streams of a schedule."""
+    """One kind of cameras. `trace` makes the streams of a schedule."""
 
     name: str
     within: float
     wait: float
     trace: Callable[[random.Random], list[Stream]]
     partial: bool = False
-    goal: float | None = None  # share of the optimum's sets
+    goal: float | None = None  # minimum fraction of the optimum's sets
 
 
 def camera(
@@ -33,9 +33,9 @@ def camera(
     silent: bool = False,
     seconds: float = 20.0,
 ) -> Stream:
-    """A camera with 5 % loss, silent for a while if asked.
+    """Simulates a camera with 5 % loss. If `silent`, it sends nothing for a while.
 
-    Its pictures arrive in order, after a latency and the network's delay.
+    Its frames arrive in order, after a constant latency and a random network delay.
     """
     begin = dice.random() / fps if phase is None else phase
     delay = dice.uniform(*latency)
@@ -70,7 +70,7 @@ def _cameras(
 
 
 def _locked(count: int) -> Callable[[random.Random], list[Stream]]:
-    """Cameras with one trigger."""
+    """Cameras with a common trigger."""
 
     def trace(dice: random.Random) -> list[Stream]:
         return [camera(dice, 30, (0.01, 0.04), phase=0.0, jitter=0.002) for _ in range(count)]
@@ -94,7 +94,7 @@ CASES = (
 
 
 def optimum(streams: Sequence[Stream], within: float) -> int:
-    """The greatest number of disjoint sets in order: with all samples known, the earliest ones."""
+    """Returns the maximum number of disjoint sets in order, found greedily because all samples are known."""
     at = [0] * len(streams)
     sets = 0
     while all(i < len(stream) for i, stream in zip(at, streams, strict=True)):

@@ -1,7 +1,7 @@
-"""Reads a stream with freshframe and says when it had each picture: a child process of late.py.
+"""Reads a stream with freshframe and prints when each frame arrived. A child process of late.py.
 
-Usage: _late_reader.py URL SECONDS. A line per picture: CLOCK_MONOTONIC, the number in its pixels (-1: torn),
-`captured`, and the source's lag or nothing.
+Usage: _late_reader.py URL SECONDS. Each line has the CLOCK_MONOTONIC time, the number in the frame's pixels
+(-1: torn), `captured`, and the source's lag or nothing.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -17,7 +17,7 @@ from rigs.live.truth.reading.watch import Watch
 
 
 def main() -> None:
-    """Reads for that many seconds, counted from the first picture."""
+    """Reads for that many seconds after the first frame."""
     url, seconds = sys.argv[1:]
     with Watch(url) as camera:
         end = time.monotonic() + float(seconds)

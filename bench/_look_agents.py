@@ -1,8 +1,9 @@
-"""Agents that ask a server for the last seconds of a Look, in their own process, until stdin ends.
+"""Agents that request the last seconds of a Look from a server, in a separate process, until stdin ends.
 
     python bench/_look_agents.py URL AGENTS obey|hammer
 
-`obey`: after a refusal they wait as long as the server says. The counts of statuses are printed as JSON.
+With `obey`, they wait for the server's Retry-After when they are refused. Prints how often each status was
+returned, as JSON.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -17,7 +18,7 @@ from collections import Counter
 
 
 def ask(url: str) -> tuple[int, float]:
-    """The status of an answer, and the seconds after which to ask again."""
+    """Returns the status of a response, and the seconds after which to retry."""
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
             answer.read()

@@ -1,7 +1,7 @@
 """An RTSP server for many cameras in one thread: python _many_rtsp.py CLIP FPS prints its port.
 
-Each path is a camera. All send the same clip over TCP, each from its own PLAY on. A frame is cut into packets
-once for all of them, so the server costs little beside its readers.
+Each path is a camera. All of them send the same clip over TCP, from their PLAY request on. Each frame is
+split into packets only once, so the server uses little CPU compared with its readers.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -25,18 +25,18 @@ from rigs.live.faulty_server import Clip
 from rigs.live.rtsp import units
 
 CLOCK = 90000
-MOST = 1400  # bytes of a packet's payload
+MOST = 1400  # maximum bytes of a packet's payload
 
 
 class Film:
-    """The clip, again and again, as packets of RTP in the connection."""
+    """The clip in an endless loop, as interleaved RTP packets."""
 
     def __init__(self, clip: Clip, fps: float) -> None:
         self.fps = fps
         self.frames = [
             [piece for unit in units(frame) for piece in self.fragments(unit)] for frame in clip.frames
         ]
-        self.before = [0]  # packets of the frames before
+        self.before = [0]  # number of packets before each frame
         for pieces in self.frames:
             self.before.append(self.before[-1] + len(pieces))
         sets = [unit for unit in units(clip.frames[0]) if unit[0] & 31 in (7, 8)]
@@ -45,7 +45,7 @@ class Film:
 
     @staticmethod
     def fragments(unit: bytes) -> list[bytes]:
-        """Splits a unit as in RFC 6184."""
+        """Splits a NAL unit into fragments, see RFC 6184."""
         if len(unit) <= MOST:
             return [unit]
         kind, body = unit[0], unit[1:]
@@ -57,7 +57,7 @@ class Film:
         ]
 
     def frame(self, number: int) -> bytes:
-        """Frame `number` of the endless stream."""
+        """Returns the packets of frame `number` of the endless stream."""
         if number not in self.made:
             loop, n = divmod(number, len(self.frames))
             sequence = loop * self.before[-1] + self.before[n]
@@ -73,7 +73,7 @@ class Film:
 
 
 class Server:
-    """One thread, for all connections."""
+    """Serves all connections on one thread."""
 
     def __init__(self, film: Film) -> None:
         self.film = film
@@ -82,7 +82,7 @@ class Server:
         self.port = self.listener.getsockname()[1]
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ)
-        self.due: list[tuple[float, int, socket.socket, int, float]] = []  # time, tie, whose, frame, begin
+        self.due: list[tuple[float, int, socket.socket, int, float]] = []  # time, tie, client, frame, start
 
     def run(self) -> None:
         """Runs until it is killed."""
@@ -105,7 +105,7 @@ class Server:
                 heapq.heappush(self.due, (when, tie, client, number + 1, begin))
 
     def answer(self, client: socket.socket) -> None:
-        """One or more requests; reports of RTCP are ignored."""
+        """Answers the client's requests. Ignores RTCP reports."""
         try:
             text = client.recv(65536)
         except OSError:
@@ -135,7 +135,7 @@ class Server:
             try:
                 client.sendall(f"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{head}\r\n{body}".encode())
             except OSError:
-                return  # it has gone; the next recv() says so
+                return  # it has disconnected, which the next recv() reports
             if verb == "PLAY":
                 now = time.monotonic()
                 heapq.heappush(self.due, (now, client.fileno(), client, 0, now))

@@ -1,8 +1,8 @@
-"""Shared by the benchmarks: runs that take turns, quantiles, goals, and the JSON file that is kept.
+"""Shared by the benchmarks: alternating runs, quantiles, goals, and the JSON file with the result.
 
-Every comparison is made inside one run. The reference is measured twice per round, as A and as A again; the
-spread is how far the medians of the two differ. Above SPREAD_LIMIT the machine was restless, and a goal that
-lies within the spread of its value gets no verdict.
+Measurements are only compared within a run. The reference is measured twice per round, as A and as A again;
+the spread is the difference of their medians. If it exceeds SPREAD_LIMIT, the machine was too busy, and a
+goal that differs from its value by less than the spread gets no verdict.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,7 +28,7 @@ import freshframe as ff
 from freshframe._cli.quantile import quantile
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench" / "results"  # git ignores them: tables in docs/ have the figures
+RESULTS = ROOT / "bench" / "results"  # ignored by git; the tables in docs/ have the figures
 PROGRAMS = ROOT / "build" / "release" / "bench"
 SPREAD_LIMIT = 0.05
 
@@ -53,12 +53,12 @@ Verdict = Literal["met", "missed", "no conclusion", ""]
 
 
 def median(values: Sequence[float]) -> float:
-    """The median; nan when there are no values."""
+    """Returns the median, or nan if there are no values."""
     return statistics.median(values) if values else float("nan")
 
 
 def spread(first: Sequence[float], again: Sequence[float]) -> float:
-    """How far the medians of two series of the same thing differ, as a share of the smaller."""
+    """Returns the difference of two series' medians, as a fraction of the smaller one."""
     low, high = sorted((median(first), median(again)))
     return high / low - 1 if low > 0 else float("inf")
 
@@ -66,7 +66,7 @@ def spread(first: Sequence[float], again: Sequence[float]) -> float:
 def take_turns(
     kinds: Mapping[str, Callable[[], T]], rounds: int, *, quiet: bool = False
 ) -> dict[str, list[T]]:
-    """Runs every kind once per round, with a dot per round on stderr. Each round starts with another kind."""
+    """Runs each kind once per round. Each round starts with another kind, and prints a dot to stderr."""
     results: dict[str, list[T]] = {name: [] for name in kinds}
     names = list(kinds)
     for turn in range(rounds):
@@ -83,15 +83,14 @@ class Row:
     """One line of a result.
 
     Attributes:
-        name: The measured thing.
-        figures: Its figures; the key ends in the unit.
-        value: The ratio or figure that ``goal`` bounds.
-        goal: Bound of ``value``; None means for information.
-        at_least: The bound is a minimum.
-        spread: A/A spread of the reference; None means nothing is compared.
-        scale: The whole of which the spread is a share; None means ``value``. For a difference, the
-            reference.
-        unclear: Why there can be no verdict, apart from the spread.
+        name: What was measured.
+        figures: The figures; their keys end in the unit.
+        value: The ratio or figure that `goal` limits.
+        goal: Limit of `value`; None if there is none.
+        at_least: Whether the limit is a minimum.
+        spread: A/A spread of the reference; None if nothing is compared.
+        scale: What the spread is a fraction of; None means `value`. For a difference, it is the reference.
+        unclear: Why there can be no verdict, other than the spread.
     """
 
     name: str
@@ -105,7 +104,7 @@ class Row:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the goal was met, if that can be said."""
+        """Whether the goal was met, as a string; empty if there is no goal."""
         if self.unclear:
             return "no conclusion"
         if self.goal is None or self.value is None:
@@ -118,7 +117,7 @@ class Row:
         return "met" if met else "missed"
 
     def as_json(self) -> dict[str, Any]:
-        """The row as it is kept."""
+        """Returns the row for the JSON file."""
         row: dict[str, Any] = {"name": self.name}
         row |= {key: _rounded(value) for key, value in self.figures.items()}
         if self.value is not None:
@@ -136,7 +135,7 @@ class Row:
 
 @dataclass
 class Result:
-    """A benchmark's rows, shown as tables and kept as JSON."""
+    """A benchmark's rows, printed as tables and saved as JSON."""
 
     name: str
     title: str
@@ -169,7 +168,7 @@ class Result:
         console.print(table)
 
     def keep(self, path: Path | None) -> None:
-        """Prints the rows and writes them with machine, commit and date; nowhere when ``path`` is None."""
+        """Prints the rows. If `path` is not None, writes them there, with machine, commit and date."""
         self.show()
         if path is None:
             return
@@ -187,7 +186,7 @@ class Result:
 
 
 def provenance(load_before: float) -> dict[str, Any]:
-    """Machine, commit and date."""
+    """Returns the machine, commit and date."""
     git = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -207,9 +206,9 @@ def arguments(
     flags: Mapping[str, str] | None = None,
     **counts: int | Sequence[int],
 ) -> argparse.Namespace:
-    """The command line that all benchmarks have: whole numbers by name, flags, and where the result goes.
+    """Parses the command line of a benchmark: integers by name, flags, and where to write the result.
 
-    Several numbers as a default: the option takes one or more.
+    If a default is a sequence, the option accepts one or more numbers.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -229,7 +228,7 @@ def arguments(
 
 
 def program(name: str) -> str:
-    """Path of a C++ program of bench/."""
+    """Returns the path of a C++ program of bench/. Exits if it was not built."""
     path = Path(os.environ.get("FRESHFRAME_BENCH_PROGRAMS", PROGRAMS)) / name
     if not path.exists():
         raise SystemExit(f"{path} is missing: run this through ./dev bench, which builds it")

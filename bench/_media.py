@@ -1,7 +1,7 @@
-"""H.264 clips for the benchmarks: made once with PyAV, kept in build/bench-clips, without B frames.
+"""H.264 clips for the benchmarks, without B-frames. They are encoded once with PyAV, in build/bench-clips.
 
-"noise" is FFmpeg's test picture under noise, so that a bit rate means work; "scene" is freshframe's own
-scene.
+"noise" is FFmpeg's test pattern with noise, so that decoding work depends on the bit rate. "scene" is
+freshframe's demo scene.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -37,13 +37,13 @@ class Clip:
 
     @property
     def path(self) -> Path:
-        """Where it is, or will be."""
+        """The path of the clip, which may not exist yet."""
         name = f"{self.content}-{self.width}x{self.height}-{self.rate}-{self.megabits}M-{self.frames}.mp4"
         return FOLDER / name
 
 
 def made(clip: Clip) -> str:
-    """The clip's path; it is made now if it isn't there."""
+    """Returns the clip's path. Encodes the clip if it does not exist."""
     if not clip.path.exists():
         print(f"making {clip.path.name}", file=sys.stderr)
         FOLDER.mkdir(parents=True, exist_ok=True)

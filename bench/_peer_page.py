@@ -1,6 +1,6 @@
-"""Writes the tables and plots of PAGES in docs/benchmarks. The text between them stays as it is.
+"""Updates the tables and plots of PAGES in docs/benchmarks, and leaves the rest of the pages unchanged.
 
-A part of the page between `<!-- begin: NAME -->` and `<!-- end -->` is the table of that name.
+The part between `<!-- begin: NAME -->` and `<!-- end -->` is replaced by the table of that name.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -29,7 +29,7 @@ PAGES = tuple(
     )
 )
 SIZE, FPS = "1280x720", 60.0
-LONG = 300.0  # seconds of a run that shows the growth of the memory
+LONG = 300.0  # minimum seconds of a run that shows how memory grows
 PACED = {
     "p50_us": "freshframe p50 µs",
     "p99_us": "freshframe p99 µs",
@@ -59,7 +59,7 @@ PART = re.compile(r"(<!-- begin: ([\w ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def comparison(runs: tables.Runs) -> str:
-    """Returns a table of the figures in which a peer or one of freshframe's ways is ahead, without ties."""
+    """Returns a table of the figures in which a peer or a mode of freshframe is ahead, without ties."""
     rows = [["slow branch", "figure", "best peer", "freshframe", "ahead"]]
     for trial, shown in SLOW_BRANCHES.items():
         rows += [
@@ -77,13 +77,13 @@ def comparison(runs: tables.Runs) -> str:
 
 
 def goals(runs: tables.Runs) -> str:
-    """The goals and what was measured."""
+    """Returns a table of the goals and their measurements."""
     rows = [["goal", "measured", "bound", "verdict"], *(goal.row() for goal in tables.goals(runs))]
     return tables.markdown(rows)
 
 
 def installations(document: dict[str, Any]) -> str:
-    """Version and size of each installation, with the peers that share it."""
+    """Returns a table with version and size of each installation, and the peers that share it."""
     peers: dict[tuple[str, ...], list[str]] = {}
     for name, one in document["installed"].items():
         shown = ", ".join(f"{key} {version}" for key, version in list(one["versions"].items())[:3])
@@ -95,7 +95,7 @@ def installations(document: dict[str, Any]) -> str:
 
 
 def pieces(document: dict[str, Any]) -> str:
-    """When, on what and beside which load the runs were made."""
+    """Returns when, on which machine and with which load the runs were made."""
     found = document["pieces"]
     loads = [piece["load_before"] for piece in found] + [piece["load_after"] for piece in found]
     commits = sorted({piece["commit"] for piece in found})
@@ -117,7 +117,7 @@ def pieces(document: dict[str, Any]) -> str:
 
 
 def find_rows(name: str, columns: dict[str, str]) -> str:
-    """The rows of another benchmark's result that have these figures."""
+    """Returns a table of the rows of another benchmark that have these figures."""
     document = json.loads((RESULTS / f"{name}.json").read_text())
     lines = [["", *columns.values()]]
     lines += [
@@ -130,7 +130,7 @@ def find_rows(name: str, columns: dict[str, str]) -> str:
 
 
 def decoding() -> str:
-    """Returns the speeds of decoding, with a row for each size and number of threads."""
+    """Returns a table of decoding speeds, with a row for each size and number of threads."""
     document = json.loads((RESULTS / "decode.json").read_text())
     found: dict[str, dict[str, str]] = {}
     for row in document["rows"]:
@@ -153,7 +153,7 @@ PROGRAMS = {
 
 
 def programs(runs: tables.Runs) -> str:
-    """Returns the ages of the programs that docs/benchmarks/libraries.md compares."""
+    """Returns a table of the ages in the programs that docs/benchmarks/libraries.md compares."""
     rows = [["", "age at the fast branch, ms", "age at the slow branch, ms", "dropped frames are counted"]]
     for name, what in PROGRAMS.items():
         found = [one for one in runs["phases"].get(name, []) if "failed" not in one]
@@ -164,7 +164,7 @@ def programs(runs: tables.Runs) -> str:
 
 
 def long_runs(document: dict[str, Any]) -> str:
-    """The memory of the runs that took minutes."""
+    """Returns a table of the memory of long runs."""
     rows = [["", "camera", "minutes", "MB at the end", "MB grown", "frames", "slow missed", "counted"]]
     for piece in document["pieces"]:
         settings = piece["settings"]
@@ -182,7 +182,7 @@ def long_runs(document: dict[str, Any]) -> str:
 
 
 def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
-    """Returns a function for each part of the page, which makes its text."""
+    """Returns a function for each part of the page, which returns its Markdown."""
     runs = tables.by_trial(document, SIZE, FPS)
     found: dict[str, Callable[[], str]] = {
         trial: lambda trial=trial: tables.markdown(tables.table(trial, runs[trial]))  # type: ignore[misc]
@@ -204,7 +204,7 @@ def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
 
 
 def page_with(document: dict[str, Any], page: str) -> str:
-    """Returns the page with new text in its parts."""
+    """Returns the page with its parts updated."""
     found = parts(document)
 
     def fill(part: re.Match[str]) -> str:
@@ -221,8 +221,8 @@ def page_with(document: dict[str, Any], page: str) -> str:
 def plot(
     path: Path, title: str, runs: dict[str, list[tables.Run]], columns: dict[str, str], *, log: bool
 ) -> None:
-    """A row per peer: a small point per run, a large one for the median; a colour per figure."""
-    import matplotlib as mpl  # noqa: PLC0415  (the tables do without it)
+    """Plots one row per peer: a small point per run, a large one for the median, a colour per figure."""
+    import matplotlib as mpl  # noqa: PLC0415  (not needed for the tables)
 
     mpl.use("svg")
     mpl.rcParams |= {"svg.hashsalt": "freshframe", "svg.fonttype": "none", "font.size": 9}
@@ -251,11 +251,11 @@ def plot(
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    path.write_text(" ".join(path.read_text().split()) + "\n")  # no reviewer reads a drawing by line
+    path.write_text(" ".join(path.read_text().split()) + "\n")  # one line, for short diffs
 
 
 def plots(document: dict[str, Any]) -> None:
-    """All pictures of the page."""
+    """Draws all plots of the page."""
     runs = tables.by_trial(document, SIZE, FPS)
     both = {"p50_ms": "p50", "p99_ms": "p99"}
     for trial in ("sleep", "burn"):
@@ -273,7 +273,7 @@ def plots(document: dict[str, Any]) -> None:
 
 
 def write(document: dict[str, Any]) -> None:
-    """Writes plots and page."""
+    """Writes the plots and pages."""
     plots(document)
     for page in PAGES:
         page.write_text(page_with(document, page.read_text(encoding="utf-8")), encoding="utf-8")

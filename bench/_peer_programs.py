@@ -1,4 +1,4 @@
-"""The peers of bench/peers.py: their programs, environments, the stream that they read, one run of each."""
+"""The peers of bench/peers.py: their programs and environments, their input stream, and a single run."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -51,11 +51,12 @@ class Peer:
 
     Attributes:
         module: Its file.
-        mode: The argument of its start().
-        trials: Where it takes part.
-        needs: Packages installed beside BASE. (SYSTEM,) means Debian's Python, because PyPI has no wheel.
-        uses: The distributions that a user installs for it.
-        heavy: Only on request: its installation has hundreds of megabytes.
+        mode: The `mode` argument of its start().
+        trials: The trials that it takes part in.
+        needs: Packages to install in addition to BASE. (SYSTEM,) means Debian's Python, because PyPI has no
+            wheel.
+        uses: The distributions that a user would install.
+        heavy: Run only on request, because the installation has hundreds of megabytes.
     """
 
     module: str
@@ -113,7 +114,7 @@ PEERS = {
 
 
 def interpreter(peer: Peer) -> tuple[str, str]:
-    """Returns (Python of the peer's environment, ""), or ("", the reason) without one."""
+    """Returns (Python of the peer's environment, ""), or ("", reason) if it cannot be made."""
     system = peer.needs == (SYSTEM,)
     place = PLACE / peer.environment
     python = str(place / "bin" / "python")
@@ -143,7 +144,7 @@ def interpreter(peer: Peer) -> tuple[str, str]:
 
 
 def stream(size: str, seconds: float, fps: float) -> Path:
-    """The encoded stream, made once."""
+    """Returns the path of the encoded stream. Encodes it at the first call."""
     path = PLACE / f"{size}.mkv"
     frames = int(1.2 * seconds * fps) + 60
     have = path.with_suffix(".json")
@@ -157,7 +158,7 @@ def stream(size: str, seconds: float, fps: float) -> Path:
 
 
 def run(python: str, name: str, trial: str, path: Path, fps: float, seconds: float) -> Run:
-    """Runs a peer in its own process. Returns {"failed": reason} if it gave no result."""
+    """Runs a peer in its own process. Returns {"failed": reason} if it has no result."""
     peer = PEERS[name]
     program = [str(HERE / "game.py")] if trial == "game" else [str(HERE / "child.py"), peer.module]
     times = ("--warm-up", "0.5", "--seconds", "1") if trial == "silent" else ("--seconds", str(seconds))
@@ -180,7 +181,7 @@ def run(python: str, name: str, trial: str, path: Path, fps: float, seconds: flo
 
 
 def installed(python: str, peer: Peer) -> dict[str, Any]:
-    """Versions and megabytes of what a user installs for it; Debian's libraries apart."""
+    """Returns versions and megabytes of what a user would install. Debian's libraries are listed apart."""
     if peer.needs == (SYSTEM,):
         listed = ["dpkg-query", "-W", "-f", "${Package} ${Version} ${Installed-Size}\\n"]
         patterns = ["gstreamer1.0-*", "libgstreamer*", "python3-gi", "gir1.2-gst*"]
@@ -196,10 +197,10 @@ def installed(python: str, peer: Peer) -> dict[str, Any]:
 
 
 def missing_names(names: list[str]) -> list[str]:
-    """Returns the names that are not peers."""
+    """Returns the names that do not belong to a peer."""
     return [name for name in names if name not in PEERS]
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python, and of the engine as it was built."""
+    """Returns the versions of Python and of freshframe."""
     return {"python": sys.version.split()[0], "freshframe": importlib.metadata.version("freshframe")}

@@ -1,4 +1,4 @@
-"""The size of a peer's installation. It runs in the peer's environment and imports no part of freshframe."""
+"""Measures the size of a peer's installation. Runs in the peer's environment, without freshframe."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def closure(names: list[str]) -> dict[str, importlib.metadata.Distribution]:
-    """The distributions and all that they require."""
+    """Returns the distributions and all of their dependencies."""
     found: dict[str, importlib.metadata.Distribution] = {}
     waiting = list(names)
     while waiting:
@@ -28,7 +28,7 @@ def closure(names: list[str]) -> dict[str, importlib.metadata.Distribution]:
 
 
 def sizes(names: list[str]) -> dict[str, Any]:
-    """{"versions": ..., "mb": ..., "debian_mb": the shared libraries that our module loads}."""
+    """Returns "versions", "mb", and as "debian_mb" the size of the shared libraries that freshframe loads."""
     distributions = closure(names)
     megabytes = 0.0
     for one in distributions.values():

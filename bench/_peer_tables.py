@@ -1,4 +1,4 @@
-"""Tables, comparisons and goals of bench/peers.py from what all its pieces measured."""
+"""Tables, comparisons and goals of bench/peers.py, from the measurements of all runs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -32,7 +32,7 @@ BRANCHES = (
     ("cores", "cores"),
     ("memory_mb", "MB"),
 )
-WEBCAM = (BRANCHES[0], BRANCHES[3], *BRANCHES[6:])  # of a single round: its p99 would be noise
+WEBCAM = (BRANCHES[0], BRANCHES[3], *BRANCHES[6:])  # without p99, which would be noise in a single round
 COLUMNS = {
     "sleep": BRANCHES,
     "phases": BRANCHES,
@@ -55,7 +55,7 @@ STOP_LIMIT = 5.0  # as in bench/peers/child.py
 
 
 def by_trial(document: dict[str, Any], size: str, fps: float) -> Runs:
-    """All runs with this stream, in the order of their rounds."""
+    """Returns all runs with this stream, in the order of their rounds."""
     runs: Runs = {}
     for piece in document["pieces"]:
         if (piece["settings"]["size"], piece["settings"]["fps"]) == (size, fps):
@@ -68,7 +68,7 @@ def by_trial(document: dict[str, Any], size: str, fps: float) -> Runs:
 
 
 def value(one: Run, path: str) -> float | None:
-    """`one["fast"]["p50_ms"]` for "fast.p50_ms"; a stop that did not end counts as the limit."""
+    """Returns `one["fast"]["p50_ms"]` for "fast.p50_ms". A stop that did not finish counts as STOP_LIMIT."""
     if path == "stop_s" and "stop_s" in one and one["stop_s"] is None:
         return STOP_LIMIT
     found: Any = one
@@ -78,19 +78,19 @@ def value(one: Run, path: str) -> float | None:
 
 
 def values(runs: Iterable[Run], path: str) -> list[float]:
-    """Returns the values of all runs that have it."""
+    """Returns the value of each run that has one."""
     return [found for one in runs if (found := value(one, path)) is not None]
 
 
 def short(number: float) -> str:
-    """Three digits, no exponent."""
+    """Formats a number with three digits and without an exponent."""
     if number == int(number) or abs(number) >= 1000:
         return f"{number:.0f}"
     return f"{number:.3g}" if abs(number) >= 0.01 else f"{number:.4f}".rstrip("0")
 
 
 def text(found: list[float], path: str = "") -> str:
-    """Returns the median, and the lowest and highest value: 12.3, and 11.8 and 13 in brackets."""
+    """Formats the median, and in brackets the lowest and highest value."""
     if not found:
         return "-"
     middle, low, high = median(found), min(found), max(found)
@@ -102,7 +102,7 @@ def text(found: list[float], path: str = "") -> str:
 
 
 def table(trial: str, peers: dict[str, list[Run]]) -> list[list[str]]:
-    """The head, then one row per peer, the best first."""
+    """Returns the header and one row per peer, best first."""
     columns = COLUMNS[trial]
     key = SORTED_BY.get(trial, "slow.p50_ms")
 
@@ -143,7 +143,7 @@ COMPARED = (
 
 
 def keeps_up(runs: list[Run]) -> bool:
-    """Its fast branch sees the stream: it does the same work as the others."""
+    """Returns True if the fast branch sees nearly all frames, so that the peer does the same work."""
     missed, frames = values(runs, "fast.missed"), values(runs, "fast.frames")
     ages = values(runs, "fast.p50_ms")
     return bool(ages) and median(ages) < 200 and median(missed) <= 0.03 * (median(missed) + median(frames))
@@ -151,14 +151,14 @@ def keeps_up(runs: list[Run]) -> bool:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of one trial: the best peer beside the best of freshframe's ways."""
+    """One figure of one trial: the best peer compared with the best mode of freshframe."""
 
     what: str
     peer: str
     ours: str
     theirs_text: str
     ours_text: str
-    verdict: str  # "wins": each of its runs beats all our runs; "ties": the ranges overlap; ""
+    verdict: str  # "wins": all runs of the peer beat all of ours; "ties": the ranges overlap; ""
 
 
 def comparisons(runs: Runs, trial: str) -> list[Comparison]:
@@ -191,13 +191,13 @@ def comparisons(runs: Runs, trial: str) -> list[Comparison]:
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound: in each round a value and what it may be at most."""
+    """A goal: in each round a value and its upper bound."""
 
     sentence: str
     rounds: list[tuple[float, float]]
 
     def row(self) -> list[str]:
-        """Sentence, measured, bound, verdict."""
+        """Returns the sentence, the measured value, the bound and the verdict."""
         if not self.rounds:
             return [self.sentence, "-", "-", "not measured"]
         met = sum(found <= bound for found, bound in self.rounds)

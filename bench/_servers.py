@@ -1,4 +1,4 @@
-"""Servers that others have written, each as a process on loopback."""
+"""Third-party servers, each in its own process on loopback."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,11 +16,11 @@ START = 60.0  # seconds: importing large packages takes long on a busy machine
 
 
 class MissingError(Exception):
-    """A server is not installed."""
+    """Raised if a server is not installed."""
 
 
 def await_port(port: int, process: subprocess.Popen[bytes], host: str = "127.0.0.1") -> None:
-    """Waits until the process listens there."""
+    """Waits until the process listens on the port."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
@@ -31,7 +31,7 @@ def await_port(port: int, process: subprocess.Popen[bytes], host: str = "127.0.0
 
 @contextlib.contextmanager
 def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, killed in the end; what it says is in the folder."""
+    """Runs a process and kills it at the end. Its output is logged in the folder."""
     name = Path(command[0]).name
     with open(folder / f"{name}.log", "ab") as log:
         environment = os.environ | {"HOME": str(folder)}

@@ -1,11 +1,10 @@
-"""Paints and encodes the pictures of cameras live, in a separate process, for `still_live`.
+"""Paints and encodes the images of live cameras, in a separate process, for `still_live`.
 
     python bench/_still_cameras.py
 
-Each of SCENES is painted four times a second and goes through each of CODINGS to its own TCP port on
-loopback. The ports are printed as JSON, by scene. After a line on stdin each scene stands still in the way
-of its kind, and they all end with stdin. Each port has one client: a camera whose client goes away has
-ended.
+Each of SCENES is painted four times per second, encoded with each of CODINGS, and served on one TCP port per
+coding on loopback. Prints the ports as JSON, by scene. After a line on stdin, each scene freezes in its own
+way. All of them end when stdin is closed. Each port serves one client, and ends when that disconnects.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -36,11 +35,11 @@ class Scene(NamedTuple):
     """Describes the scene of a camera, and how it freezes later.
 
     Attributes:
-        noise: Of the sensor, in levels.
-        gain: Of the scene's contrast.
-        masked: The upper nine tenths are grey.
-        moving: A person walks through it.
-        ends_as: The kind that `frozen` reports then.
+        noise: Standard deviation of the sensor's noise, in levels.
+        gain: Gain of the scene's contrast.
+        masked: Whether the upper nine tenths are grey.
+        moving: Whether a person walks through it.
+        ends_as: The kind that `frozen` must report after it has frozen.
     """
 
     noise: float
@@ -67,16 +66,16 @@ CODINGS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 class Painter:
-    """Paints the pictures of one scene."""
+    """Paints the images of one scene."""
 
     def __init__(self, scene: Scene, seed: int) -> None:
         self.scene, self.random, self.number = scene, np.random.default_rng(seed), 0
         rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
         self.shapes = 90 + 40 * np.sin(columns / 23) + 25 * np.cos(rows / 17)
-        self.film: list[Luma] = []  # the newest LOOP pictures
+        self.film: list[Luma] = []  # the newest LOOP images
 
     def sound(self) -> Luma:
-        """The next one of a camera in order."""
+        """Returns the next image of a working camera."""
         seen = 16 + self.scene.gain * self.shapes
         if self.scene.moving:
             left = 20 + self.number * 9 % 560
@@ -86,7 +85,7 @@ class Painter:
         return self.film[-1]
 
     def ill(self, after: int) -> Luma:
-        """The one of this number since it stands still."""
+        """Returns image number `after` since the camera froze."""
         if self.scene.ends_as == "loop":
             return self.film[after % len(self.film)]
         if self.scene.ends_as == "flat":  # a covered lens; the noisy camera amplifies
@@ -102,7 +101,7 @@ class Painter:
 
 
 class Camera:
-    """Encodes pictures for the clients of one port, from its own thread."""
+    """Encodes images for the client of one port, on its own thread."""
 
     def __init__(self, coding: str) -> None:
         self.encoder, self.options = CODINGS[coding]
@@ -113,9 +112,9 @@ class Camera:
         self.thread.start()
 
     def close(self) -> None:
-        """Ends the stream, whether or not a client is there."""
+        """Ends the stream, even if no client is connected."""
         self.listener.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(queue.Empty):  # a client that reads no more
+        with contextlib.suppress(queue.Empty):  # the client may have stopped reading
             while True:
                 self.pictures.get_nowait()
         self.pictures.put(None)
@@ -147,7 +146,7 @@ class Camera:
 
 
 def paint(cameras: dict[str, list[Camera]], stands: threading.Event, over: threading.Event) -> None:
-    """Gives each scene's pictures to its cameras, four times a second."""
+    """Passes each scene's images to its cameras, four times per second."""
     painters = {name: Painter(scene, seed) for seed, (name, scene) in enumerate(SCENES.items())}
     began, number, after = time.monotonic(), 0, -1
     while not over.wait(max(0.0, began + number / FPS - time.monotonic())):
@@ -161,7 +160,7 @@ def paint(cameras: dict[str, list[Camera]], stands: threading.Event, over: threa
 
 
 def main() -> None:
-    """Serves them until stdin ends."""
+    """Serves the cameras until stdin ends."""
     cameras = {scene: [Camera(coding) for coding in CODINGS] for scene in SCENES}
     ports = {scene: [camera.port for camera in row] for scene, row in cameras.items()}
     print(json.dumps(ports), flush=True)

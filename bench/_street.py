@@ -1,4 +1,4 @@
-"""Pictures as a camera in a street has them: texture, a few things that move, and a sensor's noise."""
+"""Images like those of a street camera: texture, a few moving objects, and sensor noise."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 BLOCK = 4  # pixels: the finest detail of the texture
-NOISE = 2.5  # standard deviation of the sensor's noise, of 255
+NOISE = 2.5  # standard deviation of the sensor's noise, in levels of 255
 THINGS = 6
 
 
 @functools.cache
 def texture(width: int, height: int) -> Any:
-    """The still scene: coarse and fine detail."""
+    """Returns the static scene, with coarse and fine detail."""
     random = np.random.default_rng(1)
     layers = []
     for size, depth in ((64, 90), (16, 50), (BLOCK, 30)):
@@ -27,12 +27,12 @@ def texture(width: int, height: int) -> Any:
 
 @functools.cache
 def noise(number: int, width: int, height: int) -> Any:
-    """One of a few pictures of noise."""
+    """Returns one of a few noise images."""
     return np.random.default_rng(number).normal(0, NOISE, (height, width, 1)).round().astype(np.int16)
 
 
 def street(number: int, width: int, height: int) -> Any:
-    """Picture `number`, for rigs.live.media.encode()."""
+    """Returns image `number`, for rigs.live.media.encode()."""
     pixels = texture(width, height).astype(np.int16)
     size = height // 6
     for thing in range(THINGS):

@@ -1,8 +1,8 @@
-"""Measures the cost for programs without process nodes: import, hop and decode of two builds in one run.
+"""Compares two builds: the time of import, hops and decoding.
 
-`--other` is the folder of another build for release, such as that of an older commit, with its package and
-its programs. Decoding is of a 720p clip, every luma plane looked at, in a separate process, with one thread
-and with two. "into slabs" is with a node in a worker process beside it, of this build.
+`--other` is the folder of another release build, such as that of an older commit, with its package and its
+programs. Decoding reads the luma planes of a 720p clip, in a separate process, with one thread and with two.
+"into slabs" is this build with a node in a worker process, so that frames are decoded into shared memory.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -46,14 +46,14 @@ with pipeline:
 
 
 def python(package: Path, code: str, *arguments: str) -> str:
-    """Returns the output of a program that imports one of the two builds."""
+    """Runs a program with one of the two builds and returns its output."""
     environment = {**os.environ, "PYTHONPATH": str(package)}
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
 
 
 def import_ms(package: Path) -> float:
-    """A process that imports it."""
+    """Returns the milliseconds of a process that imports the package."""
     begin = time.perf_counter()
     python(package, "import freshframe")
     return 1e3 * (time.perf_counter() - begin)
@@ -65,10 +65,10 @@ def decode_ms(package: Path, path: str, threads: int, process: bool) -> float:
 
 
 def hop_us(path: Path) -> dict[str, float]:
-    """The cost of a hop by part of hop_bench.cpp.
+    """Returns the cost of a hop, by part of hop_bench.cpp.
 
-    Of a fresh copy: how a file lies in the page cache moves these times by a fifth, for as long as it lies
-    there.
+    Runs a fresh copy of the program, because its placement in the page cache changes these times by up to a
+    fifth, for as long as it is cached.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copy2(path, folder)
@@ -86,7 +86,7 @@ def hop_us(path: Path) -> dict[str, float]:
 
 
 def compare(result: Result, name: str, unit: str, runs: dict[str, list[float]]) -> None:
-    """A row: ours over the other's."""
+    """Adds a row with the ratio of this build to the other."""
     other = median(runs["other"] + runs["other again"])
     figures = {f"{kind.replace(' ', '_')}_{unit}": median(found) for kind, found in runs.items()}
     noise = spread(runs["other"], runs["other again"])
@@ -110,7 +110,7 @@ def main() -> None:
     settings = {"rounds": options.rounds, "other": options.commit, "built_from": options.built_from}
     result = Result("against", f"this build against {options.commit}", settings)
     kinds: dict[str, Callable[[], float]]
-    for package in (ours, other):  # byte code and the disk's cache
+    for package in (ours, other):  # compiles byte code and fills the disk cache
         import_ms(package)
     kinds = {
         "other": partial(import_ms, other),

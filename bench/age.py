@@ -1,10 +1,10 @@
-"""How old results are while a neighbour computes 100 ms of pure Python per frame.
+"""Measures the age of results while a neighbour computes for 100 ms in pure Python per frame.
 
-An H.264 file of 1280x720 at 60 fps plays at its own speed, so that a frame is born when its packet is due
-and decoding counts as age. The native branch is tracker -> annotate: "decoded" is the age at which the
-tracker takes a frame, "tracked" the one at which Annotate takes its circles; both come from the edges'
-histograms, whose buckets are 6 % wide. The Python branch burns 100 ms per sample and notes the age of each
-at its first line, once with LATEST and once with NEXT. Runs without it (idle) take turns with both.
+An H.264 file of 1280x720 at 60 fps is played in real time. The age of a frame starts when its packet is due,
+so it includes decoding. The native branch is tracker -> annotate: "decoded" is the age when the tracker takes
+a frame, "tracked" the age when Annotate takes its circles. Both are from the edges' histograms, whose buckets
+are 6 % wide. The Python branch computes for 100 ms per sample and records the age of each sample at its first
+line, in some runs with LATEST and in others with NEXT. These alternate with runs without it (idle).
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -23,23 +23,23 @@ import freshframe as ff
 
 CLIP = Clip("scene", 1280, 720, megabits=6)
 HALF_A_FRAME_MS = 500 / 60
-BURNING = 0.1  # seconds per sample, and then up to a frame more: six frames exactly would fall into step
+BURNING = 0.1  # seconds per sample, plus up to a frame: exactly six frames would synchronise with the camera
 GOLDEN = 0.618034
 P50_RATIO = 1.1
 P99_MORE_MS = 1.0
 NEXT_RATIO = 1.5
-LUCK = 4 / 5  # share of the runs that must reach a goal of the native branch
+LUCK = 4 / 5  # fraction of the runs that must reach a goal of the native branch
 
 
 class Burns(ff.Node[ff.Frame, None]):
-    """Computes 100 ms in pure Python for each sample: it wants the GIL all the time."""
+    """Computes for 100 ms in pure Python per sample, so it always competes for the GIL."""
 
     def __init__(self) -> None:
-        """Has seen nothing."""
+        """No ages are recorded yet."""
         self.ages: list[float] = []
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
-        """Notes the age, in ms, then counts until the time is over."""
+        """Records the age in ms, then computes until the time is over."""
         self.ages.append(1e3 * sample.age)
         end = time.perf_counter() + BURNING + len(self.ages) * GOLDEN % 1 / CLIP.rate
         while time.perf_counter() < end:
@@ -57,7 +57,7 @@ class Run:
 
 
 def play(path: str, seconds: float, queue: ff.Queue | None) -> Run:
-    """Plays for that long. ``queue`` is of the Python branch; None leaves the branch out."""
+    """Plays for `seconds`. `queue`: the queue of the Python branch; None for no such branch."""
     pipeline = ff.Pipeline()
     video = pipeline.add(ff.open(path, realtime=True, loop=True), name="video")
     tracked = pipeline.add(ff.CircleTracker(), video, name="tracker")
@@ -79,7 +79,7 @@ def play(path: str, seconds: float, queue: ff.Queue | None) -> Run:
 
 
 def burst_decode_ms(path: str) -> float:
-    """Milliseconds per frame when one thread decodes without pause."""
+    """Returns the milliseconds per frame of one thread that decodes without pauses."""
     began = time.perf_counter()
     with ff.stream(ff.open(path, decoder_threads=1)) as stream:
         frames = sum(1 for _ in stream)
@@ -87,7 +87,7 @@ def burst_decode_ms(path: str) -> float:
 
 
 def native_rows(result: Result, runs: dict[str, list[Run]], kind: str, stage: str) -> None:
-    """Two rows: median and 99th percentile of a stage beside a busy neighbour."""
+    """Adds two rows: median and 99th percentile of a stage next to a busy neighbour."""
     idle = [
         (first.p50[stage] + again.p50[stage]) / 2
         for first, again in zip(runs["idle"], runs["idle again"], strict=True)
@@ -98,7 +98,7 @@ def native_rows(result: Result, runs: dict[str, list[Run]], kind: str, stage: st
     ]
     busy = [run.p50[stage] for run in runs[kind]]
     busy_p99 = [run.p99[stage] for run in runs[kind]]
-    # Means: with buckets of 6 %, medians of single runs would differ by a bucket or not at all.
+    # The means, because with buckets of 6 % the medians of runs differ by a whole bucket or not at all.
     first, again = (
         [statistics.fmean(run.p50[stage] for run in runs[name])] for name in ("idle", "idle again")
     )
@@ -125,7 +125,7 @@ def native_rows(result: Result, runs: dict[str, list[Run]], kind: str, stage: st
 
 
 def python_rows(result: Result, runs: dict[str, list[Run]], burst: list[float]) -> None:
-    """The Python branch against the decode time, and LATEST against NEXT."""
+    """Adds rows that compare the Python branch with the decode time, and LATEST with NEXT."""
     decode = median([run.p50["decoded"] for run in runs["NEXT"]])
     ages: dict[str, list[float]] = {
         kind: [age for run in runs[kind] for age in run.python] for kind in ("NEXT", "LATEST")
