@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// Results are worked on after the calls: a call in tail position leaves no frame behind.
+// The result is used after the call, because a tail call would leave no frame on the stack.
 __attribute__((noinline, visibility("default"))) int hold_block(int ms) {
   return usleep((useconds_t)ms * 1000) + 1;
 }
@@ -34,7 +34,7 @@ __attribute__((noinline, visibility("default"))) double hold_burn(int ms) {
   return x + 1;
 }
 
-// Opens a FIFO for writing after so many ms, which ends the wait of its reader.
+// Opens a FIFO for writing after `ms` milliseconds, which unblocks its reader.
 __attribute__((visibility("default"))) void let_go(const char* path, int ms) {
   usleep((useconds_t)ms * 1000);
   close(open(path, O_WRONLY));
@@ -50,7 +50,7 @@ static PyObject* py_burn(PyObject* module, PyObject* argument) {
   return PyFloat_FromDouble(hold_burn((int)PyLong_AsLong(argument)));
 }
 
-// Waits in dlopen() where the path is that of a FIFO.
+// Blocks in dlopen() if the path is a FIFO.
 static PyObject* py_load(PyObject* module, PyObject* argument) {
   (void)module;
   return PyBool_FromLong(dlopen(PyUnicode_AsUTF8(argument), RTLD_NOW) != NULL);

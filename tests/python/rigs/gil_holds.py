@@ -131,7 +131,7 @@ def call_ctypes_block() -> None:
 
 
 def call_ctypes_burn() -> None:
-    """Computes below ctypes.PyDLL."""
+    """Keeps the CPU busy below ctypes.PyDLL."""
     by_ctypes().hold_burn(HOLD_MS)
 
 
@@ -146,12 +146,12 @@ def call_extension_block() -> None:
 
 
 def call_extension_burn() -> None:
-    """Computes in an extension."""
+    """Keeps the CPU busy in an extension."""
     module().burn(HOLD_MS)
 
 
 def call_sorted() -> None:
-    """Computes in a builtin function."""
+    """Keeps the CPU busy in a builtin function."""
     sorted(numbers())
 
 
@@ -212,7 +212,10 @@ def named_right(way: Way, stall: Any) -> bool:
 
 
 def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
-    """Holds the GIL several times on one thread while another wants it. Returns the seconds of each time."""
+    """Holds the GIL several times on one thread while another waits for it.
+
+    Returns the duration of each hold in seconds.
+    """
     way.run()  # once before: builds and loads the library
     took: list[float] = []
     done = threading.Event()

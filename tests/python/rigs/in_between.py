@@ -13,10 +13,10 @@ _PATIENCE = 0.05  # seconds for the other thread, which may wait for a lock held
 
 
 def stopped(call: Callable[[], Any], line: int, other: Callable[[], Any], *functions: Any) -> bool:
-    """Runs the call, and ``other`` before the n-th line that the call executes in one of the functions.
+    """Runs the call, and runs ``other`` before the n-th line that the call executes in one of the functions.
 
     Returns:
-        True if the call executed so many lines.
+        True if the call executed that many lines.
     """
     codes = {getattr(each, "__func__", each).__code__ for each in functions}
     done = 0

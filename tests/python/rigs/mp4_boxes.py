@@ -1,4 +1,4 @@
-"""Writes an MP4 with the samples, edits and tables that a test chooses, from a file of ffmpeg."""
+"""Writes an MP4 with the samples, edits and tables that a test chooses, based on a file from ffmpeg."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Film:
     edits: tuple[tuple[int, int], ...] = ()
 
     def insert(self, place: int, data: bytes, key: bool = False) -> Film:
-        """Inserts a packet. The others keep their times: it takes one tick from the previous packet."""
+        """Inserts a packet that takes one tick from the previous one, so that the others keep their times."""
         before = self.packets[place - 1]
         given = (replace(before, lasts=before.lasts - 1), Packet(data, key, before.shown, 1))
         return replace(self, packets=(*self.packets[: place - 1], *given, *self.packets[place:]))
@@ -105,7 +105,7 @@ class Film:
 
 
 def read_film(path: Path) -> Film:
-    """Returns the packets of an MP4 of ffmpeg that has one video."""
+    """Returns the packets of an MP4 file from ffmpeg with one video stream."""
     entries = "packet=pts_time,dts_time,pos,size,flags"
     command = ["ffprobe", "-v", "error", "-ignore_editlist", "1", "-show_entries", entries, "-of", "csv=p=0"]
     lines = subprocess.run([*command, path], check=True, capture_output=True, text=True, timeout=60)

@@ -97,7 +97,7 @@ def use_lines(path: str) -> None:
 
 
 def use_lines_of_pictures(path: str) -> None:
-    """The names of images in results."""
+    """Reads the names of images in results."""
     use_pictures(path)
     pipeline = ff.Pipeline()
     images = pipeline.add(ff.open(path + "/"))
@@ -133,7 +133,7 @@ def use_spool(path: str) -> None:
 
 
 def use_model(path: str) -> None:
-    """An existing file that is not a model."""
+    """Opens an existing file that is not a model."""
     with open(path + ".onnx", "wb") as file:
         file.write(b"not a model")
     for kind in (ff.OnnxModel, ff.OnnxDetector, ff.OnnxClassifier):
@@ -149,7 +149,7 @@ def use_library(path: str) -> None:
 
 
 def use_missing(path: str) -> None:
-    """Error messages can be encoded, and name the missing file."""
+    """Checks that error messages can be encoded, and name the missing file."""
     for call in (
         lambda: ff.Frame.read(path + ".no"),
         lambda: ff.probe(path + ".no"),
@@ -160,7 +160,7 @@ def use_missing(path: str) -> None:
 
 
 def use_reports(path: str) -> None:
-    """Statistics and representations can be encoded."""
+    """Checks that statistics and representations can be encoded."""
     if not os.path.exists(path + ".mkv"):
         record(path + ".mkv")
     pipeline = ff.Pipeline()

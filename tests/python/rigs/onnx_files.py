@@ -130,7 +130,9 @@ def external_constant(path: Path, weights: str, name: str, array: npt.NDArray[An
 
 
 def mean_colour(path: Path, *, shape: Shape = (1, 3, 8, 8), names: str | None = None) -> Path:
-    """A detector in YOLOv8's layout: one box, whose classes' scores are the means of red, green and blue."""
+    """Writes a detector in YOLOv8's layout with one box, whose class scores are the means of red, green and
+    blue.
+    """
     metadata = {"names": names or "{0: 'red', 1: 'green', 2: 'blue'}", "task": "detect", "imgsz": "[8, 8]"}
     file = OnnxFile(
         inputs={"images": (shape, "float32")}, outputs={"output0": ((1, 7, 1), "float32")}, metadata=metadata
@@ -144,7 +146,10 @@ def mean_colour(path: Path, *, shape: Shape = (1, 3, 8, 8), names: str | None = 
 
 
 def bright_box(path: Path, pictures: int | str = 1) -> Path:
-    """A detector in YOLOv8's layout: one box, farther right in a brighter picture. `pictures`: of a run."""
+    """Writes a detector in YOLOv8's layout with one box, which is farther right in a brighter image.
+
+    `pictures`: the batch size.
+    """
     file = OnnxFile(
         inputs={"images": ((pictures, 3, 16, 16), "float32")},
         outputs={"output0": ((pictures, 5, 1), "float32")},
@@ -161,7 +166,7 @@ def bright_box(path: Path, pictures: int | str = 1) -> Path:
 
 
 def save_colours(path: Path, *, width: int = 32, height: int = 32, **metadata: str) -> Path:
-    """A classifier whose three logits are ten times the mean of each colour."""
+    """Writes a classifier whose three logits are ten times the mean of each colour."""
     file = OnnxFile(
         inputs={"images": (("n", 3, height, width), "float32")},
         outputs={"scores": (("n", 3), "float32")},
@@ -174,7 +179,7 @@ def save_colours(path: Path, *, width: int = 32, height: int = 32, **metadata: s
 
 
 def slow(path: Path, *, steps: int) -> Path:
-    """mean_colour() that first convolves `steps` times."""
+    """Writes a model like mean_colour() that first convolves `steps` times."""
     side, channels = 256, 16
     metadata = {"names": "{0: 'a'}", "task": "detect"}
     file = OnnxFile(

@@ -94,7 +94,7 @@ class Picky(Hook):
 
 @contextlib.contextmanager
 def serving(made: H) -> Iterator[H]:
-    """The server on a separate thread."""
+    """Runs the server on a separate thread."""
     with made as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -124,7 +124,7 @@ def start_broker(folder: Path, port: int, *, keeps: bool = False) -> subprocess.
 
 @contextlib.contextmanager
 def broker(folder: Path) -> Iterator[int]:
-    """Mosquitto on a separate port."""
+    """Runs Mosquitto in a separate process and yields its port."""
     port = free_port()
     server = start_broker(folder, port)
     try:

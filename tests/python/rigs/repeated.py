@@ -40,7 +40,7 @@ def repeated(terminalreporter: Any) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Lists the tests that needed a second attempt. One that always does is broken."""
+    """Lists the tests that needed a second attempt. A test that always does is broken."""
     names = repeated(terminalreporter)
     for name in names:
         terminalreporter.line(f"passed at attempt 2: {name}")

@@ -255,7 +255,7 @@ class Program:
         newest = max(self._box.glob("0*.jsonl"), default=None)
         if newest is None:
             return 0
-        *lines, _ = newest.read_text().split("\n")  # without the line that is being written
+        *lines, _ = newest.read_text().split("\n")  # without the line that is still being written
         numbers: list[int] = [json.loads(line).get("n", 0) for line in lines]
         return max([int(newest.stem) - 1, *numbers])
 
@@ -265,7 +265,7 @@ def play(
 ) -> Found:
     """Sends while server and program are restarted, for at least some seconds and a number of events.
 
-    The time in which the program starts does not count, which is long on a busy machine.
+    The program's startup does not count, because it takes long on a busy machine.
     """
     chance = random.Random(seed)
     receiver.start()
@@ -297,7 +297,7 @@ def play(
             pause((n + chance.uniform(0.6, 0.9)) / restarts)
             receiver.start()
         pause(1)
-        while kill_times:  # due, but not done in time on a busy machine
+        while kill_times:  # due, but not yet done on a busy machine
             kill_due()
         program.wait_for(events)
         last = program.finish()

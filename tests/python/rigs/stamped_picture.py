@@ -1,4 +1,4 @@
-"""Pictures that carry a camera's number and a frame's, for `./dev test-fleet --check`."""
+"""Images that contain the number of a camera and of a frame, for `./dev test-fleet --check`."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,12 +19,12 @@ _BITS = 8 * _PAYLOAD.size
 
 
 def stamped_jpeg(camera: int, frame: int, *, rows: int = ROWS) -> bytes:
-    """A grey baseline JPEG (ITU-T T.81), 160 pixels wide, that says which frame of which camera it is.
+    """Returns a grey baseline JPEG (ITU-T T.81), 160 pixels wide, that encodes a camera and a frame number.
 
     Args:
         camera: 0 to 65535.
         frame: 0 to 4294967295.
-        rows: Of blocks of 8 pixels, 4 to 15: its height.
+        rows: Height in blocks of 8 pixels, 4 to 15.
     """
     head = struct.pack(">IH", frame, camera)
     payload = int.from_bytes(head + struct.pack(">H", zlib.crc32(head) & 0xFFFF), "big")
@@ -32,7 +32,7 @@ def stamped_jpeg(camera: int, frame: int, *, rows: int = ROWS) -> bytes:
 
 
 def read_stamp(luma: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
-    """Camera and frame of a picture's luma; None if it is no whole stamped picture.
+    """Returns the camera and the frame number in an image's luma, or None if it is not a whole stamped image.
 
     Args:
         luma: (32 to 120, 160) uint8.
@@ -45,8 +45,9 @@ def read_stamp(luma: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
     return (camera, frame) if zlib.crc32(packed[:6]) & 0xFFFF == checksum else None
 
 
-# Each block has a DC coefficient alone. Quantised by 8 it is -128 (black) or 127 (white), so two differ by 0
-# or 255. The codes of DC differences: 0 for "none", 10 for "8 more bits", 110 for "7 more bits". Last: 0.
+# Each block has only a DC coefficient. Quantised by 8 it is -128 (black) or 127 (white), so the difference to
+# the previous block is 0 or 255. The codes of DC differences are 0 for "none", 10 for "8 more bits", 110 for
+# "7 more bits", and then 0 for the end of the block.
 _SAME = "00"
 _TO_WHITE = "10" + f"{255:08b}" + "0"
 _TO_BLACK = "10" + f"{0:08b}" + "0"
@@ -69,7 +70,7 @@ def _segment(marker: int, body: bytes) -> bytes:
 
 
 def _codes(lengths: list[int], symbols: list[int]) -> bytes:
-    """A Huffman table: how many codes have 1, 2, ... 16 bits, then their symbols."""
+    """Returns a Huffman table: how many codes have 1, 2, ... 16 bits, then their symbols."""
     return bytes(lengths + [0] * (16 - len(lengths)) + symbols)
 
 

@@ -1,4 +1,4 @@
-"""Runs a program of a page with fakes of packages that are too large for the tests.
+"""Runs a program from the docs with fakes of packages that are too large for the tests.
 
 python -m rigs.stand_ins program.py
 """
@@ -25,7 +25,7 @@ def turn(timers: Timers) -> None:
 
 
 class RosNode:
-    """A node of rclpy whose clock, publishers and timers work."""
+    """A node of rclpy with a working clock, publishers and timers."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -59,7 +59,7 @@ def point_stamped() -> SimpleNamespace:
 
 
 class Blocks:
-    """A page of Gradio whose timers work once it is launched."""
+    """A Gradio page whose timers work once it is launched."""
 
     timers: ClassVar[Timers] = []
 
@@ -85,7 +85,7 @@ class Timer:
 
 
 class Image:
-    """A picture of a page, which checks what it is given."""
+    """An image of a page, which checks its arguments."""
 
     def __init__(self, *, streaming: bool = False) -> None:
         self.streaming = streaming

@@ -1,4 +1,4 @@
-"""The tiers of the tests, as a plugin of pytest: leaves tests out, and starts the slow files first."""
+"""A pytest plugin for the test tiers: deselects tests of higher tiers, and starts slow files first."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ KEPT = pytest.StashKey[bool]()
 
 
 def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps the tests of the tier.
+    """Deselects the tests that are not in the tier.
 
     `slow` tests and the whole of a `table` run with --all, `full` tests with --full. The files with the most
     slow tests come first, so that no long file is left when the other processes have finished.
     """
-    if KEPT in config.stash:  # done by the conftest of another folder
+    if KEPT in config.stash:  # called before by the conftest of another folder
         return
     config.stash[KEPT] = True
     chosen = tiers.tier()
@@ -28,7 +28,7 @@ def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
         kept = [item for group in by_function(kept) for item in sample(group)]
     if chosen == "quick":
         kept = first_of_files(kept)
-    # Keep the order of pytest within a file: it groups the tests by the case of a shared fixture.
+    # Keep pytest's order within a file, which groups the tests by the parameters of a shared fixture.
     names = {item.nodeid for item in kept}
     kept = [item for item in items if item.nodeid in names]
     if len(kept) != len(items):
@@ -51,7 +51,7 @@ def file(item: pytest.Item) -> str:
 
 
 def function(item: pytest.Item) -> str:
-    """Returns the test's name below its file, without the case."""
+    """Returns the test's name without file and parameters."""
     return item.nodeid.partition("::")[2].partition("[")[0]
 
 
@@ -63,8 +63,9 @@ def by_function(items: list[pytest.Item]) -> list[list[pytest.Item]]:
 
 
 def sample(group: list[pytest.Item]) -> list[pytest.Item]:
-    """Returns the cases that the default runs: of a `table`, each value of each argument once, or as many
-    cases as its marker says."""
+    """Returns the cases that run by default: of a `table`, each value of each argument once, or as many cases
+    as its marker says.
+    """
     marker = group[0].get_closest_marker("table")
     if marker is None:
         return group
@@ -76,7 +77,8 @@ def sample(group: list[pytest.Item]) -> list[pytest.Item]:
 
 def shares_fixture(item: pytest.Item) -> bool:
     """Returns whether the test needs a fixture that tests of its file share, such as a compiled plugin. The
-    first test that uses it waits until it is made."""
+    first test that uses it has to wait for it.
+    """
     info = getattr(item, "_fixtureinfo", None)
     fixtures = [] if info is None else [each[-1] for each in info.name2fixturedefs.values() if each]
     return any(one.scope != "function" and one.baseid == file(item) for one in fixtures)

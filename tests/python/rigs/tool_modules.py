@@ -1,4 +1,4 @@
-"""The programs of tools/ and other files as modules."""
+"""Loads the programs of tools/ and other files as modules."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
 def load_module(path: Path, name: str) -> ModuleType:
-    """Returns a new module of a file of Python or of an extension. It stays in sys.modules."""
+    """Loads a Python file or an extension as a new module, which stays in sys.modules."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses ask for it
+    sys.modules[name] = module  # dataclasses look it up
     spec.loader.exec_module(module)
     return module
 
 
 def load_tool(name: str) -> ModuleType:
-    """Returns a new module of a program such as "changed" or "wheel/bill"."""
+    """Loads a program such as "changed" or "wheel/bill" as a new module."""
     path = TOOLS / f"{name}.py"
     sys.path.insert(0, str(path.parent))
     try:

@@ -1,4 +1,4 @@
-"""A film that its reader has to turn, as phones write it."""
+"""A clip that its reader has to rotate, as phones record it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ def _matrix(numbers: tuple[int, ...]) -> bytes:
 
 
 def turn(path: Path, height: int) -> None:
-    """Writes the matrix of a quarter turn into the track's header of an MP4 of `height` pixels.
+    """Writes a rotation by 90 degrees into the track header of an MP4 of `height` pixels.
 
-    ffmpeg's options for it differ between its versions.
+    The ffmpeg option for this differs between versions.
     """
     content = path.read_bytes()
     at = content.index(_matrix(_PLAIN), content.index(b"tkhd"))

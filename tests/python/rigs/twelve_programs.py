@@ -1,7 +1,7 @@
-"""Runs one of examples/programs as it is printed: python twelve_programs.py NUMBER
+"""Runs one of examples/programs unchanged: python twelve_programs.py NUMBER
 
-Cameras are the built-in scene. A window, a robot, a server and a model are replaced by parts that end the
-program after a while. Prints one line of JSON: the program's output, and what the replaced parts have seen.
+Replaces cameras by the built-in scene, and a window, a robot, a server and a model by fakes that end the
+program after a while. Prints one line of JSON: the program's output, and what the fakes have seen.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -29,22 +29,22 @@ PROGRAMS = Path(__file__).resolve().parents[3] / "examples" / "programs"
 OF_SHAPES = ("03", "06", "09", "10", "11")
 FRAMES = 90
 Seen = dict[str, Any]
-running = contextlib.ExitStack()  # servers that end with the program
+running = contextlib.ExitStack()  # servers that stop when the program ends
 
 
 class Ended(Exception):  # noqa: N818  (an end, no error)
-    """Ends a program that has no end."""
+    """Raised to end a program that would run forever."""
 
 
 def scene(number: str) -> str:
-    """The camera of a program. The program of a file needs no pace."""
+    """Returns the URL of the scene for a program. A program for files does not need real time."""
     name, pace = ("shapes" if number in OF_SHAPES else "circles"), ("&pace=0" if number == "11" else "")
     size = "1280x720" if number in ("02", "05", "06") else "640x360"
     return f"demo:{name}?size={size}&fps=30&frames={FRAMES}{pace}"
 
 
 def use_the_scene(number: str) -> None:
-    """Opens the scene instead of every camera, and the scene's model instead of every model."""
+    """Opens the scene instead of any camera, and the scene's model instead of any model."""
     opened = ff.open
     ff.open = lambda url, /, **options: opened(scene(number) if number != "09" else url)
     made = ff.OnnxDetector.__init__
@@ -88,7 +88,7 @@ def robot(seen: Seen) -> None:
         moves = command != "stop"
         seen["driven"] += moves
         seen["stops_at_the_end"] = 0 if moves else seen["stops_at_the_end"] + 1
-        if seen["driven"] and seen["stops_at_the_end"] > 20:  # the scene has ended, and the loop goes on
+        if seen["driven"] and seen["stops_at_the_end"] > 20:  # the scene has ended, but the loop continues
             raise Ended
 
     sys.modules["robot"] = types.SimpleNamespace(STOP="stop", drive=drive, steer=len)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""A fake vision model with OpenAI's chat completions: answers as the test says, and records requests."""
+"""A fake vision model with OpenAI's chat completions API: sends the test's responses and records requests."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def _read_head(stream: Any) -> tuple[int, dict[str, str]]:
 
 
 def request(url: str, path: str = "/", *, method: str = "GET", **headers: str) -> Answer:
-    """One request on a new connection; `Host` is the server's unless given."""
+    """Sends one request on a new connection. `Host` is the server's unless given."""
     with connect(url) as sock:
         fields = {"Host": urlsplit(url).netloc, "Connection": "close", **headers}
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
@@ -112,7 +112,9 @@ class WebSocket:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def receive(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next message; (8, reason) when the server closes, (0, b"") at the end."""
+        """Returns opcode and payload of the next message: (8, reason) when the server closes, (0, b"") at the
+        end.
+        """
         head = self._stream.read(2)
         if len(head) < 2:
             return 0, b""
@@ -131,7 +133,7 @@ class Live(WebSocket):
         super().__init__(url, "/api/live", **headers)
 
     def next(self, kind: str) -> Any:
-        """The next "state" or "history". States are acknowledged."""
+        """Returns the next message of type "state" or "history". Acknowledges states."""
         while True:
             opcode, data = self.receive()
             assert opcode == 1, (opcode, data)
@@ -144,7 +146,7 @@ class Live(WebSocket):
 
 @dataclass(frozen=True)
 class VideoMessage:
-    """A binary message of /api/video; docs/reference/video-messages.md describes the fields of its head."""
+    """A binary message of /api/video; docs/reference/video-messages.md describes the fields of its header."""
 
     kind: str
     flags: int
@@ -179,11 +181,11 @@ class Video(WebSocket):
             self.send({"token": token})
 
     def watch(self, *ports: str, mode: str = "auto") -> None:
-        """One view of each, with the ids 0, 1, ..."""
+        """Requests one view of each port, with the IDs 0, 1, ..."""
         self.send({"watch": [{"id": i, "port": port, "mode": mode} for i, port in enumerate(ports)]})
 
     def text(self, kind: str) -> Any:
-        """The next text of this type; pictures before it are acknowledged."""
+        """Returns the next text message of this type, and acknowledges the images before it."""
         while True:
             opcode, data = self.receive()
             assert opcode in (1, 2), (opcode, data)
@@ -193,7 +195,7 @@ class Video(WebSocket):
                 return message
 
     def message(self) -> VideoMessage:
-        """The next binary message, not acknowledged."""
+        """Returns the next binary message, without acknowledging it."""
         while True:
             opcode, data = self.receive()
             assert opcode in (1, 2), (opcode, data)
@@ -201,12 +203,12 @@ class Video(WebSocket):
                 return VideoMessage.of(data)
 
     def acknowledge(self, message: VideoMessage) -> None:
-        """Where it is a picture."""
+        """Acknowledges a message that contains an image."""
         if message.kind in ("picture", "jpeg"):
             self.send({"ack": {str(message.view): message.pts}})
 
     def next(self, kind: str) -> VideoMessage:
-        """The next message of this kind; all are acknowledged."""
+        """Returns the next message of this kind, and acknowledges all of them."""
         while True:
             message = self.message()
             self.acknowledge(message)
@@ -215,7 +217,7 @@ class Video(WebSocket):
 
 
 class CameraPage(WebSocket):
-    """A page that sends a camera: a connection to /api/camera, by the link of its page."""
+    """A page that sends a camera: a connection to /api/camera, opened by the link of its page."""
 
     def __init__(self, link: str, **headers: str) -> None:
         super().__init__(link, "/api/camera", **headers)
@@ -224,18 +226,18 @@ class CameraPage(WebSocket):
         self.send({"token": asked["token"]})
 
     def ask(self, *, client: str = "", take: bool = False) -> Any:
-        """Asks to send the camera; returns the answer."""
+        """Asks for permission to send the camera, and returns the response."""
         self.send({"send": {"camera": self.camera, "client": client, "take": take}})
         return self.text("yours", "busy", "ended")
 
     def receive(self) -> tuple[int, bytes]:
-        """As in WebSocket, but pings are answered."""
+        """Like WebSocket.receive(), but responds to pings."""
         while (message := super().receive())[0] == 9:
             self.send(message[1], opcode=10)
         return message
 
     def text(self, *kinds: str) -> Any:
-        """The next message of one of these types."""
+        """Returns the next message of one of these types."""
         while True:
             opcode, data = self.receive()
             assert opcode == 1, (opcode, data)
@@ -257,13 +259,13 @@ class CameraPage(WebSocket):
         skipped: int = 0,
         error: float = 0.0,
     ) -> None:
-        """`captured` is a Unix time; `error` is in seconds."""
+        """Sends a frame. `captured` is a Unix time; `error` is in seconds."""
         seconds = number / 30 if pts is None else pts
         head = struct.pack("<BBHIIIdd", 16, key, 0, number, skipped, round(error * 1e6), seconds, captured)
         self.send(head + body, opcode=2)
 
     def close_code(self) -> int:
-        """The code with which the server closes; messages before it are ignored."""
+        """Returns the code with which the server closes, ignoring messages before it."""
         while True:
             opcode, data = self.receive()
             if opcode in (0, 8):

@@ -1,4 +1,6 @@
-"""Files of a page: no text can become markup, nothing is loaded from elsewhere, and each is used."""
+"""Checks the files of a page: no string can become markup, nothing is loaded from elsewhere, and each is
+used.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ def own_files(folder: Path) -> list[Path]:
 
 
 def check(path: Path) -> None:
-    """Asserts that a file makes no markup of text and loads nothing from elsewhere."""
+    """Asserts that a file does not turn strings into markup, and loads nothing from elsewhere."""
     text = path.read_text()
     assert not re.findall(_TO_MARKUP, text)
     addresses = set(re.findall(r"https?://[^\s\"'`]+", text))

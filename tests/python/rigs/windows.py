@@ -1,4 +1,4 @@
-"""A node that counts its samples, with a clock and last results."""
+"""A node that counts its samples, with on_tick() and finish()."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import freshframe as ff
 
 
 class Window(ff.Node[Any, int]):
-    """The number of samples since the tick before."""
+    """Returns the number of samples since the previous tick."""
 
     tick_every: float | None = 0.05
 

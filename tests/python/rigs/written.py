@@ -1,4 +1,4 @@
-"""Results for the recorders JsonLines and Csv, and what they have written."""
+"""Results for the sinks JsonLines and Csv, and what they have written."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ COLUMNS = ["tracker_id", "x", "y", "r", "confidence", "vx", "vy", "track_age", "
 
 
 def write(sink: ff.Node[Any, None], *values: Any) -> ff.stats.Report:
-    """Runs one sink over `values`, losslessly; frame n has pts n / 25."""
+    """Runs one sink over `values` without dropping any. Frame n has pts n / 25."""
     source = Push(live=False)
     source.push(*values)
     source.end()

@@ -1,31 +1,31 @@
-"""A card that is not there: the two libraries of a card's driver, in host memory.
+"""A fake GPU: the two libraries of NVIDIA's driver, implemented in host memory.
 
-Faults are words, ``word,word:N``:
+Faults are set by a string such as ``word,word:N``:
 
 ==============  =========================================================================================
 ``none``       No device.
 ``old``        The driver is too old.
 ``version:N``  The driver's version.
-``devices:N``  The number of cards.
-``memory:N``   MiB on the card.
-``sessions:N``  Decoders at once.
-``lost:N``     Everything fails after N pictures.
-``refuse:N``   Every Nth picture of a decoder fails.
-``status:N``   The status of every Nth picture is "concealed".
-``skip:N``     Every Nth picture is not decoded, in silence.
-``slow:N``     Decoding a picture takes N milliseconds.
-``hold``       A context is not made while the fault is there.
-``copy:N``     Every Nth copy to the host fails; a picture takes two.
+``devices:N``  The number of GPUs.
+``memory:N``   MiB of GPU memory.
+``sessions:N``  The number of decoders that can be open at the same time.
+``lost:N``     Everything fails after N images.
+``refuse:N``   Decoding every Nth image fails.
+``status:N``   The status of every Nth image is "concealed".
+``skip:N``     Every Nth image is not decoded, without an error.
+``slow:N``     Decoding an image takes N milliseconds.
+``hold``       Creating a context blocks while the fault is set.
+``copy:N``     Every Nth copy to the host fails; an image takes two.
 ``width:N``    The largest width and height.
 ``blocks:N``   The largest number of blocks of 16x16 pixels.
-``no_h264``    It does not decode this codec. Likewise ``no_hevc``, ``no_vp9``, ``no_av1``, ``no_mpeg2``.
-``lazy``       Asynchronous work happens when somebody waits for it.
-``no_kernel``  ONNX Runtime's CUDA provider lacks an operator.
-``full:N``     Every Nth plane that it gets is an error: no memory. A picture has two.
-``loses:N``    The card fails when the provider gets every Nth plane of this process.
+``no_h264``    The GPU does not decode this codec. Likewise ``no_hevc``, ``no_vp9``, ``no_av1``, ``no_mpeg2``.
+``lazy``       Asynchronous work runs only when somebody waits for it.
+``no_kernel``  ONNX Runtime's CUDA provider does not have an operator.
+``full:N``     Every Nth plane fails with out of memory. An image has two.
+``loses:N``    The GPU fails when the provider gets every Nth plane of this process.
 ==============  =========================================================================================
 
-It cannot show a card's own speed and pixels (other codecs than H.264 are painted), nor faults of drivers.
+It cannot reproduce a real GPU's speed or pixels (codecs other than H.264 are painted), or driver bugs.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -66,7 +66,7 @@ def _compile(folder: Path, library: str, *parts: str) -> None:
 
 
 def build(folder: Path) -> None:
-    """Makes the libraries. Without a compiler or FFmpeg's headers it skips the test."""
+    """Builds the libraries. Skips the test if there is no compiler or FFmpeg's headers are missing."""
     if shutil.which(os.environ.get("CC") or "cc") is None:
         pytest.skip("no C compiler")
     if subprocess.run(["pkg-config", "--exists", "libavcodec"], check=False).returncode != 0:
@@ -77,10 +77,10 @@ def build(folder: Path) -> None:
 
 
 class Card:
-    """The fake card of this process. Whoever loads libcuda.so.1 from now on gets it."""
+    """The fake GPU of this process. Anything that loads libcuda.so.1 after it is created gets the fake."""
 
     def __init__(self, folder: Path) -> None:
-        """Loads the libraries: a loaded library is found by its soname, wherever it is."""
+        """Loads the libraries. A library that is already loaded is found by its soname, whatever its path."""
         self.folder = folder
         self.driver = ctypes.CDLL(str(folder / "libcuda.so.1"), mode=ctypes.RTLD_GLOBAL)
         self._decoders = ctypes.CDLL(str(folder / "libnvcuvid.so.1"))
@@ -89,24 +89,24 @@ class Card:
         self.driver.card_view.argtypes = [ctypes.c_uint64]
 
     def fault(self, *words: str) -> None:
-        """Sets all faults. Without words the card works."""
+        """Replaces all faults. Without arguments, the GPU works."""
         self.driver.fake_card(",".join(words).encode())
 
     def count(self, name: str) -> int:
-        """Returns a number of memory.c's list."""
+        """Returns the value of a counter; memory.c lists the names."""
         count: int = self.driver.fake_card_count(name.encode())
         assert count >= 0, name
         return count
 
     def view(self, address: int) -> int:
-        """Returns where the host can read memory of the card."""
+        """Returns the host address at which a GPU address can be read."""
         view: int = self.driver.card_view(address)
         return view
 
 
 @pytest.fixture(scope="session")
 def card_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the libraries."""
+    """Builds the libraries and returns their folder."""
     folder = tmp_path_factory.mktemp("card")
     build(folder)
     return folder
@@ -114,15 +114,15 @@ def card_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def card_runtime(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ONNX Runtime has a provider for the fake card: the CPU's operators, over the card's memory."""
+    """Gives ONNX Runtime a provider for the fake GPU: the CPU's operators, on the fake GPU's memory."""
     monkeypatch.setenv("FAKE_CARD_RUNTIME", onnx_runtime.library())
     monkeypatch.setattr(onnx_runtime, "library", lambda: str(card.folder / "libonnxruntime.so"))
 
 
-# The fake paints the pictures of these codecs: with --card the CPU decodes them, so that tests see true ones.
+# The fake paints the images of these codecs. With --card the CPU decodes them, so that tests see real images.
 _PAINTED = ("no_hevc", "no_vp9", "no_av1", "no_mpeg2")
 
-# The tests that --card skips, and why they cannot hold on a card.
+# Tests that --card skips, with the reason why they cannot pass on a GPU.
 UNSUITED = {
     "test_a_matroska_stream_gives_its_first_frame_before_seven_more_have_come": "a card gives NV12",
     "test_info_is_an_error_until_it_is_known_and_probe_has_it": "a card gives NV12",
@@ -135,12 +135,12 @@ UNSUITED = {
     ),
 }
 
-_with_faults = False  # a test asks for the card, and for its faults, itself
+_with_faults = False  # True while a test uses the GPU, and sets its faults, itself
 
 
 @pytest.fixture
 def card(request: pytest.FixtureRequest) -> Iterator[Card]:
-    """The fake card, without faults. After the test nothing may be left on it."""
+    """The fake GPU, without faults. Fails if the test leaves anything on it."""
     global _with_faults  # noqa: PLW0603  (of this process, like the card)
     if request.config.getoption("card") == "true":
         pytest.skip("needs the fake card")
@@ -157,7 +157,7 @@ def card(request: pytest.FixtureRequest) -> Iterator[Card]:
 
 @pytest.fixture(scope="session", autouse=True)
 def all_on_card(request: pytest.FixtureRequest) -> None:
-    """With --card, all files and streams ask for the card where open() accepts it."""
+    """With --card, decodes all files and streams on the GPU where open() accepts it."""
     which = request.config.getoption("card")
     if not which:
         return

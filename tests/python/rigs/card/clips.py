@@ -1,4 +1,4 @@
-"""Clips for the fake card, made by the ffmpeg command."""
+"""Clips for the fake GPU, made by the ffmpeg command."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OTHERS = {
 
 
 def clip(path: Path, options: tuple[str, ...], *, size: str = "320x240", pixels: str = "yuv420p") -> Path:
-    """Makes a clip of PICTURES pictures."""
+    """Writes a clip of PICTURES frames."""
     source = f"testsrc2=size={size}:rate=25:duration={PICTURES / 25}"
     command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", source, *options]
     subprocess.run([*command, "-pix_fmt", pixels, str(path)], check=True, timeout=LONG_WATCHDOG)
@@ -33,9 +33,9 @@ def clip(path: Path, options: tuple[str, ...], *, size: str = "320x240", pixels:
 
 
 def fields(path: Path) -> Path:
-    """Makes a clip of PICTURES flat pictures of H.264, with a packet for each field.
+    """Writes an H.264 clip of PICTURES flat frames, with a packet for each field.
 
-    No encoder of FFmpeg codes fields.
+    FFmpeg has no encoder for separate fields.
     """
     stream = b"".join(_coded_fields(number) for number in range(PICTURES))
     raw = path.with_suffix(".h264")
@@ -61,7 +61,10 @@ def _unit(header: int, bits: str, more: bytes = b"") -> bytes:
 
 
 def _coded_fields(number: int) -> bytes:
-    """Both fields of a picture of 32x32, with the parameter sets: ITU-T H.264, 7.3. Each block is I_PCM."""
+    """Returns both fields of a 32x32 frame, with the parameter sets (ITU-T H.264, 7.3).
+
+    Each macroblock is I_PCM.
+    """
     e = _golomb
     main, level = f"{77:08b}{0:08b}", f"{30:08b}"
     sequence = main + level + e(0) + e(0) + e(0) + e(4) + e(1) + "0" + e(1) + e(0) + "00100" + "1"

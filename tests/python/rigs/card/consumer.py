@@ -1,4 +1,4 @@
-"""A consumer of planes on the fake card, as PyTorch is of a card: it takes capsules, and works on streams."""
+"""A consumer of planes on the fake GPU that uses capsules and streams as PyTorch does on a real one."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -63,38 +63,38 @@ class _Memory:
     strides: tuple[int, ...]
 
     def pixels(self, card: Card) -> npt.NDArray[np.uint8]:
-        """Returns what is there now, without a copy that the card counts."""
+        """Returns the current pixels, without a copy that the fake GPU counts."""
         rows = self.strides[0] * self.shape[0]
         memory: Any = (ctypes.c_uint8 * rows).from_address(card.view(self.address))
         return np.ndarray(self.shape, np.uint8, memory, strides=self.strides).copy()
 
 
 class Shown(_Memory):
-    """A plane by CUDA's array interface, until close()."""
+    """A plane read through CUDA's array interface, until close()."""
 
     def __init__(self, plane: Any) -> None:
-        """Keeps the plane, as consumers must."""
+        """Keeps a reference to the plane, as consumers must."""
         self._plane = plane
         self.place = plane.__cuda_array_interface__
         self.address = self.place["data"][0]
         self.shape, self.strides = self.place["shape"], self.place["strides"]
 
     def close(self) -> None:
-        """Gives the plane back."""
+        """Releases the plane."""
         self._plane = None
 
 
 class Tensor(_Memory):
-    """A plane that was taken from its capsule, until close()."""
+    """A plane imported from its DLPack capsule, until close()."""
 
     def __init__(self, plane: Any, **wish: Any) -> None:
-        """With max_version it is a consumer of DLPack 1.0."""
+        """With max_version, acts as a consumer of DLPack 1.0."""
         capsule = plane.__dlpack__(**wish)
         self.is_versioned = bool(_api.PyCapsule_IsValid(capsule, _Versioned.name))
         kind = _Versioned if self.is_versioned else _Old
         self._place = _api.PyCapsule_GetPointer(capsule, kind.name)
         self._managed = ctypes.cast(self._place, ctypes.POINTER(kind)).contents
-        self._used = b"used_" + kind.name  # the capsule keeps no copy
+        self._used = b"used_" + kind.name  # the capsule does not copy the name
         _api.PyCapsule_SetName(capsule, self._used)
         self._capsule = capsule
         tensor = self._managed.tensor
@@ -106,15 +106,15 @@ class Tensor(_Memory):
         self.strides = tuple(tensor.strides[i] for i in range(tensor.dimensions))
 
     def close(self) -> None:
-        """Gives the memory back."""
+        """Calls the deleter of the memory."""
         self._managed.deleter(self._place)
 
 
 class Stream:
-    """A stream of a consumer. With the fault ``lazy`` its work waits for finish()."""
+    """A stream of a consumer. With the fault ``lazy``, its work runs only in finish()."""
 
     def __init__(self, card: Card, *, is_legacy: bool = False) -> None:
-        """In the context that the process uses already."""
+        """Creates the stream in the context that the process already uses."""
         self._driver = card.driver
         self._context, stream = ctypes.c_void_p(), ctypes.c_void_p(_LEGACY)
         assert self._driver.cuDevicePrimaryCtxRetain(ctypes.byref(self._context), 0) == 0
@@ -129,7 +129,7 @@ class Stream:
         assert error == 0, (name, error)
 
     def read(self, tensor: _Memory) -> npt.NDArray[np.uint8]:
-        """Begins to copy the first row, which is there after finish()."""
+        """Starts to copy the first row, which is complete after finish()."""
         row = np.zeros(tensor.shape[1], np.uint8)
         to, size = ctypes.c_void_p(row.ctypes.data), ctypes.c_size_t(row.nbytes)
         self._call(

@@ -137,7 +137,7 @@ Result cuvidDecodePicture(Decoder* decoder, DecodedPicture* picture) {
   take_time();
   if (card_hits("refuse", number)) return kInvalidValue;
   decoder->status[picture->surface] = card_hits("status", number) ? kStatusConcealed : kStatusSuccess;
-  if (card_hits("skip", number)) {  // in silence: the surface keeps what it had
+  if (card_hits("skip", number)) {  // without an error: the surface keeps its old contents
     card_add(kSkipped, 1);
     return kSuccess;
   }
@@ -155,7 +155,7 @@ Result cuvidDecodePicture(Decoder* decoder, DecodedPicture* picture) {
   return kSuccess;
 }
 
-// The driver does not know the status of VP9's pictures.
+// The driver does not support this query for VP9.
 Result cuvidGetDecodeStatus(Decoder* decoder, int surface, DecodeStatus* status) {
   card_add(kStatusAsked, 1);
   if (decoder->codec == kVp9) return kNotSupported;

@@ -97,7 +97,7 @@ Result cuCtxCreate_v2(void** context, unsigned flags, int device) {
   return kSuccess;
 }
 
-// A lost card can still be made current, as on a driver.
+// A context can still be made current after the GPU is lost, as with the real driver.
 Result cuCtxPushCurrent_v2(void* context) {
   const Result result = card_state();
   if (result != kSuccess && result != kUnknown) return result;
@@ -136,7 +136,7 @@ Result cuCtxDestroy_v2(void* context) {
   return kSuccess;
 }
 
-// While the fault `hold` is there, a context is not made, for at most half a minute.
+// Blocks while the fault `hold` is set, for at most half a minute.
 static int is_held(void) {
   enum { kStep = 10000, kMost = 3000 };  // microseconds, steps
   for (int i = 0; card_fault("hold") >= 0; ++i) {
@@ -205,7 +205,7 @@ typedef struct Stream {
   struct Stream* next;
   Work *first, **last;
   long queued, done;
-  int busy;  // a thread does its work
+  int busy;  // set while a thread does its work
 } Stream;
 
 typedef struct {
@@ -222,7 +222,7 @@ static Stream* stream_of(void* stream) {
   return (size_t)stream <= 2 ? &standard : stream;
 }
 
-// Returns once the work is done, by whichever thread. A stream's work is done in its order.
+// Returns once the work is done, by whichever thread. The work of a stream is done in order.
 static void drain_locked(Stream* stream, long until) {
   while (stream->done < until) {
     if (stream->busy) {
@@ -233,7 +233,7 @@ static void drain_locked(Stream* stream, long until) {
     stream->first = work->next;
     if (stream->first == NULL) stream->last = &stream->first;
     stream->busy = 1;
-    pthread_mutex_unlock(&streams_mutex);  // the work may itself wait for another stream
+    pthread_mutex_unlock(&streams_mutex);  // the work may wait for another stream
     work->run(work->with);
     free(work);
     pthread_mutex_lock(&streams_mutex);
@@ -288,7 +288,7 @@ Result cuStreamCreate(void** stream, unsigned flags) {
   return kSuccess;
 }
 
-// The memory of a stream stays, because an event may name it.
+// The memory of a stream is not freed, because an event may refer to it.
 Result cuStreamDestroy_v2(void* stream) {
   Stream* const gone = stream_of(stream);
   drain(gone, gone->queued);

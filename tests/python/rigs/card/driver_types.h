@@ -50,7 +50,7 @@ typedef struct {
   int codec, chroma;
   unsigned bits_minus8, reserved[3];
   uint8_t is_supported, engines;
-  uint16_t formats;  // a bit for each kind of surface
+  uint16_t formats;  // one bit per surface format
   unsigned most_width, most_height, most_blocks;
   uint16_t least_width, least_height;
   uint8_t rest[44];

@@ -1,4 +1,4 @@
-"""A film on the fake card, and what a pipeline of it counts."""
+"""A clip on the fake GPU, and the counters of a pipeline that reads it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ def frames_of(
 
 @contextmanager
 def lazy_frames_of(path: Path, card: Card) -> Iterator[list[ff.Frame]]:
-    """The first eight frames of a film. With the fault `lazy` their copies wait until somebody needs them.
+    """Yields the first eight frames of a clip. With the fault `lazy`, they are copied when somebody needs
+    them.
 
-    The decoder lives until the block ends, because its end gives memory back, which waits for all copies. The
-    film's end waits for them as well, so the frames are fewer than half of its frames.
+    The decoder stays open until the block ends, because closing it frees memory, which waits for all copies.
+    The end of the clip waits for them as well, so these are fewer than half of its frames.
     """
     pipeline = ff.Pipeline()
     reader = pipeline.reader(
@@ -79,9 +80,9 @@ def sum_of(frame: ff.Frame) -> int:
 
 
 def lose_pictures(film: Path, card: Card, step: Any, **options: Any) -> ff.stats.NodeStats:
-    """Loses the card after pictures have come and before a step reads them.
+    """Makes the GPU fail after frames have arrived and before a step reads them.
 
-    Every frame that the step does not pass on is its drop.
+    Every frame that the step does not pass on counts as dropped by it.
     """
     gate = Gate()
     pipeline = ff.Pipeline()

@@ -56,7 +56,7 @@ long card_count(Count count) {
 enum { kLongestFaults = 256 };
 static char faults[kLongestFaults];
 
-/// "word,word:N": see __init__.py. Also while a program runs.
+/// Sets the faults "word,word:N" (see __init__.py), also while a program runs.
 void fake_card(const char* text) {
   snprintf(faults, sizeof faults, "%s", text ? text : "");
 }
@@ -102,7 +102,7 @@ int card_hits(const char* name, unsigned number) {
   return every > 0 && number % every == every - 1;
 }
 
-static pid_t owner;  // the process that has initialised the driver
+static pid_t owner;  // the process that initialised the driver
 
 void card_own_process(void) {
   owner = getpid();
@@ -135,7 +135,7 @@ Result card_state_in_context(void) {
 // ---- memory
 
 enum { kMostBlocks = 16384, kPage = 4096 };
-static const size_t kArena = (size_t)8 << 30;  // addresses; pages come at the first write
+static const size_t kArena = (size_t)8 << 30;  // addresses: pages are allocated at the first write
 
 typedef struct {
   size_t at, bytes;
@@ -204,7 +204,7 @@ void card_give(DeviceAddress memory) {
   pthread_mutex_lock(&mutex);
   for (int i = 0; i < block_count; ++i) {
     if (!blocks[i].taken || guarded + blocks[i].at != (char*)memory) continue;
-    memset(own + blocks[i].at, kGone, blocks[i].bytes);  // whoever reads it now sees that
+    memset(own + blocks[i].at, kGone, blocks[i].bytes);  // makes reads after the free visible
     blocks[i].taken = 0;
     card_add(kBuffers, -1);
     card_add(kBytes, -(long)blocks[i].bytes);

@@ -20,7 +20,7 @@ typedef struct {
   const char* (*version)(void);
 } ApiBase;
 
-// Places in the table, which never change.
+// Indices into the API table, which are stable across versions.
 enum {
   kCreateStatus = 0,
   kCreateSessionFromArray = 8,
@@ -119,7 +119,7 @@ static Status* create_options(void** options) {
   return NULL;
 }
 
-// The session may not leave operators to the CPU: only then ONNX Runtime reports one that the provider lacks.
+// Set if the session must not fall back to the CPU: only then does ONNX Runtime report a missing operator.
 static _Thread_local const void* strict_options;
 
 static Status* add_config_entry(void* options, const char* name, const char* value) {
@@ -147,7 +147,7 @@ static Status* update_options(void* options, const char* const* names, const cha
   return NULL;
 }
 
-// In truth the CPU's operators run, but programs see a card. TensorRT takes none.
+// The operators run on the CPU, but programs see a GPU. TensorRT does not get any.
 static Status* get_provider(const void* subgraph, const char** name) {
   (void)subgraph;
   *name = providers[0];
@@ -180,7 +180,7 @@ static const ApiBase* base;
 static const void* get_api(uint32_t version) {
   truth = base->get_api(version);
   if (truth == NULL) return NULL;
-  memcpy(table, truth, sizeof table);  // of ONNX Runtime 1.24 or newer, which the tests have
+  memcpy(table, truth, sizeof table);  // requires ONNX Runtime 1.24 or newer, which the tests have
   table[kCreateSessionFromArray] = (Function)create_session;
   table[kCreateTensorWithData] = (Function)create_tensor;
   table[kCreateMemoryInfo] = (Function)create_memory_info;
@@ -196,7 +196,7 @@ static const void* get_api(uint32_t version) {
   return table;
 }
 
-/// The environment's FAKE_CARD_RUNTIME is the path of the true library.
+/// FAKE_CARD_RUNTIME is the path of the real library.
 const ApiBase* OrtGetApiBase(void) {
   static ApiBase own;
   const char* const path = getenv("FAKE_CARD_RUNTIME");

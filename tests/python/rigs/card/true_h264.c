@@ -47,7 +47,7 @@ static unsigned read_golomb(const uint8_t* data, int* bit) {
   return value - 1;
 }
 
-/// Writes a unit with its stop bit, a start code and emulation prevention. Returns its bytes.
+/// Writes a NAL unit with a start code, the stop bit and emulation prevention. Returns the number of bytes.
 static int write_unit(Bits* bits, uint8_t* to) {
   int bytes = 0, zeros = 0;
   put(bits, 1, 1);
@@ -127,7 +127,7 @@ static int put_picture(const DecodedPicture* picture, unsigned number, uint8_t* 
 
 struct TrueDecoder {
   AVCodecContext* codec;
-  AVFrame *now, *out;  // of the buffer that is decoded into; of those that come out
+  AVFrame *now, *out;  // now: the buffer to decode into; out: the decoder's output
   AVPacket* packet;
 };
 
@@ -186,7 +186,7 @@ int true_decode(TrueDecoder* decoder, const DecodedPicture* picture, uint8_t* su
   int bit = 8;
   (void)read_golomb(picture->data + kHeader, &bit);
   (void)read_golomb(picture->data + kHeader, &bit);
-  const unsigned number = read_golomb(picture->data + kHeader, &bit);  // of the picture's parameter set
+  const unsigned number = read_golomb(picture->data + kHeader, &bit);  // ID of the picture parameter set
   AVPacket* const packet = decoder->packet;
   av_packet_unref(packet);
   if (av_new_packet(packet, kParameters + (int)picture->bytes) < 0) return 0;

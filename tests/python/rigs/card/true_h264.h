@@ -8,6 +8,6 @@ typedef struct TrueDecoder TrueDecoder;
 
 TrueDecoder* true_open(void);
 void true_close(TrueDecoder* decoder);
-/// Fills the surface, which is NV12. Returns 0 if the slices are damaged.
+/// Fills the NV12 surface. Returns 0 if the slices are corrupt.
 int true_decode(TrueDecoder* decoder, const DecodedPicture* picture, uint8_t* surface, unsigned pitch,
                 unsigned rows);

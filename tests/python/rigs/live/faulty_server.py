@@ -115,7 +115,7 @@ class Server:
         raise NotImplementedError
 
     def __enter__(self: _S) -> _S:
-        """Returns self: the server runs already."""
+        """Returns self. The server is already running."""
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -23,7 +23,7 @@ class Program:
             self.kill()
 
     def __enter__(self: _P) -> _P:
-        """Returns self: the process runs already."""
+        """Returns self. The process is already running."""
         return self
 
     def __exit__(self, *exception: object) -> None:

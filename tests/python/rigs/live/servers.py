@@ -39,7 +39,7 @@ class TcpServer(Server):
 class UdpServer(Server):
     """Sends a TS stream to its own port, whether or not a socket listens there."""
 
-    MOST = 7 * 188  # bytes: packets of TS in one of UDP
+    MOST = 7 * 188  # bytes: TS packets in one UDP packet
 
     @property
     def url(self) -> str:
@@ -70,12 +70,12 @@ class TlsFront(Server):
 
     @property
     def url(self) -> str:
-        """The URL of the inner stream, by name."""
+        """The URL of the inner stream, with a host name that the certificate is valid for."""
         scheme = "rtsps" if isinstance(self.behind, RtspServer) else "https"
         return f"{scheme}://localhost:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:
-        """Passes on, both ways."""
+        """Passes data on in both directions."""
         with (
             self._context.wrap_socket(connection, server_side=True) as front,
             socket.create_connection(("127.0.0.1", self.behind.port)) as back,
@@ -84,14 +84,14 @@ class TlsFront(Server):
                 ready, _, _ = select.select([front, back], [], [], 0.1)
                 for end, other in ((front, back), (back, front)):
                     if end in ready:
-                        data = end.recv(1 << 16)  # more than a record of TLS holds
+                        data = end.recv(1 << 16)  # more than a TLS record holds
                         if not data:
                             return
                         other.sendall(data)
 
 
 class HttpServer(Server):
-    """Sends TS, or JPEG pictures as multipart/x-mixed-replace; a playlist and segments below /hls/."""
+    """Sends TS, or JPEG images as multipart/x-mixed-replace, and a playlist with its segments below /hls/."""
 
     SEGMENT = 30  # frames
 
@@ -102,7 +102,7 @@ class HttpServer(Server):
 
     @property
     def playlist(self) -> str:
-        """Returns a playlist of HLS."""
+        """Returns the URL of the HLS playlist."""
         return f"http://127.0.0.1:{self.port}/hls/live.m3u8"
 
     def __init__(self, clip: Clip | None = None, faults: Faults | None = None, port: int = 0) -> None:
@@ -143,7 +143,7 @@ class HttpServer(Server):
             connection.sendall(head.encode() + frame + b"\r\n")
 
     def _newest(self, seconds: float) -> int:
-        """The number of the playlist's last segment."""
+        """Returns the number of the playlist's last segment."""
         return 3 + int((time.monotonic() - self.began) / seconds)
 
     def _hls(self, connection: socket.socket, name: str) -> None:

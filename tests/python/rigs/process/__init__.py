@@ -1,2 +1,2 @@
-"""Nodes for worker processes, in small modules that a worker imports quickly, and checks of their ends."""
+"""Nodes for worker processes, in small modules that load quickly, and checks of how workers end."""
 # SPDX-License-Identifier: Apache-2.0

@@ -13,7 +13,7 @@ import freshframe as ff
 
 
 def double_all(values: list[int]) -> list[int | Exception | None]:
-    """Nothing for 5, a failure for 7."""
+    """Returns None for 5, and an exception for 7."""
     return [None if v == 5 else ValueError("seven") if v == 7 else 2 * v for v in values]
 
 

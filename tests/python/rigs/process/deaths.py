@@ -1,4 +1,6 @@
-"""Nodes that end, or stop, their own worker on frames of given levels: a module that a worker imports."""
+"""Nodes that end or stop their own worker process on frames of given levels, in a module that a worker
+imports.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ def lose_worker(how: str) -> None:
 
 
 class LosesWorker(ff.Node[ff.Frame, int]):
-    """Loses its worker on a frame full of one of the levels."""
+    """Kills its worker on a frame full of one of the levels."""
 
     def __init__(self, how: str, levels: tuple[int, ...]) -> None:
         self.how = how
@@ -39,7 +41,7 @@ class LosesWorker(ff.Node[ff.Frame, int]):
 
 
 class LosesSecondWorker(ff.Node[ff.Frame, int]):
-    """Works on the first frame until a file exists, and loses the worker that gets the second."""
+    """Works on the first frame until a file exists, and kills the worker that gets the second."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,5 +55,5 @@ class LosesSecondWorker(ff.Node[ff.Frame, int]):
 
 
 def lose_worker_on(value: object) -> None:
-    """Loses the worker on each value."""
+    """Kills the worker on each value."""
     lose_worker("kill")

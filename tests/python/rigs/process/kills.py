@@ -20,7 +20,7 @@ def _is_replaced(pipeline: ff.Pipeline, pid: int) -> bool:
 
 
 def _kill_one(pipeline: ff.Pipeline, number: int) -> None:
-    """Kills a worker and waits until another has its place."""
+    """Kills a worker and waits until another replaces it."""
     workers = pipeline.stats().nodes["n"].workers
     pid = next((worker.pid for worker in workers if worker.pid), 0)
     if pid:

@@ -67,7 +67,7 @@ def large_array(value: int) -> np.ndarray[Any, Any]:
 
 
 def shared_array(value: Any) -> np.ndarray[Any, Any]:
-    """300 MiB that do not count as the process's data."""
+    """Returns 300 MiB that do not count as the process's own memory."""
     return np.frombuffer(mmap.mmap(-1, 300 << 20), np.uint8)
 
 
@@ -180,7 +180,7 @@ class DiesWithoutSample(Dies):
 
 
 class OpensSlowlyAgain(ff.Node[Any, Any]):
-    """The open() takes seven seconds once a file exists, and its close() one."""
+    """Its open() takes seven seconds once a file exists, and its close() one second."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -202,7 +202,7 @@ class OpensSlowlyAgain(ff.Node[Any, Any]):
 
 
 class ClosesForever(ff.Node[Any, Any]):
-    """The close() does not return."""
+    """Its close() never returns."""
 
     def process(self, sample: ff.Sample[Any]) -> Any:
         return sample.value
@@ -222,7 +222,7 @@ def sleep_on_three(value: int) -> int:
 
 
 def hold_the_gil(value: int) -> int:
-    """A C function that computes forever, with the GIL."""
+    """Runs a C function forever that holds the GIL."""
     if value == 3:
         re_bomb()
     return value
@@ -241,7 +241,7 @@ def balloon(value: int) -> int:
 
 
 class KeepsFrames(ff.Node[ff.Frame, int]):
-    """Keeps every frame that it gets."""
+    """Keeps every frame that it receives."""
 
     def __init__(self, most: int | None = None) -> None:
         self.most = most
@@ -267,7 +267,7 @@ class Says(ff.Node[Any, Any]):
 
 
 class WritesToItsInput(ff.Node[ff.Frame, str]):
-    """Tries every way to change its picture."""
+    """Tries every way to modify its image."""
 
     def process(self, sample: ff.Sample[ff.Frame]) -> str:
         import ctypes  # noqa: PLC0415
@@ -297,13 +297,13 @@ class WritesToItsInput(ff.Node[ff.Frame, str]):
 
 
 def hold_the_gil_at_once(value: Any) -> Any:
-    """Does hold_the_gil() on any value."""
+    """Like hold_the_gil(), but for any value."""
     re_bomb()
     return value
 
 
 def flags(value: Any) -> tuple[bool, list[str], list[str]]:
-    """The interpreter's options, and the folders of its modules."""
+    """Returns the interpreter's options and module search path."""
     return sys.flags.dev_mode, sys.warnoptions, sys.path
 
 
@@ -315,7 +315,7 @@ def read_a_line(value: Any) -> str:
 
 
 def hold_the_gil_with_a_child(path: str) -> None:
-    """Starts a program, returns its number, and computes forever in C."""
+    """Starts a program, writes its PID to a file, and runs a C function forever."""
     pid = subprocess.Popen(["sleep", "1000"]).pid
     part = Path(path + ".part")
     part.write_text(str(pid))
@@ -324,7 +324,7 @@ def hold_the_gil_with_a_child(path: str) -> None:
 
 
 def product(size: int) -> float:
-    """The result of a library with its own threads."""
+    """Returns the result of a library with its own threads."""
     matrix = np.full((size, size), 0.5)
     return float((matrix @ matrix)[0, 0])
 
@@ -334,7 +334,7 @@ def counted(value: int) -> Any:
 
 
 class Counted:
-    """Counts in each process how often one was unpickled there."""
+    """Counts in each process how often an instance was unpickled there."""
 
     opened = 0
 
@@ -351,7 +351,7 @@ def read_number(box: Any) -> int:
 
 
 class OnlyThere:
-    """Can be pickled anywhere, but unpickled only in the worker that made it."""
+    """Can be pickled anywhere, but unpickled only in the worker that created it."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -366,7 +366,7 @@ def only_there(value: Any) -> OnlyThere:
 
 
 class NeedsMemory(ff.Node[Any, Any]):
-    """The open() allocates 600 MB."""
+    """Its open() allocates 600 MB."""
 
     def open(self) -> None:
         self.kept = bytearray(600_000_000)
@@ -376,7 +376,7 @@ class NeedsMemory(ff.Node[Any, Any]):
 
 
 def eat_memory(value: int) -> int:
-    """Eats memory until the kernel ends the process."""
+    """Allocates memory until the kernel kills the process."""
     kept = []
     while value == 3:
         kept.append(np.ones(4 << 20))
@@ -384,7 +384,7 @@ def eat_memory(value: int) -> int:
 
 
 class StartsAGroup(ff.Node[Any, Any]):
-    """Starts a program that makes a new group, and writes both numbers to a file."""
+    """Starts a program in a new process group, and writes both PIDs to a file."""
 
     def __init__(self, path: str, then: str) -> None:
         self.path = Path(path)
@@ -403,7 +403,7 @@ class StartsAGroup(ff.Node[Any, Any]):
 
 
 def refuses_2(frame: ff.Frame) -> int:
-    """Fails on the picture full of the value 2."""
+    """Fails on an image filled with the value 2."""
     level = int(frame.luma[0, 0])
     if level == 2:
         raise ValueError("it is 2")
@@ -411,14 +411,14 @@ def refuses_2(frame: ff.Frame) -> int:
 
 
 class RefusesIn2s(ff.Node[ff.Frame, int]):
-    """Does the same to a whole batch."""
+    """Like refuses_2(), for a whole batch."""
 
     def process_batch(self, samples: list[ff.Sample[ff.Frame]]) -> list[int]:
         return [refuses_2(sample.value) for sample in samples]
 
 
 class Farewells(ff.Node[int, "tuple[int, str, list[str]]"]):
-    """Gives its worker's pid, the sample's source, and the sources that had gone before."""
+    """Returns its worker's PID, the sample's source, and the sources that had ended before."""
 
     def __init__(self, bad: str = "") -> None:
         self.gone: list[str] = []
@@ -437,7 +437,7 @@ class Farewells(ff.Node[int, "tuple[int, str, list[str]]"]):
 
 
 class LastOfSource(ff.Node[int, int]):
-    """Passes values on. For a source that leaves it gives the negative of the last one, in its stream."""
+    """Passes values on. When a source ends, returns the negative of its last value in its stream."""
 
     tick_every = 3600.0
 

@@ -22,7 +22,7 @@ class Frozen(Exception):  # noqa: N818
 
 
 class Sealed(Exception):  # noqa: N818
-    """Refuses every assignment, but can be pickled."""
+    """Rejects every assignment, but can be pickled."""
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(name)

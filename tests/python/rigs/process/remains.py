@@ -1,4 +1,4 @@
-"""The open files and child processes of a program, and a fixture that fails when workers leave any."""
+"""Checks for open files and child processes that workers leave behind."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rigs.process import nodes as process_nodes
 
 
 def descriptors() -> set[str]:
-    """The descriptors of this process by kind: sockets and memory files have no other names."""
+    """Returns the descriptors of this process by kind, because sockets and memory files are not named."""
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -24,7 +24,7 @@ def descriptors() -> set[str]:
 
 
 def children() -> set[int]:
-    """The processes whose parent this one is."""
+    """Returns the PIDs of this process's children."""
     found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -44,11 +44,11 @@ def is_alive(pid: int) -> bool:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """After each test there is no new descriptor and no new child process.
+    """Fails a test that leaves a new descriptor or child process behind.
 
-    /dev/shm is every program's: test_process_limits.py looks at a separate one.
+    Does not look at /dev/shm, which all programs share: test_process_limits.py checks a separate one.
     """
-    run_node(process_nodes.double, [1], process=True)  # descriptors that are opened once
+    run_node(process_nodes.double, [1], process=True)  # opens descriptors that are opened once per process
     before = descriptors(), children()
     yield
     until(

@@ -1,4 +1,4 @@
-"""A node in a worker process whose results are refused or fail, one after the other."""
+"""A node in a worker process whose results are rejected or fail, one after the other."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MEBIBYTE = 1 << 20
 
 
 class Unopenable:
-    """An object whose pickle cannot be opened."""
+    """An object that cannot be unpickled."""
 
     def __reduce__(self) -> Any:
         return _refuse, ()
@@ -50,7 +50,7 @@ def _with_a_return() -> Generator[int, None, int]:
 
 
 def zeros(mebibytes: int) -> Any:
-    """An array in shared memory, which does not count for the worker's max_bytes=."""
+    """Returns an array in shared memory, which does not count towards the worker's max_bytes=."""
     return np.frombuffer(mmap.mmap(-1, mebibytes * MEBIBYTE), np.uint8)
 
 
@@ -76,7 +76,7 @@ DEATHS: dict[str, Callable[[], Any]] = {
 
 
 def answer(wanted: Any) -> Any:
-    """Mebibytes as an array, a fault by its name, or the value itself."""
+    """Returns an array of this many mebibytes, the named fault, or the value itself."""
     made = {**FAULTS, **DEATHS}.get(wanted)
     if made is not None:
         return made()
@@ -84,7 +84,7 @@ def answer(wanted: Any) -> Any:
 
 
 def several(wanted: Any) -> Generator[Any, None, Any]:
-    """The same as a generator."""
+    """Like answer(), as a generator."""
     result = answer(wanted)
     if isinstance(result, Iterator):
         return (yield from result)
@@ -93,12 +93,12 @@ def several(wanted: Any) -> Generator[Any, None, Any]:
 
 
 def in_batches(wanted: list[Any]) -> list[Any]:
-    """The same for a batch."""
+    """Like answer(), for a batch."""
     return [answer(each) for each in wanted]
 
 
 def boxes(wanted: Any) -> Any:
-    """So many boxes, or something that no tracker takes."""
+    """Returns this many boxes, or something that a tracker does not accept."""
     if wanted == "unopenable":
         return Unopenable()
     if wanted == "wrong type":
@@ -111,7 +111,7 @@ def boxes(wanted: Any) -> Any:
 
 
 def say(text: str) -> None:
-    """Logs, prints and raises a text."""
+    """Logs, prints and raises a string."""
     logging.getLogger("freshframe").warning("%s", text)
     with contextlib.suppress(UnicodeError):
         print(text)

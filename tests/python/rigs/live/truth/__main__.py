@@ -1,9 +1,9 @@
 """The truth server as a program: `python -m rigs.live.truth LOG KIND FPS CONDUCT NAME=FILM ...`.
 
-It prints its URL, then serves. LOG gets a line per picture, the fields of Sent. KIND is rtsp (FPS: of URLs
-without a rate), tcp or udp (MPEG-TS), hls (segments of two seconds), or mjpeg; the latter serve the first
-film. CONDUCT is a file with RTSP's lies and manners, pickled, or "-": those of a good camera. It ends with
-the process that started it.
+Prints its URL, then serves. Writes a line to LOG for each image, with the fields of Sent. KIND is rtsp, tcp
+or udp (MPEG-TS), hls (segments of two seconds), or mjpeg; all but rtsp serve only the first film. FPS is the
+rate of RTSP URLs that do not contain one. CONDUCT is a file with pickled Lies and Manners for RTSP, or "-"
+for those of a good camera. Exits when the process that started it does.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -32,7 +32,7 @@ AnyServer = TruthServer | TsServer | HlsServer | MjpegServer
 
 
 class WrittenLog(SentLog):
-    """Writes each record, and keeps the newest."""
+    """Writes each record to the file, and keeps the newest in memory."""
 
     def __init__(self, out: TextIO) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class WrittenLog(SentLog):
 
 
 def read_conduct(path: str) -> tuple[Lies, Manners]:
-    """The lies and the manners in the file."""
+    """Reads the Lies and Manners from the file."""
     if path == "-":
         return Lies(), Manners()
     lies, manners = pickle.loads(Path(path).read_bytes())

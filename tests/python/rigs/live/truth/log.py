@@ -1,4 +1,4 @@
-"""When each picture was sent, by CLOCK_MONOTONIC, which is the clock of `captured`."""
+"""When each image was sent, by CLOCK_MONOTONIC, the clock of `captured`."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -7,21 +7,21 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
-MOST = 100_000  # entries that are kept
+MOST = 100_000  # maximum number of entries
 
 
 class Sent(NamedTuple):
-    """A picture that was sent to a client.
+    """An image that was sent to a client.
 
     Attributes:
-        client: The number of the connection.
-        number: Painted into the picture.
-        place: In display order, from the start of PLAY.
-        due: When the camera took it. With B-frames it is sent later, as any encoder must.
-        first: Before its first packet was handed to the system.
-        last: After its last one was.
-        packets: That were made of it.
-        lost: That were left out.
+        client: Number of the connection.
+        number: The number painted into the image.
+        place: Its index in display order, from the start of PLAY.
+        due: When the camera captured it. With B-frames, it is sent later.
+        first: Time before its first packet was passed to the kernel.
+        last: Time after its last packet was.
+        packets: Number of packets that it consists of.
+        lost: Number of packets that were not sent.
     """
 
     client: int
@@ -35,8 +35,11 @@ class Sent(NamedTuple):
 
 
 class SentLog:
-    """The newest MOST pictures. A picture is noted when its last packet has been sent: a reader that looks at
-    once may be a moment too early."""
+    """Keeps the newest MOST images.
+
+    An image is added when its last packet has been sent, so it may be missing for a moment after a reader has
+    received it.
+    """
 
     def __init__(self, sent: list[Sent] | None = None) -> None:
         self._lock = threading.Lock()
@@ -53,7 +56,7 @@ class SentLog:
             return list(self._sent)
 
     def find(self, number: int, before: float) -> Sent | None:
-        """The newest picture with this number whose first packet was sent before this moment."""
+        """Returns the newest image with this number whose first packet was sent before this time."""
         with self._lock:
             for sent in reversed(self._sent):
                 if sent.number == number and sent.first <= before:

@@ -1,4 +1,4 @@
-"""The network between a camera and its client: loss, disorder, a narrow line, an end."""
+"""A simulated network between a camera and its client: loss, reordering, low bandwidth, disconnection."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Network:
-    """A perfect one by default. The same packets are lost in every run.
+    """A perfect network by default. The same packets are lost in every run.
 
     Attributes:
-        lose: Share of the packets that do not arrive; the client sees a gap in their numbers.
-        lose_after: Pictures before the first loss.
-        swap_each: After this number of packets, two change places; 0: never. For UDP: TCP keeps the order.
-        spread: Share of the frame interval that the packets of a picture take, as on a narrow line.
-        close_after: Pictures after which the connection ends; None means never.
+        lose: Fraction of the packets that are lost; the client sees a gap in the sequence numbers.
+        lose_after: Number of images before the first loss.
+        swap_each: Swaps two packets after every this many; 0 means never. Only for UDP, as TCP keeps the
+            order.
+        spread: Fraction of the frame interval over which the packets of an image are spread, as on a slow
+            link.
+        close_after: Number of images after which the connection is closed; None means never.
     """
 
     lose: float = 0.0
@@ -26,7 +28,10 @@ class Network:
     close_after: int | None = None
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
-        """The packets of a picture that arrive, in the order of their arrival; `count` came before."""
+        """Returns the packets of an image that arrive, in order of arrival.
+
+        `count` packets were sent before them.
+        """
         if picture < self.lose_after:
             return packets
         kept = [

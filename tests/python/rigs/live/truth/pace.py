@@ -1,4 +1,4 @@
-"""The pictures of a film at their times, with the pauses and the end that the server wants."""
+"""Yields the images of a film when they are due, with pauses, until the server stops it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from rigs.live.truth.pictures.film import Film, Picture
 
 
 class Conduct(Protocol):
-    """The present conduct of a server, read for each picture."""
+    """How a server behaves now. Read again for each image."""
 
     network: Network
     log: SentLog
-    flowing: threading.Event  # cleared: nothing is sent
-    keeps: bool  # pictures due meanwhile are sent afterwards; else never
-    skip: int  # pictures at the start of a film that are left out
+    flowing: threading.Event  # cleared while nothing is sent
+    keeps: bool  # whether images that are due during a pause are sent after it; otherwise they are dropped
+    skip: int  # number of images that are left out at the start of a film
 
 
 class Due(NamedTuple):
-    """A picture whose time has come.
+    """An image that is due.
 
     Attributes:
-        picture: To be sent.
-        slot: In decoding order, from the start of the film.
-        place: In display order.
-        taken: When the camera took it, by CLOCK_MONOTONIC.
+        picture: The image.
+        slot: Its index in decoding order, from the start of the film.
+        place: Its index in display order.
+        taken: When the camera captured it, by CLOCK_MONOTONIC.
     """
 
     picture: Picture
@@ -41,15 +41,15 @@ class Due(NamedTuple):
 
 
 class Pace:
-    """One showing of a film, over and over."""
+    """Plays a film in a loop for one client."""
 
     def __init__(self, conduct: Conduct, film: Film, fps: float) -> None:
         self._conduct, self._film, self._fps = conduct, film, fps
-        self.over = threading.Event()  # set when the client has gone
-        self.reached = 0  # pictures that were handed out before the present one
+        self.over = threading.Event()  # set when the client has disconnected
+        self.reached = 0  # number of images yielded before the current one
 
     def pictures(self, ended: threading.Event) -> Iterator[Due]:
-        """Yields pictures until it is over, the server has ended, or the network closes."""
+        """Yields images until `over` or `ended` is set, or the network closes the connection."""
         pictures = self._film.pictures
         skip = self._conduct.skip
         began = time.monotonic()
@@ -66,7 +66,10 @@ class Pace:
             self.reached += 1
 
     def _may_send(self, ended: threading.Event) -> bool:
-        """False when the picture falls into a pause. A kept picture waits for the end of the pause."""
+        """Returns False for an image that is due during a pause.
+
+        With `keeps`, waits for the end of the pause instead.
+        """
         flowing = self._conduct.flowing
         if flowing.is_set():
             return True

@@ -1,4 +1,4 @@
-"""The truth server in a separate process, where no reader's thread keeps it from sending in time."""
+"""The truth server in a separate process, where the reader's threads cannot delay it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind = Literal["rtsp", "tcp", "udp", "hls", "mjpeg"]
 
 
 class TruthProcess(Program):
-    """Serves films that lie in files; killed at the latest when the block ends."""
+    """Serves films from files. Killed when the block ends, if not before."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class TruthProcess(Program):
         self.url = self.said  # URL of the first film
 
     def url_of(self, name: str, fps: float) -> str:
-        """The URL of a film at a rate, over RTSP."""
+        """Returns the RTSP URL of a film at a frame rate."""
         return f"{self.url.rpartition('/')[0]}/{name}/{fps:g}"
 
     def sent(self) -> SentLog:
-        """The pictures that it has sent until now."""
+        """Returns the images that have been sent so far."""
         sent = []
         for line in self._log.read_text().splitlines(keepends=True):
-            if line.endswith("\n"):  # the last one may not be written to its end
+            if line.endswith("\n"):  # the last one may be incomplete
                 client, number, place, due, first, last, packets, lost = line.split()
                 times = (float(due), float(first), float(last))
                 sent.append(Sent(int(client), int(number), int(place), *times, int(packets), int(lost)))
@@ -58,5 +58,5 @@ class TruthProcess(Program):
 
 
 def saved(films: Mapping[str, Film], folder: Path) -> dict[str, Path]:
-    """The films as files."""
+    """Saves the films in the folder and returns their paths."""
     return {name: film.save(folder / f"{name}.film") for name, film in films.items()}

@@ -1,4 +1,4 @@
-"""A network between a camera and its client, over TCP: it can stop, fill up, or take time."""
+"""A TCP network between a camera and its client that can stop, fill up or be slow."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import time
 from rigs.live.faulty_server import Server
 
 PIECE = 1 << 16  # bytes
-PACKET = 1400  # bytes, of a piece of a slow network
-WINDOW = 1 << 16  # bytes of the buffer towards the camera: what does not fit waits in the camera
+PACKET = 1400  # bytes per piece on a slow network
+# Bytes of the receive buffer towards the camera; everything else waits in the camera's send buffer
+WINDOW = 1 << 16
 
 
 class Relay(Server):
-    """Passes everything on between its clients and a port on loopback.
+    """Relays data between its clients and a port on loopback.
 
     Attributes:
-        reads: Cleared: nothing more is taken from the camera, whose socket fills up.
-        flows: Cleared: the relay keeps the data that it has taken.
-        delay: Seconds that each piece takes.
-        rate: Bytes per second that it passes on to each client; the rest waits. 0 means any number.
-        heard: Collects the data that the camera sends; None means they are not kept.
+        reads: While cleared, nothing is read from the camera, whose socket fills up.
+        flows: While cleared, the relay holds back the data that it has read.
+        delay: Seconds by which each piece is delayed.
+        rate: Bytes per second that are passed on to each client; the rest waits. 0 means unlimited.
+        heard: Collects the data that the camera sends, unless None.
     """
 
     def __init__(self, behind: int) -> None:
@@ -38,7 +39,7 @@ class Relay(Server):
         super().__init__()
 
     def close(self) -> None:
-        """Ends the waits first."""
+        """Ends the waits of its threads first."""
         self._ended.set()
         self.reads.set()
         self.flows.set()
@@ -72,7 +73,7 @@ class Relay(Server):
                 self.heard += data
 
     def _down(self, pieces: queue.SimpleQueue[tuple[float, bytes]], client: socket.socket) -> None:
-        free = 0.0  # when a slow network has passed on all pieces so far
+        free = 0.0  # time at which a slow network has passed on all pieces so far
         with contextlib.suppress(OSError):
             while (piece := pieces.get())[1]:
                 self._ended.wait(max(0.0, piece[0] + self.delay - time.monotonic()))

@@ -1,2 +1,2 @@
-"""The content: encoded pictures, each with its number in its pixels."""
+"""Encoded images, each with its number in its pixels."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""Makes films with PyAV: numbers in front of noise, so that a picture has bytes for several packets."""
+"""Makes films with PyAV: images with a number in front of noise, so that each needs several packets."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ ENCODERS = {
     "vp8": "libvpx",
     "vp9": "libvpx-vp9",
 }
-RATE = 30  # for the encoder's bit rate; a server sends the pictures at any rate
-NOISE = 24  # levels from the darkest to the brightest
+RATE = 30  # frame rate for the encoder's rate control; a server can send the images at any rate
+NOISE = 24  # difference between the darkest and the brightest level
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Shape:
     """The parameters of a film.
 
     Attributes:
-        codec: Of "mjpeg", all pictures are keyframes.
-        count: Pictures.
-        size: Pixels.
-        key_interval: Pictures from one keyframe to the next.
-        slices: Of each picture.
-        b_frames: Between two others.
-        bit_rate: Bits per second, at RATE pictures per second.
+        codec: Name of the codec. With "mjpeg", all images are keyframes.
+        count: Number of images.
+        size: Width and height in pixels.
+        key_interval: Number of images from one keyframe to the next.
+        slices: Number of slices per image.
+        b_frames: Number of B-frames between two other frames.
+        bit_rate: Bits per second, at RATE images per second.
     """
 
     codec: Codec = "h264"
@@ -73,7 +73,7 @@ def _noise(size: tuple[int, int]) -> npt.NDArray[np.int16]:
 
 @functools.cache
 def film(shape: Shape) -> Film:
-    """Encodes it; once per process."""
+    """Encodes the film. The result is cached for the process."""
     width, height = shape.size
     coder = av.CodecContext.create(ENCODERS[shape.codec], "w")
     pixels = "yuvj420p" if shape.codec == "mjpeg" else "yuv420p"
@@ -98,9 +98,12 @@ def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
 
 
 def _options(shape: Shape) -> dict[str, str]:
-    """Returns options without threads, look-ahead and scene cuts. Each keyframe has parameter sets."""
+    """Returns options that disable threads, look-ahead and scene cuts, and repeat the parameter sets in each
+    keyframe.
+    """
     if shape.codec == "mjpeg":
-        return {"huffman": "default", "threads": "1"}  # RTP sends no tables; no restart markers
+        # RTP does not carry Huffman tables, and the packetizer does not support restart markers
+        return {"huffman": "default", "threads": "1"}
     if shape.codec == "mpeg4":
         return {"threads": "1", "g": str(shape.key_interval), "bf": str(shape.b_frames)}
     if shape.codec in ("vp8", "vp9"):
@@ -109,7 +112,7 @@ def _options(shape: Shape) -> dict[str, str]:
         f"keyint={shape.key_interval}:min-keyint={shape.key_interval}:scenecut=0:open-gop=0:repeat-headers=1"
     )
     order = f"bframes={shape.b_frames}:b-adapt=0"
-    if shape.codec == "h265":  # it makes slices only with wavefronts
+    if shape.codec == "h265":  # the encoder produces slices only with wavefronts
         params = f"log-level=none:frame-threads=1:slices={shape.slices}:{keys}:{order}"
         options = {"preset": "ultrafast", "x265-params": params}
     else:

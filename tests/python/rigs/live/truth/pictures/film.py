@@ -1,4 +1,4 @@
-"""Encoded pictures in decoding order, each with the number that is painted into it."""
+"""Encoded images in decoding order, each with the number that is painted into it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class Picture:
     """An access unit.
 
     Attributes:
-        number: Painted into it, and its place in display order.
-        units: Its NAL units, without start codes; of a codec in WHOLE the picture.
+        number: The number painted into it, which is also its index in display order.
+        units: Its NAL units without start codes; for a codec in WHOLE, the image as one piece.
     """
 
     number: int
@@ -26,14 +26,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Film:
-    """A sequence that begins with a keyframe and can be shown over and over.
+    """A sequence that starts with a keyframe and can be played in a loop.
 
     Attributes:
         codec: One of Codec.
-        width: Pixels.
-        height: Pixels.
+        width: In pixels.
+        height: In pixels.
         pictures: In decoding order.
-        parameter_sets: By name ("vps", "sps", "pps"); they stand before each keyframe, too.
+        parameter_sets: By name ("vps", "sps", "pps"). Each keyframe is preceded by them, too.
     """
 
     codec: Codec
@@ -44,7 +44,7 @@ class Film:
 
     @classmethod
     def of(cls, codec: Codec, size: tuple[int, int], pictures: tuple[Picture, ...]) -> Film:
-        """Finds the parameter sets in the first picture."""
+        """Makes a film and takes the parameter sets from the first image."""
         units = () if codec in WHOLE else pictures[0].units
         named = {set_name(unit, codec): unit for unit in units}
         sets = {name: unit for name, unit in named.items() if name is not None}
@@ -52,11 +52,11 @@ class Film:
 
     @property
     def lead(self) -> int:
-        """Returns by how many pictures one is sent ahead of its place in display order; 0 if no B-frames."""
+        """The most places that an image is sent ahead of its display order; 0 without B-frames."""
         return max(picture.number - place for place, picture in enumerate(self.pictures))
 
     def without_sets(self) -> Film:
-        """The same without parameter sets, which are then in the session's description alone."""
+        """Returns the film without parameter sets, which then only the session description has."""
         return dataclasses.replace(
             self,
             pictures=tuple(
@@ -66,7 +66,7 @@ class Film:
         )
 
     def with_sets_between_slices(self) -> Film:
-        """The same with the parameter sets before each slice of a keyframe, as GStreamer sends them."""
+        """Returns the film with parameter sets before each slice of a keyframe, as GStreamer sends them."""
         sets = tuple(self.parameter_sets.values())
 
         def repeated(one: Picture) -> Picture:
@@ -78,7 +78,7 @@ class Film:
         return dataclasses.replace(self, pictures=tuple(map(repeated, self.pictures)))
 
     def save(self, path: Path) -> Path:
-        """Writes it for a server in another process."""
+        """Writes the film for a server in another process."""
         path.write_bytes(pickle.dumps(self))
         return path
 

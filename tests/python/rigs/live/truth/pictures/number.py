@@ -1,7 +1,7 @@
-"""The number in a picture's pixels: 32 large cells, black or white, in each of four bands.
+"""The number in an image's pixels: 32 large cells, black or white, in each of four bands.
 
-A picture whose bands do not all say the same number is torn, so the number also proves that the picture is
-whole. Reading needs the standard library only: a peer's program may run in a Python without NumPy.
+An image whose bands disagree is torn, so reading the number also checks that the image is whole. Reading
+requires only the standard library, because the program of another library may run in a Python without NumPy.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -11,22 +11,23 @@ from collections.abc import Iterator
 
 BANDS, ROWS, COLUMNS = 4, 2, 16
 BITS = ROWS * COLUMNS
-MOST = 1 << 20  # a code with a larger number is invalid
+MOST = 1 << 20  # a code that decodes to a larger number is invalid
 BLACK, WHITE = 48, 208
 THRESHOLD = (BLACK + WHITE) // 2
-# Knuth's multiplier (The Art of Computer Programming, 6.4): cells of each row change from number to number.
+# Knuth's multiplier (The Art of Computer Programming, 6.4), so that cells in every row change from one number
+# to the next.
 SPREAD = 2654435761
 GATHER = pow(SPREAD, -1, 1 << BITS)
 
 
 def make_bits(number: int) -> list[bool]:
-    """The cells of a band, row by row."""
+    """Returns the cells of a band, row by row."""
     code = (number + 1) * SPREAD % (1 << BITS)
     return [bool(code >> place & 1) for place in reversed(range(BITS))]
 
 
 def cells(width: int, height: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """Bit, left, top, right and bottom of every cell of a picture of this size."""
+    """Yields bit, left, top, right and bottom of every cell of an image of this size."""
     for band in range(BANDS):
         for row in range(ROWS):
             line = band * ROWS + row
@@ -37,13 +38,13 @@ def cells(width: int, height: int) -> Iterator[tuple[int, int, int, int, int]]:
 
 
 def read_number(luma: memoryview | bytes, width: int, height: int, stride: int) -> int | None:
-    """The number of a picture, or None when it is torn or carries none.
+    """Returns the number of an image, or None if it is torn or has no number.
 
     Args:
         luma: Bytes of the luma plane.
-        width: Pixels.
-        height: Pixels.
-        stride: Bytes from row to row.
+        width: In pixels.
+        height: In pixels.
+        stride: Bytes from one row to the next.
     """
     bands = [0] * BANDS
     for count, (bit, left, top, right, bottom) in enumerate(cells(width, height)):

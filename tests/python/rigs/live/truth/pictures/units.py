@@ -1,4 +1,4 @@
-"""NAL units of H.264 and H.265, pictures of other codecs: how they are cut into RTP payloads.
+"""Splits NAL units of H.264 and H.265, and images of other codecs, into RTP payloads.
 
 Payloads: RFC 6184 5.6 and 5.8 (single unit, FU-A), RFC 7798 4.4.1 and 4.4.3 (single unit, FU),
 RFC 7741 4.2 (VP8), RFC 9628 4.2 (VP9), RFC 2435 3.1 (JPEG), RFC 6416 5.2 (MPEG-4).
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Codec = Literal["h264", "h265", "mjpeg", "mpeg4", "vp8", "vp9"]
-WHOLE: tuple[Codec, ...] = ("mjpeg", "mpeg4", "vp8", "vp9")  # their pictures are no units
+WHOLE: tuple[Codec, ...] = ("mjpeg", "mpeg4", "vp8", "vp9")  # codecs whose images are not split into units
 MOST = 1400  # bytes of a payload
 FU_A, FU = 28, 49
-# Coded slices, by table 7-1 of either standard, without H.264's partitions, which cameras do not send.
+# Types of coded slices, from table 7-1 of each standard, without H.264's data partitions, which cameras do
+# not send.
 H264_SLICES = (1, 5)
 H265_VCL = range(32)
 H264_SETS = {7: "sps", 8: "pps"}
@@ -24,27 +25,27 @@ H265_SETS = {32: "vps", 33: "sps", 34: "pps"}
 
 
 def split(stream: bytes) -> list[bytes]:
-    """The units between start codes."""
+    """Returns the units between start codes."""
     return [unit for unit in (part.rstrip(b"\0") for part in re.split(b"\0\0\1", stream)) if unit]
 
 
 def kind(unit: bytes, codec: Codec) -> int:
-    """The number of its type."""
+    """Returns the NAL unit type."""
     return unit[0] >> 1 & 63 if codec == "h265" else unit[0] & 31
 
 
 def is_slice(unit: bytes, codec: Codec) -> bool:
-    """Whether it holds a part of the picture. Parameter sets, SEI and delimiters do not."""
+    """Returns True if the unit holds part of the image, unlike parameter sets, SEI and delimiters."""
     return kind(unit, codec) in (H265_VCL if codec == "h265" else H264_SLICES)
 
 
 def is_idr(unit: bytes, codec: Codec) -> bool:
-    """Whether it is a slice of a picture after which nothing refers to what came before."""
+    """Returns True for a slice of an IDR image, after which nothing refers to earlier images."""
     return kind(unit, codec) in ((19, 20) if codec == "h265" else (5,))
 
 
 def set_name(unit: bytes, codec: Codec) -> str | None:
-    """ "vps", "sps" or "pps"; None for other units."""
+    """Returns "vps", "sps" or "pps", or None for other units."""
     return (H265_SETS if codec == "h265" else H264_SETS).get(kind(unit, codec))
 
 
@@ -53,9 +54,9 @@ class Piece:
     """An RTP payload.
 
     Attributes:
-        data: Its bytes.
-        ends_unit: Whether it is the unit, or the unit's last fragment.
-        of_slice: Whether the unit is a slice.
+        data: The payload.
+        ends_unit: True for a whole unit, or for its last fragment.
+        of_slice: True if the unit is a slice.
     """
 
     data: bytes
@@ -64,7 +65,7 @@ class Piece:
 
 
 def pieces(unit: bytes, codec: Codec, most: int = MOST) -> list[Piece]:
-    """The payloads that carry a unit."""
+    """Returns the payloads that carry a unit."""
     if codec == "vp8":
         return list(_vp8_pieces(unit, most))
     if codec == "mjpeg":
@@ -99,7 +100,7 @@ def _vp8_pieces(picture: bytes, most: int) -> Iterator[Piece]:
 
 
 def _vp9_pieces(picture: bytes, most: int) -> Iterator[Piece]:
-    is_key = picture[0] >> 2 & 1 == 0  # frame_type, of profile 0
+    is_key = picture[0] >> 2 & 1 == 0  # frame_type, in profile 0
     for begin in range(0, len(picture), most - 1):
         part = picture[begin : begin + most - 1]
         ends = begin + len(part) == len(picture)
@@ -107,7 +108,7 @@ def _vp9_pieces(picture: bytes, most: int) -> Iterator[Piece]:
 
 
 def _jpeg_pieces(picture: bytes, most: int) -> Iterator[Piece]:
-    """The scan of a baseline JPEG in 4:2:0 with the usual Huffman tables, which the receiver knows."""
+    """Yields the scan of a baseline JPEG in 4:2:0. The receiver already has the standard Huffman tables."""
     tables, width, height, place, marker = b"", 0, 0, 2, 0
     while marker != 0xDA:  # the scan's header
         marker, length = picture[place + 1], int.from_bytes(picture[place + 2 : place + 4], "big")
@@ -117,7 +118,7 @@ def _jpeg_pieces(picture: bytes, most: int) -> Iterator[Piece]:
         elif marker == 0xC0:  # the frame's header
             height, width = (int.from_bytes(body[begin : begin + 2], "big") for begin in (1, 3))
         place += 2 + length
-    tables = tables if len(tables) == 128 else 2 * tables  # luma's and chroma's may be one
+    tables = tables if len(tables) == 128 else 2 * tables  # luma and chroma may share a table
     scan = picture[place : picture.rindex(b"\xff\xd9")]
     told = b"\0\0" + len(tables).to_bytes(2, "big") + tables
     begin = 0

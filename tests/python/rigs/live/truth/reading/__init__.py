@@ -1,2 +1,2 @@
-"""The pictures that a reader saw, beside the sent ones."""
+"""The images that a reader saw, and their comparison with those that were sent."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""Compares the pictures of a reader with the pictures that a server sent through a network with losses."""
+"""Compares the images of a reader with those that a server sent through a lossy network."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from rigs.live.truth.reading.watch import Seen
 
 @dataclass(frozen=True)
 class Judgement:
-    """Counts of pictures, by their state and by their marks.
+    """Counts of images, by their state and whether they were marked as damaged.
 
-    A picture is torn when its pixels do not show its own number: a part of it is of another one, or all is.
+    An image is torn if its pixels do not show its own number, because part or all of it belongs to another
+    image.
 
     Attributes:
-        sent: From the first that was shown to the last.
-        shown: Of these.
-        torn: Of those shown.
-        unmarked: Torn ones without the mark.
-        marked_whole: Marked whole ones.
-        far_marks: Marked ones before which nothing was lost since the last whole IDR picture.
-        misnumbered: Whose `seq` is not their place.
-        vanished: Of which every packet was lost.
-        longest_gap: Pictures between two that were shown.
+        sent: Images sent, from the first to the last that was shown.
+        shown: Images that the reader got.
+        torn: Shown images that are torn.
+        unmarked: Torn images that were not marked.
+        marked_whole: Whole images that were marked.
+        far_marks: Marked images before which nothing was lost since the last whole IDR image.
+        misnumbered: Images whose `seq` does not match their index.
+        vanished: Images of which every packet was lost.
+        longest_gap: The largest step in index between two consecutive shown images.
     """
 
     sent: int
@@ -44,9 +45,7 @@ class Judgement:
 
 
 def judged(seen: Sequence[Seen], sent: Sequence[Sent], film: Film, fps: float) -> Judgement:
-    """Compares a client's pictures with the pictures that were sent to it. The first picture shown must be
-    whole.
-    """
+    """Compares a client's images with those that were sent to it. The first one shown must be whole."""
     count = len(film.pictures)
     assert seen[0].number is not None
     first = next(one.place for one in sent if one.number == seen[0].number and not one.lost)
@@ -74,15 +73,15 @@ def judged(seen: Sequence[Seen], sent: Sequence[Sent], film: Film, fps: float) -
 
 
 def _most_behind(seen: Sequence[Seen], at: int) -> int:
-    """Places by which a picture may belong before its `pts`.
+    """Returns how many indices earlier than its `pts` an image may belong.
 
-    After a loss a decoder may give a B picture after another that is shown later. `pts` never goes back.
+    After a loss, a decoder may return a B-frame after one that is shown later, and `pts` never decreases.
     """
     return 16 if at > 0 and seen[at].pts == seen[at - 1].pts else 0
 
 
 def harmed_places(sent: Sequence[Sent], film: Film) -> set[int]:
-    """The places from each loss to the next whole IDR picture, in the order of decoding."""
+    """Returns the indices from each loss to the next whole IDR image, in decoding order."""
     idr = {one.number for one in film.pictures if any(is_idr(unit, film.codec) for unit in one.units)}
     places, harmed = set(), False
     for one in sent:
@@ -93,6 +92,6 @@ def harmed_places(sent: Sequence[Sent], film: Film) -> set[int]:
 
 
 def lost_between(sent: Sequence[Sent], first: int, last: int) -> int:
-    """Packets that were left out of the pictures at these places."""
+    """Returns the number of packets that were lost from the images at these indices."""
     at = [one.place for one in sent]
     return sum(one.lost for one in sent[bisect.bisect_left(at, first) : bisect.bisect_right(at, last)])

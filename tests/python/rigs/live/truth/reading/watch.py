@@ -1,4 +1,4 @@
-"""Reads a stream of the truth server with freshframe: every picture, its number, and when it was there."""
+"""Reads a stream of the truth server with freshframe, and records each image's number and arrival time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from rigs.live.truth.pictures.number import read_number
 
 
 class Seen(NamedTuple):
-    """A picture as its reader saw it.
+    """An image as its reader saw it.
 
     Attributes:
-        now: When the reader had it, by CLOCK_MONOTONIC.
-        captured: As the sample says.
-        pts: As the sample says.
-        number: In its pixels; None means it is torn.
-        seq: As the sample says.
-        damaged: As the frame says.
-        utc: As the sample says, with `utc_error` and `utc_from`.
+        now: When the reader received it, by CLOCK_MONOTONIC.
+        captured: The sample's `captured`.
+        pts: The sample's `pts`.
+        number: The number in its pixels; None means it is torn.
+        seq: The sample's `seq`.
+        damaged: The frame's `damaged`.
+        utc: The sample's `utc`, with `utc_error` and `utc_from`.
     """
 
     now: float
@@ -42,9 +42,9 @@ class Seen(NamedTuple):
 
 
 class Watch(Opened):
-    """A camera whose pictures are looked at when they are there."""
+    """A camera whose images are read as soon as they arrive."""
 
-    queue = ff.Queue(64, "drop_oldest")  # a reader that is late for a moment misses nothing
+    queue = ff.Queue(64, "drop_oldest")  # long enough that a reader that is late for a moment misses nothing
 
     @property
     def drops(self) -> dict[str, int]:
@@ -53,7 +53,7 @@ class Watch(Opened):
 
     @property
     def unread(self) -> int:
-        """Pictures that the source has delivered, and for which this reader was too slow."""
+        """Number of images that the source has delivered, but that this reader was too slow for."""
         return sum(edge.dropped for edge in self.pipeline.stats().edges)
 
     def read(self, count: int) -> list[Seen]:
@@ -71,12 +71,12 @@ class Watch(Opened):
 
 
 def find_number(luma: npt.NDArray[np.uint8]) -> int | None:
-    """In the pixels of a picture."""
+    """Returns the number in the pixels of an image."""
     height, width = luma.shape
     return read_number(np.ascontiguousarray(luma).data.cast("B"), width, height, width)
 
 
 def matched(seen: list[Seen], log: SentLog) -> list[tuple[Seen, Sent]]:
-    """Each whole picture with its entry in the server's log."""
+    """Pairs each whole image with its entry in the server's log."""
     found = [(one, log.find(one.number, one.now)) for one in seen if one.number is not None]
     return [(one, sent) for one, sent in found if sent is not None]

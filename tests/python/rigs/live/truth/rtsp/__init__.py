@@ -1,2 +1,2 @@
-"""The server of RTSP: its sessions, its packets, and what it says wrongly on request."""
+"""An RTSP server: its sessions, its packets, and false metadata on request."""
 # SPDX-License-Identifier: Apache-2.0

@@ -16,15 +16,15 @@ HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 @dataclass(frozen=True)
 class Guard:
-    """Who may look, and how it is proved.
+    """Which client may connect, and how it authenticates.
 
     Attributes:
-        name: Of the user.
-        password: Of the user.
-        schemes: Offered in this order, a header for each.
-        qop: Digest asks for a count and a nonce of the client.
-        stale_after: Requests after which a nonce is stale; 0 means never.
-        realm: In the challenge to the client.
+        name: User name.
+        password: Password of the user.
+        schemes: Offered in this order, each in its own header.
+        qop: Digest requires a counter and a nonce from the client.
+        stale_after: Number of requests after which a nonce is stale; 0 means never.
+        realm: The realm in the challenge.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Guard:
     realm: str = "truth"
 
     def challenges(self, nonce: str, *, stale: bool = False) -> list[str]:
-        """The values of the headers WWW-Authenticate."""
+        """Returns the values of the WWW-Authenticate headers."""
         lines = []
         for scheme in self.schemes:
             if scheme == "Basic":
@@ -47,7 +47,7 @@ class Guard:
         return lines
 
     def judge(self, verb: str, authorization: str, nonce: str) -> Answer:
-        """Checks the header Authorization of a request."""
+        """Checks the Authorization header of a request."""
         scheme, _, rest = authorization.partition(" ")
         if scheme.lower() == "basic" and "Basic" in self.schemes:
             wanted = base64.b64encode(f"{self.name}:{self.password}".encode()).decode()
@@ -65,7 +65,7 @@ class Guard:
 
 
 def digest(verb: str, password: str, algorithm: str, given: dict[str, str]) -> str:
-    """The response that these parameters of Digest call for."""
+    """Returns the expected Digest response for these parameters."""
 
     def hashed(*parts: str) -> str:
         return HASHES[algorithm](":".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The wrong claims of a camera. Each of these lies was seen in real cameras and relays.
+"""False metadata of a camera. Each of these lies was seen in real cameras and relays.
 
 Markers on every unit: OpenIPC/smolrtsp#43, pikvm/ustreamer#119. On parameter sets, and their old timestamps:
 scottlamb/retina#13. Garbage: bluenviron/gortsplib#653. Channels: gortsplib#72 and #142. Media before PLAY's
@@ -21,24 +21,25 @@ GARBAGE_BYTES = 30
 
 @dataclass(frozen=True)
 class Lies:
-    """None by default.
+    """The false metadata that a camera sends; none by default.
 
     Attributes:
-        markers: Which packets end an image, by their marker bits: the last one ("true"), every last one of a
-            unit, no one, or besides the last one those of parameter sets and SEI.
-        old_stamps: Parameter sets and SEI carry the timestamp of the image before.
-        sent_stamps: The timestamps are those of the order in which the images are sent, as live555 gives
-            them to those of a file with B-frames.
-        garbage_each: Between interleaved packets come 30 other bytes, each so many packets; 0 means never.
-        empty_line_each: An empty line comes between interleaved packets; 0 means never.
-        channels: The interleaved channels of RTP and RTCP, whatever the client asked for.
-        names_channels: The answer to SETUP names them.
-        early: Images that are sent before PLAY is answered.
+        markers: Which packets end an image, by their marker bits: the last one ("true"), the last one of
+            every unit, none, or the last one and those of parameter sets and SEI.
+        old_stamps: Parameter sets and SEI carry the timestamp of the previous image.
+        sent_stamps: The timestamps increase in the order in which the images are sent, as live555 sends a
+            file with B-frames.
+        garbage_each: Sends 30 random bytes between interleaved packets, after every this many; 0 means never.
+        empty_line_each: Sends an empty line between interleaved packets, after every this many; 0 means
+            never.
+        channels: The interleaved channels of RTP and RTCP, regardless of what the client asked for.
+        names_channels: The response to SETUP names them.
+        early: Number of images that are sent before the response to PLAY.
         clock_ahead: Seconds by which the sender reports are ahead of this machine's clock.
-        report_noise: Seconds by which each report is off, at random and to either side.
-        stamped_fps: Images per second by the timestamps, where the camera sends another number; 0 means it
-            does not.
-        clock_drift: Seconds per second of the stream by which they get further ahead.
+        report_noise: Maximum random error of each sender report, in seconds.
+        stamped_fps: Images per second according to the timestamps, if it differs from the real rate; 0 means
+            it does not.
+        clock_drift: Seconds by which the sender reports get further ahead per second of the stream.
     """
 
     markers: Markers = "true"
@@ -55,11 +56,11 @@ class Lies:
     stamped_fps: float = 0.0
 
     def utc(self, true: float, since: float) -> float:
-        """The camera's wall time at a true one, `since` seconds after the start of the stream."""
+        """Returns the camera's clock at a true Unix time, `since` seconds after the start of the stream."""
         return true + self.clock_ahead + self.clock_drift * since
 
     def marked(self, piece: Piece, *, last: bool) -> bool:
-        """Whether a packet has the marker bit; `last`: of its image."""
+        """Returns True if a packet gets the marker bit. `last`: it is the last one of its image."""
         if self.markers == "none":
             return False
         if self.markers == "every_unit":
@@ -69,7 +70,7 @@ class Lies:
         return last
 
     def between(self, count: int) -> bytes:
-        """Bytes before the interleaved packet number `count`."""
+        """Returns the bytes to send before the interleaved packet number `count`."""
         extra = b""
         if self.empty_line_each and count % self.empty_line_each == 0:
             extra += b"\r\n"

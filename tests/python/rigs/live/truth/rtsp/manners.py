@@ -1,4 +1,4 @@
-"""How a camera's session behaves: transports, credentials, time limits, descriptions."""
+"""How an RTSP session behaves: transports, credentials, time limits, descriptions."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ from rigs.live.truth.rtsp.guard import Guard
 
 @dataclass(frozen=True)
 class Manners:
-    """The manners of a good camera by default.
+    """Behaves like a good camera by default.
 
     Attributes:
-        tcp: Accepts interleaved packets; else it answers 461.
-        udp: Accepts UDP; else it answers 461.
-        deaf_udp: Accepts UDP and never sends a packet.
-        names_ports: The answer to SETUP names the server's ports of UDP.
-        guard: Who may look; None means everybody.
-        methods: Named in the answer to OPTIONS; others are refused with 501.
-        timeout: Seconds of silence after which the session ends; named in the answer to SETUP.
-        describes_sets: The parameter sets are in the session's description.
-        wrong_sets: Those in the description are of another stream.
-        content_base: DESCRIBE's answer has the header Content-Base.
-        goodbye: TEARDOWN is answered.
+        tcp: Accepts interleaved packets; otherwise responds with 461.
+        udp: Accepts UDP; otherwise responds with 461.
+        deaf_udp: Accepts UDP, but never sends a packet.
+        names_ports: The response to SETUP names the server's UDP ports.
+        guard: Required credentials; None means no authentication.
+        methods: Methods in the response to OPTIONS; others are rejected with 501.
+        timeout: Seconds of silence after which the session ends; included in the response to SETUP.
+        describes_sets: The session description contains the parameter sets.
+        wrong_sets: The parameter sets in the description belong to another stream.
+        content_base: The response to DESCRIBE has the header Content-Base.
+        goodbye: Responds to TEARDOWN.
         report_interval: Seconds between two sender reports; 0 means none.
-        takes_pli: The description asks for reports of lost pictures (RFC 4585).
-        alive: The requests that renew the time limit; None means whatever comes.
-        describes_audio: The description has a track of sound. Who sets it up instead gets no picture.
-        location: Where DESCRIBE is redirected to; None means nowhere.
+        takes_pli: The description asks clients to report lost images (RFC 4585).
+        alive: The requests that renew the timeout; None means any data.
+        describes_audio: The description has an audio track. A client that sets up that track instead gets no
+            images.
+        location: URL that DESCRIBE is redirected to; None means no redirect.
     """
 
     tcp: bool = True

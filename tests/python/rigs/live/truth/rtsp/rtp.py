@@ -1,4 +1,4 @@
-"""The numbers and stamps of an RTP stream (RFC 3550): packets of a picture, sender reports."""
+"""Sequence numbers and timestamps of an RTP stream (RFC 3550): packets of an image, sender reports."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rigs.live.truth.rtsp.lies import Lies
 CLOCK = 90000
 PAYLOAD_TYPE = 96
 SOURCE = 0x7275_6C65
-FIRST_SEQUENCE = 65500  # both numbers wrap early in every run
+FIRST_SEQUENCE = 65500  # so that sequence numbers and timestamps wrap early in every run
 FIRST_STAMP = (1 << 32) - 2 * CLOCK
 NTP_TO_UNIX = 2208988800  # NTP counts from 1900
 MARKER = 0x80
@@ -24,17 +24,17 @@ class Stream:
     def __init__(self, codec: Codec, fps: float) -> None:
         self.codec = codec
         self.fps = fps
-        self.count = 0  # count of packets made
+        self.count = 0  # number of packets made
         self._octets = 0
         self._pictures = 0
         self._stamp_before = FIRST_STAMP
 
     def stamp(self, place: float) -> int:
-        """RTP's time of the picture at this place in display order."""
+        """Returns the RTP timestamp of the image at this index in display order."""
         return (FIRST_STAMP + round(place * CLOCK / self.fps)) % (1 << 32)
 
     def packets(self, picture: Picture, place: int, lies: Lies) -> list[bytes]:
-        """The packets of the picture at this place in display order."""
+        """Returns the packets of the image at this index in display order."""
         stamp = self.stamp(self._pictures if lies.sent_stamps else place)
         self._pictures += 1
         made = [piece for unit in picture.units for piece in pieces(unit, self.codec)]
@@ -52,7 +52,7 @@ class Stream:
         return packets
 
     def report(self, place: float, unix: float) -> bytes:
-        """A sender report: `place` in display order was at this Unix time."""
+        """Returns a sender report that maps an index in display order to a Unix time."""
         seconds = unix + NTP_TO_UNIX
         return struct.pack(
             ">BBHIIIIII",
@@ -69,5 +69,5 @@ class Stream:
 
 
 def reports_loss(report: bytes) -> bool:
-    """Whether a compound packet of RTCP ends with a PLI (RFC 4585 6.3.1)."""
+    """Returns True if a compound RTCP packet ends with a PLI (RFC 4585, 6.3.1)."""
     return report[-12:-8] == b"\x81\xce\0\2"

@@ -1,4 +1,4 @@
-"""Sends the pictures of a film to one client of RTSP, and notes when."""
+"""Sends the images of a film to one RTSP client, and logs when."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from rigs.live.truth.rtsp.transport import RTCP, RTP, Transport
 
 
 class Speech(Conduct, Protocol):
-    """The other messages of an RTSP server, sent and received."""
+    """The other messages that an RTSP server sends and receives."""
 
     lies: Lies
     manners: Manners
-    picture_losses: int  # reports of lost pictures
+    picture_losses: int  # number of reports of lost images
 
 
 class Sender:
-    """The pictures of one client, from its PLAY to its end."""
+    """Sends images to one client, from its PLAY to the end."""
 
     def __init__(self, speech: Speech, client: int, film: Film, fps: float, transport: Transport) -> None:
         self._speech, self._client, self._fps = speech, client, fps
@@ -38,7 +38,7 @@ class Sender:
         self.receiver_reports = 0
 
     def run(self, ended: threading.Event) -> None:
-        """Sends until the session is over, the client has gone, or the network closes."""
+        """Sends until the session ends, the client has disconnected, or the network closes the connection."""
         with contextlib.suppress(OSError):
             for due in self.pace.pictures(ended):
                 self._send(due)

@@ -1,4 +1,4 @@
-"""The truth server in this process: films, conduct, and what its clients did."""
+"""The truth server in this process: films, behaviour, and the requests of its clients."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rigs.live.truth.rtsp.manners import Manners
 from rigs.live.truth.rtsp.session import Session
 
 MOST_CLIENTS = 64  # at a time
-MOST_REQUESTS = 10_000  # requests whose verbs are kept
+MOST_REQUESTS = 10_000  # maximum number of requests whose methods are kept
 
 
 class TruthServer(Server):
@@ -64,7 +64,7 @@ class TruthServer(Server):
         return self._ended
 
     def url_of(self, name: str, fps: float | None = None, user: str = "") -> str:
-        """The URL of a film; `user`: "name:password"."""
+        """Returns the URL of a film. `user`: "name:password"."""
         rate = "" if fps is None else f"/{fps:g}"
         return f"rtsp://{user + '@' if user else ''}127.0.0.1:{self.port}/{name}{rate}"
 
@@ -72,8 +72,8 @@ class TruthServer(Server):
         """Sends nothing until resume().
 
         Args:
-            keep: A picture due meanwhile is sent afterwards, as by a network that stopped; else it is never
-                sent, as by a camera that stopped.
+            keep: Images that are due in the meantime are sent afterwards, as if the network had stopped;
+                otherwise they are dropped, as if the camera had stopped.
         """
         self.keeps = keep
         self.flowing.clear()
@@ -83,11 +83,11 @@ class TruthServer(Server):
         self.flowing.set()
 
     def run_beside(self, work: Callable[..., None], *arguments: object) -> None:
-        """In a thread that close() joins."""
+        """Runs it in a thread that close() joins."""
         self._run(work, *arguments)
 
     def talk(self, connection: socket.socket) -> None:
-        """One client; the ones beyond MOST_CLIENTS are turned away."""
+        """Serves one client. Turns away clients beyond MOST_CLIENTS."""
         if len(self._open) > MOST_CLIENTS:
             return
         session = Session(self, next(self._clients), connection)

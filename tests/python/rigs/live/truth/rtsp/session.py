@@ -1,4 +1,4 @@
-"""One client's RTSP session (RFC 2326): its requests and the answers."""
+"""One client's RTSP session (RFC 2326): its requests and the responses."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from rigs.live.truth.rtsp.transport import Interleaved, Transport, Udp
 from rigs.live.truth.rtsp.wire import Answer, Block, Conversation, Request
 
 TRACK = "video"
-EARLY_LIMIT = 20.0  # seconds that PLAY's answer waits for media at most
+EARLY_LIMIT = 20.0  # maximum seconds that the response to PLAY waits for media
 
 
 class Camera(Speech, Protocol):
-    """The part of its server that a session needs."""
+    """The part of the server that a session needs."""
 
     films: Mapping[str, Film]
     fps: float
-    asked: deque[str]  # the verbs of all requests
+    asked: deque[str]  # the methods of all requests
     refused: int  # requests with wrong credentials
     receiver_reports: int
 
@@ -38,18 +38,18 @@ class Camera(Speech, Protocol):
         """Set when the server closes."""
 
     def run_beside(self, work: Callable[..., None], *arguments: object) -> None:
-        """In a thread that the server joins."""
+        """Runs it in a thread that the server joins."""
 
 
 class Session:
-    """The conversation on one connection."""
+    """The RTSP session of one connection."""
 
     def __init__(self, camera: Camera, client: int, connection: socket.socket) -> None:
         self._camera, self._client, self._connection = camera, client, connection
-        self._lock = threading.Lock()  # an answer is not written into a packet
+        self._lock = threading.Lock()  # keeps responses and packets from interleaving
         self._id = secrets.token_hex(4)
         self._nonce = secrets.token_hex(8)
-        self._uses = 0  # uses of the nonce
+        self._uses = 0  # number of requests that used the nonce
         self._renewed = time.monotonic()  # the time limit
         self._film: Film | None = None
         self._fps = camera.fps
@@ -57,7 +57,7 @@ class Session:
         self._sender: Sender | None = None
 
     def talk(self) -> None:
-        """Talks until the client goes, tears down, or is silent for longer than the timeout."""
+        """Serves until the client disconnects, sends TEARDOWN, or is silent for longer than the timeout."""
         conversation = Conversation(self._connection)
         self._connection.settimeout(self._camera.manners.timeout)
         try:
@@ -76,7 +76,7 @@ class Session:
                 self._camera.receiver_reports += self._sender.receiver_reports
 
     def _limit(self, found: Request | Block) -> None:
-        """Time that is left until another sign of life must come."""
+        """Sets the socket's timeout to the time left until the next sign of life is due."""
         alive, now = self._camera.manners.alive, time.monotonic()
         playing = self._sender is not None
         if not playing or alive is None or (isinstance(found, Request) and found.verb in (*alive, "PLAY")):
@@ -87,12 +87,12 @@ class Session:
         self._connection.settimeout(left)
 
     def close(self) -> None:
-        """After the threads of the session have ended."""
+        """Called after the threads of the session have ended."""
         if self._transport is not None:
             self._transport.close()
 
     def _serve(self, request: Request) -> bool:
-        """Answers; False ends the session."""
+        """Responds to a request. Returns False if that ends the session."""
         self._camera.asked.append(request.verb)
         early = request.verb == "PLAY" and self._camera.lies.early
         if request.verb == "TEARDOWN" and not self._camera.manners.goodbye:
@@ -109,7 +109,7 @@ class Session:
         return request.verb != "TEARDOWN"
 
     def _refusal(self, request: Request) -> Answer | None:
-        """The client has not proved its identity, or asks for something that the camera does not do."""
+        """Returns the error response for an unauthenticated client or an unsupported method, else None."""
         guard = self._camera.manners.guard
         if request.verb not in self._camera.manners.methods:
             return Answer("501 Not Implemented")
@@ -144,7 +144,7 @@ class Session:
         return Answer(headers=[session])
 
     def _find(self, url: str) -> bool:
-        """Whether the URL names a film: /NAME or /NAME/FPS, and the track below it."""
+        """Returns True if the URL names a film: /NAME or /NAME/FPS, optionally with a track below it."""
         path = url.partition("://")[2].partition("/")[2].partition("?")[0]
         name, *rest = [part for part in path.split("/") if part and part != TRACK]
         rate = rest[0] if rest else f"{self._camera.fps:g}"
@@ -194,7 +194,7 @@ class Session:
 
     def _run_sender(self, sender: Sender) -> None:
         sender.run(self._camera.ended)
-        if not sender.pace.over.is_set():  # the network closed: so does the connection
+        if not sender.pace.over.is_set():  # the network closed the connection
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
 
@@ -207,7 +207,7 @@ class Session:
 
 
 def description(film: Film, manners: Manners) -> str:
-    """SDP (RFC 8866) of a film."""
+    """Returns the SDP (RFC 8866) of a film."""
     units = film.parameter_sets.items() if manners.describes_sets else ()
     told = {
         name: unit[:1] + bytes(range(len(unit) - 1)) if manners.wrong_sets else unit for name, unit in units
@@ -216,7 +216,7 @@ def description(film: Film, manners: Manners) -> str:
     if film.codec == "h264":
         parameters = ["packetization-mode=1"]
         parameters += [f"sprop-parameter-sets={named['sps']},{named['pps']}"] if named else []
-    else:  # VP8 and JPEG have none
+    else:  # VP8 and JPEG do not have one
         parameters = [f"sprop-{name}={named[name]}" for name in ("vps", "sps", "pps") if named]
     lines = [
         "v=0",

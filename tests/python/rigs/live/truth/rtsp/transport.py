@@ -1,4 +1,4 @@
-"""Where a client's packets go: into its RTSP connection, or over UDP."""
+"""Where a client's packets are sent: its RTSP connection, or UDP."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ RTP, RTCP = 0, 1
 class Transport(Protocol):
     """One client's way."""
 
-    described: str  # the header Transport of SETUP's answer
+    described: str  # value of the Transport header in the response to SETUP
 
     def send(self, channel: int, packets: list[bytes]) -> None:
-        """Sends them on RTP or RTCP; raises OSError when the client has gone."""
+        """Sends RTP or RTCP packets. Raises OSError if the client has disconnected."""
 
     def heard(self) -> list[bytes]:
-        """RTCP packets that came over UDP since the last call."""
+        """Returns the RTCP packets that arrived over UDP since the last call."""
 
     def close(self) -> None:
-        """Lets its sockets go."""
+        """Closes its sockets."""
 
 
 class Interleaved:
@@ -44,7 +44,7 @@ class Interleaved:
         self.described = f"RTP/AVP/TCP;unicast{named}"
 
     def send(self, channel: int, packets: list[bytes]) -> None:
-        """In one piece, so that no answer comes between them."""
+        """Sends the packets in one piece, so that no response gets in between."""
         data = b""
         for packet in packets:
             self._count += 1
@@ -54,11 +54,11 @@ class Interleaved:
             self._connection.sendall(data)
 
     def heard(self) -> list[bytes]:
-        """None means they come between the requests."""
+        """Returns nothing: RTCP arrives between the requests."""
         return []
 
     def close(self) -> None:
-        """Nothing: the connection is the session's."""
+        """Does nothing: the session owns the connection."""
 
 
 class Udp:
@@ -79,7 +79,7 @@ class Udp:
         self.described = f"RTP/AVP;unicast;client_port={first}-{self._to[RTCP][1]}{named}"
 
     def send(self, channel: int, packets: list[bytes]) -> None:
-        """Each a datagram. A port that the client has closed is not an error."""
+        """Sends each packet as a datagram. Ignores a port that the client has closed."""
         for packet in packets:
             if not self._deaf:
                 with contextlib.suppress(ConnectionError):

@@ -1,4 +1,4 @@
-"""RTSP's requests and answers as text, and the interleaved packets of a client between them."""
+"""Text of RTSP requests and responses, and the interleaved packets of a client between them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -6,13 +6,13 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass, field
 
-MOST = 1 << 16  # bytes of a request, or of an interleaved packet
+MOST = 1 << 16  # maximum bytes of a request or an interleaved packet
 END = b"\r\n\r\n"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request of a client; the names of its headers are in lower case."""
+    """A request of a client. The names of its headers are in lower case."""
 
     verb: str
     url: str
@@ -21,21 +21,24 @@ class Request:
 
 @dataclass(frozen=True)
 class Block:
-    """An interleaved packet from a client: RTCP."""
+    """An interleaved RTCP packet from a client."""
 
     channel: int
     data: bytes
 
 
 class Conversation:
-    """Reads what a client sends. A client that sends too many other bytes is treated as gone."""
+    """Parses what a client sends. A client that sends too much garbage counts as disconnected."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._waiting = b""
 
     def next(self) -> Request | Block | None:
-        """The next request or packet; None when the client has gone. Silence raises TimeoutError."""
+        """Returns the next request or packet, or None if the client has disconnected.
+
+        Raises TimeoutError on silence.
+        """
         while len(self._waiting) < 2 * MOST:
             found = self._block() if self._waiting[:1] == b"$" else self._request()
             if found is not None:
@@ -75,14 +78,14 @@ class Conversation:
 
 @dataclass
 class Answer:
-    """To a request. A header may come several times."""
+    """A response to a request. A header may occur several times."""
 
     status: str = "200 OK"
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: str = ""
 
     def encoded(self, request: Request) -> bytes:
-        """Returns the answer with the request's number."""
+        """Returns the bytes of the response, with the request's CSeq."""
         lines = [f"RTSP/1.0 {self.status}", f"CSeq: {request.headers.get('cseq', '0')}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         lines += [f"Content-Length: {len(self.body)}"] if self.body else []

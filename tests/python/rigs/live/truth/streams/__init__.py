@@ -1,2 +1,2 @@
-"""The same pictures without RTSP: MPEG-TS over TCP and UDP, HLS, MJPEG over HTTP."""
+"""The same images without RTSP: MPEG-TS over TCP and UDP, HLS, MJPEG over HTTP."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""HLS (RFC 8216) with a log of when the camera took each picture: segments of TS, and their playlist."""
+"""An HLS server (RFC 8216) of TS segments that logs when the camera captured each image."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ MASTER = "#EXTM3U\n" + 3 * "#EXT-X-STREAM-INF:BANDWIDTH=1000000\nlive.m3u8\n"
 
 
 class HlsServer(Server):
-    """Serves /live.m3u8. A segment can be had when the camera has taken its last picture.
+    """Serves /live.m3u8. A segment is available once the camera has captured its last image.
 
-    In the log `first` is the time at which the camera took a picture, and `last` that from which the picture
-    can be had.
+    In the log, `first` is when the camera captured an image, and `last` is when it became available.
 
     Args:
-        film: Keyframes must be at the beginning of each segment.
-        fps: Pictures per second.
-        pictures: Of a segment.
-        log: Of the pictures; default: a new one.
+        film: Each segment must start with a keyframe.
+        fps: Images per second.
+        pictures: Number of images per segment.
+        log: The log to write to; a new one by default.
     """
 
     def __init__(self, film: Film, fps: float, *, pictures: int, log: SentLog | None = None) -> None:
         self._film, self._fps, self._pictures = film, fps, pictures
         self.log = SentLog() if log is None else log
-        self.playlists = 0  # playlists that were asked for
-        self.flowing = threading.Event()  # cleared: requests are not answered
+        self.playlists = 0  # number of requests for the playlist
+        self.flowing = threading.Event()  # cleared while requests get no response
         self.flowing.set()
         self._encodes_until: float | None = None
         self._stream = TsStream(film, fps)
         self._lock = threading.Lock()
         self._made = 0  # segments
         self._segments: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
-        self._began = time.monotonic() - LISTED * pictures / fps  # the playlist is full from the start
+        # So that the playlist is full from the start
+        self._began = time.monotonic() - LISTED * pictures / fps
         self._unix = time.time() - time.monotonic()
         super().__init__()
 
@@ -55,16 +55,16 @@ class HlsServer(Server):
 
     @property
     def master(self) -> str:
-        """The URL of a playlist that lists the other one three times, as for three groups of sound."""
+        """The URL of a playlist that lists the other one three times, as for three audio groups."""
         return f"http://127.0.0.1:{self.port}/master.m3u8"
 
     @property
     def phase(self) -> float:
-        """The share of a segment that the camera has taken since the newest one could be had."""
+        """The fraction of the next segment that the camera has captured."""
         return (time.monotonic() - self._began) * self._fps / self._pictures % 1
 
     def pause(self) -> None:
-        """Answers nothing until resume(). The camera goes on."""
+        """Sends no responses until resume(). The camera continues."""
         self.flowing.clear()
 
     def resume(self) -> None:
@@ -72,7 +72,7 @@ class HlsServer(Server):
         self.flowing.set()
 
     def stop_encoder(self) -> None:
-        """The camera takes no further pictures. The web server goes on with the last segments."""
+        """Stops the camera. The web server continues to serve the last segments."""
         with self._lock:
             self._encodes_until = time.monotonic()
 
@@ -99,11 +99,11 @@ class HlsServer(Server):
         connection.sendall(head.encode() + body)
 
     def _find_time(self, place: int) -> float:
-        """When the camera took a picture: early enough for its place in coding order."""
+        """Returns when the camera captured an image. B-frames are captured before they can be sent."""
         return self._began + (place - self._film.lead) / self._fps
 
     def _make(self) -> None:
-        """The segments that can be had by now."""
+        """Makes the segments that are available by now."""
         with self._lock:
             now = time.monotonic() if self._encodes_until is None else self._encodes_until
             while (ready := self._began + (self._made + 1) * self._pictures / self._fps) <= now:

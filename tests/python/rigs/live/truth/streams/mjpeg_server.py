@@ -1,4 +1,4 @@
-"""MJPEG over HTTP (multipart/x-mixed-replace) with a log of when each picture was sent."""
+"""An MJPEG server over HTTP (multipart/x-mixed-replace) that logs when each image was sent."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ class MjpegServer(Server):
     """Sends the film from its start to each client.
 
     Args:
-        film: Its pictures.
-        fps: Pictures per second.
-        lengths: The head of each picture says its length.
-        heads_early: The head of the next picture follows each picture at once.
-        line_before: An empty line is before the first picture's head.
-        log: Of the pictures that were sent; default: a new one.
+        film: The images.
+        fps: Images per second.
+        lengths: The header of each image contains its length.
+        heads_early: Each image is followed immediately by the header of the next one.
+        line_before: An empty line precedes the first image's header.
+        log: The log to write to; a new one by default.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class MjpegServer(Server):
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:
-        """Sends until the client goes."""
+        """Sends until the client disconnects."""
         read_request(connection)
         kind = "multipart/x-mixed-replace; boundary=edge"
         connection.sendall(f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())

@@ -1,4 +1,4 @@
-"""One film that a server shows to each client from its start, and the log of when it did."""
+"""Plays one film to each client from its start, and logs when."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Showing:
     """A camera that never stops, with a perfect network.
 
     Args:
-        film: Its pictures.
-        fps: Pictures per second.
-        log: Of the pictures that were sent.
+        film: The images.
+        fps: Images per second.
+        log: The log of the images that were sent.
     """
 
     def __init__(self, film: Film, fps: float, log: SentLog) -> None:
@@ -34,11 +34,11 @@ class Showing:
         self._clients = itertools.count()
 
     def show(self, ended: threading.Event, send: Callable[[Due], int]) -> None:
-        """To a new client, until the server has ended.
+        """Plays the film to a new client, until the server closes.
 
         Args:
-            ended: Set when the server ends.
-            send: Sends a picture whose time has come; returns of how many packets it is made.
+            ended: Set when the server closes.
+            send: Sends an image that is due; returns its number of packets.
         """
         client = next(self._clients)
         for due in Pace(self, self.film, self.fps).pictures(ended):

@@ -1,4 +1,4 @@
-"""MPEG transport stream (ISO/IEC 13818-1) of a film, a piece per picture."""
+"""MPEG transport stream (ISO/IEC 13818-1) of a film, in one piece per image."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from rigs.live.truth.pictures.units import set_name
 PACKET = 188
 CLOCK = 90000
 START = 10 * CLOCK  # start of the timestamps
-HEAD_START = CLOCK // 10  # lead of the timestamps over the stream's clock
+HEAD_START = CLOCK // 10  # how far the timestamps are ahead of the stream's clock
 PMT_PID, VIDEO_PID = 0x1000, 0x100
 STREAM_TYPES = {"h264": 0x1B, "h265": 0x24}
-DELIMITERS = {"h264": bytes((9, 0xF0)), "h265": bytes((70, 1, 0x50))}  # required before each picture
+# Access unit delimiters, required before each image
+DELIMITERS = {"h264": bytes((9, 0xF0)), "h265": bytes((70, 1, 0x50))}
 
 
 class TsStream:
     """The packets of one client, or of one file.
 
     Args:
-        film: Whose pictures they carry.
-        fps: Of the timestamps.
-        lengths: The head of each picture says its length, if it fits; else a reader learns of a picture's
-            end from the next one's head, as with most encoders.
-        pairs: Two pictures follow one head.
-        stuffed_within: The picture with this place in decoding order has stuffing in its middle, too.
+        film: The images.
+        fps: Frame rate of the timestamps.
+        lengths: The PES header of each image contains its length, if it fits; otherwise a reader finds the
+            end of an image only at the next header, as with most encoders.
+        pairs: One header is followed by two images.
+        stuffed_within: The image with this index in decoding order has stuffing in its middle, too.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class TsStream:
     ) -> None:
         self._film, self._fps, self._lengths, self._pairs = film, fps, lengths, pairs
         self._stuffed_within = stuffed_within
-        self.middle = 0  # bytes of the newest picture up to this stuffing; 0 if it has none
+        self.middle = 0  # bytes of the newest image up to the stuffing in its middle; 0 without such stuffing
         self._counters: dict[int, int] = {}
-        self._first: tuple[bytes, Due] | None = None  # the first of a pair
+        self._first: tuple[bytes, Due] | None = None  # the first image of a pair
 
     def packets(self, due: Due) -> bytes:
-        """The packets of the tables, which a reader that joins midway needs soon, and of a picture."""
+        """Returns the packets of an image, after those of the tables, so that a reader that joins midway soon
+        gets them.
+        """
         codec = self._film.codec
         units = (DELIMITERS[codec], *due.picture.units)
         body = b"".join(b"\0\0\0\1" + unit for unit in units)
@@ -72,7 +75,7 @@ class TsStream:
         return made + self._rest(VIDEO_PID, data[half:])
 
     def _tables(self) -> bytes:
-        """The tables of programs, and of this one's streams."""
+        """Returns the program association table and the program map table."""
         programs = bytes((0, 1)) + (0xE000 | PMT_PID).to_bytes(2, "big")
         video = (0xE000 | VIDEO_PID).to_bytes(2, "big")
         program = video + b"\xf0\0" + bytes((STREAM_TYPES[self._film.codec],)) + video + b"\xf0\0"
@@ -86,7 +89,7 @@ class TsStream:
         return self._packet(pid, whole + b"\xff" * (PACKET - 4 - len(whole)), b"", start=True)
 
     def _payload(self, pid: int, data: bytes, clock: bytes) -> bytes:
-        """In as many packets as it takes; the last one is stuffed."""
+        """Splits data into packets. The last one is stuffed."""
         room = PACKET - 5 - len(clock)
         return self._packet(pid, data[:room], clock, start=True) + self._rest(pid, data[room:])
 
@@ -103,15 +106,15 @@ class TsStream:
 
 
 def _adaptation(wanted: bytes, room: int) -> bytes:
-    """An adaptation field with flags and more, or of stuffing alone, that fills `room` bytes."""
+    """Returns an adaptation field of `room` bytes: flags and data, or only stuffing."""
     if not room:
         return b""
-    content = wanted or b"\0"[: room - 1]  # a field of one byte is its length, 0
+    content = wanted or b"\0"[: room - 1]  # a field of one byte consists of its length, 0
     return bytes((room - 1,)) + content + b"\xff" * (room - 1 - len(content))
 
 
 def _time(prefix: int, ticks: int) -> bytes:
-    """A timestamp of 33 bits between marker bits."""
+    """Returns a 33-bit timestamp between marker bits."""
     ticks %= 1 << 33
     high, middle, low = ticks >> 30, ticks >> 15 & 0x7FFF, ticks & 0x7FFF
     value = prefix << 36 | high << 33 | 1 << 32 | middle << 17 | 1 << 16 | low << 1 | 1
@@ -119,12 +122,12 @@ def _time(prefix: int, ticks: int) -> bytes:
 
 
 def _reference(ticks: int) -> bytes:
-    """The stream's clock, without its finer part."""
+    """Returns the program clock reference, without its 27 MHz extension."""
     return (ticks % (1 << 33) << 15 | 0x7E00).to_bytes(6, "big")
 
 
 def crc(data: bytes) -> int:
-    """The checksum of a table (annex A)."""
+    """Returns the CRC of a table (annex A)."""
     value = 0xFFFFFFFF
     for byte in data:
         value ^= byte << 24

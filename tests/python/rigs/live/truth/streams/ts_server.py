@@ -21,21 +21,22 @@ HOLE = 5  # packets
 
 
 class TsServer(Server):
-    """Sends the film from its start to each client of TCP; with `udp`, to the UDP port of the same number.
+    """Sends the film from its start to each TCP client or, with `udp`, to the UDP port with the same number.
 
     Args:
-        film: Its images.
+        film: The images.
         fps: Images per second.
-        stamped_fps: Images per second by the timestamps; 0 means fps.
-        udp: Over UDP.
-        http: In the answer to a request by HTTP.
+        stamped_fps: Images per second according to the timestamps; 0 means fps.
+        udp: Sends over UDP.
+        http: Sends the stream in the response to an HTTP request.
         lengths: As for TsStream.
         pairs: As for TsStream.
-        hole: The first image lacks packets of its middle, as for a reader that joins a lossy network.
+        hole: Packets in the middle of the first image are missing, as for a reader that joins a lossy
+            network.
         stuffed_within: As for TsStream.
-        waits: Seconds between that stuffing and the rest of its image.
-        close_after: Images after which a connection is closed; None means never.
-        log: Of the images that were sent; default: a new one.
+        waits: Seconds between the stuffing in the middle and the rest of its image.
+        close_after: Number of images after which a connection is closed; None means never.
+        log: The log to write to; a new one by default.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class TsServer(Server):
         return f"{scheme}://{LOOPBACK}:{self.port}"
 
     def talk(self, connection: socket.socket) -> None:
-        """Sends until the client goes."""
+        """Sends until the client disconnects."""
         if self._http:
             request = b""
             while b"\r\n\r\n" not in request:
