@@ -1,4 +1,4 @@
-"""A headless Chromium that opens a dashboard: texts of the page, errors of its console, pictures of it."""
+"""A headless Chromium that opens a dashboard: reads its text and console errors, and takes screenshots."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from selenium import webdriver
 
-WATCHDOG = 20.0  # seconds until something that must come counts as missing
+WATCHDOG = 20.0  # seconds after which something expected counts as missing
 VIEW = "document.querySelector('freshframe-view').shadowRoot"
 COUNT_PICTURES = f"window.shown = 0; {VIEW}.host.addEventListener('results', () => ++shown)"
 FOREIGN = "rebound.example"  # a name that an attacker's DNS points to this machine
@@ -32,7 +32,7 @@ def missing() -> str | None:
 
 
 def start(profile: Path, arguments: Sequence[str] = ()) -> webdriver.Chrome:
-    """Starts a browser with a fresh profile in that folder, and with further arguments."""
+    """Starts a browser with a new profile in this folder, and with extra arguments."""
     from selenium import webdriver  # noqa: PLC0415  (tests are collected, and skipped, without it)
     from selenium.webdriver.chrome.service import Service  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def start(profile: Path, arguments: Sequence[str] = ()) -> webdriver.Chrome:
 
 @contextlib.contextmanager
 def started(profile: Path, arguments: Sequence[str] = ()) -> Iterator[Page]:
-    """A browser for as long as the block lasts."""
+    """Runs a browser until the block ends."""
     driver = start(profile, arguments)
     try:
         driver.set_script_timeout(WATCHDOG)
@@ -74,7 +74,7 @@ class Page:
         self.driver = driver
 
     def size(self, width: int, height: int, *, dark: bool = True, phone: bool = False) -> None:
-        """Gives the window a size and a colour scheme."""
+        """Sets the window's size and colour scheme."""
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone},
@@ -88,17 +88,17 @@ class Page:
         self.until("return document.getElementById('name').textContent !== 'freshframe'")
 
     def load(self, url: str) -> None:
-        """Loads a page, whatever comes."""
+        """Loads a page without waiting for its contents."""
         self.go("about:blank")
         self.complaints()
         self.go(url)
 
     def go(self, url: str) -> None:
-        """Goes to a page, from which `back` leads to the one before."""
+        """Navigates to a page, so that `back` returns to the previous one."""
         self.driver.get(url)
 
     def back(self) -> None:
-        """Goes to the page before."""
+        """Returns to the previous page."""
         self.driver.back()
 
     def run(self, script: str, *arguments: Any) -> Any:
@@ -106,7 +106,7 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def wait_for(self, script: str, *arguments: Any) -> Any:
-        """Runs JavaScript that returns a promise, and returns the promise's result."""
+        """Runs JavaScript asynchronously, and returns its result."""
         return self.driver.execute_async_script(
             f"const done = arguments[arguments.length - 1];(async () => {{{script}}})().then(done, "
             "error => done('failed: ' + error));",
@@ -114,7 +114,10 @@ class Page:
         )
 
     def until(self, script: str, *arguments: Any) -> Any:
-        """Runs JavaScript until it returns something true; an element may not be there yet."""
+        """Runs JavaScript until it returns something truthy.
+
+        Ignores exceptions, such as for an element that is not there yet.
+        """
         from selenium.common.exceptions import JavascriptException  # noqa: PLC0415
 
         def attempt() -> Any:
@@ -125,18 +128,18 @@ class Page:
         return until(attempt, lambda: f"{script} in:\n{self.text()}")
 
     def until_picture(self) -> None:
-        """Brings a dashboard's first view into the window and waits until it shows a picture."""
+        """Scrolls a dashboard's first view into the window and waits until it shows an image."""
         self.until(
             "document.querySelector('freshframe-view').scrollIntoView({block: 'nearest'}); return true"
         )
         self.until(f"return {VIEW}.querySelector('.age').textContent.endsWith(' old')")
 
     def text(self, selector: str = "body") -> str:
-        """The visible text of an element."""
+        """Returns the visible text of an element."""
         return str(self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
 
     def texts(self, selector: str) -> list[str]:
-        """The texts of all such elements."""
+        """Returns the texts of all matching elements."""
         return list(
             self.run(
                 "return [...document.querySelectorAll(arguments[0])].map(one => one.textContent)", selector
@@ -144,19 +147,19 @@ class Page:
         )
 
     def complaints(self) -> list[str]:
-        """Errors and warnings on the console since the last call."""
+        """Returns errors and warnings on the console since the last call."""
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if entry["level"] in ("SEVERE", "WARNING")]
 
     def click(self, x: float, y: float) -> None:
-        """Presses the left button of the mouse at a place of the window, and lets it go."""
+        """Clicks with the left mouse button at a position in the window."""
         for kind in ("mousePressed", "mouseReleased"):
             self.driver.execute_cdp_cmd(
                 "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
             )
 
     def press(self, key: Literal["Tab", "Enter"]) -> None:
-        """Presses a key and lets it go."""
+        """Presses and releases a key."""
         code = {"Tab": 9, "Enter": 13}[key]
         for kind in ("keyDown", "keyUp"):
             self.driver.execute_cdp_cmd(
@@ -165,13 +168,13 @@ class Page:
             )
 
     def shot(self, place: dict[str, float]) -> bytes:
-        """A PNG of a rectangle of the page."""
+        """Returns a PNG of a rectangle of the page."""
         clip = {name: place[name] for name in ("x", "y", "width", "height")} | {"scale": 1}
         taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
         return base64.b64decode(taken["data"])
 
     def picture(self, path: Path, *, quality: int | None = None) -> Path:
-        """Saves a picture of the window, as PNG or, with a quality, as WebP."""
+        """Saves a screenshot of the window as PNG or, with a quality, as WebP."""
         kind: dict[str, Any] = (
             {"format": "png"} if quality is None else {"format": "webp", "quality": quality}
         )
@@ -181,7 +184,7 @@ class Page:
 
 
 def until(condition: Callable[[], Any], what: Callable[[], str], seconds: float = WATCHDOG) -> Any:
-    """Waits until a condition holds and returns its value; fails after so many seconds."""
+    """Waits until the condition is true and returns its value. Fails after this many seconds."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

@@ -1,4 +1,4 @@
-"""One Chromium and one Firefox for all tests; where one is missing they are skipped, and say why."""
+"""One Chromium and one Firefox for all tests. Tests whose browser is missing are skipped, with the reason."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -52,7 +52,7 @@ def one_firefox() -> Iterator[Firefox]:
 
 @pytest.fixture
 def page(one_browser: Page) -> Iterator[Page]:
-    """The browser at 1440x900 and without what the last test left."""
+    """The browser at 1440x900, without the previous test's cookies."""
     one_browser.size(1440, 900)
     one_browser.driver.delete_all_cookies()
     yield one_browser

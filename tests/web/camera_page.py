@@ -1,4 +1,4 @@
-"""A page with a <freshframe-camera>, a painted camera, and a stand-in for the server's WebSocket."""
+"""A page with a <freshframe-camera>, a painted camera, and a fake of the server's WebSocket."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from browser import Page
     from video_server import VideoServer
 
-TIME_BITS, NUMBER_BITS = 44, 20  # of the painted time in ms, and of the number
+TIME_BITS, NUMBER_BITS = 44, 20  # bits of the painted time in ms, and of the frame number
 
-# Replaces the camera: a row of 44 blocks with Date.now(), and one with the number of the frame, twice.
-# `camera.refusal` is the name of the exception instead.
+# Replaces the camera by a canvas: a row of 44 blocks with Date.now(), and a row with the frame number, twice.
+# If `camera.refusal` is set, requesting the camera throws an exception with that name.
 PAINTED = """
 window.camera = {
   width: 640, height: 360, fps: 30, refusal: null, painted: 0, opened: 0, asked: null, track: null,
@@ -63,7 +63,8 @@ camera.open = async ({video}) => {
 if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = camera.open;
 """
 
-# The server's end of /api/camera in the page itself. `desk.answer` is the type of the answer to `send`.
+# A fake of the server's end of /api/camera, within the page. `desk.answer` is the type of the response to
+# `send`.
 DESK = """
 window.desk = {
   sockets: [], heard: [], answer: 'yours', acks: true,
@@ -121,7 +122,7 @@ def show(
     more: str = "",
     host: str = "",
 ) -> None:
-    """Opens a page that sends the painted camera, by default to the stand-in."""
+    """Opens a page that sends the painted camera, by default to the fake server."""
     body = BODY.format(script=script, src=src, camera=camera, token=token, more=more)
     page.load(server.page(body, name="sends", host=host))
     page.run(
@@ -132,7 +133,7 @@ def show(
 
 
 def words(page: Page) -> str:
-    """The sentence that the page shows."""
+    """Returns the sentence that the page shows."""
     return str(page.run(f"return {FACE}.querySelector('.words').textContent"))
 
 
@@ -141,7 +142,7 @@ def until_words(page: Page, part: str) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    """Presses a button of the element."""
+    """Clicks a button of the element."""
     page.until(
         f"const button = [...{FACE}.querySelectorAll('button')].find((one) => !one.hidden && "
         "one.textContent === arguments[0]); button?.click(); return button !== undefined",
@@ -150,7 +151,7 @@ def press(page: Page, name: str) -> None:
 
 
 def read_painted(luma: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[float, int] | None:
-    """The Unix time at which a frame was painted, and its number. Returns None if they cannot be read."""
+    """Returns the Unix time at which a frame was painted and its number, or None if they cannot be read."""
     height, width = luma.shape
     block, row = width / 44, height / 6
 

@@ -1,4 +1,4 @@
-"""The fixtures of the tests in a browser."""
+"""The fixtures of the browser tests."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import browser
 from browser import FOREIGN, until
 
-PATIENCE = 120.0  # seconds until its start, its end or an answer counts as missing: a busy machine takes 30
+# Seconds after which its start, its end or a response counts as missing; a busy machine needs 30
+PATIENCE = 120.0
 PREFERENCES = {
     "network.dns.localDomains": FOREIGN,
-    # A proxy that is not there, for all servers but those of this machine: Firefox asks several by itself.
+    # A proxy that does not exist, for all hosts but this machine, because Firefox contacts some on its own.
     "network.proxy.type": 1,
     **{f"network.proxy.{kind}": "127.0.0.1" for kind in ("http", "ssl")},
     **{f"network.proxy.{kind}_port": 9 for kind in ("http", "ssl")},
@@ -29,7 +30,7 @@ PREFERENCES = {
 
 
 class Complaint:
-    """An entry of the console, as Selenium's connection wants events."""
+    """An entry of the console, with the methods that Selenium's connection requires of events."""
 
     event_class = "log.entryAdded"
 
@@ -53,7 +54,7 @@ def missing() -> str | None:
 
 @contextlib.contextmanager
 def started(profile: Path) -> Iterator[Firefox]:
-    """A browser for as long as the block lasts, with a fresh profile in that folder."""
+    """Runs a browser with a new profile in this folder until the block ends."""
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
     (profile / "user.js").write_text("\n".join(lines), encoding="utf-8")
     command = [program() or "", "--headless", "--no-remote", "--profile", str(profile)]
@@ -76,7 +77,7 @@ def started(profile: Path) -> Iterator[Firefox]:
 
 
 def connect(profile: Path) -> Any:
-    """A connection to the browser, which writes into its profile where it listens."""
+    """Connects to the browser, which writes its WebSocket address into its profile."""
     from selenium.webdriver.remote.websocket_connection import (  # noqa: PLC0415  (as in browser.py)
         WebSocketConnection,
     )
@@ -97,13 +98,13 @@ class Firefox:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.entries: list[dict[str, Any]] = []  # lines of the console
+        self.entries: list[dict[str, Any]] = []  # entries of the console
         self.version = str(self.ask("session.new", capabilities={})["capabilities"]["browserVersion"])
         connection.add_callback(Complaint, self.entries.append)
         self.ask("session.subscribe", events=[Complaint.event_class])
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """The result of a command of WebDriver BiDi."""
+        """Runs a WebDriver BiDi command and returns its result."""
         answer = self.connection.send_cmd(method, parameters)
         assert answer["type"] == "success", f"{method}: {answer}"
         result: dict[str, Any] = answer["result"]
@@ -120,7 +121,7 @@ class Firefox:
 
     @contextlib.contextmanager
     def tab(self) -> Iterator[Page]:
-        """A tab in front of the others; the block may close it."""
+        """Opens a tab in the foreground. The block may close it."""
         tab = Page(self, self.ask("browsingContext.create", type="tab")["context"])
         self.entries.clear()
         try:
@@ -130,7 +131,7 @@ class Firefox:
 
 
 class Page(browser.Page):
-    """A tab of Firefox, which does the same in another protocol. It has no `driver`."""
+    """A tab of Firefox: the same methods over another protocol. It does not have a `driver`."""
 
     def __init__(self, firefox: Firefox, context: str) -> None:
         self.firefox = firefox
@@ -150,7 +151,7 @@ class Page(browser.Page):
         self.ask("traverseHistory", delta=-1)
 
     def before_each_page(self, script: str) -> None:
-        """Runs JavaScript in each page that the tab loads from now on, before its own."""
+        """Runs JavaScript in each page that the tab loads from now on, before the page's scripts."""
         self.firefox.ask(
             "script.addPreloadScript", functionDeclaration=f"() => {{{script}}}", contexts=[self.context]
         )
@@ -185,7 +186,7 @@ class Page(browser.Page):
         self.act("pointer", [move, *({"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp"))])
 
     def press(self, key: Literal["Tab", "Enter"]) -> None:
-        value = {"Tab": "\ue004", "Enter": "\ue007"}[key]  # keys of WebDriver's table
+        value = {"Tab": "\ue004", "Enter": "\ue007"}[key]  # WebDriver's codes for these keys
         self.act("key", [{"type": kind, "value": value} for kind in ("keyDown", "keyUp")])
 
     def act(self, device: str, actions: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Pipelines that the tests of the page show: one that works, and several with faults."""
+"""Pipelines for the page tests: one that works, and several with faults."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -43,7 +43,7 @@ def refuse(events: object) -> None:
 
 
 def example() -> tuple[ff.Pipeline, ff.Port[ff.Frame]]:
-    """A camera with three consumers, one too slow for it."""
+    """Returns a pipeline with a camera and three consumers, one of which is too slow."""
     pipeline = ff.Pipeline("example")
     camera = pipeline.add(ff.open(SCENE), name="camera")
     drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
@@ -53,7 +53,7 @@ def example() -> tuple[ff.Pipeline, ff.Port[ff.Frame]]:
 
 
 class Camera(ff.Source[ff.Frame]):
-    """A camera, or its packets."""
+    """A camera that delivers images, or only packets."""
 
     live = True
 
@@ -69,7 +69,7 @@ class Camera(ff.Source[ff.Frame]):
 
 
 def add_recorded(pipeline: ff.Pipeline, name: str) -> None:
-    """Adds a camera of which only the packets are taken."""
+    """Adds a camera of which only the packets are used."""
     camera = pipeline.add(Camera(gives=False), name=name)
     options = _native.AddOptions(f"{name}.packets", None, "stop", None, None, companion_of=find_index(camera))
     packets = pipeline._changes._add(
@@ -79,14 +79,16 @@ def add_recorded(pipeline: ff.Pipeline, name: str) -> None:
 
 
 def recorded() -> ff.Pipeline:
-    """A camera that is only recorded, and nothing else."""
+    """Returns a pipeline that only records one camera."""
     pipeline = ff.Pipeline("recorder", keep_running=True)
     add_recorded(pipeline, "door")
     return pipeline
 
 
 def shop(folder: Path) -> ff.Pipeline:
-    """Cameras that work, one that is only recorded, one that is away, and each kind of loss."""
+    """Returns a pipeline with working cameras, one that is only recorded, one that is offline, and each kind
+    of loss.
+    """
     pipeline = ff.Pipeline("shop", keep_running=True)
     add_recorded(pipeline, "door")
     yard = pipeline.add(ff.open(SLOW_SCENE), name="yard")
@@ -102,7 +104,7 @@ def shop(folder: Path) -> ff.Pipeline:
 
 
 def many(cameras: int) -> ff.Pipeline:
-    """Three nodes per camera; the last camera is away."""
+    """Returns a pipeline with three nodes per camera, the last of which is offline."""
     pipeline = ff.Pipeline("many", stall_timeout=None)
     for number in range(cameras):
         url = AWAY if number == cameras - 1 else "demo:circles?fps=5&size=64x64&balls=1"
@@ -113,7 +115,7 @@ def many(cameras: int) -> ff.Pipeline:
 
 
 class OnePicture(http.server.BaseHTTPRequestHandler):
-    """A camera that hangs: it sends one JPEG picture forever."""
+    """A camera that hangs: it sends the same JPEG image forever."""
 
     picture = b""
 
@@ -132,7 +134,7 @@ class OnePicture(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def hung_camera(folder: Path) -> Iterator[str]:
-    """Yields the URL of a camera that sends one picture forever."""
+    """Runs a camera that sends the same image forever, and yields its URL."""
     path = folder / "one.jpg"
     picture = np.random.default_rng(1).integers(0, 255, (240, 320), np.uint8)
     ff.Frame.from_array(picture, "gray").write(path)

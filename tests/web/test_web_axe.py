@@ -1,4 +1,4 @@
-"""Whether axe-core has a remark about the page: in each state, both colour schemes and three widths."""
+"""Checks the page with axe-core in each state, in both colour schemes and at three widths."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,7 +27,7 @@ TOKEN = "a-token-that-the-page-asks-for"
 
 
 def served(stack: ExitStack, pipeline: ff.Pipeline, *, start: bool = True, **options: object) -> str:
-    """Serves a pipeline for as long as the state is looked at."""
+    """Serves a pipeline until the stack closes, and returns the URL."""
     stack.callback(pipeline.stop)
     url = pipeline.serve(**options).url  # type: ignore[arg-type]
     if start:
@@ -189,7 +189,7 @@ STATES: dict[str, Callable[[Page, ExitStack, Path], None]] = {
 
 @pytest.fixture(scope="module", params=STATES)
 def shown(request: pytest.FixtureRequest, one_browser: Page) -> Iterator[tuple[str, Page]]:
-    """The page in a state, which all widths and schemes look at."""
+    """Yields the name of a state and the page in it, for all widths and colour schemes."""
     axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python; ./dev test-web installs it")
     one_browser.driver.delete_all_cookies()
     one_browser.size(1440, 900)

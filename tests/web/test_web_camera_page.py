@@ -1,4 +1,4 @@
-"""<freshframe-camera> against a stand-in for the server: its messages, what it skips, and its sentences."""
+"""<freshframe-camera> with a fake server: its messages, the frames that it skips, and the text shown."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,7 +27,7 @@ VideoEncoder.prototype.encode = function (...frame) { if (!this.silent) encode.a
 
 
 def heard(page: Page, name: str) -> list[Any]:
-    """The messages with this member."""
+    """Returns the messages that have this field."""
     found: list[Any] = page.run("return desk.heard.filter((one) => one[arguments[0]] !== undefined)", name)
     return found
 
@@ -76,7 +76,7 @@ def test_frames_have_a_number_their_times_and_the_skipped_ones(page: Page, serve
         assert after["pts"] > before["pts"]
         assert after["captured"] > before["captured"]
         assert after["skipped"] >= before["skipped"]
-    # The server's clock is 1000 s ahead. A frame is captured before it is sent, up to the error of the clock.
+    # The server's clock is 1000 s ahead. A frame is captured before it is sent, up to the clock's error.
     assert all(one["captured"] <= one["at"] + one["error"] / 1e6 + 0.002 for one in sent)
     assert all(one["captured"] > one["at"] - 10 for one in sent)
     page.until("return states.at(-1).report.sent > 60")

@@ -1,4 +1,4 @@
-"""The parts of <freshframe-camera> that decide: the server's clock, the frames in flight, and the bitrate."""
+"""The logic of <freshframe-camera>: the server's clock, the frames in flight, and the bitrate."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from browser import Page
     from video_server import VideoServer
 
-# Time stands still but for `at`, in ms.
+# Replaces the clock by `at`, in ms.
 TIME = "window.at = 10000.5; performance.now = () => at;"
 
 
 def compute(page: Page, server: VideoServer, module: str, script: str) -> Any:
-    """Runs a script with the names of a module of web/camera."""
+    """Runs a script in which `part` is a module of web/camera."""
     page.load(server.page(f"<script>{TIME}</script>", name="parts"))
     result = page.wait_for(f"const part = await import('/camera/{module}.js'); {script}")
     assert not str(result).startswith("failed"), result
@@ -24,8 +24,8 @@ def compute(page: Page, server: VideoServer, module: str, script: str) -> Any:
 
 
 def test_a_fast_question_and_a_fast_answer_bound_the_clock_together(page: Page, server: VideoServer) -> None:
-    # The server is 5000 ms ahead. The first question took 2 ms and its answer 300 ms, the second the reverse,
-    # and the third 200 and 100 ms.
+    # The server is 5000 ms ahead. The first request took 2 ms and its response 300 ms, the second the
+    # reverse, and the third took 200 and 100 ms.
     script = """
     const clock = new part.ServerClock();
     const known = clock.known;
@@ -79,7 +79,8 @@ def test_the_way_is_open_for_the_round_trip_and_a_tenth_of_a_second(page: Page, 
     assert found == [True, False, 50, True, True, False, 0, None]
 
 
-# A look after five frames that took `delay` ms longer than the shortest round trip, and `held` skipped ones.
+# Checks the bitrate after five frames that took `delay` ms longer than the shortest round trip, and `held`
+# skipped frames.
 LOOKS = """
 const {Way} = await import('/camera/way.js');
 const way = new Way(), rate = new part.Bitrate(1280, 720, 30, null);

@@ -1,4 +1,4 @@
-"""ff.open("browser:") with Chromium: capture times, reloads, take-overs, and what why() says."""
+"""ff.open("browser:") with Chromium: capture times, reloads, takeovers, and the output of why()."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIZE = (640, 360)
 
 @dataclass
 class Seen:
-    """A frame at a Python node."""
+    """A frame that a Python node received."""
 
     seq: int
     number: int
@@ -53,7 +53,7 @@ class Watch(ff.Node[ff.Frame, None]):
 
 
 class Waiting:
-    """A pipeline with the camera of a browser, which runs."""
+    """A running pipeline with a browser's camera."""
 
     def __init__(
         self, pipeline: ff.Pipeline, dashboard: ff.types.Dashboard, camera: ff.Port[ff.Frame]
@@ -81,7 +81,7 @@ class Waiting:
 
 @contextlib.contextmanager
 def waiting(**options: Any) -> Iterator[Waiting]:
-    """A running pipeline whose camera waits for a browser."""
+    """Runs a pipeline whose camera waits for a browser."""
     pipeline = ff.Pipeline("camera of a browser", stall_timeout=None)
     camera = pipeline.add(ff.open("browser:", size=SIZE, fps=30), name="camera")
     dashboard = pipeline.serve(view=camera, **options)
@@ -92,12 +92,12 @@ def waiting(**options: Any) -> Iterator[Waiting]:
 
 
 def asked(url: str) -> dict[str, str]:
-    """What the link of a camera says after its #."""
+    """Returns the parameters in the fragment of a camera link."""
     return {name: values[0] for name, values in parse_qs(urlsplit(url).fragment).items()}
 
 
 def open_page(page: Page, server: VideoServer, camera: Waiting, more: str = "start") -> None:
-    """Opens a page of another server, which sends its painted camera to the pipeline."""
+    """Opens a page of another server that sends its painted camera to the pipeline."""
     link = asked(camera.dashboard.camera_url(camera.camera))
     src = camera.dashboard.urls[0].partition("?")[0]
     show(page, server, script=PAINTED, src=src, camera=link["camera"], token=link["token"], more=more)
@@ -105,7 +105,7 @@ def open_page(page: Page, server: VideoServer, camera: Waiting, more: str = "sta
 
 @contextlib.contextmanager
 def other_tab(page: Page) -> Iterator[None]:
-    """A second tab in front of the first one for as long as the block lasts."""
+    """Opens a second tab in the foreground until the block ends."""
     first = page.driver.current_window_handle
     page.driver.switch_to.new_window("tab")
     try:
@@ -131,7 +131,7 @@ def test_frames_arrive_with_the_time_of_their_capture(
     assert camera.watch.unreadable == 0
     for before, after in pairwise(seen):
         assert after.number > before.number
-        # Each frame that the camera gave has its number; the browser itself may have lost some before.
+        # Each frame that the camera delivered is counted; the browser itself may have lost some before.
         assert 1 <= after.seq - before.seq <= after.number - before.number
     for one in seen:
         assert one.captured < one.arrived + 0.001

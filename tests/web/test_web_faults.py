@@ -1,4 +1,6 @@
-"""The dashboard when something is wrong: the server gone, Python frozen, a stranger asking."""
+"""The dashboard when something is wrong: the server has stopped, Python is frozen, a foreign site makes
+requests.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -41,7 +43,10 @@ PROGRAM = """
 
 
 class Program:
-    """Runs a pipeline in a separate process. Each line that it gets is microseconds to hold the GIL."""
+    """Runs a pipeline in a separate process.
+
+    Each line on its stdin is a number of microseconds to hold the GIL.
+    """
 
     def __init__(self, folder: Path, name: str, port: int = 0) -> None:
         script = folder / "program.py"
@@ -63,7 +68,7 @@ class Program:
         self.process.stdin.flush()
 
     def end(self) -> None:
-        """Ends it at once: nothing says goodbye to the page."""
+        """Kills it, so that the page gets no closing message."""
         self.process.kill()
         self.process.communicate()
 
@@ -101,7 +106,7 @@ def test_the_page_goes_on_while_python_is_frozen_and_says_who_does_it(
     pictures, shown = page.run(seq), page.run(uptime)
     page.until(f"{seq} > {pictures + 10}")
     page.until(f"{uptime} !== '{shown}'")
-    # To the end of it: states come, each says more seconds, and pictures go on.
+    # Until the hold ends, states arrive, each with a longer duration, and images keep arriving.
     said: list[tuple[str, int]] = []
     while time.monotonic() - began < 9:
         assert page.run("return document.querySelector('.banner[data-kind=frozen]').checkVisibility()"), (

@@ -1,4 +1,4 @@
-"""<freshframe-view> in Firefox: each mode that it has, what it has not, and a tab that is closed."""
+"""<freshframe-view> in Firefox: the supported modes, what is not supported, and closing a tab."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -92,7 +92,7 @@ def test_a_tab_shows_the_cameras_own_picture_and_leaves_no_view_at_the_server(pa
         for name, value in {"wait": "0.3", "labels": "", "mode": mode}.items():
             page.run("view.setAttribute(...arguments)", name, value)
         live(page, mode)
-        page.run("results.length = 0")  # perhaps of another mode, before
+        page.run("results.length = 0")  # these may be from another mode
         right, others = pictures_with_boxes(page, mode, lambda _, boxed: boxed)
         assert right > 2 * len(others)
         assert page.run("return results.some(one => one.exact)") == (mode != "mse")
@@ -115,7 +115,7 @@ def test_each_codec_plays_in_the_first_mode_that_has_it(page: Page, codec: str) 
     film = encode("matroska", 3 * COUNT, size=(640, 360), draw=draw, codec=codec)
     with site_running() as site, playing(film, page, site, {}):
         chosen: Any = "webcodecs", ""
-        if codec == "libx265":  # Firefox plays it by the system's decoders, and there are builds without them
+        if codec == "libx265":  # Firefox uses the system's decoders, which some builds do not have
             plays = page.run("""return MediaSource.isTypeSupported('video/mp4; codecs="hvc1.1.6.L93.B0"')""")
             chosen = ("mse", f"{NO_H265} for WebCodecs") if plays else ("jpeg", NO_H265)
         live(page, chosen[0])

@@ -1,4 +1,4 @@
-"""<freshframe-camera> in Firefox, which promises H.264 and has no MediaStreamTrackProcessor."""
+"""<freshframe-camera> in Firefox, which claims H.264 support and has no MediaStreamTrackProcessor."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

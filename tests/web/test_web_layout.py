@@ -1,4 +1,4 @@
-"""Where the graph's cards go: no two overlap, every curve goes to the right, every name appears once."""
+"""The layout of the graph: no cards overlap, every edge leads to the right, every name appears once."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Run = Callable[..., str]
 
-# Lays out random graphs and returns what is wrong with them.
+# Lays out random graphs and returns their faults.
 CHECK = """
 const {arrange, levels} = await import("/layout.js");
 let seed = 1;

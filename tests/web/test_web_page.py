@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: it shows the figures that the pipeline counts."""
+"""The dashboard in a real browser shows the figures that the pipeline counts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Run = Callable[..., str]
 SCRIPT = "<script>alert(1)</script>"
 
-# The numbers of the open details, by their term.
+# Returns the figures of the open details by their label.
 ROWS = """return Object.fromEntries([...document.querySelectorAll("#details dt")].map(
   term => [term.textContent, term.nextElementSibling.textContent]))"""
 CHOOSE = """const card = [...document.querySelectorAll(".edge")].find(
@@ -116,7 +116,7 @@ def test_graph_and_numbers_are_those_of_stats(page: Page, running: Run) -> None:
     page.until(f"return {{...({ROWS.replace('return ', '')})}}.delivered.replaceAll(',', '') > {first}")
     shown = page.run(ROWS)
     after = edge()
-    # One refresh is 250 ms: the shown figures lie between the counters before it and after it.
+    # The page refreshes every 250 ms, so its figures lie between the counters before and after.
     one_refresh = 30 * 0.25 + 2
     assert before.delivered - one_refresh <= number(shown["delivered"]) <= after.delivered
     assert before.passed_in - one_refresh <= number(shown["passed in"]) <= after.passed_in
@@ -153,7 +153,7 @@ def test_pictures_advance_tell_their_age_and_pause(page: Page, running: Run) -> 
     while pipeline.stats().nodes["Annotate"].processed < done + 15:
         time.sleep(0.05)
     assert page.run("return shown") == held, "paused"
-    # The one that was on its way when the page said so may have been encoded still.
+    # One image may still have been encoded if it was in progress when the page reported the pause.
     assert page.wait_for(encoded)[0] <= encodings[0] + 1, "no page shows pictures: nothing is encoded"
     page.run(f"{VIEW}.querySelector('.bar button').click()")
     page.until(f"return shown > {held}")
@@ -240,7 +240,7 @@ def test_a_page_that_was_left_is_no_viewer_any_more(page: Page, running: Run) ->
     url = running(pipeline)
     for _ in range(4):
         page.open(url)
-        page.load("about:blank")  # the browser keeps the page for the way back
+        page.load("about:blank")  # the browser keeps the page in its back-forward cache
     page.open(url)
     with urllib.request.urlopen(f"{url.partition('?')[0]}api/state", timeout=WATCHDOG) as answer:
         assert json.load(answer)["viewers"] < 3
@@ -264,7 +264,7 @@ def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run)
     for child in ("brightness", "CircleTracker"):
         if stats[child].dropped == 0:
             assert page.text(f".edge[data-child={child}] .drops") == "no drops"
-    # LATEST was asked to drop: that is no alarm. A scene that loses frames, on a busy machine, is one.
+    # LATEST drops by design, so this is not an alarm. A scene that loses frames on a busy machine is one.
     assert page.run("return document.querySelector('.edge[data-alarm]')") is None
     assert not [line for line in page.texts("#problems li") if "tired" in line or "→" in line]
     assert page.text("#phase").startswith("running")
@@ -350,7 +350,7 @@ def test_the_keyboard_reaches_and_leaves_the_details(page: Page, running: Run) -
 
 RANGE = """[...document.querySelectorAll('#details .ranges button')].find(
   (button) => button.textContent === arguments[0])"""
-# The text of the file that a click on "CSV" gives.
+# Returns the text of the file that a click on "CSV" downloads.
 CSV = f"""const original = URL.createObjectURL;
 let file;
 URL.createObjectURL = (blob) => original.call(URL, (file = blob));

@@ -1,4 +1,4 @@
-"""Problems show at a glance: in the header and on the card, also among many nodes."""
+"""Problems are visible at a glance in the header and on the card, even among many nodes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Run = Callable[..., str]
 SCENE = "demo:circles?fps=30&size=320x180&balls=2"
-# The state of a node changes from second to second, so one look finds all of it.
+# Takes one snapshot of everything, because the state of the node changes every second.
 HOLDS_THE_GIL = """const node = document.querySelector(".node[data-node=" + arguments[0] + "]");
   const problem = document.querySelector("#problems li[data-kind=gil]").innerText;
   const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();

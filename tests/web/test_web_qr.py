@@ -16,7 +16,7 @@ LINK = "https://machine.tailnet.ts.net/camera#" + "camera=front&token=aB3_" * 20
 ENCODE = "const {encodeQr} = await import('/qr.js'); return encodeQr(arguments[0])"
 
 
-# The most bytes of each version, and one more.
+# The capacity in bytes of each version, and one byte more.
 @pytest.mark.parametrize(
     "length", [1, 17, 18, 32, 53, 78, 106, 134, 154, 155, 192, 230, 231, 271, 272, 321, 367, 425]
 )
@@ -26,7 +26,7 @@ def test_opencv_reads_the_code(page: Page, server: VideoServer, length: int) -> 
     rows = page.wait_for(ENCODE, LINK[:length])
     modules = 1 - np.pad(np.array(rows, np.uint8), 4)
     image = np.kron(modules * 255, np.ones((8, 8))).astype(np.uint8)
-    # With its corners, because OpenCV does not find one in six of its own codes.
+    # Passes the corners, because OpenCV does not find them in one in six of its own codes.
     first, last = 4 * 8, (4 + len(rows)) * 8 - 1
     corners = np.array([[[first, first], [last, first], [last, last], [first, last]]], np.float32)
     found, _ = cv2.QRCodeDetector().decode(image, corners)

@@ -1,4 +1,4 @@
-"""Whether people can read the page: whole words, contrast, landmarks, cards that say what is meant."""
+"""Readability of the page: unbroken words, contrast, landmarks, and clear cards."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,7 +19,7 @@ Run = Callable[..., str]
 WIDTHS = pytest.mark.parametrize("width", [390, 768, 1440])
 SCHEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
-# Words of headings and labels that stand on more than one line.
+# Returns words in headings and labels that are broken across lines.
 BROKEN = r"""const broken = [];
 for (const place of document.querySelectorAll("h1, h2, h3, b, th, .state, .tag, .kind, .problems button")) {
   const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
@@ -35,7 +35,7 @@ for (const place of document.querySelectorAll("h1, h2, h3, b, th, .state, .tag, 
 }
 return broken"""
 
-# The smallest contrast of the texts of such elements with their background, by WCAG 2.
+# Returns the lowest contrast between the text of matching elements and its background, as defined by WCAG 2.
 CONTRAST = """const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
 const painted = (colours) => {
   canvas.clearRect(0, 0, 1, 1);
@@ -121,7 +121,7 @@ def test_the_details_of_a_red_card_say_what_is_wrong_and_cover_nothing(shop_page
         "(term) => [term.textContent, term.nextElementSibling.textContent]))"
     )
     assert rows["state"] == "loses frames"
-    assert rows["lost in the node itself"] == "0"  # the queue above it has lost them: the lines say so
+    assert rows["lost in the node itself"] == "0"  # the queue upstream lost them, which the lines show
     covered = shop_page.run(
         "const edge = document.getElementById('details').getBoundingClientRect().left;"
         "return [...document.querySelectorAll('#facts dd, .problems .words, main > section')].filter("

@@ -1,4 +1,6 @@
-"""docs/how-to/boxes-in-a-browser.md in a browser: its line for Flask and FastAPI, its page behind a proxy."""
+"""Tests docs/how-to/boxes-in-a-browser.md in a browser: the line for Flask and FastAPI, the page behind a
+proxy.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,7 +29,7 @@ TOKEN = "a-long-secret-of-yours"
 
 
 def block(heading: str, language: str) -> str:
-    """The first block of a language below a heading of the page."""
+    """Returns the first code block of this language below a heading of the page."""
     section = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     found = re.search(rf"^```{language}[^\n]*\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert found is not None
@@ -35,7 +37,7 @@ def block(heading: str, language: str) -> str:
 
 
 def route() -> str:
-    """Returns the expression that a route returns, as the page shows it."""
+    """Returns the expression that the page shows for a route."""
     found = re.search(r"`return (f\"[^`]*\")` in a route", TEXT)
     assert found is not None
     return found[1]
@@ -43,7 +45,7 @@ def route() -> str:
 
 @contextlib.contextmanager
 def names(origin: str) -> Iterator[dict[str, Any]]:
-    """Yields the names that the first program of the page defines."""
+    """Runs the first program of the page and yields the names that it defines."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?fps=15"), name="door")
     circles = pipeline.add(ff.CircleTracker(), camera, name="boxes")
@@ -102,7 +104,7 @@ def test_the_page_of_fastapi_shows_the_view(page: Page) -> None:
 
 
 def wait_for(port: int) -> None:
-    """Waits until something listens there."""
+    """Waits until a server listens on the port."""
     for _ in range(2000):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
@@ -112,7 +114,7 @@ def wait_for(port: int) -> None:
 
 @contextlib.contextmanager
 def proxy(site: Site, dashboard: str) -> Iterator[str]:
-    """A server that passes what is below /video/ on to the dashboard, and the rest to the site."""
+    """Runs a reverse proxy that forwards requests below /video/ to the dashboard, and others to the site."""
     listening = socket.create_server(("127.0.0.1", 0))
     open_ones: list[socket.socket] = [listening]
 

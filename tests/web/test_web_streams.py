@@ -1,4 +1,4 @@
-"""Streams and single pictures in a page of another server, in a real browser."""
+"""Streams and single images in a page of another server, in a real browser."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -39,7 +39,7 @@ show(document.getElementById("still"), "{still}", null);
 
 @contextmanager
 def other_server(text: str) -> Iterator[int]:
-    """Serves a page, and yields its port."""
+    """Runs a server for one page, and yields its port."""
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -61,7 +61,7 @@ def other_server(text: str) -> Iterator[int]:
 
 @pytest.fixture
 def wall() -> Iterator[str]:
-    """The URL of a page of another server that shows a pipeline's pictures."""
+    """Yields the URL of a page of another server that shows a pipeline's images."""
     pipeline = ff.Pipeline()
     pipeline.add(ff.open("demo:circles?size=320x180&fps=30"), name="cam")
     with pipeline, pipeline.serve(token=TOKEN) as dashboard:

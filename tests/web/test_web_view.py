@@ -68,7 +68,7 @@ def test_a_picture_waits_for_a_result_that_is_later_than_nearly_all(
 def test_boxes_of_pictures_that_the_source_has_scaled_stand_at_their_place(
     page: Page, server: VideoServer
 ) -> None:
-    server.change(found_in=(320, 288))  # its pixels are no squares, either
+    server.change(found_in=(320, 288))  # its pixels are not square, either
     show(page, server, 'wait="0.3"')
     live(page, "webcodecs")
     until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")
@@ -277,7 +277,7 @@ def test_a_view_that_joins_says_so_and_draws_few_of_the_pictures_that_it_works_o
     server.scene.video()
     page.size(800, 700)
     page.load(server.page("<p>nothing yet"))
-    server.began = time.time() - 4  # half of the pictures to the next keyframe
+    server.began = time.time() - 4  # halfway to the next keyframe
     page.run(
         """window.states = []; window.results = []; window.drawn = [];
         const decode = VideoDecoder.prototype.decode; // a browser that decodes 50 pictures in a second
@@ -371,7 +371,7 @@ def test_a_click_picks_the_smallest_object_below_it(page: Page, server: VideoSer
     show(page, server)
     live(page, "webcodecs")
     box = page.run("return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()")
-    x, y = box["x"] + 240, box["y"] + 270  # inside of the person
+    x, y = box["x"] + 240, box["y"] + 270  # within the person's box
     page.click(x, y)
     picked = page.until("return picks[0]")
     assert (picked["class_name"], picked["box"]) == ("person", [160, 180, 320, 340])
@@ -379,7 +379,7 @@ def test_a_click_picks_the_smallest_object_below_it(page: Page, server: VideoSer
 
 
 def test_objects_and_buttons_are_reached_by_key(page: Page, server: VideoServer) -> None:
-    server.change(every=COUNT)  # the same objects for a while
+    server.change(every=COUNT)  # so that the objects do not change for a while
     show(page, server)
     page.until("return view.shadowRoot.querySelector('li button') !== null")
     keys = [page.run("return view.shadowRoot.activeElement?.textContent")]
@@ -450,7 +450,10 @@ return {drawn, texts};"""
 def overlay(
     page: Page, result: dict[str, Any], width: int, height: int
 ) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], list[list[Any]]]:
-    """The pixels that are drawn for a result on a black picture, and its texts with their places."""
+    """Draws a result on a black image.
+
+    Returns which pixels are drawn, and the labels with their positions.
+    """
     found = page.wait_for(OVERLAY, result, [width, height])
     return np.array(found["drawn"]).reshape(height, width), found["texts"]
 

@@ -1,4 +1,4 @@
-"""<freshframe-view> over links that carry less than the video, and when it tries the video again."""
+"""<freshframe-view> over links that are slower than the video's bitrate, and when it retries the video."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def half_of_the_rate(server: VideoServer) -> float:
-    """Half of the bytes that the video has in a second."""
+    """Returns half of the video's bytes per second."""
     return sum(len(one.fragment) for one in server.scene.video().packets) * FPS / COUNT / 2
 
 
 def modes(server: VideoServer) -> list[str]:
-    """Returns the modes of the views that the page asks for now."""
+    """Returns the modes of the views that the page currently requests."""
     return [one["mode"] for one in watched(server)]
 
 
@@ -61,7 +61,7 @@ def test_a_link_of_half_the_rate_gets_jpegs_before_pictures_are_old_and_the_vide
     live(page, "jpeg")
     assert page.run("return states.at(-1).why") == "the connection is too slow for the video"
     server.scene.heard.clear()
-    time.sleep(12)  # another attempt would begin after 10 s
+    time.sleep(12)  # the next attempt would start after 10 s
     assert not [one for one in server.scene.heard if "watch" in one]
     server.scene.rate = None
     live(page, "webcodecs")
@@ -92,11 +92,13 @@ def test_a_spell_counts_as_the_first_after_the_video_has_played_for_a_while(
         server.scene.only_keys = False
         page.run("results.length = 0")
         live(page, "webcodecs")
-        page.until("return results.at(-1).pts - results[0].pts > 5")  # the first ones may come at once
+        # The first ones may arrive all at the same time
+        page.until("return results.at(-1).pts - results[0].pts > 5")
         server.scene.only_keys = True
 
 
-# Finds, of ten pictures in a second of the video, the first that shows a slow link.
+# Returns the index of the first of `pictures`, at ten per second of the video, after which the link counts as
+# slow; -1 if none.
 FINDS = """const {Link} = await import('/view/link.js');
 const [rate, pictures, known] = arguments;
 const link = new Link();
@@ -105,7 +107,8 @@ return pictures.findIndex(([at, delay, bytes, key], number) =>
   link.picture({pts: number / 10, key, gap: false}, bytes, delay, at, known));"""
 
 
-# Each with its seconds, those that it was on its way, its bytes, and whether it is a keyframe.
+# When each arrived and how long it was on its way, both in seconds, its size in bytes, and whether it is a
+# keyframe.
 Pictures = list[tuple[float, float, int, bool]]
 
 
@@ -127,7 +130,7 @@ def test_pictures_of_fewer_bytes_than_the_video_has_that_take_no_less_time_show_
     page: Page, server: VideoServer
 ) -> None:
     show(page, server)
-    # A keyframe with half of the bytes takes a second, and the others as long as the camera.
+    # A keyframe with half of the video's bytes takes a second; the other images arrive at the camera's rate.
     behind: Pictures = [(1 + at / 10, 1, 500 if at == 0 else 55, at == 0) for at in range(9)]
     assert behind[finds(page, behind)][0] == 1.8
     assert finds(page, behind, rate=100) == -1, "the link carries as much"
@@ -228,7 +231,7 @@ def test_a_picture_that_took_long_stands_when_none_follows(page: Page, server: V
 
 def test_pictures_after_a_stall_show_no_slow_link(page: Page, server: VideoServer) -> None:
     show(page, server)
-    # After each of two seconds without a picture those of that time come at once.
+    # After each of two stalls of two seconds, the delayed images arrive all at the same time.
     stalls: Pictures = [
         (start + 2 + step / 100, 2 - step / 10, 100, step % 10 == 0)
         for start in range(0, 40, 4)
@@ -296,8 +299,8 @@ def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video
     }  # fmt: skip
 
 
-# The clock of the page for a server that is 100 s ahead. Each answer has four times in seconds: since it
-# came, of the question on its way, of the answer on its way, and by which the server was further ahead.
+# The page's clock for a server that is 100 s ahead. Each answer consists of four times in seconds: since it
+# arrived, of the request on its way, of the answer on its way, and how much further ahead the server was.
 CLOCK = """const {Clock, now} = await import('/view/clock.js');
 const clock = new Clock();
 const known = [clock.age(now()), clock.delay(now())];
@@ -345,7 +348,7 @@ def test_a_view_that_is_back_gets_jpegs_first_over_a_link_that_was_too_slow(
     live(page, "jpeg")
     page.run("view.style.display = 'none'")
     until(lambda: modes(server) == [], lambda: f"the page still asks for {modes(server)}")
-    time.sleep(3)  # an attempt is due
+    time.sleep(3)  # the next attempt is due
     page.run("view.style.display = ''")
     assert until(lambda: modes(server), lambda: "the page asks for nothing") == ["jpeg"]
     live(page, "jpeg")
@@ -362,7 +365,7 @@ def test_a_link_that_carries_the_video_of_one_view_gives_two_none_and_one_its_ow
     server.scene.rate = half_of_the_rate(server)
     until(lambda: modes(server) == ["jpeg", "jpeg"], lambda: f"the page asks for {modes(server)}")
     server.scene.rate *= 3.2  # one video has 1.6
-    for _ in range(40):  # attempts are due each second
+    for _ in range(40):  # attempts are due every second
         time.sleep(0.2)
         assert modes(server) == ["jpeg", "jpeg"]
     page.run("document.querySelector('#other').remove()")

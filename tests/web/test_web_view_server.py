@@ -1,4 +1,4 @@
-"""<freshframe-view> and the native server: a camera over RTSP, and pages of other servers."""
+"""<freshframe-view> with the native server: an RTSP camera, and pages of other servers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -31,7 +31,7 @@ CANVAS = "const canvas = view.shadowRoot.querySelector('canvas'); return [canvas
 
 
 class Site:
-    """A web server of somebody else, whose page is a text."""
+    """A web server of another site, which serves a string as its page."""
 
     def __init__(self) -> None:
         site = self
@@ -55,7 +55,7 @@ class Site:
 
 @contextlib.contextmanager
 def site_running() -> Iterator[Site]:
-    """A web server of somebody else for as long as the block lasts."""
+    """Runs a web server of another site until the block ends."""
     made = Site()
     thread = threading.Thread(target=made.server.serve_forever, args=(0.02,))
     thread.start()
@@ -78,7 +78,7 @@ def draw(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
 
 
 def read(frame: ff.Frame) -> ff.Detections:
-    """Boxes that say which number stands in the picture."""
+    """Returns boxes that encode the number painted into the image."""
     found = result(read_number(frame.luma), frame.width, frame.height)
     boxes = np.array(found["boxes"], np.float32).reshape(-1, 4) / 8
     scores = np.full(len(boxes), 0.9, np.float32)
@@ -94,7 +94,9 @@ def upper(frame: ff.Frame) -> ff.Frame:
 def door(
     *, size: tuple[int, int] | None = None, crop: bool = False, **options: Any
 ) -> Iterator[tuple[ff.types.Dashboard, ff.Port[ff.Detections], RtspServer]]:
-    """A camera with painted numbers, and a detector that reads them, perhaps of a part of the picture."""
+    """Runs a camera with painted numbers, and a detector that reads them, optionally from a crop of the
+    image.
+    """
     film = encode("h264", COUNT, size=(WIDTH, HEIGHT), draw=draw)
     with RtspServer(film) as server:
         pipeline = ff.Pipeline()
@@ -147,7 +149,7 @@ def test_boxes_of_changed_pictures_stand_at_their_place(
 
 @contextlib.contextmanager
 def playing(film: Clip, page: Page, site: Site, attributes: dict[str, str]) -> Iterator[None]:
-    """A page with a film that comes over TCP, and the boxes that are read from it."""
+    """Opens a page with a clip that arrives over TCP, and the boxes that are detected in it."""
     with TcpServer(film) as server:
         pipeline = ff.Pipeline()
         people = pipeline.add(read, pipeline.add(ff.open(server.url, **PATIENT), name="door"), name="people")

@@ -1,8 +1,9 @@
-"""A server of /api/video for tests of web/view.js: painted pictures, results, and every fault on demand.
+"""A fake server of /api/video for tests of web/view.js, with painted images, results, and every fault on
+demand.
 
-docs/reference/video-protocol.md describes the protocol. It replaces the native server where a test needs to
-make a delay, an outage or a bad link. Each picture has its number in the blocks of its first rows,
-and each result has a box with the same number as its id.
+docs/reference/video-protocol.md describes the protocol. It replaces the native server where a test needs a
+delay, an outage or a bad link. Each image has its number in the blocks of its first rows, and each result has
+a box whose ID is the same number.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -30,15 +31,15 @@ import numpy as np
 
 WEB = Path(__file__).parents[2] / "web"
 BITS = 8
-COUNT = 120  # painted pictures, then again from the first
+COUNT = 120  # number of painted images, which are sent in a loop
 FPS = 15
-TICKS = 90_000  # ticks of a second, in fragments
+TICKS = 90_000  # ticks per second in the fragments
 TYPES = {".js": "text/javascript", ".html": "text/html", ".css": "text/css"}
-FIRST = 20.0  # pts of the first picture, in seconds
-SHIFT = 0.25  # seconds by which the times inside of fragments are later
+FIRST = 20.0  # pts of the first image, in seconds
+SHIFT = 0.25  # seconds by which the timestamps in the fragments are later than pts
 START, PICTURE, RESULTS, JPEG, GONE = 1, 2, 3, 4, 5
 KEY, LATE = 1, 8
-CAPTURED_AGO = 0.004  # seconds that a picture takes from its capture to the server
+CAPTURED_AGO = 0.004  # seconds between the capture of an image and its arrival at the server
 PAGE = """<!doctype html><html lang="en">
 <title>your page</title>
 <link rel="icon" href="data:,">
@@ -50,7 +51,7 @@ PAGE = """<!doctype html><html lang="en">
 
 @dataclass(frozen=True)
 class Packet:
-    """One coded picture, as a fragment of MP4 that ends with it."""
+    """One encoded image, as an MP4 fragment that ends with it."""
 
     number: int
     dts: int
@@ -71,7 +72,7 @@ class Video:
 
 
 def painted(number: int, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A grey picture whose upper eighth is the number, from left to right the lowest bit first."""
+    """Returns a grey image with its number in the upper eighth, lowest bit first, from left to right."""
     picture = np.full((height, width), 90, np.uint8)
     picture[:, ::16] = 110
     block = width // BITS
@@ -83,21 +84,21 @@ def painted(number: int, width: int, height: int) -> np.ndarray[Any, np.dtype[np
 def stored(
     picture: np.ndarray[Any, np.dtype[np.uint8]], turn: tuple[bool, int]
 ) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """The picture that this turn makes upright again."""
+    """Returns the image to store, which this turn makes upright again."""
     flip, quarters = turn
     lying = np.rot90(picture, quarters)  # counterclockwise
     return np.ascontiguousarray(lying[::-1] if flip else lying)
 
 
 def read_number(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
-    """The number that a grey picture shows."""
+    """Returns the number in a grey image."""
     height, width = picture.shape
     row = picture[height // 16]
     return sum(1 << bit for bit in range(BITS) if row[int((bit + 0.5) * width / BITS)] > 128)
 
 
 def boxes_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes of an MP4 file."""
+    """Yields the boxes of an MP4 file."""
     at = 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -115,10 +116,10 @@ def video(
     kilobits: int | None = None,
     turn: tuple[bool, int] = (False, 0),
 ) -> Video:
-    """Encodes the painted pictures once, and cuts the file into its fragments.
+    """Encodes the painted images, and splits the file into its fragments. Cached.
 
-    The size is that of the upright pictures, which `turn` makes of those that are stored. Filler data make up
-    `kilobits` in a second.
+    The size is that of the upright images, after `turn` is applied to the stored ones. Filler data brings the
+    bitrate to `kilobits` per second.
     """
     file = io.BytesIO()
     flags = "empty_moov+default_base_moof+frag_every_frame+negative_cts_offsets+skip_trailer"
@@ -166,7 +167,7 @@ def video(
 
 
 def placed(fragment: bytes, ticks: int) -> bytes:
-    """The fragment at another time, and with the duration that it claims."""
+    """Returns the fragment with another timestamp, and the duration that it claims."""
     at = fragment.index(b"tfdt")
     large = fragment[at + 4] == 1
     form = ">Q" if large else ">I"
@@ -180,7 +181,7 @@ def placed(fragment: bytes, ticks: int) -> bytes:
 
 @cache
 def jpeg(number: int, width: int, height: int) -> bytes:
-    """A painted picture as a JPEG file."""
+    """Returns a painted image as a JPEG file."""
     encoder = av.CodecContext.create("mjpeg", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = (
@@ -194,9 +195,9 @@ def jpeg(number: int, width: int, height: int) -> bytes:
 
 
 def result(number: int, width: int, height: int) -> dict[str, Any]:
-    """Returns the results for a picture of that size.
+    """Returns the results for an image of this size.
 
-    A person with the number as its id, a box below each white block of the picture, and a room around.
+    A person with the number as its ID, a box below each white block of the image, and a room around all.
     """
     block, eighth = width // BITS, height // 8
     person = [width // 4, height // 2, width // 2, height - 20]
@@ -223,36 +224,37 @@ class Watched:
 
     port: str
     jpeg: bool
-    began: int = -1  # the epoch of its last start
-    next: int = 0  # the picture that it gets next
+    began: int = -1  # the epoch when it was last started
+    next: int = 0  # index of the next image to send
     gone: bool = False
     left_out: int = 0
-    waits: bool = False  # for the acknowledgement of its last JPEG
+    waits: bool = False  # whether its last JPEG has not been acknowledged yet
 
 
 @dataclass
 class Scene:
-    """Describes what the server does. A test changes it at any time."""
+    """What the server does. Tests may change it at any time."""
 
     size: tuple[int, int] = (640, 360)
     bframes: int = 0
     gop: int = 15
-    kilobits: int | None = None  # in a second of the video; None means as few as it takes
-    codec: str | None = None  # said instead of the true one
+    kilobits: int | None = None  # per second of the video; None means no filler data
+    codec: str | None = None  # reported instead of the real one
     token: str = ""
-    packets: bool = True  # without them every picture is a JPEG
-    delay: float = 0.03  # seconds from a picture to its result
-    halts: tuple[int, float] = (COUNT, 0.0)  # at every n-th picture the detector takes that many seconds more
-    every: int = 1  # the pictures with a result: every n-th
-    turn: tuple[bool, int] = (False, 0)  # makes the stored pictures upright: flipped, clockwise quarter turns
-    found_in: tuple[int, int] | None = None  # the size of the detector's pictures; None means as they are
+    packets: bool = True  # if False, every image is a JPEG
+    delay: float = 0.03  # seconds from an image to its result
+    # N, and extra seconds that the detector takes for every n-th image
+    halts: tuple[int, float] = (COUNT, 0.0)
+    every: int = 1  # every n-th image has a result
+    turn: tuple[bool, int] = (False, 0)  # makes the stored images upright: flip, clockwise quarter turns
+    found_in: tuple[int, int] | None = None  # image size of the detector; None means the video's size
     says_size: bool = True  # results say it
     away: bool = False
-    late: float = 0.0  # seconds that the link adds
-    rate: float | None = None  # bytes that the link carries in a second; None means all
-    only_keys: bool = False  # the link carries no more, and the others count as left out
-    broken: bool = False  # pictures that no decoder reads
-    epoch: int = 0  # a new one makes the server say start again
+    late: float = 0.0  # latency of the link in seconds
+    rate: float | None = None  # bandwidth of the link in bytes per second; None means unlimited
+    only_keys: bool = False  # sends only keyframes, and counts the others as skipped
+    broken: bool = False  # sends images that no decoder can read
+    epoch: int = 0  # if it changes, the server sends its start message again
     heard: list[dict[str, Any]] = field(default_factory=list)  # messages of pages
     sent: int = 0  # pictures
 
@@ -278,18 +280,18 @@ class VideoServer(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/"
 
     def page(self, views: str, *, name: str = "page", host: str = "") -> str:
-        """The URL of a page with these views."""
+        """Returns the URL of a page with these views."""
         self.pages[f"/{name}"] = PAGE.format(views=views, server=self.url)
         return f"{host or self.url}{name}"
 
     def patch(self, old: str, new: str) -> None:
-        """Serves another view.js, with a changed constant."""
+        """Serves view.js with one constant changed."""
         text = self.pages.get("/view.js") or (WEB / "view.js").read_text(encoding="utf-8")
         assert text.count(old) == 1
         self.pages["/view.js"] = text.replace(old, new)
 
     def change(self, **what: Any) -> None:
-        """Changes the scene; views get start again."""
+        """Changes the scene, and restarts the views."""
         for name, value in what.items():
             setattr(self.scene, name, value)
         self.scene.epoch += 1
@@ -298,7 +300,7 @@ class VideoServer(http.server.ThreadingHTTPServer):
 class Answer(http.server.BaseHTTPRequestHandler):
     """One request."""
 
-    protocol_version = "HTTP/1.1"  # Firefox takes no WebSocket of an older one
+    protocol_version = "HTTP/1.1"  # Firefox does not accept a WebSocket over an older version
     server: VideoServer
 
     def do_GET(self) -> None:
@@ -339,7 +341,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
 
 class Link:
-    """One WebSocket: a thread reads, another one sends."""
+    """One WebSocket, with one thread that reads and one that sends."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -354,11 +356,11 @@ class Link:
         self.sender = threading.Thread(target=self.serve, daemon=True)
         self.sender.start()
 
-    # -- messages of the page
+    # -- messages from the page
 
     def read(self) -> None:
         file = self.answer.rfile
-        refused = False  # a socket that is closed with unread bytes may lose the reason that it sent
+        refused = False  # closing a socket with unread bytes may discard the close reason that was sent
         while head := file.read(2):
             size = head[1] & 0x7F
             if size == 126:
@@ -399,7 +401,7 @@ class Link:
         told = {"type": "welcome", "version": 1, "most": 1.0, "ports": ["people", "door"], "now": time.time()}
         self.send(1, json.dumps(told).encode())
 
-    # -- messages of the server
+    # -- messages from the server
 
     def send(self, code: int, data: bytes) -> None:
         size = len(data)
@@ -462,7 +464,7 @@ class Link:
             else:
                 self.picture(key, view.next, newest)
             view.next += 1
-            if scene.rate is not None:  # meanwhile the page may have asked for something else
+            if scene.rate is not None:  # the page may have requested something else in the meantime
                 break
         if as_jpeg and view.next <= newest and not view.waits:
             self.picture(key, newest, newest, as_jpeg=True)
@@ -486,7 +488,7 @@ class Link:
         self.tell(START, key, json.dumps(told).encode() + init, size=len(init), at=time.time())
 
     def times(self, index: int) -> tuple[float, float]:
-        """Presentation and capture of a picture that is the index-th in the order of decoding."""
+        """Returns pts and capture time of the image with this index in decoding order."""
         lap, at = divmod(index, COUNT)
         packets = self.scene.video().packets
         depth = max(packet.number - place for place, packet in enumerate(packets[:16]))
@@ -538,7 +540,7 @@ class Link:
 
 @contextlib.contextmanager
 def video_server(port: int = 0) -> Iterator[VideoServer]:
-    """A server for as long as the block lasts; its end cuts all connections."""
+    """Runs a server until the block ends, which closes all connections."""
     with VideoServer(port) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

@@ -1,4 +1,4 @@
-"""A page with a <freshframe-view>: its events, and what its screenshots show."""
+"""A page with a <freshframe-view>: its events, and reading its screenshots."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ from video_server import BITS, COUNT, FIRST, FPS, VideoServer, read_number
 if TYPE_CHECKING:
     from browser import Page
 
-SECONDS = 6  # for which screenshots are taken in each mode
+SECONDS = 6  # how long screenshots are taken in each mode
 VIEW = '<freshframe-view src="{src}" port="people" labels="" style="width:640px" {more}></freshframe-view>'
 LISTEN = """
 window.view = document.querySelector('freshframe-view');
@@ -24,14 +24,14 @@ view.addEventListener('state', event => states.push(event.detail));
 view.addEventListener('results', event => results.push(event.detail));
 view.addEventListener('pick', event => picks.push(event.detail));
 """
-# Whether the boxes of the picture with that number were said to be its own.
+# Returns whether the boxes of the image with this number were reported as exact.
 EXACT = f"""
 return results.findLast(({{pts}}) => Math.round((pts - {FIRST}) * {FPS}) % {COUNT} === arguments[0])?.exact;
 """
 
 
 def show(page: Page, server: VideoServer, more: str = "", host: str = "") -> None:
-    """Opens a page with one view, and notes its events."""
+    """Opens a page with one view, and records its events."""
     page.size(800, 700)
     page.load(server.page(VIEW.format(src=server.url, more=more), host=host))
     page.run(LISTEN)
@@ -45,7 +45,7 @@ def live(page: Page, mode: str) -> None:
 
 
 def picture(page: Page) -> np.ndarray[Any, Any]:
-    """Returns the picture that the view shows, as (height, width, 3)."""
+    """Returns the image that the view shows, as (height, width, 3)."""
     place = page.run(
         "return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()",
     )
@@ -54,7 +54,7 @@ def picture(page: Page) -> np.ndarray[Any, Any]:
 
 
 def numbers(shot: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, int | None]:
-    """The number of the picture and that of the boxes upon it; None means there are no boxes."""
+    """Returns the number of the image and that of the boxes drawn on it; None means there are no boxes."""
     height, width, _ = shot.shape
     colourful = (shot.max(axis=2).astype(int) - shot.min(axis=2)) > 60
     if not colourful[height // 2 - 4 : height // 2 + 4].any():
@@ -65,7 +65,7 @@ def numbers(shot: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, int | None]
 
 
 def on_its_picture(page: Page) -> int | None:
-    """The number of a picture with its own boxes, which is not 0; None means another one is shown."""
+    """Returns the number of an image that is shown with its own boxes, or None. Ignores image 0."""
     shown, boxed = numbers(picture(page))
     return shown or None if shown == boxed else None
 
@@ -73,7 +73,10 @@ def on_its_picture(page: Page) -> int | None:
 def pictures_with_boxes(
     page: Page, mode: str, of_another: Callable[[int, int], Any]
 ) -> tuple[int, list[tuple[int, Any]]]:
-    """How many pictures had their own boxes; of the others the number, and `of_another` of both numbers."""
+    """Counts images with their own boxes.
+
+    For the others, returns the image number and `of_another` of both numbers.
+    """
     right, others = 0, []
     deadline = time.monotonic() + SECONDS
     while right < 10 or time.monotonic() < deadline:
@@ -88,6 +91,6 @@ def pictures_with_boxes(
 
 
 def watched(server: VideoServer) -> list[dict[str, Any]]:
-    """Returns the views that the page asks for now."""
+    """Returns the views that the page currently requests."""
     views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]
     return views
