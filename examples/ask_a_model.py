@@ -1,4 +1,4 @@
-"""Asks a vision model, by the interface of chat completions, what the last seconds of a camera show.
+"""Asks a vision model what the last seconds of a camera show, through the chat completions API.
 
 python ask_a_model.py rtsp://192.168.1.20/main http://127.0.0.1:11434/v1 qwen3-vl "What happened?" [SECONDS]
 """
@@ -17,6 +17,6 @@ pipeline.add(look, camera)
 pipeline.add(ask, camera, on_error="skip")
 with pipeline:
     time.sleep(seconds)
-    look.now(max_age=2)  # raises StaleFrameError: a model would report old pictures as news
+    look.now(max_age=2)  # raises StaleFrameError: a model would describe old images as current
     answer = ask.ask(question, snapshots=look.last(seconds, 4)).result(60)
     print(f"{answer.text} (the newest picture is {answer.age:.1f} s old)")

@@ -1,4 +1,4 @@
-"""Several cameras into one node that gets their pictures in batches, and back to one camera each.
+"""Feeds several cameras into one node in batches, and splits the results by camera again.
 
 Run: python examples/cameras_in_batches.py
 """
@@ -15,7 +15,7 @@ import freshframe as ff
 
 
 class Brightness(ff.Node[ff.Frame, float]):
-    """The mean of each picture, one call of NumPy for all of them."""
+    """Returns the mean of each image, with one NumPy call for the whole batch."""
 
     def process_batch(self, samples: list[ff.Sample[ff.Frame]]) -> list[float]:
         pictures = np.stack([sample.value.luma for sample in samples])

@@ -1,9 +1,9 @@
-"""How many objects of a class are in each zone of a JSON file, as numbers in a video.
+"""Counts the objects of a class in each zone of a JSON file, and draws the counts into a video.
 
 python count_people_in_zone.py                                  # the built-in scene
 python count_people_in_zone.py door.mp4 zones.json yolo11n.onnx --only person
 
-The file gives the corners of each zone by its name: {"till": [[0, 0], [320, 0], [320, 360], [0, 360]]}.
+The file has the corners of each zone, by name: {"till": [[0, 0], [320, 0], [320, 360], [0, 360]]}.
 """
 # SPDX-License-Identifier: Apache-2.0
 

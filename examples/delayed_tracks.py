@@ -1,4 +1,4 @@
-"""Tracks that are certain: a track is reported, with the stamp of its frame, once five more frames have it.
+"""Confirmed tracks: reports a track, with the stamp of its frame, if it still exists five frames later.
 
 python examples/delayed_tracks.py [VIDEO]
 """
@@ -16,14 +16,14 @@ DELAY = 5  # frames
 
 
 class Certain(ff.Node[ff.Circles, list[int]]):
-    """The tracks of each frame that are still there five frames later."""
+    """Returns the tracks of each frame that still exist five frames later."""
 
     def open(self) -> None:
-        """No frame waits yet."""
+        """Starts without any pending frames."""
         self.waiting: collections.deque[tuple[ff.types.Stamp, set[int]]] = collections.deque()
 
     def process(self, sample: ff.Sample[ff.Circles], /) -> Iterator[list[int]]:
-        """A stamp holds no picture, so five waiting frames cost nothing."""
+        """Keeps only stamps, which do not contain images, so that five pending frames cost almost nothing."""
         tracker_id = sample.value.tracker_id
         ids: set[int] = set() if tracker_id is None else set(tracker_id.tolist())
         self.waiting.append((sample.stamp, ids))
@@ -32,7 +32,7 @@ class Certain(ff.Node[ff.Circles, list[int]]):
             yield ff.stamped(sorted(before & ids), like=stamp)
 
     def finish(self) -> Iterator[list[int]]:
-        """The frames that wait have no later ones: their tracks are as certain as they will be."""
+        """Reports the pending frames, comparing them with the last one."""
         last: set[int] = self.waiting[-1][1] if self.waiting else set()
         for stamp, before in self.waiting:
             yield ff.stamped(sorted(before & last), like=stamp)

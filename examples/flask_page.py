@@ -1,4 +1,4 @@
-"""A Flask page with a live picture, drawn circles and their number: the camera and its viewers never wait.
+"""A Flask page with live video, drawn circles and their number. The camera and its viewers never wait.
 
 pip install flask
 python flask_page.py            # http://127.0.0.1:5000, with the built-in scene
@@ -24,31 +24,32 @@ PAGE = """<!doctype html>
 
 
 class Pictures(ff.Node[ff.Frame, None]):
-    """Encodes each picture once, however many viewers there are."""
+    """Encodes each frame once, however many viewers there are."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._jpeg = b""
 
     def process(self, sample: ff.Sample[ff.Frame], /) -> None:
-        """Keeps the picture for the viewers that wait."""
+        """Stores the image for the waiting viewers."""
         jpeg = sample.value.jpeg(quality=80)  # without the GIL
         with self._changed:
             self._jpeg = jpeg
             self._changed.notify_all()
 
     def parts(self) -> Iterator[bytes]:
-        """The pictures from now on, for one viewer. A slow viewer gets the newest one next."""
+        """Yields the images from now on for one viewer. A slow viewer gets the newest one next."""
         while True:
             with self._changed:
-                self._changed.wait(timeout=5)  # without a new picture the old one again: proxies cut silence
+                # Without a new image, sends the old one again, because proxies close idle connections.
+                self._changed.wait(timeout=5)
                 jpeg = self._jpeg
             if jpeg:
                 yield b"--picture\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n"
 
 
 def make_app(pipeline: ff.Pipeline, source: ff.Source[ff.Frame]) -> flask.Flask:
-    """Adds the nodes to the pipeline and returns the page's application."""
+    """Adds the nodes to the pipeline and returns the Flask application."""
     tracked = pipeline.add(ff.CircleTracker(), pipeline.add(source))
     circles = pipeline.reader(tracked, frames=False)
     pictures = Pictures()

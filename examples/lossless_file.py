@@ -1,4 +1,4 @@
-"""Every frame of a video file, tracked and written as JSON lines, with a progress bar and a check at the end.
+"""Tracks circles in every frame of a video file, and writes JSON lines, with progress and a final check.
 
 python lossless_file.py match.mp4 tracks.jsonl
 """
@@ -13,7 +13,7 @@ import freshframe as ff
 
 def main(video: str, output: str) -> int:
     pipeline = ff.Pipeline()
-    frames = pipeline.add(ff.open(video))  # a file: every edge waits instead of dropping, without being told
+    frames = pipeline.add(ff.open(video))  # a file: by default, every edge waits instead of dropping
     tracks = pipeline.add(ff.CircleTracker(), frames)
     pipeline.add(ff.JsonLines(output), tracks)
     report = pipeline.run(progress=True)

@@ -1,6 +1,6 @@
-"""Several cameras, one asyncio service: each camera has its own slot, so a fast one evicts no slow one.
+"""Reads several cameras in asyncio. Each camera has its own slot, so a fast one does not evict a slow one's.
 
-python many_cameras.py [SECONDS] prints one JSON object per result; a web service would send them on.
+python many_cameras.py [SECONDS] prints one JSON object per result; a web service would forward them.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -20,7 +20,7 @@ CAMERAS = {
 
 
 async def send(message: dict[str, object]) -> None:
-    """Stands for `await websocket.send_json(message)`."""
+    """Replace this by `await websocket.send_json(message)`."""
     print(json.dumps(message))
     await asyncio.sleep(0)
 

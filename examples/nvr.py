@@ -1,6 +1,6 @@
-"""A recorder whose cameras come and go over HTTP: segments of each, one detector for all, one page.
+"""A recorder whose cameras are added and removed over HTTP: segments of each, one detector for all, one page.
 
-The stream of a network camera is copied into its files.
+The streams of network cameras are copied into the files without re-encoding.
 
 pip install fastapi uvicorn
 python nvr.py                   # the API on http://127.0.0.1:8000/docs, the page on port 8081
@@ -20,36 +20,40 @@ import freshframe as ff
 
 
 class Recorder:
-    """The pipeline of the service. Its methods are called from any thread."""
+    """The pipeline of the service. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.pipeline = ff.Pipeline("nvr", keep_running=True)  # runs without a camera, too
-        # One node for all cameras, as ff.OnnxDetector with batch=ff.Batch(8) could be. [] has no parents yet.
+        self.pipeline = ff.Pipeline("nvr", keep_running=True)  # keeps running without a camera
+        # One node for all cameras, as ff.OnnxDetector with batch=ff.Batch(8) could be. [] means that it has
+        # no inputs yet.
         self.circles = self.pipeline.add(ff.CircleTracker(), [], name="circles")
         self.pipeline.add(ff.JsonLines(folder / "circles.jsonl"), self.circles)
         self.cameras: dict[str, ff.Port[ff.Frame]] = {}
 
     def add(self, name: str, url: str) -> None:
-        """Returns when the camera has answered; one that is away is added, and tries again and again."""
+        """Returns when the camera has answered. If the camera is offline, it is added anyway and retried."""
         recorder = ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment_every=60)
         camera = self.pipeline.add(ff.open(url), name=name)
         try:
             self.pipeline.connect(self.circles, camera)
             self.pipeline.add(recorder, recorded(camera), name=f"{name}.file")
-        except ff.FreshframeError:  # all of it or nothing: an unrecorded camera would hold the name
+        except ff.FreshframeError:  # undo: a camera that is not recorded would still occupy the name
             self.pipeline.remove(camera)
             raise
         self.cameras[name] = camera
 
     def remove(self, name: str) -> int:
-        """The camera and its recorder end, and its file is whole; the others run on. Returns its frames."""
+        """Stops the camera and its recorder, and completes its file.
+
+        The others continue. Returns the number of frames.
+        """
         last = self.pipeline.remove(self.cameras.pop(name))
         return 0 if last is None else last.nodes[name].processed
 
 
 def recorded(camera: ff.Port[ff.Frame]) -> ff.Port[Any]:
-    """The packets of a network camera, which need no encoder; else the frames."""
+    """Returns the packets of a network camera, which do not need an encoder, or else the frames."""
     try:
         return camera.packets
     except ff.GraphError:
@@ -57,7 +61,7 @@ def recorded(camera: ff.Port[ff.Frame]) -> ff.Port[Any]:
 
 
 def make_app(recorder: Recorder) -> Any:
-    """The HTTP API. FastAPI runs a plain def in a thread, where add() may wait for the camera."""
+    """Returns the HTTP API. FastAPI runs a plain def in a thread, where add() may wait for the camera."""
     from fastapi import FastAPI, HTTPException  # noqa: PLC0415  (only the service needs it)
 
     app = FastAPI()
@@ -69,7 +73,7 @@ def make_app(recorder: Recorder) -> Any:
     def add(name: str, url: str) -> None:
         try:
             recorder.add(name, url)
-        except ff.OptionError as error:  # the URL, or the name as that of a file, cannot be
+        except ff.OptionError as error:  # the URL is invalid, or the name is not valid in a file name
             raise HTTPException(422, str(error)) from error
         except ff.FreshframeError as error:  # the name is taken, or the file cannot be written
             raise HTTPException(409, str(error)) from error
@@ -77,7 +81,7 @@ def make_app(recorder: Recorder) -> Any:
     def remove(name: str) -> dict[str, int]:
         try:
             return {"frames": recorder.remove(name)}
-        except KeyError:  # the second of two calls at once
+        except KeyError:  # the second of two simultaneous requests
             raise HTTPException(404, f"no camera {name!r}") from None
 
     app.add_api_route("/cameras", cameras, methods=["GET"])

@@ -1,4 +1,4 @@
-"""Your own steps: a function gets the value, a class gets the sample with its number and time.
+"""Custom steps: a function receives the value, a class receives the sample with its number and timestamps.
 
 python own_nodes.py [VIDEO]
 """
@@ -12,12 +12,12 @@ import freshframe as ff
 
 
 def brightness(frame: ff.Frame) -> float:
-    """Mean of the luma plane, which is the decoder's own memory: nothing is copied or converted."""
+    """Returns the mean of the luma plane, which is the decoder's memory: nothing is copied or converted."""
     return float(frame.luma.mean())
 
 
 class Flicker(ff.Node[float, str]):
-    """Reports jumps of the brightness. Returning None emits nothing."""
+    """Reports jumps in brightness. Returning None emits nothing."""
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold

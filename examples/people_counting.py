@@ -1,12 +1,12 @@
-"""People counting on 12 cameras: each camera has its own line, and the counts of all are added up.
+"""Counts people with 12 cameras: each camera has its own line, and the counts are added up.
 
 python people_counting.py [SECONDS]
 
-The cameras are demo scenes whose circles stand for people. For real ones give CAMERAS their URLs, and let
-`build` track the boxes of a model: `ff.BoxTracker()` after `ff.OnnxDetector("people.onnx")`.
+The cameras are demo scenes whose circles stand for people. For real ones, put their URLs into CAMERAS, and
+let `build` track the boxes of a model: `ff.BoxTracker()` after `ff.OnnxDetector("people.onnx")`.
 
-A counter lives in its camera's pipeline and begins at 0 with each start of the camera, which is a new epoch.
-So the sums are kept here, by camera and epoch: they survive the death of an agent.
+A counter is part of its camera's pipeline and starts at 0 with each start of the camera, which is a new
+epoch. So the counts are kept here, by camera and epoch: they survive the death of an agent.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -21,7 +21,7 @@ from freshframe.fleet import Fleet
 
 Line = tuple[tuple[int, int], tuple[int, int]]
 
-# Name: its URL, and the line across its door in pixels.
+# By name: the URL, and the line across the door in pixels.
 CAMERAS: dict[str, tuple[str, Line]] = {
     f"door{number:02}": (
         f"demo:circles?size=320x180&fps=15&balls=5&seed={number}",
@@ -32,7 +32,7 @@ CAMERAS: dict[str, tuple[str, Line]] = {
 
 
 def build(line: Line, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.types.LineCounts]]]:
-    """One camera; runs on the agent that gets it."""
+    """Builds the pipeline of one camera. Called on the agent that runs the camera."""
     pipeline = ff.Pipeline()
     people = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))
     return pipeline, {"counts": pipeline.add(ff.LineCounter(*line), people)}
@@ -41,7 +41,7 @@ def build(line: Line, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.types
 def main() -> None:
     """Reads the counts of all cameras, and prints the sums."""
     seconds = float(sys.argv[-1]) if sys.argv[-1].replace(".", "").isdigit() else 10.0
-    counts: dict[tuple[str, int], tuple[int, int]] = {}  # by camera and epoch: those who came in, and out
+    counts: dict[tuple[str, int], tuple[int, int]] = {}  # by camera and epoch: people who entered and left
     with Fleet(agents=2) as fleet:
         for name, (url, line) in CAMERAS.items():
             fleet.add(name, url, partial(build, line))

@@ -1,4 +1,4 @@
-"""Counts per period of the clock: a node with a window, whose last part is written at the end.
+"""Counts circles per period: a node with a time window, whose last, partial count is written at the end.
 
 python examples/per_minute.py [VIDEO] [--period SECONDS] [--windows N] [--out FILE]
 """
@@ -12,23 +12,23 @@ import freshframe as ff
 
 
 class PerPeriod(ff.Node[ff.Circles, int]):
-    """The number of circles that were seen in each period."""
+    """The number of circles seen in each period."""
 
     def __init__(self, period: float) -> None:
         self.tick_every = period
         self.count = 0
 
     def process(self, sample: ff.Sample[ff.Circles], /) -> None:
-        """Nothing leaves before the period is over."""
+        """Counts, but emits nothing before the end of the period."""
         self.count += len(sample.value)
 
     def on_tick(self, now: float, /) -> int:
-        """The period is over."""
+        """Returns the count at the end of each period."""
         count, self.count = self.count, 0
         return count
 
     def finish(self) -> int:
-        """The stream has ended, or the pipeline stops: the counts of the last, shorter period."""
+        """Returns the count of the last, shorter period, when the stream ends or the pipeline stops."""
         return self.count
 
 

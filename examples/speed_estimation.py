@@ -1,9 +1,9 @@
-"""How fast the cars of a road go, in km/h, as labels in a video.
+"""Measures the speed of cars on a road, and draws it into a video in km/h.
 
-python speed_estimation.py                                  # the built-in scene, whose things bounce
-python speed_estimation.py road.mp4 yolo11n.onnx            # measure ROAD and METRES in your picture
+python speed_estimation.py                                  # the built-in scene, whose objects bounce
+python speed_estimation.py road.mp4 yolo11n.onnx            # measure ROAD and METRES in your video
 
-Speeds are those of cars, which need some seconds to stop. For a second after a bounce, they are wrong.
+The estimate assumes cars, which need some seconds to stop. For a second after a bounce, it is wrong.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -16,12 +16,12 @@ import numpy as np
 import freshframe as ff
 
 SCENE = "demo:shapes?size=640x360&fps=30&frames=300&pace=0"
-ROAD = [(0, 0), (640, 0), (640, 360), (0, 360)]  # corners of the road in the picture
-METRES = [(0, 0), (6.4, 0), (6.4, 3.6), (0, 3.6)]  # the same on the ground
+ROAD = [(0, 0), (640, 0), (640, 360), (0, 360)]  # corners of the road in the image, in pixels
+METRES = [(0, 0), (6.4, 0), (6.4, 3.6), (0, 3.6)]  # the same corners on the ground, in metres
 
 
 def with_kmh(tracks: ff.Detections) -> ff.Detections:
-    """Adds the speed in km/h, if it is known better than to a quarter."""
+    """Adds the speed in km/h where its error is below a quarter of it."""
     speed, error = tracks.data["speed"], tracks.data["speed_error"]
     return tracks.with_data(kmh=np.where(error < speed / 4, 3.6 * speed, np.nan))
 

@@ -1,4 +1,4 @@
-"""Two cameras whose pictures belong together, one of which is silent for a while: the other goes on alone.
+"""Joins the frames of two cameras, one of which stops for a while: the other continues alone.
 
 Run: python examples/stereo.py
 """
@@ -19,7 +19,7 @@ SILENT = (1.0, 2.0)  # seconds in which the right camera sends nothing
 
 
 class Camera(ff.Source[ff.Frame]):
-    """Stands for one camera of a stereo pair: a bright column moves, and is `shift` pixels further left."""
+    """Simulates a camera of a stereo pair: a bright column moves, and is `shift` pixels further left."""
 
     def __init__(self, shift: int, *, may_fail: bool = False) -> None:
         self.shift = shift
@@ -42,7 +42,7 @@ def column(frame: ff.Frame) -> int:
 
 
 def disparity(left: ff.Frame, right: ff.Frame | None) -> int | None:
-    """Returns by how many pixels the object is further left on the right; -1 if that camera was silent."""
+    """Returns how many pixels further left the object is in the right image; -1 if that camera was silent."""
     return -1 if right is None else column(left) - column(right)
 
 

@@ -1,4 +1,4 @@
-"""How long things stay in a zone, as labels in a video, and how fast they go: the visits as a table.
+"""Measures how long objects stay in a zone and how fast they move; draws labels, and prints each visit.
 
 python time_in_zone.py                                  # the built-in scene
 python time_in_zone.py rtsp://cam1.local/stream model.onnx
@@ -14,7 +14,7 @@ import freshframe as ff
 
 SCENE = "demo:shapes?size=640x360&fps=30&frames=300&pace=0"
 ZONE = [(0, 0), (320, 0), (320, 360), (0, 360)]  # the left half
-# The corners of the picture, as if it were a floor of 16 x 9 m seen from above: measure your own.
+# The corners of the image, as if it showed a floor of 16 x 9 m from above. Replace them by measured points.
 FLOOR = ff.Ground(points=[(0, 0), (640, 0), (640, 360), (0, 360)], places=[(0, 0), (16, 0), (16, 9), (0, 9)])
 
 

@@ -1,4 +1,4 @@
-"""A game that follows circles in a video: the loop asks for the newest ones and never waits for the video."""
+"""A game that tracks circles in a video: its loop uses the newest ones and never waits for the video."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COLOURS = ("tomato", "gold", "mediumseagreen", "deepskyblue", "orchid", "white")
 
 
 def play(source: str, seconds: float | None) -> tuple[int, int]:
-    """Plays until the window is closed or the time is over; returns (frames shown, samples used)."""
+    """Plays until the window is closed or the time is up. Returns (frames shown, samples used)."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(source, realtime=True))
     circles = pipeline.reader(pipeline.add(ff.CircleTracker(), camera))
@@ -46,7 +46,7 @@ def play(source: str, seconds: float | None) -> tuple[int, int]:
 
 
 def draw(screen: pygame.Surface, sample: ff.Sample[ff.Circles]) -> None:
-    """Draws each circle where the video has it, in the colour of its identity."""
+    """Draws each circle at its position in the video, in a colour per track."""
     scale = SCREEN[0] / sample.frame.width
     for circle in sample.value:
         colour = COLOURS[(circle.tracker_id or 0) % len(COLOURS)]

@@ -1,7 +1,7 @@
-"""A consumer that computes for a second per frame: on a pool's thread, as a node, in one process, in two.
+"""A consumer that needs a second of CPU time per frame: in a thread pool, as a node, in one process, in two.
 
-Each way runs in a separate program, beside the same camera, the same debugger and a heartbeat: a loop
-that sleeps for 1 ms and notes how long that took. A heartbeat is what a game's loop or a web server is.
+Each way runs in a separate program with the same camera, the same debugger and a heartbeat: a loop that
+    sleeps for 1 ms and records how long that took. The heartbeat stands for a game loop or a web server.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -34,13 +34,13 @@ BEAT = 0.001  # seconds
 
 @dataclass
 class Findings:
-    """Counts the effects of one way on frames, heartbeat and memory."""
+    """The effects of one way on frames, heartbeat and memory."""
 
     debugged: int = 0
-    ages: list[tuple[float, float]] = field(default_factory=list)  # each result: when it came, how old
+    ages: list[tuple[float, float]] = field(default_factory=list)  # each result: when it arrived, and its age
     beats: list[float] = field(default_factory=list)  # seconds that a sleep of 1 ms took
-    waiting: list[int] = field(default_factory=list)  # in the queue to the consumer, once per second
-    memory: float = 0  # MB that the program and its workers grew by
+    waiting: list[int] = field(default_factory=list)  # length of the queue to the consumer, once per second
+    memory: float = 0  # growth of the program and its workers in MB
     seconds: float = 0
 
 
@@ -52,7 +52,7 @@ class Debugger(ff.Node[ff.Frame, None]):
 
 
 class SlowConsumer(ff.Node[ff.Frame, float]):
-    """Computes in Python for that many seconds of a core's time, and gives when its frame was captured."""
+    """Computes in Python for this many seconds of CPU time, and returns when its frame was captured."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -69,7 +69,7 @@ def compute(seconds: float) -> None:
 
 
 class Heart(threading.Thread):
-    """Beats until it is stopped."""
+    """Records heartbeats until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__(name="heartbeat", daemon=True)
@@ -89,12 +89,12 @@ class Heart(threading.Thread):
 
 
 def own_memory() -> float:
-    """Resident memory of this process, in MB."""
+    """Returns the resident memory of this process in MB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
 def run_pool(findings: Findings, seconds: float, computing: float) -> None:
-    """The write-up's pipeline: each callback is submitted to a pool, whose queue has no bound."""
+    """Runs the article's pipeline: each callback is submitted to a pool with an unbounded queue."""
     pixels = picture().bgr
 
     def debug() -> None:
@@ -110,12 +110,13 @@ def run_pool(findings: Findings, seconds: float, computing: float) -> None:
     with ThreadPoolExecutor(max_workers=10) as pool:
         number = 0
         while time.monotonic() - begun < seconds:
-            frame = pixels.copy()  # the picture as a camera gives it
+            frame = pixels.copy()  # a new image, as from a camera
             pool.submit(debug)
             pool.submit(consume, time.monotonic(), frame)
             number += 1
             if number % FPS == 0:
-                findings.waiting.append(pool._work_queue.qsize())  # the pool has no public name for it
+                # There is no public way to get the queue's length.
+                findings.waiting.append(pool._work_queue.qsize())
             time.sleep(max(0.0, begun + number / FPS - time.monotonic()))
         findings.memory = own_memory()
         findings.seconds = time.monotonic() - begun
@@ -124,7 +125,7 @@ def run_pool(findings: Findings, seconds: float, computing: float) -> None:
 
 
 def run_pipeline(findings: Findings, way: str, seconds: float, computing: float) -> None:
-    """The same as a pipeline; only the word `process` differs."""
+    """Runs the same steps as a freshframe pipeline. The ways differ only in `process`."""
     process: Any = {"node": False, "process": True, "workers": ff.Process(workers=2, ordered=False)}[way]
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.testing.MockCamera(picture(), fps=FPS))
@@ -149,7 +150,7 @@ def run_pipeline(findings: Findings, way: str, seconds: float, computing: float)
 
 
 def waiting_for(pipeline: ff.Pipeline, child: str) -> int:
-    """The samples in the queue to that node."""
+    """Returns the number of samples in the queue to this node."""
     return next(edge.waiting for edge in pipeline.stats().edges if edge.child == child)
 
 
@@ -222,12 +223,12 @@ def row(way: str, found: Findings) -> str:
 
 
 def growth(waiting: list[int]) -> str:
-    """The length of the queue half-way and at the end."""
+    """Returns the length of the queue halfway and at the end."""
     return f"{waiting[len(waiting) // 2]} -> {waiting[-1]}" if waiting else "-"
 
 
 def plot(findings: dict[str, Findings], path: Path) -> None:
-    """The age of each result, and the heartbeats from the best to the worst."""
+    """Plots the age of each result, and the heartbeats in ascending order."""
     import matplotlib as mpl  # noqa: PLC0415  (the example runs without it)
 
     mpl.use("Agg")

@@ -21,11 +21,11 @@ class Debugger(ff.Node[ff.Frame, None]):
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
         self.seen.append(sample.seq)
-        print(f"Debugger {sample.seq}\n", end="")  # one write, so that two threads' lines stay whole
+        print(f"Debugger {sample.seq}\n", end="")  # one write, so that lines of two threads do not mix
 
 
 class SlowConsumer(ff.Node[ff.Frame, None]):
-    """Takes long for each frame, as a large model does."""
+    """Takes a long time for each frame, as a large model does."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -38,7 +38,7 @@ class SlowConsumer(ff.Node[ff.Frame, None]):
 
 
 def picture() -> ff.Frame:
-    """A red disc on white, so that the example needs no file."""
+    """Returns a red disc on white, so that the example does not need a file."""
     y, x = np.mgrid[:480, :640]
     pixels = np.full((480, 640, 3), 255, np.uint8)
     pixels[np.hypot(x - 320, y - 240) < 120] = (40, 40, 200)

@@ -1,4 +1,4 @@
-"""Five calls on a pool of five threads against one call: the GIL held, released around them, released inside.
+"""Compares five calls on five threads with one call: GIL held, released around the call, released inside it.
 
 Run it after `pip install .`.
 """
@@ -26,7 +26,7 @@ FUNCTIONS = {
 
 
 def elapsed(pool: ThreadPoolExecutor, function: Callable[..., Any], calls: int, *arguments: object) -> float:
-    """Seconds until as many calls as asked for, submitted together, have all returned."""
+    """Returns the seconds until this many calls, submitted at the same time, have all returned."""
     begin = time.perf_counter()
     futures = [pool.submit(function, NUMBERS, *arguments) for _ in range(calls)]
     wait(futures)
@@ -37,7 +37,10 @@ def elapsed(pool: ThreadPoolExecutor, function: Callable[..., Any], calls: int, 
 
 
 def print_table(pool: ThreadPoolExecutor, seconds: float, compute: bool, repeats: int) -> None:
-    """Medians for every way to treat the GIL; they take turns, so that a slow moment hits all alike."""
+    """Prints the median for each way to handle the GIL.
+
+    The ways alternate, so that a slow moment affects all of them.
+    """
     singles: dict[str, list[float]] = {name: [] for name in FUNCTIONS}
     together: dict[str, list[float]] = {name: [] for name in FUNCTIONS}
     inside = dict.fromkeys(FUNCTIONS, 0)
@@ -57,7 +60,7 @@ def print_table(pool: ThreadPoolExecutor, seconds: float, compute: bool, repeats
 
 
 def main() -> None:
-    """Prints one table for calls that wait and one for calls that compute."""
+    """Prints one table for calls that wait and one for calls that use the CPU."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=0.1, help="of one call (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")

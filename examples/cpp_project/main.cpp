@@ -14,7 +14,7 @@
 
 namespace ff = freshframe;
 
-// Our own step: the mean of a frame's luma.
+// A custom step: the mean of a frame's luma.
 class Brightness final : public ff::Node<ff::Frame, double> {
  public:
   std::optional<double> process(const ff::Sample<ff::Frame>& sample,
@@ -35,13 +35,13 @@ void run(const std::string& url) {
   const auto tracker = pipeline.add(std::make_unique<ff::CircleTracker>(), video, {.name = "tracker"});
 
   auto circles = pipeline.reader(tracker);
-  auto levels = pipeline.reader(brightness, {.queue = ff::kLatest});  // only the newest one is of interest
+  auto levels = pipeline.reader(brightness, {.queue = ff::kLatest});  // only the newest result matters
 
   const ff::Server dashboard(pipeline);
   std::cout << "dashboard: " << dashboard.url() << std::endl;
 
   pipeline.start();
-  while (const auto sample = circles.get()) {  // nothing after the end of the video
+  while (const auto sample = circles.get()) {  // empty after the end of the video
     std::cout << sample->stamp.pts << " s: " << sample->value.circles.size() << " circles";
     if (const auto level = levels.latest()) std::cout << ", brightness " << level->value;
     std::cout << "\n";
@@ -52,7 +52,7 @@ void run(const std::string& url) {
 int main(int count, char** arguments) {
   try {
     run(count > 1 ? arguments[1] : "demo:circles?frames=90&pace=0");
-  } catch (const ff::Error& error) {  // a camera that is not there, a node that threw
+  } catch (const ff::Error& error) {  // such as a camera that does not exist, or a node that threw
     std::cerr << error.what() << "\n";
     return 1;
   }

@@ -1,4 +1,4 @@
-"""Builds this example's twins in other bindings into a cache folder, to import and compare them.
+"""Builds this example with other binding libraries into a cache folder, for comparison.
 
 As a program: progress goes to stderr, one JSON object per binding to stdout:
 
@@ -11,9 +11,9 @@ As a module:
     folder = build_twins.build("pybind11")  # put it on sys.path, then import fibonacci_pybind11
     message = build_twins.refusal("pyo3")  # the compiler's error for a second release of the GIL
 
-Both raise BuildError, whose text names the missing tool and the remedy. A module in the cache is not built
-again. Each version of the sources, of Python and of the binding has its own folder. Every module
-has `fibonacci(n: int, release: bool) -> int`. fibonacci_pybind11 and fibonacci_nanobind also have
+Both raise BuildError, whose message names the missing tool and what to do. A module in the cache is not built
+again. Each version of the sources, of Python and of the binding has its own folder. Every module has
+`fibonacci(n: int, release: bool) -> int`. fibonacci_pybind11 and fibonacci_nanobind also have
 `double_release()`, which ends the process. They and fibonacci_pyo3 have `double_acquire() -> bool`, which is
 harmless.
 """
@@ -48,16 +48,19 @@ _MODULE_OPTIONS = ["-O2", "-DNDEBUG", "-shared", "-fPIC", "-fvisibility=hidden",
 
 
 class BuildError(Exception):
-    """Something that building needs is missing, or the build failed. The text says what, and what to do."""
+    """Raised if something required for the build is missing, or if the build failed.
+
+    The message says what to do.
+    """
 
 
 def build(binding: str, cache: Path = CACHE, *, only_cached: bool = False) -> Path:
-    """Builds the twin for this Python unless it is in the cache.
+    """Builds the module for this Python unless it is in the cache.
 
     Args:
         binding: "nanobind", "pybind11", "pyo3" or "cython".
         cache: Folder that keeps the built modules.
-        only_cached: Raise BuildError instead of building.
+        only_cached: Raises BuildError instead of building.
 
     Returns:
         The folder to import `fibonacci_<binding>` from.
@@ -77,7 +80,7 @@ def build(binding: str, cache: Path = CACHE, *, only_cached: bool = False) -> Pa
 
 
 def refusal(binding: str, cache: Path = CACHE) -> str:
-    """Compiles a second release of the GIL and returns the compiler's error, as it was printed.
+    """Compiles code that releases the GIL twice, and returns the compiler's error message.
 
     Args:
         binding: "freshframe" (double_release.cpp, by the C++ compiler) or "pyo3" (by cargo).
@@ -102,7 +105,7 @@ def _say(text: str) -> None:
 
 
 def _package(name: str) -> str:
-    """Where the headers of an installed Python package are: its module `name` has get_include()."""
+    """Returns the folder with the headers of an installed Python package that has get_include()."""
     try:
         return str(importlib.import_module(name).get_include())
     except ImportError:
@@ -130,7 +133,7 @@ def _run(command: Sequence[str | Path], **environment: str) -> subprocess.Comple
 
 
 def _folder(cache: Path, binding: str, sources: Sequence[Path], version: str) -> Path:
-    """A folder for exactly these sources, this Python and this version of the binding."""
+    """Returns the folder for exactly these sources, this Python and this version of the binding."""
     key = hashlib.sha256(f"{version} {sys.version} {sysconfig.get_config_var('EXT_SUFFIX')}".encode())
     for source in sources:
         key.update(source.read_bytes())
@@ -145,7 +148,7 @@ def _build_nanobind(cache: Path, only_cached: bool) -> Path:
     nanobind = importlib.util.find_spec("nanobind")
     if nanobind is None or nanobind.origin is None:
         raise BuildError(f"nanobind is not installed in {sys.executable}: pip install nanobind")
-    root = Path(nanobind.origin).parent  # nanobind has no binary part: each project compiles it
+    root = Path(nanobind.origin).parent  # nanobind has no compiled library: each project compiles it
     freshframe = Path(_package("freshframe.native"))
     includes = [root / "include", root / "ext" / "robin_map" / "include", freshframe]
     header = [*sorted((freshframe / "freshframe").glob("gil*/*.hpp")), freshframe / "freshframe" / "gil.hpp"]
@@ -180,7 +183,7 @@ def _build_cpp(
 
 @contextmanager
 def _scratch(folder: Path) -> Generator[Path]:
-    """A folder within, for one build: two builds at once do not meet."""
+    """Yields a new folder within, so that two builds at the same time do not interfere."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         yield Path(scratch)
@@ -213,7 +216,7 @@ def _build_cython(cache: Path, only_cached: bool) -> Path:
 
 
 def _cargo(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs cargo on the crate. Its build stays in the cache."""
+    """Runs cargo on the crate, with its build files in the cache."""
     if not CRATE.exists():
         raise BuildError(f"the crate is in freshframe's repository, under bench/pyo3; {CRATE} does not exist")
     cargo = shutil.which("cargo")
@@ -260,7 +263,7 @@ def _build_pyo3(cache: Path, only_cached: bool) -> Path:
 
 
 def _expected(source: Path) -> str:
-    """The expected error, from the line of the source that begins with EXPECT."""
+    """Returns the expected error, from the source line that starts with EXPECT."""
     mark = "// EXPECT: "
     return next(line[len(mark) :] for line in source.read_text().splitlines() if line.startswith(mark))
 
@@ -278,7 +281,7 @@ def _refused_by_cargo(cache: Path) -> tuple[str, str]:
 
 
 def main() -> int:
-    """Builds the named bindings. The exit status is 1 when one of them could not be built."""
+    """Builds the given bindings. The exit status is 1 if one of them could not be built."""
     parser = argparse.ArgumentParser(
         description="Builds the twins of examples/fibonacci into a cache folder."
     )

@@ -1,6 +1,6 @@
-"""Two Fibonacci calls on two threads in three bindings: which GIL habits let them overlap; releasing twice.
+"""Runs two Fibonacci calls on two threads in three bindings: which of them overlap, and a double release.
 
-Install it as README.md says. With --build what is missing is built into a cache folder; PyO3 needs cargo.
+Install it as README.md says. With --build, missing modules are built into a cache folder; PyO3 needs cargo.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -28,7 +28,7 @@ TO_INSTALL = {
     "pyo3": "install cargo, then run with --build or pip install ../../bench/pyo3",
     "cython": "pip install Cython, then run with --build",
 }
-# Calls that run, in the order of the threads' starts: True for a call that releases the GIL.
+# The calls of each pattern, in the order in which the threads start: True for a call that releases the GIL.
 PATTERNS = {
     "gil": [False],
     "nogil": [True],
@@ -40,7 +40,7 @@ PATTERNS = {
 
 
 def load(binding: str, build: bool) -> ModuleType | str:
-    """The binding's module, or what to do about its absence."""
+    """Returns the binding's module, or a string that says how to get it."""
     try:
         return importlib.import_module(f"fibonacci_{binding}")
     except ModuleNotFoundError:
@@ -54,14 +54,14 @@ def load(binding: str, build: bool) -> ModuleType | str:
 
 
 class Times(NamedTuple):
-    """Seconds on the clock, and seconds of processor time of all threads."""
+    """Wall-clock time, and CPU time of all threads, both in seconds."""
 
     wall: float
     cpu: float
 
 
 def times(fibonacci: Callable[[int, bool], int], n: int, releases: list[bool]) -> Times:
-    """The times until all threads, started one after the other, have ended."""
+    """Starts the threads one after the other, and measures until all have ended."""
     threads = [Thread(target=fibonacci, args=(n, release)) for release in releases]
     cpu, wall = time.process_time(), time.perf_counter()
     for thread in threads:
@@ -72,7 +72,10 @@ def times(fibonacci: Callable[[int, bool], int], n: int, releases: list[bool]) -
 
 
 def measure(modules: dict[str, ModuleType], n: int, repeats: int) -> dict[str, dict[str, Times]]:
-    """Medians by binding and pattern. The bindings take turns, so that a slow moment hits all alike."""
+    """Returns the medians by binding and pattern.
+
+    The bindings alternate, so that a slow moment affects all of them.
+    """
     runs: dict[str, dict[str, list[Times]]] = {b: {p: [] for p in PATTERNS} for b in modules}
     for _ in range(repeats):
         for pattern, releases in PATTERNS.items():
@@ -109,7 +112,7 @@ def _relative(found: Times, one: Times) -> str:
 
 
 def end_of(module: ModuleType) -> str:
-    """Returns how a process ends that calls the module's double_release()."""
+    """Describes how a process ends that calls the module's double_release()."""
     folder = os.path.dirname(str(module.__file__))
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"  # no core file
@@ -117,7 +120,7 @@ def end_of(module: ModuleType) -> str:
     )
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     how = signal.Signals(-ended.returncode).name if ended.returncode < 0 else f"status {ended.returncode}"
-    # Since 3.13 CPython no longer checks that there is a thread state: it crashes and writes nothing.
+    # Since 3.13, CPython does not check for a thread state: it crashes without a message.
     said = f":\n{ended.stderr}" if ended.stderr else ", without a message\n"
     return f"the process ended with {how}{said}"
 
@@ -140,7 +143,7 @@ def print_double_release(modules: dict[str, ModuleType], build: bool) -> None:
 
 
 def what_the_compiler_says(binding: str) -> str:
-    """The refusal of a second release, or why it cannot be shown."""
+    """Returns the compiler's error for a second release, or why it cannot be shown."""
     try:
         return f"does not compile:\n{build_twins.refusal(binding)}"
     except build_twins.BuildError as error:
@@ -148,7 +151,7 @@ def what_the_compiler_says(binding: str) -> str:
 
 
 def main() -> int:
-    """Prints the table and the double release; the exit status is 1 when no binding is there."""
+    """Prints the table and the double release. The exit status is 1 if no binding is installed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--n", type=int, default=200_000_000, help="the number to compute (default: %(default)s)"

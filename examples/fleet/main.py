@@ -1,7 +1,7 @@
-"""Runs many demo cameras on two agents, kills one of them in the middle, and counts.
+"""Runs many demo cameras on two agents, kills one of the agents, and counts the results.
 
-Shows a Fleet: cameras that come back on the other agent, results that arrive once each, and counters that
-balance although a process died. Usage: python main.py [CAMERAS [SECONDS]]
+Shows a Fleet: cameras restart on the other agent, each result arrives once, and the counters add up although
+    a process died. Usage: python main.py [CAMERAS [SECONDS]]
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -16,19 +16,19 @@ from freshframe.fleet import Fleet, FleetStats
 
 
 def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.Circles]]]:
-    """One camera; runs on the agent that gets it."""
+    """Builds the pipeline of one camera. Called on the agent that runs the camera."""
     pipeline = ff.Pipeline()
     return pipeline, {"circles": pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))}
 
 
 def agents_of(stats: FleetStats) -> str:
-    """Where the cameras are."""
+    """Returns how many cameras each agent has."""
     counts = Counter(camera.agent or "nowhere" for camera in stats.cameras.values())
     return ", ".join(f"{count} on {agent}" for agent, count in sorted(counts.items()))
 
 
 def main() -> None:
-    """Adds the cameras, reads, kills, reads on, and prints the counts."""
+    """Adds the cameras, kills an agent while reading the results, and prints the counts."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
     cameras = {f"cam{n}": f"demo:circles?size=160x120&fps=1&balls=2&seed={n}" for n in range(count)}

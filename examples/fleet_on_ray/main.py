@@ -2,8 +2,8 @@
 
 python main.py [RESULTS]
 
-`ray start --head --labels=site=north` makes a cluster of this machine. Each site of sites.toml has a fleet on
-the machine with its label. The sites run on when this program ends, and the next one attaches to them.
+`ray start --head --labels=site=north` turns this machine into a cluster. Each site of sites.toml has a fleet
+on the machine with its label.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -24,7 +24,7 @@ def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.Circles]]]:
 
 
 def main() -> None:
-    """Prints results until each site has given some, and what was lost at each."""
+    """Prints results until each site has delivered some, and what was lost at each."""
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     seen: Counter[str] = Counter()
     with RaySites(Path(__file__).parent / "sites.toml", build) as sites, sites.reader("tracks") as reader:
@@ -35,7 +35,7 @@ def main() -> None:
                 break
         for name, counts in reader.counts().items():
             print(f"{name}: {counts}")
-        sites.shutdown()  # leave it out to let the sites run on
+        sites.shutdown()  # without this, the sites keep running
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ THRESHOLD = 8.0
 
 
 def built(folder: str) -> Path:
-    """Builds the shared library; your project does this once, with its own build system."""
+    """Builds the shared library. A real project does this once, with its own build system."""
     library = Path(folder) / "libmotion.so"
     source = Path(__file__).with_name("motion.cpp")
     compiler = os.environ.get("CXX", "c++")
@@ -34,7 +34,7 @@ def built(folder: str) -> Path:
 
 
 class MotionInNumPy(ff.Node[ff.Frame, Mapping[str, Any]]):
-    """The same step in Python."""
+    """Does the same in Python."""
 
     def __init__(self) -> None:
         self._before: npt.NDArray[np.uint8] | None = None

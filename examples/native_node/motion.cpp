@@ -14,7 +14,7 @@
 
 namespace ff = freshframe::plugin;
 
-/// Gives the cells of a grid whose luma differs from the picture before, and by how much.
+/// Finds the cells of a grid whose luma differs from the previous frame, and by how much.
 class Motion final : public ff::Node<ff::Frame, ff::Table> {
  public:
   explicit Motion(const ff::Options& options)
@@ -23,12 +23,12 @@ class Motion final : public ff::Node<ff::Frame, ff::Table> {
   }
 
   std::optional<ff::Table> process(const ff::Sample<ff::Frame>& sample, ff::Context& /*context*/) override {
-    const ff::Plane luma = sample.value.gray();  // as decoded: no copy
+    const ff::Plane luma = sample.value.gray();  // the decoder's memory, not a copy
     const std::vector<std::uint8_t> before = std::move(before_);
     before_.resize(static_cast<std::size_t>(luma.rows) * static_cast<std::size_t>(luma.row_bytes));
     for (int y = 0; y < luma.rows; ++y)
       std::memcpy(&before_[offset(luma, 0, y)], luma.row(y), row_size(luma));
-    if (before.size() != before_.size()) return std::nullopt;  // the first picture, or another size
+    if (before.size() != before_.size()) return std::nullopt;  // the first frame, or a new size
 
     std::vector<float> places;
     std::vector<float> changes;

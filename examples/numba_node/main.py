@@ -1,4 +1,4 @@
-"""The brightness-weighted centre of each picture: a Python function that numba compiles, beside NumPy.
+"""Computes the brightness-weighted centre of each image with numba, and compares it with NumPy.
 
 python main.py [VIDEO]          (needs numba: pip install numba)
 """
@@ -33,7 +33,7 @@ def centroid(pixels: Any, out: Any) -> None:
 
 
 def centroid_in_numpy(frame: ff.Frame) -> npt.NDArray[np.float32]:
-    """The same in Python."""
+    """Does the same in NumPy."""
     luma = frame.luma
     columns, rows = luma.sum(0, dtype=np.int64), luma.sum(1, dtype=np.int64)
     total = max(1, int(rows.sum()))

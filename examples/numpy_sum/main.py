@@ -1,4 +1,4 @@
-"""The sum of a NumPy array by this loop, by NumPy and by freshframe: time, error, who else may run.
+"""Sums a NumPy array with this loop, with NumPy and with freshframe: time, error, and blocked threads.
 
 Run it after `pip install .`.
 """
@@ -29,7 +29,7 @@ FUNCTIONS: dict[str, Callable[[Numbers], float]] = {
 
 
 class Neighbour:
-    """Another Python thread, which counts its turns."""
+    """Another Python thread, which counts its iterations."""
 
     def __init__(self) -> None:
         self.turns = 0
@@ -51,7 +51,7 @@ class Neighbour:
 
 
 def measure(numbers: Numbers, repeats: int) -> dict[str, list[float]]:
-    """Seconds per call; the functions take turns, so that a slow moment hits all alike."""
+    """Returns the seconds per call. The functions alternate, so that a slow moment affects all of them."""
     times: dict[str, list[float]] = {name: [] for name in FUNCTIONS}
     for _ in range(repeats):
         for name, function in FUNCTIONS.items():
@@ -62,7 +62,7 @@ def measure(numbers: Numbers, repeats: int) -> dict[str, list[float]]:
 
 
 def turns_beside(function: Callable[[Numbers], float], numbers: Numbers) -> int:
-    """How often another thread had its turn during one call."""
+    """Returns how often another thread could run during one call."""
     with Neighbour() as neighbour:
         before = neighbour.turns
         function(numbers)

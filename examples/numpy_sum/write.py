@@ -1,4 +1,4 @@
-"""Writes into a NumPy array without the GIL: by one thread, and by two threads that share no element.
+"""Writes into a NumPy array without the GIL: from one thread, and from two threads on separate halves.
 
 Run it after `pip install .`.
 """
@@ -20,7 +20,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 def by_two_threads(numbers: Numbers, factor: float) -> None:
-    """Each thread writes one half. Slices of an array share its memory, so nothing is copied."""
+    """Lets each thread write one half. Slices of an array share its memory, so nothing is copied."""
     middle = len(numbers) // 2
     threads = [
         threading.Thread(target=numpy_sum.scale, args=(half, factor))
@@ -33,7 +33,7 @@ def by_two_threads(numbers: Numbers, factor: float) -> None:
 
 
 def in_numpy(numbers: Numbers, factor: float) -> None:
-    """NumPy's own operator, which releases the GIL as well."""
+    """Uses NumPy's own operator, which releases the GIL as well."""
     numbers *= factor
 
 

@@ -1,4 +1,4 @@
-"""Zones as binary sensors of Home Assistant, over MQTT: found by themselves, never ON forever.
+"""Publishes zones as binary sensors of Home Assistant over MQTT, with discovery, and never stuck at ON.
 
 pip install paho-mqtt
 python home_assistant.py broker.local                   # the built-in scene, two zones
@@ -29,9 +29,9 @@ ZONES = {
 
 
 class HomeAssistant:
-    """Publishes the states that are on, at each connection all of them: the broker may have lost them.
+    """Publishes changed states, and all states after each connection, because the broker may have lost them.
 
-    The broker keeps the states, and says "offline" when this program has died.
+    The broker retains the states, and reports "offline" if this program dies.
     """
 
     def __init__(self, host: str, port: int, keys: list[str]) -> None:
@@ -40,7 +40,7 @@ class HomeAssistant:
         self._client: mqtt.Client | None = None
         self._announced: list[mqtt.MQTTMessageInfo] = []
         self._welcome = threading.Event()
-        self._changing = threading.Lock()  # an older state must not follow a newer one
+        self._changing = threading.Lock()  # an older state must not be published after a newer one
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
         """Returns when the broker has acknowledged the states."""
@@ -77,7 +77,7 @@ class HomeAssistant:
         return self._client
 
     def _announce(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
-        """At each connection, also those that paho makes again by itself."""
+        """Called at each connection, including paho's automatic reconnections."""
         if reason.is_failure:
             return
         texts = {config_topic(key): config(key) for key in self._states}
@@ -87,7 +87,10 @@ class HomeAssistant:
         self._welcome.set()
 
     def connect(self) -> None:
-        """Announces the sensors to Home Assistant, before their first state. The spool repeats failures."""
+        """Announces the sensors to Home Assistant before their first state.
+
+        The spool retries after failures.
+        """
         try:
             self._connected()
         except OSError:
@@ -104,7 +107,7 @@ class HomeAssistant:
 
 
 def publish(client: mqtt.Client, topic: str, text: str) -> mqtt.MQTTMessageInfo:
-    """Gives a text to the broker, which keeps it."""
+    """Publishes a message that the broker retains."""
     return client.publish(topic, text, qos=1, retain=True)
 
 
@@ -117,22 +120,22 @@ def wait_for(messages: list[mqtt.MQTTMessageInfo]) -> None:
 
 
 def plain(key: str) -> str:
-    """The key as a part of a topic, and as Home Assistant allows it in an id."""
+    """Returns the key for use in a topic and in an ID of Home Assistant."""
     return re.sub("[^a-zA-Z0-9_-]", "_", key)
 
 
 def state_topic(key: str) -> str:
-    """Where the state of a sensor is."""
+    """Returns the topic with the state of a sensor."""
     return f"freshframe/{plain(key)}/state"
 
 
 def config_topic(key: str) -> str:
-    """Where Home Assistant looks for new sensors."""
+    """Returns the topic in which Home Assistant looks for new sensors."""
     return f"homeassistant/binary_sensor/freshframe_{plain(key)}/config"
 
 
 def config(key: str) -> str:
-    """The description of one sensor."""
+    """Returns the description of one sensor."""
     return json.dumps(
         {
             "name": key,
@@ -146,7 +149,7 @@ def config(key: str) -> str:
 
 
 def main() -> None:
-    """Publishes the zones of a source until Ctrl-C, or its end."""
+    """Publishes the zones of a source until Ctrl-C, or the end of the source."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("host")
     parser.add_argument(
@@ -166,7 +169,7 @@ def main() -> None:
 
 
 def occupancy() -> ff.Presence[ff.types.Zones]:
-    """Begins when something is in a zone, and ends when nothing was for two seconds."""
+    """Starts when something is in a zone, and ends after two seconds without anything in it."""
     return ff.Presence(lambda zones: [name for name, zone in zones.items() if zone.inside], max_gap=2.0)
 
 

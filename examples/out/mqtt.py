@@ -1,4 +1,4 @@
-"""Results to an MQTT broker: each is published with QoS 1, and counts as sent when the broker has it.
+"""Publishes results to an MQTT broker with QoS 1. A result counts as sent once it is acknowledged.
 
 pip install paho-mqtt
 python mqtt.py broker.local yard                        # the built-in scene, to the topic yard/camera
@@ -22,14 +22,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 import freshframe as ff
 
 PATIENCE = 10  # seconds for the broker to answer
-LEVELS = 200  # levels of a topic; mosquitto takes no more
+LEVELS = 200  # maximum levels of a topic that mosquitto accepts
 
 
 class Mqtt:
     """Publishes events to TOPIC/SOURCE.
 
-    paho would keep what it could not send in its own memory, and send it later, after newer events. So a
-    client that has failed is thrown away, and the spool sends the batch again.
+    paho would keep messages that it could not send in memory, and send them later, after newer events. So a
+    client that has failed is discarded, and the spool sends the batch again.
     """
 
     def __init__(self, host: str, port: int, topic: str) -> None:
@@ -55,9 +55,9 @@ class Mqtt:
             raise
 
     def _topic_of(self, event: dict[str, Any]) -> str:
-        """A topic has no "#", "+" or control characters: the source `cam#1` has the topic `yard/cam%231`.
+        """Returns the topic of an event, with "#", "+" and control characters escaped: `yard/cam%231`.
 
-        A name with more slashes than a broker takes levels is one level.
+        A name with too many levels for the broker becomes a single level.
         """
         source = re.sub(
             "[#+\0-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]",
@@ -89,12 +89,12 @@ class Mqtt:
 
 
 def fits(topic: str, text: str) -> bool:
-    """Whether a message of MQTT can be so long."""
+    """Returns True if an MQTT message can be that long."""
     return len(topic.encode()) < 1 << 16 and len(topic.encode()) + len(text) + 4 < 1 << 28
 
 
 def main() -> None:
-    """Publishes the circles of a source until Ctrl-C, or its end."""
+    """Publishes the circles of a source until Ctrl-C, or the end of the source."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("host")
     parser.add_argument("topic")

@@ -1,4 +1,4 @@
-"""Results to Parquet files: one for each batch, which appears only when it is complete.
+"""Writes results to Parquet files, one per batch. A file appears only when it is complete.
 
 pip install pyarrow
 python parquet.py folder                                # with the built-in scene
@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 import freshframe as ff
 
-# Columns even of a batch without circles: a file without columns would keep DuckDB from reading the folder.
+# A batch without circles gets the columns, too: DuckDB could not read the folder if a file had none.
 OF_THE_EVENT = {"n": "int64", "source": "string", "seq": "int64", "pts": "double", "spooled": "double"}
 OF_THE_CIRCLE = {"tracker_id": "int64"} | dict.fromkeys(
     ("x", "y", "r", "confidence", "vx", "vy", "track_age", "track_confidence"), "double"
@@ -27,14 +27,14 @@ COLUMNS = pyarrow.schema(list((OF_THE_EVENT | OF_THE_CIRCLE).items()))
 
 
 class Parquet:
-    """Writes BOX-FIRST.parquet with one row per circle. A batch that comes twice replaces its file."""
+    """Writes BOX-FIRST.parquet with one row per circle. A batch that is sent again replaces its file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(exist_ok=True)
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
-        """Returns when the file is on the disk under its name."""
+        """Returns when the file is on disk under its final name."""
         try:
             rows = [
                 {key: event[key] for key in OF_THE_EVENT} | circle
@@ -54,7 +54,7 @@ class Parquet:
 
 
 def main() -> None:
-    """Writes the circles of a source until Ctrl-C, or its end."""
+    """Writes the circles of a source until Ctrl-C, or the end of the source."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("source", nargs="?", default="demo:circles?fps=10", help="default: %(default)s")
@@ -62,7 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     pipeline = ff.Pipeline()
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(options.source), name="camera"))
-    # A file for ten minutes of 10 pictures per second.
+    # One file holds ten minutes at 10 frames per second.
     pipeline.add(ff.Spool(options.spool, Parquet(options.folder), batch_size=6000, max_wait=600), circles)
     pipeline.run()
 

@@ -1,4 +1,4 @@
-"""Results to PostgreSQL: the box and the number are the key, so an event that comes twice is one row.
+"""Writes results to PostgreSQL. The box and the number are the key, so an event sent twice is one row.
 
 pip install 'psycopg[binary]'
 python postgres.py postgresql://user@host/db                     # with the built-in scene
@@ -36,7 +36,7 @@ class Postgres:
                 cursor.executemany(
                     ROW, [(e["box"], e["n"], e["source"], e["spooled"], json.dumps(e)) for e in events]
                 )
-        except psycopg.DataError as error:  # a value that no row can have, such as a text with NUL
+        except psycopg.DataError as error:  # a value that PostgreSQL cannot store, such as a string with NUL
             raise ff.RefusedError(reason=f"PostgreSQL: {error}") from error
         except BaseException:
             self.close()
@@ -58,7 +58,7 @@ class Postgres:
 
 
 def main() -> None:
-    """Writes the circles of a source until Ctrl-C, or its end."""
+    """Writes the circles of a source until Ctrl-C, or the end of the source."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("url")
     parser.add_argument("source", nargs="?", default="demo:circles?fps=10", help="default: %(default)s")

@@ -1,4 +1,4 @@
-"""Results to a web hook: a POST of JSON with a signature, sent again until the server has answered 2xx.
+"""Sends results to a webhook: a POST of signed JSON, repeated until the server responds with 2xx.
 
 python webhook.py https://example.com/hook                       # with the built-in scene
 python webhook.py https://example.com/hook rtsp://cam1.local/stream
@@ -19,28 +19,29 @@ from typing import Any
 
 import freshframe as ff
 
-PATIENCE = 30  # seconds for the whole answer
-MOST_BEFORE = 100  # lines that a server may send before its answer
-NEVER = {400, 413, 422}  # the answers that speak of the events. All others may be right later, such as 401
+PATIENCE = 30  # seconds for the whole response
+MOST_BEFORE = 100  # maximum number of interim responses before the final one
+# Statuses that mean the events are invalid. All others, such as 401, may be fixed later
+NEVER = {400, 413, 422}
 
 
 class KeepsPost(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect that keeps the POST (307, 308). After another one the events would not be sent."""
+    """Follows redirects that keep the POST (307, 308). After any other, the events would not be sent."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """Returns the request to the new place; None means the redirect is a failure."""
-        takes_a_post = newurl.startswith(("http://", "https://"))  # a server of FTP does not
+        """Returns the redirected request, or None if the redirect is a failure."""
+        takes_a_post = newurl.startswith(("http://", "https://"))  # an FTP server does not
         keeps = code in (307, 308) and takes_a_post
         return urllib.request.Request(newurl, req.data, req.headers) if keeps else None
 
 
 class Answer(http.client.HTTPResponse):
-    """Passes over what a server says before its answer, such as 103. http.client passes over 100 only."""
+    """Skips all interim responses, such as 103. http.client skips only 100."""
 
     def begin(self) -> None:
-        """Reads up to the end of the answer's headers."""
+        """Reads until the end of the final response's headers."""
         super().begin()
         for _ in range(MOST_BEFORE):
             if not 101 < self.status < 200:
@@ -50,7 +51,7 @@ class Answer(http.client.HTTPResponse):
 
 
 class Connection(http.client.HTTPConnection):
-    """One to a server without encryption."""
+    """An unencrypted connection."""
 
     response_class = Answer
 
@@ -78,7 +79,10 @@ class ConnectsSafely(urllib.request.HTTPSHandler):
 
 
 class Webhook:
-    """Sends batches as {"events": [...]}. The server ignores events whose n it has seen from their box."""
+    """Sends batches as {"events": [...]}.
+
+    The server should ignore events whose (box, n) it has already received.
+    """
 
     def __init__(self, url: str, secret: bytes) -> None:
         self._url = url
@@ -86,7 +90,7 @@ class Webhook:
         self._opener = urllib.request.build_opener(KeepsPost, Connects, ConnectsSafely)
 
     def __call__(self, events: list[str]) -> None:
-        """Returns when the server has taken the events."""
+        """Returns when the server has accepted the events."""
         body = ('{"events":[' + ",".join(events) + "]}").encode()
         signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()  # n and box are in the body
         headers = {"Content-Type": "application/json", "X-Signature": f"sha256={signature}"}
@@ -102,7 +106,7 @@ class Webhook:
 
 
 def read_to_end(answer: http.client.HTTPResponse) -> None:
-    """An answer that breaks off, or does not end, is a failure."""
+    """Fails for a response that is cut off or does not end."""
     begin = time.monotonic()
     while answer.read1(1 << 16):
         if time.monotonic() > begin + PATIENCE:
@@ -112,7 +116,7 @@ def read_to_end(answer: http.client.HTTPResponse) -> None:
 
 
 def main() -> None:
-    """Sends the circles of a source until Ctrl-C, or its end."""
+    """Sends the circles of a source until Ctrl-C, or the end of the source."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("url")
     parser.add_argument("source", nargs="?", default="demo:circles?fps=10", help="default: %(default)s")

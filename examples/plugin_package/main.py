@@ -1,4 +1,4 @@
-"""Prints how sharp the pictures of a video are.
+"""Prints how sharp the frames of a video are.
 
 pip install . && python main.py [VIDEO]
 """

@@ -1,4 +1,4 @@
-"""Detects and follows objects, and shows them on a page: the program prints its address.
+"""Detects and tracks objects, and shows them on a page whose address it prints.
 
 pip install 'freshframe[onnx]'
 """

@@ -1,4 +1,4 @@
-"""Returns which of two cameras has the brighter picture, for pairs of frames of one moment."""
+"""Compares the brightness of two cameras, using frames captured at the same time."""
 
 import freshframe as ff
 

@@ -1,4 +1,4 @@
-"""Counts people who go in and out.
+"""Counts people who enter and leave.
 
 pip install 'freshframe[onnx]'
 """

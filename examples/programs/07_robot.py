@@ -1,4 +1,4 @@
-"""Steers a robot by circles, and stops it when the newest result is older than 0.1 s."""
+"""Steers a robot towards circles, and stops it when the newest result is older than 0.1 s."""
 
 import time
 

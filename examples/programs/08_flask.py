@@ -1,4 +1,4 @@
-"""A Flask page with a live picture, and the newest circles as JSON.
+"""A Flask page with live video, and the newest circles as JSON.
 
 pip install flask
 """

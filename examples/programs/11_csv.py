@@ -1,4 +1,4 @@
-"""Detects and follows the objects of a video, and writes a table of all of them.
+"""Detects and tracks the objects in a video, and writes them all to a table.
 
 pip install 'freshframe[onnx]'
 """

@@ -1,4 +1,4 @@
-"""Follows the circles of many cameras in four processes, and reads all results in one loop."""
+"""Tracks circles of many cameras in four processes, and reads all results in one loop."""
 
 from typing import Any
 

@@ -17,18 +17,18 @@ namespace {
 
 using Numbers = std::vector<std::int64_t>;
 
-// No other thread runs Python meanwhile: five calls take as long as five.
+// No other thread can run Python in the meantime, so five calls take five times as long as one.
 std::int64_t held(const Numbers& numbers, double seconds, bool compute) {
   return expensive(numbers, seconds, compute);
 }
 
-// The call guard: bound with gil::entry, a function that begins with gil::Released runs without the GIL from
-// its first line to its last. nanobind has made plain data of the arguments before.
+// The call guard: bound with gil::entry, a function whose first parameter is gil::Released runs without the GIL from
+// its first line to its last. nanobind converts the arguments to plain data before the call.
 std::int64_t released(gil::Released& /*released*/, const Numbers& numbers, double seconds, bool compute) {
   return expensive(numbers, seconds, compute);
 }
 
-// Python objects before and after, the expensive part between them without the GIL.
+// Handles Python objects before and after, and releases the GIL only for the expensive part.
 nb::dict scoped(gil::Held& held, const nb::list& numbers, double seconds, bool compute) {
   Numbers plain;
   plain.reserve(numbers.size());

@@ -10,7 +10,7 @@
 #include <span>
 #include <thread>
 
-/// How many calls are in expensive() at this moment, and the most there have been at once.
+/// Counts the calls that are in expensive() now, and the maximum at the same time.
 class Presence {
  public:
   void enter() {
@@ -19,7 +19,7 @@ class Presence {
     }
   }
   void leave() { --inside_; }
-  /// The most since the last call of this.
+  /// Returns the maximum since the previous call of this function.
   int take_most() { return most_.exchange(0); }
 
  private:
@@ -29,15 +29,14 @@ class Presence {
 
 inline Presence presence;
 
-/// Processor time of this thread, in seconds.
+/// CPU time of this thread, in seconds.
 inline double thread_seconds() {
   std::timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-/// The sum of `numbers`, after `seconds` of waiting (as for a disk or a device) or, with `compute`, of the
-/// processor's time.
+/// Returns the sum of `numbers` after `seconds` of waiting (as for a disk or a device) or, with `compute`, of CPU time.
 inline std::int64_t expensive(std::span<const std::int64_t> numbers, double seconds, bool compute) {
   presence.enter();
   const auto sum = std::accumulate(numbers.begin(), numbers.end(), std::int64_t{0});

@@ -18,13 +18,14 @@ std::uint64_t fibonacci(gil::Held& held, std::uint64_t n, bool release) {
   return gil::release(held, [](std::uint64_t number) { return nth_fibonacci(number); }, n);
 }
 
-// With the tokens this does not compile (double_release.cpp); nanobind's own guards let it through.
+// With gil::Held and gil::Released, this would not compile (double_release.cpp). nanobind's own guards allow it.
 void double_release() {
   const nb::gil_scoped_release released;
   const nb::gil_scoped_release again;  // ends the process
 }
 
-// Harmless: the second guard finds the GIL held and counts. With the tokens this does not compile either.
+// Harmless: the second guard sees that the GIL is held, and only counts. With gil::Held and gil::Released, this would
+// not compile either.
 bool double_acquire() {
   const nb::gil_scoped_acquire held;
   const nb::gil_scoped_acquire again;

@@ -17,10 +17,11 @@ std::uint64_t fibonacci(std::uint64_t n, bool release) {
 
 void double_release() {
   const py::gil_scoped_release released;
-  const py::gil_scoped_release again;  // compiles, and ends the process
+  const py::gil_scoped_release again;  // compiles, but ends the process
 }
 
-// Harmless: the second guard finds the GIL held and counts. With the tokens this does not compile either.
+// Harmless: the second guard sees that the GIL is held, and only counts. With gil::Held and gil::Released, this would
+// not compile either.
 bool double_acquire() {
   const py::gil_scoped_acquire held;
   const py::gil_scoped_acquire again;

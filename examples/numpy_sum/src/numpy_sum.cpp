@@ -13,10 +13,10 @@ namespace nb = nanobind;
 
 namespace {
 
-// const: read-only arrays are welcome. No order is asked for: neither are strides a reason for a copy.
+// const, so that read-only arrays are accepted. No order is required, so that strides do not cause a copy.
 using Numbers = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
 
-// Not inline: among the exception handling of gil::release(), g++ 12 keeps the total in memory, four times
+// Not inlined: within the exception handling of gil::release(), g++ 12 keeps the total in memory, which is four times
 // slower.
 [[gnu::noinline]] double add_up(const double* numbers, std::size_t count, std::int64_t stride) {
   double total = 0;
@@ -24,8 +24,8 @@ using Numbers = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
   return total;
 }
 
-// `numbers` refers to the array until this returns, whatever other threads delete, rebind or try to resize.
-// The released part gets plain data that was read while the GIL was held.
+// `numbers` refers to the array until this returns, whatever other threads delete, rebind or try to resize. The
+// released part only gets plain data that was read while the GIL was held.
 double sum(gil::Held& held, const Numbers& numbers) {
   return gil::release(
       held,
@@ -33,15 +33,15 @@ double sum(gil::Held& held, const Numbers& numbers) {
       numbers.data(), numbers.size(), numbers.stride(0));
 }
 
-// Not const: nanobind refuses a read-only array. An array of another type is refused too, because a conversion
-// would be a copy, and the copy would be written.
+// Not const: nanobind rejects read-only arrays. It also rejects arrays of another type, because a conversion would be a
+// copy, and the results would be written into the copy.
 using Writable = nb::ndarray<double, nb::ndim<1>, nb::device::cpu>;
 
 [[gnu::noinline]] void multiply(double* numbers, std::size_t count, std::int64_t stride, double factor) {
   for (std::size_t i = 0; i < count; ++i, numbers += stride) *numbers *= factor;
 }
 
-// Two calls may run at once if no element belongs to both: nothing locks an element.
+// Two calls may run at the same time if they share no elements: elements are not locked.
 void scale(gil::Held& held, const Writable& numbers, double factor) {
   gil::release(
       held,

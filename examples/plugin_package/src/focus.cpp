@@ -19,7 +19,7 @@ class Sharpness final : public ff::Node<ff::Frame, double> {
   }
 
   std::optional<double> process(const ff::Sample<ff::Frame>& sample, ff::Context& /*context*/) override {
-    const ff::Plane luma = sample.value.gray();  // as decoded: no copy
+    const ff::Plane luma = sample.value.gray();  // the decoder's memory, not a copy
     double sum = 0;
     double squares = 0;
     double count = 0;
@@ -32,7 +32,7 @@ class Sharpness final : public ff::Node<ff::Frame, double> {
         ++count;
       }
     }
-    if (count == 0) return std::nullopt;  // a picture without an inside
+    if (count == 0) return std::nullopt;  // an image without inner pixels
     const double mean = sum / count;
     return squares / count - mean * mean;
   }

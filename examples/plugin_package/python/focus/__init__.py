@@ -1,4 +1,4 @@
-"""How sharp a picture is, as a native node."""
+"""A native node that measures how sharp an image is."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,14 +11,14 @@ __all__ = ["sharpness"]
 
 
 def sharpness(*, step: int = 1) -> ff.native.Plugin:
-    """A node of frames that gives the variance of the Laplacian of the luma: small for a blurred picture.
+    """Returns a node that computes the variance of the luma's Laplacian, which is small for a blurred image.
 
     Args:
-        step: Distance of the pixels that are looked at, in a row and in a column; at least 1.
+        step: Distance between the sampled pixels, in both directions; at least 1.
 
     Raises:
         OptionError: ``step`` is out of range.
-        OptionTypeError: ``step`` is no int.
+        OptionTypeError: ``step`` is not an int.
     """
     library = resources.files(__name__) / "libfocus.so"  # beside this file
     node: ff.native.Plugin = ff.native.node(str(library), "sharpness", step=step)
