@@ -17,7 +17,7 @@ from typing import Any, Literal
 import browser
 from browser import FOREIGN, until
 
-# Seconds after which its start, its end or a response counts as missing; a busy machine needs 30
+# Seconds after which its start, its end or a response counts as missing; a busy machine needs 30.
 PATIENCE = 120.0
 PREFERENCES = {
     "network.dns.localDomains": FOREIGN,

@@ -92,7 +92,7 @@ def test_a_spell_counts_as_the_first_after_the_video_has_played_for_a_while(
         server.scene.only_keys = False
         page.run("results.length = 0")
         live(page, "webcodecs")
-        # The first ones may arrive all at the same time
+        # The first ones may arrive all at the same time.
         page.until("return results.at(-1).pts - results[0].pts > 5")
         server.scene.only_keys = True
 

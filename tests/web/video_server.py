@@ -243,7 +243,7 @@ class Scene:
     token: str = ""
     packets: bool = True  # if False, every image is a JPEG
     delay: float = 0.03  # seconds from an image to its result
-    # N, and extra seconds that the detector takes for every n-th image
+    # (n, seconds): at every n-th image, the detector takes that much longer.
     halts: tuple[int, float] = (COUNT, 0.0)
     every: int = 1  # every n-th image has a result
     turn: tuple[bool, int] = (False, 0)  # makes the stored images upright: flip, clockwise quarter turns

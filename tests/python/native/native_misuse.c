@@ -215,7 +215,7 @@ static int32_t boxes(void* object, const freshframe_sample* sample, freshframe_v
 }
 
 #define HEAD sizeof(freshframe_node), FRESHFRAME_ABI_VERSION
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // of functions that the first version has not
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // about functions that the first version does not have
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_misuse = {
     HEAD, "misuse", "frame", "float64", 0, 0, create, destroy, open_, process, 0, close_, 0};
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_keeper = {

@@ -38,7 +38,7 @@ class Mean : public ff::Node<ff::Frame, double> {
 };
 FRESHFRAME_NODE(Mean, "mean");
 
-// Says what its options are.
+// Returns its options.
 class Given : public ff::Node<ff::Frame, ff::Table> {
  public:
   explicit Given(const ff::Options& options)
@@ -66,7 +66,7 @@ class Given : public ff::Node<ff::Frame, ff::Table> {
 };
 FRESHFRAME_NODE(Given, "given");
 
-// Returns its input: each type crosses twice.
+// Returns its input, so that each type is converted twice.
 template <class T>
 class Same : public ff::Node<T, T> {
  public:
@@ -132,7 +132,7 @@ FRESHFRAME_NODE(Same<ff::Circles>, "same_circles");
 FRESHFRAME_NODE(Same<ff::Detections>, "same_detections");
 FRESHFRAME_NODE(Same<ff::Array>, "same_array");
 
-// Passes boxes on, with one column more: what it has read of the columns of text and numbers.
+// Passes boxes on, with an extra column that shows what it read from the string and number columns.
 class Reads : public ff::Node<ff::Detections, ff::Detections> {
  public:
   std::optional<ff::Detections> process(const ff::Sample<ff::Detections>& sample, ff::Context&) override {
@@ -152,7 +152,7 @@ class Reads : public ff::Node<ff::Detections, ff::Detections> {
 FRESHFRAME_NODE(Reads, "reads");
 FRESHFRAME_NODE(SameTable, "same_table");
 
-// Turns the luma over, in the engine's memory or, with own=True, in new memory.
+// Inverts the luma, in the engine's memory or, with own=True, in new memory.
 class Negative : public ff::Node<ff::Frame, ff::Frame> {
  public:
   explicit Negative(const ff::Options& options) : own_(options.get("own", false)) {}
@@ -224,7 +224,7 @@ class Log : public ff::Node<ff::Frame, ff::Nothing> {
 };
 FRESHFRAME_NODE(Log, "log");
 
-// Counts; waits between two numbers, so that it must heed the stop.
+// Counts. It waits between two numbers, so it must react to the stop.
 class Counter : public ff::Source<double> {
  public:
   static constexpr bool live = false;
@@ -243,7 +243,7 @@ class Counter : public ff::Source<double> {
 };
 FRESHFRAME_NODE(Counter, "counter");
 
-// Waits as an SDK does that waits for file descriptors only.
+// Waits like an SDK that can only wait for file descriptors.
 class Poller : public ff::Source<double> {
  public:
   std::optional<ff::Item<double>> read(ff::Context& context) override {
@@ -271,7 +271,7 @@ class Camera : public ff::Source<ff::Frame> {
 };
 FRESHFRAME_NODE(Camera, "camera");
 
-// A thread goes on after close(), as no plugin should.
+// Leaves a thread running after close(), which plugins must not do.
 class Stray : public ff::Node<ff::Frame, double> {
  public:
   ~Stray() override {
@@ -301,7 +301,7 @@ class Stray : public ff::Node<ff::Frame, double> {
 };
 FRESHFRAME_NODE(Stray, "stray");
 
-// Ignores the stop for the time of its option.
+// Ignores the stop for as long as its option says.
 class Deaf : public ff::Node<ff::Frame, double> {
  public:
   explicit Deaf(const ff::Options& options) : seconds_(options.get("seconds", 1.0)) {}

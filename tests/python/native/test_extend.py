@@ -1,4 +1,4 @@
-"""The package's support for extensions: the folder of the headers and the CMake package."""
+"""Support for extensions: the folder with the headers, and the CMake package."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ PYTHON_H = Path(sysconfig.get_path("include")) / "Python.h"
 @pytest.mark.slow
 @pytest.mark.skipif(not PYTHON_H.exists(), reason="Python's headers are not installed")
 def test_the_header_includes_python_h_before_any_standard_header(tmp_path: Path) -> None:
-    """Otherwise the compiler warns on Python 3.15, whose Python.h wants a later POSIX than the C library."""
+    """Otherwise the compiler warns on Python 3.15, whose Python.h requires a later POSIX version than the C
+    library sets.
+    """
     (tmp_path / "Python.h").write_text(
         "#pragma once\n"
         "#ifdef _FEATURES_H  // of the C library: every standard header includes it\n"

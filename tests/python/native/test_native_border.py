@@ -14,7 +14,7 @@ from support import picture, run_node
 import freshframe as ff
 
 OLD_BORDER = Path(__file__).with_name("abi_1.h")
-# Fields that were reserved, and 0, in the first version, and their names of today.
+# Fields that were reserved (and 0) in the first version, with their current names.
 NAMED_SINCE = {"freshframe_stamp.reserved": "damaged"}
 STRUCTS = re.findall(
     r"^typedef struct (\w+) \{(.*?)^\} \1;", OLD_BORDER.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
@@ -22,9 +22,10 @@ STRUCTS = re.findall(
 
 
 def layout(folder: Path, names: dict[str, str], *flags: str) -> dict[str, int]:
-    """The offsets of the first version's fields, and its constants, as compiled with these flags.
+    """Returns the offsets of the first version's fields, and its constants, compiled with these flags.
 
-    `names`: of the fields that have another name in that header."""
+    `names`: Fields that have another name in that header.
+    """
     places = {
         (field_name := f"{struct}.{match[1] or match[2]}"): (
             f"offsetof({struct}, {names.get(field_name, match[1] or match[2])})"

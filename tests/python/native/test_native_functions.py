@@ -1,4 +1,4 @@
-"""C functions as nodes: their arguments, their results, and refusals."""
+"""C functions as nodes: arguments, results, and rejected functions."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -249,13 +249,13 @@ def test_a_pointer_cannot_go_to_another_process(library: Path) -> None:
 
 
 def test_a_native_function_never_waits_for_the_gil(library: Path) -> None:
-    """Its samples pass while the main thread holds the GIL in one long call of C."""
+    """Samples pass through while the main thread holds the GIL in one long C call."""
     node = ff.native.load(library, "mean", out=())
     pipeline = ff.Pipeline()
     port = pipeline.add(node, pipeline.add(ff.testing.MockCamera(fps=200)), name="mean")
     reader = pipeline.reader(port)
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e3)  # no other thread gets the GIL unless it is released
+    sys.setswitchinterval(1e3)  # other threads can run only while the GIL is released
     try:
         with pipeline:
             reader.get(timeout=100)

@@ -1,4 +1,4 @@
-"""One step, the mean of a picture, in each language of the table in docs/reference/native-nodes.md."""
+"""The mean of an image as a step in each language in the table of docs/reference/native-nodes.md."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def run(*command: object) -> None:
 
 
 def means(node: Any) -> list[Any]:
-    """Its results for three pictures; right is [0, 1, 2]."""
+    """Returns its results for three images; [0, 1, 2] is correct."""
     given = [ff.Frame.from_array(picture(number), "gray") for number in range(3)]
     return [sample.value for sample in run_node(node, given)]
 
 
 @pytest.fixture(scope="module")
 def in_c(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The function of the page."""
+    """Compiles the C function of the page."""
     return compiled(tmp_path_factory.mktemp("c"), programs("c")[0], name="mean")
 
 
@@ -89,7 +89,7 @@ def test_cython(tmp_path: Path) -> None:
     pytest.importorskip("Cython", reason="Cython is not installed")
     source = tmp_path / "my_cython.pyx"
     source.write_text(programs("cython")[0], encoding="utf-8")
-    # Otherwise its import switches the GIL of a free-threaded Python on.
+    # Otherwise its import enables the GIL of a free-threaded Python.
     run(sys.executable, "-m", "cython", "-3", "-X", "freethreading_compatible=True", source)
     library = tmp_path / "my_cython.so"
     include = f"-I{sysconfig.get_path('include')}"
@@ -108,7 +108,7 @@ int32_t mean(const uint8_t*, int32_t, int32_t, int64_t, double, int64_t, int32_t
 
 
 def test_cffi(in_c: Path) -> None:
-    """cffi unloads a library with its last reference; the node keeps it."""
+    """cffi unloads a library when its last reference is gone, so the node keeps one."""
     ffi = pytest.importorskip("cffi", reason="cffi is not installed").FFI()
     ffi.cdef(SIGNATURE)
     library = ffi.dlopen(str(in_c))
@@ -154,6 +154,6 @@ def test_nanobind(tmp_path: Path) -> None:
     ]
     flags = ["-std=c++17", "-O0", "-w", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-strict-aliasing"]
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        flags.append("-DNB_FREE_THREADED")  # as nanobind_add_module(FREE_THREADED) does
+        flags.append("-DNB_FREE_THREADED")  # like nanobind_add_module(FREE_THREADED)
     run("c++", *flags, *includes, source, folder / "src/nb_combined.cpp", "-o", library)
     assert means(load_module(library, "my_nanobind").Mean()) == [0, 1, 2]

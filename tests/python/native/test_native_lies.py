@@ -1,4 +1,4 @@
-"""Plugins in plain C that break the rules of abi.h: each gets a clear error, and the process continues."""
+"""Plugins in plain C that violate the rules of abi.h: each gets a clear error, and the process continues."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def value(library: Path, name: str = "liar", **options: Any) -> Any:
-    """The node's result for one frame."""
+    """Returns the node's result for one frame."""
     (sample,) = run_node(ff.native.node(library, name, **options), [ff.Frame.from_array(picture(0), "gray")])
     return sample.value
 

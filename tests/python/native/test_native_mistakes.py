@@ -1,4 +1,4 @@
-"""Mistakes of a plugin's author: one sentence of the compiler, or an error with what was wanted and found."""
+"""Mistakes of plugin authors: a single compiler error, or an error with the expected and the actual value."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Native nodes that break the rules, or are misused: a clear error, and the process continues."""
+"""Native nodes that violate the rules, or are misused: a clear error, and the process continues."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def test_a_log_line_is_one_line_of_text(library: Path, caplog: pytest.LogCapture
 
 def test_a_lent_frame_is_empty_after_its_call(library: Path) -> None:
     node = ff.native.node(library, "keeper")
-    (first, second) = values(node, frames(2))  # close() fails if it can still look at the last one
+    (first, second) = values(node, frames(2))  # close() fails if it can still access the last one
     assert (first.luma[0, 0], second.luma[0, 0]) == (1, 2)
 
 
@@ -163,9 +163,9 @@ def test_detections_may_have_the_columns_of_a_tracker(library: Path) -> None:
 def test_threads_that_wait_after_the_end_do_not_hold_it_up(
     library: Path, pipelines: list[ff.Pipeline]
 ) -> None:
-    """Threads that share a lock in turn would block the thread that wants it exclusively."""
+    """Threads that hold a shared lock in turn would block a thread that wants the exclusive lock."""
     assert values(ff.native.node(library, "misuse", how="crowd"), frames()) == [0]
-    pipelines.clear()  # its destructor joins them
+    pipelines.clear()  # its destructor joins the threads
     gc.collect()
 
 
@@ -251,7 +251,7 @@ def test_odd_options_are_refused(
 
 @pytest.mark.parametrize("path", ["", "\0", "libc.so.6\0"])
 def test_a_path_that_is_none_is_refused(path: str) -> None:
-    """An empty one would be the program itself to dlopen()."""
+    """dlopen() would interpret an empty path as the program itself."""
     with pytest.raises(ff.OptionError, match="path must"):
         ff.native.load(path, "getpid", out=())
 
@@ -339,7 +339,7 @@ class Gives:
 
 
 def capsule(library: Path, keep: list[Any]) -> Any:
-    """A capsule of the node `misuse` whose object was made by hand."""
+    """Returns a capsule of the node `misuse` with a hand-made object."""
 
     class Object(ctypes.Structure):
         _fields_ = (("size", ctypes.c_uint64), ("node", ctypes.c_void_p), ("self", ctypes.c_void_p))

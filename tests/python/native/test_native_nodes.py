@@ -1,4 +1,4 @@
-"""Classes of C++ plugins as nodes and sources: values of every type, options, errors, life."""
+"""C++ plugin classes as nodes and sources: values of every type, options, errors, lifetime."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CODE = Path(__file__).with_name("native_plugin.cpp").read_text(encoding="utf-8")
     ],
 )
 def plugin(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The plugin, from several compilers and standard libraries."""
+    """Compiles the plugin, with several compilers and standard libraries."""
     compiler, flag = request.param
     if shutil.which(compiler) is None or (
         "libc++" in flag and not list(Path("/usr").glob("lib/*/libc++.so"))
@@ -248,7 +248,7 @@ def test_a_node_shows_its_name_and_types(plugin: Path) -> None:
 
 def test_the_log_and_the_counters_are_the_pipelines(plugin: Path, caplog: pytest.LogCaptureFixture) -> None:
     pipeline = ff.Pipeline()
-    name = plugin.stem.replace("0", "none")  # lines that differ in digits only are logged once in 10 s
+    name = plugin.stem.replace("0", "none")  # lines that differ only in digits are logged once in 10 s
     pipeline.add(ff.native.node(plugin, "log"), pipeline.add(Pictures(3)), name=name)
     with caplog.at_level(logging.WARNING, "freshframe"):
         pipeline.run()

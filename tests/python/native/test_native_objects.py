@@ -1,4 +1,4 @@
-"""Classes of extension modules that are nodes by their method __freshframe_node__()."""
+"""Extension classes that are nodes because of their method __freshframe_node__()."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ PYBIND11_MODULE(my_pybind11, module, py::mod_gil_not_used()) {
 
 @pytest.fixture(scope="module", params=["plain", pytest.param("pybind11")])
 def extension(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> ModuleType:
-    """An extension module with the class Mean."""
+    """Builds an extension module with the class Mean."""
     name = f"my_{request.param}"
-    # As system headers: theirs and CPython's warnings are not ours.
+    # As system headers, because warnings in the binding library and CPython are not ours to fix.
     flags = [f"-isystem{sysconfig.get_path('include')}", "-Wno-missing-field-initializers"]
     if request.param == "pybind11":
         pybind11 = pytest.importorskip("pybind11")
@@ -140,7 +140,7 @@ def test_an_object_whose_add_failed_can_be_added_again(extension: Any) -> None:
     pipeline = ff.Pipeline()
     pictures = pipeline.add(Pictures(3))
     circles = pipeline.add(ff.CircleTracker(), pictures)
-    with pytest.raises(ff.GraphError, match="takes Frame") as failure:  # it holds the frames of add()
+    with pytest.raises(ff.GraphError, match="takes Frame") as failure:  # it contains the frames of add()
         pipeline.add(node, circles)
     with pytest.raises(ff.GraphError, match="is taken") as later:
         pipeline.add(node, pictures, name=circles.name)
@@ -239,7 +239,7 @@ TABLE = {
 
 
 class Given:
-    """An object of an extension, whose capsule it gives."""
+    """An object of an extension, which returns its capsule."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module

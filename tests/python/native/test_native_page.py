@@ -1,4 +1,4 @@
-"""The programs of the pages about native steps, built and run."""
+"""Builds and runs the programs of the pages about native steps."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ TEXT = "".join((DOCS / f"{page}.md").read_text(encoding="utf-8") for page in PAG
 
 
 def programs(language: str) -> list[str]:
-    """The blocks of code in that language, in the order of the pages."""
+    """Returns the code blocks in this language, in the order of the pages."""
     return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def test_each_language_of_the_page_is_tested() -> None:
-    assert len(programs("rust")) == len(programs("cython")) == 1  # by test_native_languages.py
+    assert len(programs("rust")) == len(programs("cython")) == 1  # tested by test_native_languages.py
 
 
 def printed(program: str, folder: Path) -> list[str]:
-    """Returns the output of a program of the page in that folder."""
+    """Returns the output of a program of the page, run in that folder."""
     ended = run_program(f"import os\nos.chdir({str(folder)!r})\n" + program)
     assert (ended.code, ended.complaints) == (0, "")
     return ended.out.splitlines()

@@ -1,4 +1,4 @@
-"""Nodes of several results in plain C: what the interface refuses, and frames of earlier samples."""
+"""Native nodes with several results in plain C: what the interface rejects, and frames of earlier samples."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def test_a_refused_result_fails_the_call_whatever_the_plugin_says(
     ("name", "text"),
     [
         ("nothing", "has no function 'process', which is required"),
-        ("newer", "has no function 'process', which is required"),  # as an engine sees it that knows less
+        ("newer", "has no function 'process', which is required"),  # as seen by an older engine
         ("half", "has no function 'on_tick', which is required"),
         ("source", r"is a source: read\(\) does what process_out\(\), on_tick\(\) and finish\(\) would do"),
     ],

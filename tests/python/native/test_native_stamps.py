@@ -1,4 +1,4 @@
-"""The numbers and capture times that a source gives its samples."""
+"""The numbers and capture times that a source assigns to its samples."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def test_a_wall_time_that_cannot_be_is_an_error(plugin: Path, options: dict[str,
 
 
 class Wrong(ff.Source[float]):
-    """Its capture times are of the calendar's clock."""
+    """Its capture times use the wall clock."""
 
     live = False
 

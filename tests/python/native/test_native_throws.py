@@ -1,4 +1,4 @@
-"""Plugins of hand-written tables that throw where the C interface forbids it, or end their own thread."""
+"""Plugins with hand-written tables that throw where the C interface forbids it, or exit their own thread."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def test_an_exception_of_release_is_logged(library: Path, caplog: pytest.LogCapt
         assert [list(table["a"]) for table in tables(library, "release")] == [[1, 2, 3, 4]]
         gc.collect()
         line = "a plugin's release() threw, which it must not: from release"
-        # A pipeline brings the engine's lines to Python's log; the first may have ended before.
+        # A pipeline forwards the engine's log lines to Python; the first pipeline may have ended before.
         until(lambda: tables(library, "nothing") and line in caplog.text, "the line")
 
 
@@ -98,7 +98,7 @@ def test_an_exception_of_destroy_is_logged(library: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.ERROR, "freshframe"):
         ff.native.node(library, "throwing", how="destroy")
         gc.collect()
-        assert len(tables(library, "nothing")) == 1  # a pipeline brings the engine's lines to Python's log
+        assert len(tables(library, "nothing")) == 1  # a pipeline forwards the engine's log lines to Python
         until(
             lambda: "a plugin's destroy() threw, which it must not: from destroy" in caplog.text, "the line"
         )

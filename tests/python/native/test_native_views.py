@@ -1,4 +1,4 @@
-"""Plugins that pass their input on, change it, or keep it, although its memory ends with the call."""
+"""Plugins that pass on, modify, or keep their input, although its memory is valid only during the call."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def test_arrays_and_circles_are_passed_on(plugin: Path) -> None:
 def test_frames_that_outlive_their_node_are_released_at_the_exit(
     plugin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # glibc overwrites freed memory, except in its own cache
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # glibc overwrites freed memory, except in its thread cache
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")
     ended = run_program(
         """

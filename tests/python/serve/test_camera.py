@@ -1,4 +1,4 @@
-"""The camera of a browser: packets as a page sends them on /api/camera come out as frames."""
+"""The browser as a camera: packets that a page sends on /api/camera become frames."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ENCODERS = {
 
 @functools.cache
 def packets(codec: str, count: int = 60) -> list[tuple[bytes, bool]]:
-    """Packets as a browser encodes them, and whether each is a keyframe: one in ten."""
+    """Returns packets as a browser encodes them, and whether each is a keyframe (one in ten)."""
     name, options = ENCODERS[codec]
     context = av.CodecContext.create(name, "w")
     context.width, context.height = SIZE
@@ -52,7 +52,7 @@ def packets(codec: str, count: int = 60) -> list[tuple[bytes, bool]]:
 
 @contextlib.contextmanager
 def served(**options: Any) -> Iterator[tuple[ff.Pipeline, ff.Port[ff.Frame], str]]:
-    """A running pipeline whose camera is a browser, its port, and the link of its page."""
+    """Yields a running pipeline whose camera is a browser, its port, and the link to the camera page."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("browser:", size=SIZE, fps=30), name="door")
     with pipeline.serve(**options) as dashboard:
@@ -81,7 +81,7 @@ def utc(sample: ff.Sample[ff.Frame]) -> float:
 
 
 class Sender:
-    """A page that sends packets as its acknowledgements come, at most 30 a second."""
+    """A page that sends packets as fast as they are acknowledged, at most 30 per second."""
 
     def __init__(self, page: CameraPage, codec: str, *, delay: float) -> None:
         self.page = page

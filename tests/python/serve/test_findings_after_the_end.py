@@ -37,7 +37,7 @@ def swallow(value: int) -> int | None:
 
 @contextmanager
 def ended(folder: Path, end: str) -> Iterator[tuple[ff.Pipeline, str]]:
-    """A pipeline with each of the faults, which has ended."""
+    """Yields a pipeline with each of the faults, after it has ended."""
     pipeline = ff.Pipeline("ended", stall_timeout=None)
     source = Push()
     camera = pipeline.add(source, name="camera")

@@ -1,4 +1,4 @@
-"""The dashboard for Grafana asks for metrics that exist."""
+"""The Grafana dashboards query metrics that exist."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def test_every_metric_and_label_of_the_board_is_served() -> None:
     other = pipeline.add(ff.open("demo:circles?fps=30&size=64x64"), name="other")
     pipeline.add(lambda one, two: None, (camera, other), join=ff.Join(within=0.1, max_wait=0.2))
     dashboard = pipeline.serve()
-    # Only a stream with timestamps can lag, and only one with sender reports has a clock.
+    # Only a stream with timestamps has a lag, and only one with sender reports has a clock.
     with (
         TcpServer(clip("mpegts")) as server,
         TruthServer(film(Shape()), fps=30, manners=Manners(report_interval=0.25)) as truth,

@@ -1,4 +1,4 @@
-"""One judge: each view shows a fault as all others do, and nobody calls a drop by design a loss."""
+"""All views agree: each shows the same faults, and none reports a drop by design as a loss."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -26,7 +26,7 @@ from freshframe._cli.top import Target
 from freshframe._cli.top_table import page, plain_console
 
 FPS = 20.0
-# A fault by the name of its node: the kind of its finding, and a part of its text.
+# Each fault, by the name of its node: the kind of its finding, and a pattern for its message.
 FAULTS = {
     "wrong": ("clock", r"its clock is 3,6\d\d s ahead of this machine's\. Set the camera's time"),
     "box": ("spool", r"\d+ results? not sent, the oldest for \d+ s: OSError: away\."),
@@ -39,7 +39,7 @@ BY_DESIGN = ("keys", "scene->slow")
 
 @dataclass(frozen=True)
 class Views:
-    """The answers of all views of one pipeline, within a moment."""
+    """The responses of all views of one pipeline, at nearly the same time."""
 
     listed: dict[str, set[tuple[str, str]]]  # kinds and subjects
     texts: dict[str, str]

@@ -1,4 +1,4 @@
-"""/api/picture/NAME.mjpg: its parts, its pace, slow clients, and the token that opens pictures only."""
+"""/api/picture/NAME.mjpg: its parts, its pace, slow clients, and the token for images only."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def test_a_stream_has_at_most_the_pictures_per_second_that_it_asks_for() -> None
         parts = Parts(dashboard.mjpeg_url("front door", fps=2))
         times = [float(parts.next()[0]["X-Timestamp"]) for _ in range(4)]
         parts.close()
-    assert times[3] - times[0] >= 1.0  # three intervals of half a second, the first perhaps a half one
+    # Three intervals of half a second, the first of which may be half as long.
+    assert times[3] - times[0] >= 1.0
 
 
 @pytest.mark.slow
@@ -114,7 +115,8 @@ def test_the_last_picture_of_a_silent_source_is_repeated() -> None:
         source.seen.set()
         assert source.ended.wait(WATCHDOG)
         pictures = [parts.next()[1]]
-        while len(pictures) < 2 or pictures[-1] != pictures[-2]:  # after five seconds of silence
+        # The image is repeated after five seconds without a new one.
+        while len(pictures) < 2 or pictures[-1] != pictures[-2]:
             pictures.append(parts.next()[1])
             assert len(pictures) < 200
         parts.close()
@@ -195,7 +197,8 @@ def test_the_token_of_a_picture_opens_pictures_and_nothing_else() -> None:
             assert request(still, f"{path}?{where.query}").status == 401
         own = where.query.partition("=")[2]
         assert request(still, "/api/state", Authorization=f"Bearer {own}").status == 401
-        assert request(still, f"{where.path}?token={token}").status == 401  # URLs end up in logs
+        # URLs end up in logs, so the full token is rejected in them.
+        assert request(still, f"{where.path}?token={token}").status == 401
         assert request(still, where.path).status == 401
     with served(host="0.0.0.0", token=token) as dashboard:
         assert urlsplit(dashboard.mjpeg_url("front door")).query == where.query  # after a restart, too
@@ -226,7 +229,8 @@ def test_a_picture_after_the_one_that_a_page_has() -> None:
             assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
             assert int(answer.headers["x-seq"]) > newest
             newest = int(answer.headers["x-seq"])
-        assert request(dashboard.url, f"{base}?after=1000000").status == 200  # of a program before this one
+        # A sequence number from an earlier run of the program.
+        assert request(dashboard.url, f"{base}?after=1000000").status == 200
         for after in ("", "new", "1.5", "99999999999999999999"):
             assert request(dashboard.url, f"{base}?after={after}").status == 400, after
 
@@ -247,7 +251,7 @@ def test_a_page_waits_for_a_picture_that_does_not_come_and_asks_again() -> None:
 
 
 class PicturesUntilSeen(ff.Source[ff.Frame]):
-    """Gives a picture every 20 ms, and none after `seen` is set: the server may open its view late."""
+    """Emits an image every 20 ms until `seen` is set, because the server may open its view late."""
 
     live = True
 
@@ -294,7 +298,7 @@ def test_a_script_of_another_page_reads_pictures_with_their_token_only() -> None
         assert answer.status == 200
         assert answer.headers["access-control-allow-origin"] == "*"
         assert answer.headers["access-control-expose-headers"] == "X-Seq, X-Timestamp, X-Age"
-        age = time.time() - float(answer.headers["x-timestamp"])  # now, a moment after it was sent
+        age = time.time() - float(answer.headers["x-timestamp"])  # the image was captured a moment ago
         assert 0 <= float(answer.headers["x-age"]) <= age + 0.01
         assert request(still, where.path, **origin).status == 403
         assert request(still, f"/api/state?{where.query}", **origin).status == 403

@@ -24,7 +24,7 @@ def ended(name: str) -> ff.Pipeline:
 
 
 def families(text: str) -> dict[str, tuple[str, str, dict[tuple[str, frozenset[tuple[str, str]]], float]]]:
-    """Type, help and samples by name."""
+    """Returns type, help and samples by name."""
     from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
 
     return {

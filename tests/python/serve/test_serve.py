@@ -1,4 +1,4 @@
-"""Pipeline.serve(): the numbers and pictures that a viewer gets, also while the interpreter is frozen."""
+"""Pipeline.serve(): the figures and images that a viewer gets, even while the interpreter is frozen."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def fail_at_three(value: int) -> int:
 
 
 def state_when(live: Live, condition: Callable[[Any], object]) -> Any:
-    """The first state for which `condition` holds."""
+    """Returns the first state for which `condition` is true."""
     while True:
         state = live.next("state")
         if condition(state):
@@ -118,7 +118,7 @@ def test_pictures_come_while_a_viewer_looks_and_none_is_encoded_otherwise() -> N
                 assert picture.body.endswith(b"\xff\xd9")
                 assert picture.elapsed >= 0
             before = state_when(live, lambda state: state["views"][0]["viewers"] == 0)["views"][0]["encoded"]
-            # A picture on its way may still be counted. After it nothing is encoded.
+            # An image in progress may still be counted. After it, nothing is encoded.
             later = [live.next("state")["views"][0]["encoded"] for _ in range(5)]
             assert before >= 4
             assert later[-1] == later[0]
@@ -351,7 +351,7 @@ with Live(sys.argv[1]) as live:
 @pytest.mark.slow
 @pytest.mark.needs_gil
 def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts() -> None:
-    # Python stays frozen until the viewer has got twelve states, or has ended.
+    # Python stays frozen until the viewer has received twelve states, or has ended.
     reading, writing = os.pipe()
     hold = f"import ctypes; ctypes.PyDLL(None).read({reading}, ctypes.create_string_buffer(1), 1)"
     pipeline = ff.Pipeline()

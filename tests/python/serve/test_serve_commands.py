@@ -1,4 +1,4 @@
-"""The commands around the dashboard: view, run, top, and --serve."""
+"""The commands that use the dashboard: view, run, top, and --serve."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""/api/look/NAME: pictures of the last seconds with their times, and what refuses a question."""
+"""/api/look/NAME: images of the last seconds with their timestamps, and rejected requests."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def masked(frame: ff.Frame) -> ff.Frame:
 
 @contextlib.contextmanager
 def served(*, looks_per_minute: float = 6000, **options: Any) -> Iterator[tuple[str, ff.types.Dashboard]]:
-    """A camera with a mask below it, and a Look of what the mask gives, which is full for two seconds."""
+    """A camera with a mask downstream, and a Look of the mask's output that is full after two seconds."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
     look = ff.Look(seconds=5, every=0.1)

@@ -1,4 +1,4 @@
-"""Names of serve(): after replace(), and after remove() and add(), they lead to what has them now."""
+"""Names in serve(): after replace(), or remove() and add(), they refer to the new node."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class House:
         return dict(request(self.url, "/api/state").json())
 
     def width_of(self, address: str) -> int | None:
-        """Returns the width of the image at an address, or None without an answer."""
+        """Returns the width of the image at an address, or None if the request fails."""
         answer = request(self.url, address)
         if answer.status != 200:
             return None

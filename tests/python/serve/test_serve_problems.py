@@ -1,4 +1,4 @@
-"""The dashboard's state and /healthz name each problem, and events are grouped."""
+"""The dashboard's state and /healthz report each problem, and events are grouped."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCENE = "demo:circles?size=320x180&fps=30"
 
 
 def state_when(live: Live, condition: Callable[[Any], object]) -> Any:
-    """The first state for which `condition` holds."""
+    """Returns the first state for which `condition` is true."""
     while True:
         state = live.next("state")
         if condition(state):
@@ -82,7 +82,7 @@ def test_health_fails_when_a_source_is_away_for_longer_than_its_limit() -> None:
         assert "more than away_after=0.5" in reason
         assert "secret" not in reason
 
-        def of_roof() -> list[str]:  # on a busy machine the scene loses frames, which is another problem
+        def of_roof() -> list[str]:  # excludes the scene, which loses frames on a busy machine
             problems = request(url, "/api/state").json()["problems"]
             return [problem["kind"] for problem in problems if problem["subject"] == "roof"]
 
@@ -105,7 +105,7 @@ def test_a_node_that_holds_the_gil_in_a_blocked_call_is_a_problem() -> None:
     pipeline.add(sdk, pipeline.add(ff.open(SCENE), name="cam"))
     url = pipeline.serve().url
 
-    shown_problems: list[dict[str, str]] = []  # the problem comes and goes
+    shown_problems: list[dict[str, str]] = []  # the problem appears and disappears
 
     def found() -> bool:
         problems = request(url, "/api/state").json()["problems"]

@@ -1,4 +1,4 @@
-"""Each address with each of its parameters: absent, unreadable and nought are three values."""
+"""Each parameter of each address, absent, unreadable and zero, which are three different cases."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from support import Push, until
 
 import freshframe as ff
 
-# For each address what each parameter takes, and values that it does not take.
+# For each address, each parameter with a valid value, and with invalid ones.
 PARAMETERS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "/api/state": {},
     "/api/why": {},
@@ -46,7 +46,7 @@ UNKNOWN = [
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A dashboard with a port and a look that have a picture."""
+    """Yields the URL of a dashboard with a port and a look that have an image."""
     feed, look = Push(), ff.Look(every=0)
     pipeline = ff.Pipeline()
     camera = pipeline.add(feed, name="cam")

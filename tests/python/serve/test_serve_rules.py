@@ -1,4 +1,4 @@
-"""The rules of HTTP for servers (RFC 9110, RFC 9112), for each path and form of a request."""
+"""HTTP rules for servers (RFC 9110, RFC 9112), for each path and form of request."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def url() -> Iterator[str]:
 
 
 def talk(url: str, text: str) -> tuple[int, dict[str, str], bytes]:
-    """Sends bytes, with "%" for the server's host. Returns status, headers and all that follows them."""
+    """Sends a request with "%" replaced by the host. Returns status, headers and everything after them."""
     with connect(url) as sock, sock.makefile("rb") as stream:
         sock.sendall(text.replace("\n", "\r\n").replace("%", urlsplit(url).netloc).encode())
         status = int(stream.readline().split()[1])

@@ -1,4 +1,4 @@
-"""Each address of the server in each state of a pipeline: an answer with a reason, and never silence."""
+"""Each address of the server in each state of a pipeline: there is always a response with a reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STATES = ("not started", "running", "stalled", "failed", "ended", "stopped")
 
 
 class Pictures(ff.Source[ff.Frame]):
-    """Gives a picture every 20 ms while it may, and ends when the test asks."""
+    """Emits an image every 20 ms while enabled, and ends when the test asks for it."""
 
     live = True
 
@@ -34,7 +34,7 @@ class Pictures(ff.Source[ff.Frame]):
 
 
 class Drawer:
-    """Passes pictures on until it is to fail."""
+    """Passes images on until it is told to fail."""
 
     def __init__(self) -> None:
         self.broken = threading.Event()
@@ -46,7 +46,7 @@ class Drawer:
 
 
 class Served:
-    """A pipeline in a state. Its port `drawn` has given a picture, its port `blank` never does."""
+    """A pipeline in a state. Its port `drawn` has emitted an image, and its port `blank` never does."""
 
     def __init__(self, stall_timeout: float | None) -> None:
         self.pipeline = ff.Pipeline("states", stall_timeout=stall_timeout)
@@ -81,7 +81,7 @@ class Served:
 
 @contextlib.contextmanager
 def served(state: str) -> Iterator[Served]:
-    one = Served(0.3 if state == "stalled" else None)  # a busy machine gives no picture for longer, too
+    one = Served(0.3 if state == "stalled" else None)  # longer than a busy machine may take for an image
     try:
         one.go_to(state)
         yield one
@@ -150,7 +150,7 @@ def test_a_stream_of_pictures_that_will_not_come_is_refused_with_the_reason(stat
         sock.sendall(f"GET /api/picture/{port}.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         with sock.makefile("rb") as stream:
             status = int(stream.readline().split()[1])
-            if state not in ("failed", "ended", "stopped"):  # pictures may come yet
+            if state not in ("failed", "ended", "stopped"):  # images may still arrive
                 assert status == 200
                 return
             assert status == 503
@@ -173,6 +173,7 @@ def test_an_open_stream_ends_with_its_pipeline(state: str, port: str) -> None:
                 "stopped": one.pipeline.stop,
             }
             ends[state]()
-            rest = stream.read()  # until the server closes it: the socket's watchdog ends a hang
+            # Until the server closes the connection; a hang ends with the socket's timeout.
+            rest = stream.read()
             assert (b"\xff\xd8" in rest) == (port == "drawn")
             assert sock.gettimeout() == WATCHDOG

@@ -1,4 +1,4 @@
-"""Pipeline.serve(): its arguments, its access rules, its limits for strangers, and its end."""
+"""Pipeline.serve(): its arguments, access control, limits for unauthenticated clients, and its end."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
     with pytest.raises(ConnectionRefusedError):
         request(url)
     again = pipeline.serve()
-    dashboard.close()  # the old server is finished and does not end another one
+    dashboard.close()  # closing the old server must not stop the new one
     assert request(again.url, "/api/state").status == 200
 
 
@@ -108,7 +108,7 @@ def test_a_program_that_is_started_meanwhile_does_not_keep_the_port() -> None:
     def sockets() -> dict[str, int]:
         found = {}
         for number in map(int, os.listdir("/proc/self/fd")):
-            with contextlib.suppress(OSError):  # the folder's own descriptor
+            with contextlib.suppress(OSError):  # the descriptor of the folder itself
                 found[os.readlink(f"/proc/self/fd/{number}")] = number
         return {name: number for name, number in found.items() if name.startswith("socket:")}
 

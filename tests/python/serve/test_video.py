@@ -1,4 +1,4 @@
-"""/api/video: the camera's own pictures with results, without a decoder or encoder."""
+"""/api/video: the camera's own encoded frames with results, without a decoder or encoder."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOKEN = "a-token-of-the-tests"
 
 
 def boxes(frame: ff.Frame) -> ff.Detections:
-    """One box, the same in each picture."""
+    """Returns the same box for each frame."""
     return ff.Detections(
         np.array([[10, 20.5, 30, 40]], np.float32), np.array([0.5], np.float32), np.array([3])
     )
@@ -35,7 +35,7 @@ def boxes(frame: ff.Frame) -> ff.Detections:
 def served(
     *, size: tuple[int, int] | None = None, steps: Sequence[Any] = (), **options: Any
 ) -> Iterator[tuple[ff.Pipeline, ff.types.Dashboard]]:
-    """A camera and a node of results, with `steps` between them."""
+    """A camera and a node with results, with `steps` between them."""
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open(server.url, size=size, **PATIENT), name="door")
@@ -48,7 +48,7 @@ def served(
 
 
 def decoded(messages: list[VideoMessage], start: VideoMessage) -> list[float]:
-    """The pts of the pictures that FFmpeg decodes from the fragments."""
+    """Returns the pts of the frames that FFmpeg decodes from the fragments."""
     av = pytest.importorskip("av", reason="needs PyAV, which reads the fragments")
     segment = start.body[len(start.body) - start.sample_size :]
     data = segment + b"".join(message.body for message in messages)
@@ -135,7 +135,7 @@ def cropped(frame: ff.Frame) -> ff.Frame:
 
 
 def start_of_jpeg(page: Video) -> Any:
-    """The start of JPEGs; before the first result the view may have begun with video."""
+    """Returns the start message of JPEGs. Before the first result, the view may have started with video."""
     for _ in range(300):
         message = page.message()
         page.acknowledge(message)
@@ -247,7 +247,7 @@ def test_a_jpeg_says_how_much_time_had_elapsed_when_it_was_sent() -> None:
         while (picture := page.message()).kind != "jpeg":
             assert picture.elapsed == 0
         asked = time.time()
-        page.acknowledge(picture)  # the next one is sent after it
+        page.acknowledge(picture)  # the next one is sent only after this
         picture = page.next("jpeg")
         assert asked - 0.001 <= picture.captured + picture.elapsed <= time.time()
 
@@ -256,7 +256,7 @@ def test_a_picture_says_how_much_time_had_elapsed_when_the_server_got_it() -> No
     with served() as (_, dashboard), Video(dashboard.url) as page:
         page.watch("door")
         pictures = [page.next("picture")]
-        # A second page gets it later, which does not count: it only waited here.
+        # A second page gets it later. This does not count as latency, because it only waited here.
         with Video(dashboard.url) as late:
             late.watch("door")
             again = late.next("picture")
@@ -315,7 +315,7 @@ def test_time_is_sent_back_with_the_servers() -> None:
 
 
 def close_code(page: Video) -> int:
-    """The code with which the server closes."""
+    """Returns the code with which the server closes."""
     while True:
         opcode, data = page.receive()
         if opcode == 8:

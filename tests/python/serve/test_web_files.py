@@ -1,4 +1,4 @@
-"""The files of the dashboard's page: vendored files are unchanged, and no text can become markup."""
+"""The files of the dashboard: vendored files are unchanged, and no string can become markup."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def test_each_clip_without_a_frame_of_its_time_is_named_with_the_times(
         for _ in range(5):
             reader.get(timeout=WATCHDOG)
         for n in range(3):
-            clips.save(f"event{n}.mp4", pts=5000)  # such as the time of another clock
+            clips.save(f"event{n}.mp4", pts=5000)  # such as a timestamp of another clock
     said = [line for record in caplog.records if "event" in (line := record.getMessage())]
     assert len(said) == 3
     for n, line in enumerate(said):

@@ -1,4 +1,4 @@
-"""The codec that a recorder takes, and its error where FFmpeg lacks an encoder."""
+"""The codec that a recorder chooses, and its error if FFmpeg does not have an encoder."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

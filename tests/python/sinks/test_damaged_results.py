@@ -1,4 +1,4 @@
-"""JsonLines and Csv write which results are of damaged frames, below sources that mark them."""
+"""JsonLines and Csv record which results belong to damaged frames, for sources that mark them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Size(ff.Node[ff.Frame, dict[str, int]]):
 def recorded(
     folder: Path, damaged: Literal["mark", "hold"], *, process: bool = False
 ) -> dict[int, tuple[bool, bool | None, str | None]]:
-    """Returns by number whether the sample, its line of JSON and its row of the table are damaged."""
+    """Returns, by number, whether the sample, its JSON line and its CSV row are marked as damaged."""
     told: dict[int, bool] = {}
     with TruthServer(film(Shape("h264")), fps=60.0, network=LOSSY) as server:
         pipeline = ff.Pipeline()

@@ -1,4 +1,4 @@
-"""Recorders below a merge whose camera is exchanged: no file, clip or connection has pictures of both."""
+"""Recorders downstream of a merge whose camera is replaced: no file, clip or connection mixes both."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from support import WATCHDOG, Push, until
 import freshframe as ff
 
 COUNT = 40  # frames of each camera
-FIRST, SECOND = 50, 200  # the brightness of their pictures
+FIRST, SECOND = 50, 200  # the brightness of their frames
 BEGINS = pytest.mark.parametrize("begin", [0.0, 500.0], ids=["begins at 0", "has run for longer"])
 
 
@@ -32,14 +32,14 @@ def exchange(
     *,
     pipeline: ff.Pipeline | None = None,
 ) -> None:
-    """Gives the recorder the frames of one camera, from pts 10 on, and then the frames of another one.
+    """Sends the recorder the frames of one camera, from pts 10 on, and then the frames of another one.
 
     Args:
         recorder: The node.
         begin: The pts of the second camera's first frame.
         before: Called between the two.
-        after: Called when half of the second camera's frames have come.
-        pipeline: Gets the nodes; a new one by default.
+        after: Called when half of the second camera's frames have arrived.
+        pipeline: The pipeline to add the nodes to; a new one by default.
     """
     first, second = Push(), Push()
     pipeline = ff.Pipeline() if pipeline is None else pipeline
@@ -68,7 +68,7 @@ def exchange(
 
 
 def brightness(path: Path) -> list[int]:
-    """Returns the brightness of each picture of a film, and checks that all are one camera's."""
+    """Returns the brightness of each frame of a clip, and checks that all come from one camera."""
     found = [int(sample.value.bgr.mean()) for sample in ff.stream(ff.open(path))]
     cameras = {min((FIRST, SECOND), key=lambda grey: abs(grey - value)) for value in found}
     assert len(cameras) == 1, found
@@ -107,7 +107,7 @@ def test_clips_have_one_camera_each(tmp_path: Path, begin: float) -> None:
 
 
 class Receiver:
-    """Takes streams over TCP, each into a file."""
+    """Accepts streams over TCP, and writes each to a file."""
 
     def __init__(self, folder: Path) -> None:
         self.files: list[Path] = []

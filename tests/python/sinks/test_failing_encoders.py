@@ -1,4 +1,4 @@
-"""An encoder that fails with each frame, as that of a GPU that was reset, is replaced by another one."""
+"""An encoder that fails on each frame, such as that of a GPU after a reset, is replaced."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import pytest
 from rigs.native_code import compiled
 from support import run_program
 
-# From the frame FAIL_AT on, calls of the same encoder fail.
+# From frame FAIL_AT on, calls to the same encoder fail.
 BROKEN = """
     #define _GNU_SOURCE
     #include <dlfcn.h>
@@ -116,7 +116,7 @@ def test_another_encoder_begins_and_each_frame_is_somewhere_or_counted(
     if kind == "publish":
         assert lost <= fail_at
     elif kind == "clips":
-        assert found == 60 - max(fail_at, 2)  # the first two frames begin the encoder together
+        assert found == 60 - max(fail_at, 2)  # the encoder is started with the first two frames
         assert lost < fail_at + 1
     else:
         assert found + errors + lost == 60

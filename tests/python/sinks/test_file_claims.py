@@ -1,4 +1,4 @@
-"""Who has a file: a recorder's claim lasts, whatever its program and its forked children do with the file."""
+"""File locks: a recorder's claim lasts, whatever its program and forked children do with the file."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def frame(number: int) -> ff.Frame:
 
 
 def is_claimed(path: Path) -> bool:
-    """Whether a writer has locked the file, seen as another program sees it."""
+    """Returns True if a writer has locked the file, from the point of view of another program."""
     with path.open("rb") as file:
         asked = struct.pack("@hhqqi0q", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
         kind: int = struct.unpack_from("@h", fcntl.fcntl(file, OFD_GETLK, asked))[0]
     return kind == fcntl.F_WRLCK
 
 
-# ---- what a program may do with its growing file
+# ---- what a program may do with the file that it is recording
 
 
 def read(path: Path) -> None:
@@ -131,7 +131,7 @@ WAYS = [
 
 @contextlib.contextmanager
 def recording(sink: Any, values: list[Any], folder: Path) -> Iterator[Path]:
-    """Runs the sink until the file has content; gives the file."""
+    """Runs the sink until the file has content, and yields the file."""
     source = Push(live=False)
     pipeline = ff.Pipeline()
     pipeline.add(sink, pipeline.add(source), name="sink")
@@ -219,7 +219,7 @@ def test_a_file_that_another_program_locks_is_refused_and_stays(tmp_path: Path) 
         )
         path.write_text("foreign")
         with path.open("r+b") as file:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of this process, as old versions have it
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held by this process, as in old versions
             sink = make(tmp_path)
             pipeline = ff.Pipeline()
             pipeline.add(sink, pipeline.add(Push()))
@@ -229,7 +229,7 @@ def test_a_file_that_another_program_locks_is_refused_and_stays(tmp_path: Path) 
         path.unlink()
 
 
-# ---- names that several programs want
+# ---- names that several programs use
 
 
 @pytest.mark.parametrize("pattern", ["a_%d.mkv", "{time:%Y}/a_%d.mkv", "{time:%Y-%m-%d}.mkv"])
@@ -259,7 +259,7 @@ def test_recorders_of_one_pattern_that_begin_at_the_same_moment_have_segments_of
 @pytest.mark.parametrize("kind", ["file", "link to a file", "link to nothing", "folder", "pipe"])
 @pytest.mark.parametrize("pattern", ["a_%d.mp4", "a.mp4"])
 def test_a_name_that_freshframe_makes_leaves_what_has_it(tmp_path: Path, pattern: str, kind: str) -> None:
-    """The second file of a recording; the recorder chooses its name."""
+    """The second file of a recording, whose name the recorder chooses."""
     foreign = tmp_path / "notes"
     second = tmp_path / ("a_2.mp4")
     if kind == "file":
@@ -278,11 +278,11 @@ def test_a_name_that_freshframe_makes_leaves_what_has_it(tmp_path: Path, pattern
     sink = ff.VideoFile(tmp_path / pattern, codec="mpeg4", fps=1, **options)
     pipeline.add(sink, pipeline.add(source, name="source"), name="sink", on_error="skip")
     source.push_stamped(frame(0), 0.0, 0.0)
-    source.push_stamped(frame(1), 1e6, 0.0)  # MP4 has no room for that pause
+    source.push_stamped(frame(1), 1e6, 0.0)  # a gap that is too long for MP4
     source.end()
     pipeline.run()
     made = {path.name for path in tmp_path.iterdir()} - {"a_2.mp4", "notes"}
-    # A number counts on after any name of the pattern that is there.
+    # The numbers continue after the highest existing one that matches the pattern.
     assert made == ({"a_3.mp4", "a_4.mp4"} if options else {"a.mp4", "a_3.mp4"})
     assert foreign.exists() == (kind == "link to a file")
     if kind in ("file", "link to a file"):
@@ -319,7 +319,7 @@ print(pipeline.run().complete)
             assert ended.stdout.strip() == "True"
             assert path.exists()
         numbers = {int(re.findall(r"\d+", each.name)[0]) for each in tmp_path.iterdir()}
-        assert len(numbers) < 12  # it has deleted its own file
+        assert len(numbers) < 12  # the program deleted its own file
     assert len(list(ff.stream(ff.open(path)))) == 9
 
 

@@ -1,4 +1,4 @@
-"""The lines that wait when a text file is closed: each is on the disk, or counts in the error."""
+"""The lines that are pending when a text file is closed are written, or counted in the error."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def renamed(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def taken_over(path: Path) -> Iterator[None]:
-    """Another program has renamed it, and writes the next one."""
+    """Another program has renamed the file, and writes the next one."""
     path.rename(path.with_name("moved"))
     with path.open("w") as file:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,7 +155,7 @@ def test_the_last_lines_are_on_the_disk_or_counted(
     )
     if make is TextFile:
         assert found + lost == 5
-    else:  # without all of them there is no file
+    else:  # the file appears only with all of them
         assert lost > 0
     assert len(os.listdir("/proc/self/fd")) == descriptors - 1
 

@@ -1,4 +1,4 @@
-"""MP4 files with many frames: their memory, their index, and their end by a kill."""
+"""MP4 files with many frames: memory, index, and being killed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def facts(path: Path) -> dict[str, str]:
 
 
 def write(path: Path, count: int, early: int) -> int:
-    """Returns the bytes by which the memory grew after the first `early` frames."""
+    """Returns by how many bytes the memory grew after the first `early` frames."""
     command = [sys.executable, "-c", WRITER, str(path), str(count), str(early)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=3000, check=True)
     return int(done.stdout.split()[-1])
@@ -61,7 +61,7 @@ def write(path: Path, count: int, early: int) -> int:
 def test_a_million_frames_take_no_memory(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"long.{ending}"
     grown = write(path, 1_000_000, 100_000)
-    assert grown < 3e6  # goal: 8 MB for 2.6 million frames
+    assert grown < 3e6  # target: 8 MB for 2.6 million frames
     found = facts(path)
     assert found["nb_frames"] == "1000000"
     assert float(found["duration"]) == pytest.approx(1_000_000 / 30, abs=0.1)
@@ -86,7 +86,7 @@ def lines_of(path: Path) -> list[str]:
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
 @pytest.mark.parametrize(("count", "b_frames"), [(1, 0), (2, 0), (40, 2), (12_000, 0)])
 def test_the_index_lists_each_packet(ending: str, count: int, b_frames: int, tmp_path: Path) -> None:
-    """The same packets as in a file of FFmpeg's own muxer, which copies them."""
+    """Compares the packets with those in a copy made by FFmpeg's muxer."""
     path = tmp_path / f"a.{ending}"
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open(f"demo:circles?size=16x16&balls=1&fps=30&pace=0&frames={count}"))
@@ -104,7 +104,7 @@ def test_the_index_lists_each_packet(ending: str, count: int, b_frames: int, tmp
 
 
 def test_a_recorder_that_is_killed_leaves_a_file_without_an_index(tmp_path: Path) -> None:
-    """After more packets than the memory holds. Nothing else is left in the folder."""
+    """Kills it after more packets than are kept in memory. The folder contains nothing else afterwards."""
     path = tmp_path / "a.mp4"
     command = [sys.executable, "-c", WRITER, str(path), "100000000", "20000"]
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
@@ -113,7 +113,7 @@ def test_a_recorder_that_is_killed_leaves_a_file_without_an_index(tmp_path: Path
         writer.send_signal(signal.SIGKILL)
     assert os.listdir(tmp_path) == ["a.mp4"]
     frames = sum(1 for _ in ff.stream(ff.open(path)))
-    assert frames > count - 2000  # the last second of a fast run is lost
+    assert frames > count - 2000  # the last second is lost, which has many frames in a fast run
 
 
 def test_a_folder_that_takes_no_new_file_keeps_its_recording(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page's program for many files: each output is complete, and is kept by a second run."""
+"""The how-to's program for many files: each output is complete, and a second run keeps it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recorders through a disk that is full for a while: each result is in the file or counted."""
+"""Recorders during a temporary disk-full condition: each result is in the file or counted."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEXT = "x" * 8000
 
 @contextlib.contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """No file can grow above `size` bytes."""
+    """Limits the size of files to `size` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -61,7 +61,9 @@ def pictures(begin: int) -> list[ff.Frame]:
 
 
 def through_fault(sink: ff.Node[Any, None], make: Any, on_error: Any) -> tuple[ff.Pipeline, int, int]:
-    """Returns the pipeline, and how many samples the sink got and counted as an error or a drop."""
+    """Returns the pipeline, how many samples the sink received, and how many it counted as an error or a
+    drop.
+    """
     source = Push(live=False)
     pipeline = ff.Pipeline()
     port = pipeline.add(source, name="source")
@@ -137,7 +139,8 @@ def test_a_text_recorder_that_is_removed_says_what_it_loses(
     assert found == list(range(len(found)))
     said = [match for each in caplog.records if (match := re.search(r"lines lost: (\d+)", each.message))]
     assert len(said) == 1
-    assert len(found) + counted - 1 + int(said[0][1]) == delivered  # close() fails, too, because no result
+    # An error of close() is counted, too, but is not a result.
+    assert len(found) + counted - 1 + int(said[0][1]) == delivered
     caplog.clear()
 
 
@@ -155,7 +158,7 @@ def test_a_file_that_is_emptied_goes_on_at_its_new_end(tmp_path: Path, sink: Any
     source.push(*values(COUNT))
     source.end()
     pipeline.wait()
-    if sink is ff.Csv:  # its header is in the part that went
+    if sink is ff.Csv:  # its header was in the part that was lost
         path.write_text("seq,pts,captured,n,text\n" + path.read_text())
     found = numbers_in(path)
     assert found == list(range(found[0], 2 * COUNT))

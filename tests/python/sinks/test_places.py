@@ -1,4 +1,4 @@
-"""The places of recordings: two recorders never share a file, and os.chdir() moves none."""
+"""Paths of recordings: two recorders never share a file, and os.chdir() does not affect them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def test_two_pipelines_with_recorders_of_one_file_are_refused(tmp_path: Path, na
     third = ff.Pipeline()
     third.add(SINKS[name](str(tmp_path / name)), third.add(Push()))
     with third:
-        pass  # the first one has given it up
+        pass  # the first recorder has released it
 
 
 WRITER = """
@@ -85,7 +85,8 @@ def test_a_file_that_another_process_is_writing_is_refused(tmp_path: Path, name:
     pipeline = ff.Pipeline()
     pipeline.add(SINKS[name](str(path)), pipeline.add(source), name="sink")
     with pipeline:
-        # A second sink that is refused here must not end the lock: closing a file ends a process's locks.
+        # A second sink that is rejected must not release the lock: closing a file releases a process's locks
+        # on it.
         second = ff.Pipeline()
         second.add(SINKS[name](str(path)), second.add(Push()), name="second")
         with pytest.raises(ff.NodeError, match="this process is writing the file already"):
@@ -185,7 +186,7 @@ def test_segments_stay_where_they_began_and_keep_deletes_only_there(moved: Moved
     assert {path.stat().st_size for path in moved.two.iterdir()} == {100_000}
     left = moved.names(moved.one)
     assert "a_5.mkv" in left
-    assert "a_1.mkv" not in left  # keep has deleted it
+    assert "a_1.mkv" not in left  # deleted because of `keep`
     assert [Path(each.path) for each in told] == [moved.one / f"a_{n}.mkv" for n in range(1, 6)]
 
 
@@ -221,6 +222,6 @@ def test_a_file_that_loops_is_read_where_it_was_opened(moved: Moved, name: str) 
     with ff.stream(ff.open(name, loop=True)) as stream:
         samples = iter(stream)
         seen = [next(samples)]
-        os.chdir(moved.two)  # the fixture goes back
+        os.chdir(moved.two)  # the fixture restores the directory
         seen += [next(samples) for _ in range(50)]
     assert len({sample.seq for sample in seen}) == 51

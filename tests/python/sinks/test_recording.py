@@ -1,4 +1,4 @@
-"""Recorders: replaced files, buffered frames, and the remains after the end of the process or a full disk."""
+"""Recorders: replaced files, buffered frames, and the files left after a kill or a full disk."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def frames_of(path: Path) -> list[float]:
 
 
 def readable_frames(path: Path) -> int:
-    """How many frames a file holds that is still being written."""
+    """Returns how many frames can be read from a file that is still being written."""
     try:
         return len(frames_of(path))
     except ff.SourceError:
@@ -73,8 +73,7 @@ def test_a_killed_recorder_leaves_files_that_can_be_read(tmp_path: Path, suffix:
 
 
 def run_on_a_full_disk(code: str, *, size_bytes: int) -> str:
-    """Runs a pipeline that `code` makes in a process whose files may not be larger, and returns the error's
-    text."""
+    """Runs `code`, which makes a pipeline, with a limit on file sizes, and returns the error message."""
     program = f"""
 import resource, signal, freshframe as ff
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -196,7 +195,7 @@ def test_two_recorders_of_one_file_are_refused(tmp_path: Path) -> None:
 
 
 class Held(ff.JsonLines):
-    """A recorder that writes nothing until it may."""
+    """A recorder that blocks until it is released."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -336,7 +335,7 @@ def test_frames_that_come_a_little_early_keep_their_times(
     pipeline.add(ff.VideoFile(path), pipeline.add(Camera()))
     pipeline.run()
     np.testing.assert_allclose(frames_of(path), pts, atol=1e-4)
-    assert caplog.messages == []  # FFmpeg has nothing to correct
+    assert caplog.messages == []  # FFmpeg has nothing to correct, so it logs nothing
 
 
 def test_frames_of_an_avi_file_keep_their_times(tmp_path: Path) -> None:
@@ -344,7 +343,7 @@ def test_frames_of_an_avi_file_keep_their_times(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_that_is_stopped_at_its_end_has_written_all(tmp_path: Path) -> None:
-    # The sink's thread may come to its first sample after the stop: in one of some 40 runs beside busy cores.
+    # In about one of 40 runs on a busy machine, the sink's thread gets its first sample only after the stop.
     for number in range(150):
         lines = tmp_path / f"{number}.jsonl"
         pipeline = ff.Pipeline()

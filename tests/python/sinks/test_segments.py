@@ -1,4 +1,4 @@
-"""Segments of a recording: who is notified, and which stay on the disk."""
+"""Segments of a recording: notifications, and which segments are kept on disk."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def test_a_slow_on_segment_delays_no_recording(tmp_path: Path) -> None:
     port = pipeline.add(ff.open(SCENE.format(100)))
     pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment_every=1, on_segment=tell), port)
     pipeline.start()
-    assert pipeline.wait(WATCHDOG)  # while the first call lasts
+    assert pipeline.wait(WATCHDOG)  # while the first callback is still running
     assert told == []
     go_on.set()
     assert pipeline.run().complete if not pipeline._engine.ended else True

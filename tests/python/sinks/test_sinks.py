@@ -1,4 +1,4 @@
-"""JsonLines, and its common ground with Csv: the keys for each kind of value, and refused values."""
+"""JsonLines, and what it shares with Csv: the keys for each kind of value, and rejected values."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

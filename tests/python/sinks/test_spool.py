@@ -1,4 +1,4 @@
-"""Spool: order, numbers, retries, refusals, the ends of a program, its statistics."""
+"""Spool: order, numbers, retries, rejected events, exits of the program, its statistics."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def test_an_edge_that_may_drop_events_above_a_spool_is_shown_and_logged(
     pipeline = ff.Pipeline()
     camera = pipeline.add(Push(), name="cam")
     presence = pipeline.add(ff.Presence(lambda names: names), camera, name="changes")
-    first = pipeline.add(grown, presence, name="first")  # blocking, because it is below a generator
+    first = pipeline.add(grown, presence, name="first")  # "block", because it is downstream of a generator
     second = pipeline.add(grown, first, name="second")  # LATEST
     pipeline.add(ff.Spool(tmp_path / "box", lambda events: None), second, name="spool")
     pipeline.reader(second)
@@ -224,9 +224,10 @@ def test_edges_that_keep_events_or_drop_only_states_are_not_marked(tmp_path: Pat
     pipeline.add(ff.Spool(tmp_path / "direct", lambda events: None), counts)
     only = pipeline.add(
         lambda value: value, counts, name="only"
-    )  # its edge keeps the events of what it drops
+    )  # its edge keeps the events of dropped values
     pipeline.add(ff.Spool(tmp_path / "below", lambda events: None), only)
-    many = pipeline.add(lambda value: value, circles, name="many")  # no events: a newer state says all
+    # Not events: the newest state replaces older ones.
+    many = pipeline.add(lambda value: value, circles, name="many")
     pipeline.add(ff.Spool(tmp_path / "states", lambda events: None), many)
     with pipeline:
         assert lossy(pipeline) == []
@@ -358,7 +359,7 @@ def test_kills_at_any_moment_lose_only_what_was_in_memory(tmp_path: Path) -> Non
         )
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        time.sleep(0.1 + 0.3 * chance.random())  # the moment of the kill
+        time.sleep(0.1 + 0.3 * chance.random())  # when to kill it
         child.send_signal(signal.SIGKILL)
         _, said = child.communicate(timeout=WATCHDOG)
         assert "NodeError" not in said
@@ -376,7 +377,7 @@ def test_kills_at_any_moment_lose_only_what_was_in_memory(tmp_path: Path) -> Non
             continue
         assert int(n) == largest + 1  # no gap
         largest, kept[int(n)] = int(n), value
-    assert doubles <= kills * 100  # a batch for each kill
+    assert doubles <= kills * 100  # one batch for each kill
     values = [int(value) for value in kept.values() if value != "end"]
     assert values == sorted(values)
 
@@ -404,7 +405,7 @@ def test_an_event_that_has_begun_is_ended_after_a_crash(tmp_path: Path) -> None:
         arguments=[str(tmp_path / "yard")],
     )
     assert ended.code == -signal.SIGKILL
-    for _ in range(2):  # the first run ends it, the second one has nothing to end
+    for _ in range(2):  # the first run ends it, and the second has nothing to end
         receiver = Receiver()
         write(ff.Spool(tmp_path / "yard", receiver), "next")
         ends = [event for event in receiver.events if isinstance(event["value"], dict)][-1:]

@@ -1,4 +1,6 @@
-"""Whatever the folder of a Spool holds: the program starts, and each loss is a gap, counted and told."""
+"""Whatever is in the folder of a Spool, the program starts, and each loss becomes a gap that is counted and
+logged.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ def flip(at: int) -> Callable[[Path], None]:
 
 
 def set_times(folder: Path) -> None:
-    """An image or an archive may have no times of its files."""
+    """A disk image or an archive may not preserve file times."""
     for path in folder.iterdir():
         os.utime(path, (0, 0))
 
@@ -83,7 +85,7 @@ HEAD = b'{"spool":1,"box":"abcdefabcdef","first":999999999999999,"boot":"","zero
 NAMES = ("sent", "lock", "spare", "refused.jsonl", "refused.1.jsonl")
 KINDS = {"a folder": replace_by_folder, "a dangling link": replace_by_link, "a FIFO": replace_by_fifo}
 
-# The damage done to the folder; the results that are lost by it; whether a log line reports it.
+# The damage to the folder, how many results are lost by it, and whether a log line reports it.
 DAMAGES: dict[str, tuple[Callable[[Path], object], int, bool]] = {
     "nothing": (lambda folder: None, 0, False),
     "newest removed": (lambda folder: newest(folder).unlink(), 20, True),
@@ -184,10 +186,11 @@ def test_a_damage_keeps_no_program_from_starting_and_each_loss_is_a_gap(
     act, lost, is_told = DAMAGES[damage]
     act(folder)
     again = small_box(folder, 8 << 20)
-    # A result sent twice keeps its old number. So 56 to 60 or more numbers wait, or are known to be lost.
+    # A result that is sent twice keeps its number. So numbers 56 to 60 or more are pending, or known to be
+    # lost.
     first = again.next
     assert first == WRITTEN + 1
-    again.expire_before(1e9)  # they are not so old
+    again.expire_before(1e9)  # they are not that old
     again.commit(records(first, 3), 1e9)
     came = drain(again)
     assert came == sorted(set(came))
@@ -269,7 +272,7 @@ def test_events_that_are_open_are_known_though_the_newest_head_is_damaged(tmp_pa
 
 
 def as_before(folder: Path) -> None:
-    """The files as an older version has written them: a short cursor, heads without a clock."""
+    """Rewrites the files as an older version wrote them: a short cursor, segment headers without a clock."""
     (folder / "sent").write_bytes((folder / "sent").read_bytes()[:40] + b"\n")
     for path in folder.glob("0*.jsonl"):
         head = json.loads(path.read_bytes().partition(b"\n")[0])
@@ -295,14 +298,14 @@ def test_a_wrong_digit_in_the_cursor_of_an_older_version_loses_nothing(folder: P
     again = small_box(folder, 8 << 20)
     again.commit(records(again.next, 1), 1e9)
     came = drain(again)
-    assert came[-56:-1] == list(range(6, 61)) or digit == 19  # 7 of 60 are within what there is
+    assert came[-56:-1] == list(range(6, 61)) or digit == 19  # 7 of 60 is still within the range
     again.close(complete=True)
 
 
 def test_another_folder_of_a_version_that_is_not_known_goes_aside_also_where_it_cannot_be_renamed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The folder looks like a mount point."""
+    """The folder is made to look like a mount point."""
     first_line(newest(folder), b'{"spool":99,"box":"ab","first":41,"open":[]}\n')
     rename = os.rename
 
@@ -321,7 +324,7 @@ def test_another_folder_of_a_version_that_is_not_known_goes_aside_also_where_it_
 
 
 def running(folder: Path, act: Callable[[Path], object]) -> tuple[list[int], Box]:
-    """A box whose folder is changed while it is open."""
+    """Opens a box, and changes its folder while it is open."""
     box = small_box(folder, 8 << 20)
     fill(box, 10)
     act(folder)

@@ -1,4 +1,4 @@
-"""The folder of a Spool: bounds, torn ends, files that are missing or damaged."""
+"""The folder of a Spool: size limits, torn ends, missing or damaged files."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_results_that_send_has_got_already_do_not_expire(tmp_path: Path) -> None
 def test_a_copy_that_is_cut_at_every_byte_of_its_end_starts_and_has_all_whole_lines(
     tmp_path: Path, is_known: bool
 ) -> None:
-    """Results that the cursor knows to have been on the disk are a gap: no number is given twice."""
+    """If the cursor shows that results were on disk, they become a gap: no number is used twice."""
     box = small_box(tmp_path / "box", 8 << 20)
     fill(box, 40)
     box.close(complete=True)
@@ -197,7 +197,7 @@ def test_old_results_of_the_newest_segment_expire_and_leave_the_disk_when_it_has
     box.close(complete=False)
     again = small_box(folder)
     assert again.next == 13
-    assert len(again.first_records) == 1  # the end of what began before all that was deleted
+    assert len(again.first_records) == 1  # the end of an event whose start was deleted
     again.close(complete=True)
 
 
@@ -274,10 +274,10 @@ def test_a_run_that_was_not_closed_is_told_with_its_last_number(
 
 
 class Clock:
-    """The system's clock, which a test sets."""
+    """The system clock, set by the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.start = 0.0  # seconds since the machine was started
+        self.start = 0.0  # uptime of the machine in seconds
         self.ahead = NOW
         self.boot = "first"
         monkeypatch.setattr(clock, "since_start", lambda: self.start)
@@ -359,7 +359,7 @@ def test_a_head_without_lines_gets_the_clock_with_which_its_lines_are_written(
 def test_events_that_expired_are_counted_once_also_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They expire even while a call of `send` has older ones."""
+    """Results expire even while a call of `send` has older ones."""
     monkeypatch.setattr(boxes, "SEGMENT_BYTES", 300)
     box = small_box(tmp_path / "box", 8 << 20)
     fill(box, 20)
@@ -370,7 +370,7 @@ def test_events_that_expired_are_counted_once_also_by_the_next_run(
     expired = box.held().expired
     kept = box.held().waiting - 5
     assert expired + kept + 5 == 120
-    box.close(complete=False)  # killed in the call
+    box.close(complete=False)  # killed during the call
     again = small_box(tmp_path / "box", 8 << 20)
     assert (again.held().expired, again.held().lost) == (5, 0)
     assert len(drain(again)) == kept
@@ -379,7 +379,7 @@ def test_events_that_expired_are_counted_once_also_by_the_next_run(
 
 @pytest.mark.parametrize("kills", [1, 3])
 def test_events_that_were_too_old_behind_a_call_are_counted_by_one_run(tmp_path: Path, kills: int) -> None:
-    """Their file is still there, because a call of `send` has older ones."""
+    """Their file still exists, because a call of `send` has older ones."""
     box = small_box(tmp_path / "box", 8 << 20)
     box.commit(records(1, 5), NOW + 100)
     box.commit(records(6, 5), NOW)
@@ -399,7 +399,10 @@ def test_events_that_were_too_old_behind_a_call_are_counted_by_one_run(tmp_path:
 
 @pytest.mark.slow
 def test_heads_with_many_open_events_leave_room_for_results(tmp_path: Path) -> None:
-    """Each segment repeats them. A head that is longer than a segment must not fill one by itself."""
+    """Each segment repeats the open events.
+
+    A header that is longer than a segment must not fill one by itself.
+    """
     box = small_box(tmp_path / "box", 1 << 20)
     opened = {"began_utc": 1.0, "ended_utc": None, "text": "x" * 200}
     box.commit([to_text({"source": "cam", "value": {"key": n, **opened}}) for n in range(3000)], NOW)
@@ -419,7 +422,7 @@ def test_one_commit_has_as_many_results_as_a_segment(tmp_path: Path) -> None:
 
 
 def test_no_text_ends_the_thread_that_writes(tmp_path: Path) -> None:
-    """A class derived from str may say that it is ASCII when it is not even Unicode."""
+    """A subclass of str may claim to be ASCII when it is not even valid Unicode."""
     box = small_box(tmp_path / "box")
     box.commit(['{"value":"\ud800"}', '{"value":2}'], NOW)
     assert drain(box) == [1, 2]

@@ -1,4 +1,4 @@
-"""A Spool and the code of others: whatever `send`, the program's log or the disk does, its threads go on."""
+"""A Spool keeps running whatever foreign code does: `send`, log handlers, or the disk."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from freshframe._spool.lines import OpenEvents
 
 
 class TextError(Exception):
-    """Its text is what a function gives, or raises."""
+    """An exception whose str() calls a function."""
 
     def __init__(self, text: Callable[[], Any]) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def raises(error: BaseException) -> Callable[[], str]:
 
 
 class OwnText(str):
-    """A str that is no ordinary one."""
+    """A str subclass with unusual methods."""
 
     __slots__ = ()
 
@@ -145,7 +145,7 @@ def test_whatever_send_raises_is_a_failure_and_the_same_events_come_again(
         assert 0 < len(text.encode()) < 2000
     assert receiver.numbers == [1, 2, 3, 4]
     again = Receiver()
-    write(ff.Spool(tmp_path / "yard", again), "e")  # the folder is free
+    write(ff.Spool(tmp_path / "yard", again), "e")  # the folder is not locked
     assert again.numbers == [5]
 
 
@@ -166,7 +166,7 @@ def test_a_refusal_whose_reason_is_not_utf8_is_a_refusal(tmp_path: Path) -> None
 
 
 def test_a_refusal_with_a_long_reason_does_not_fill_the_disk(tmp_path: Path) -> None:
-    """The reason is often the page of a server, and stands before each of ten thousand events."""
+    """The reason is often the HTML page of a server, and may be attached to ten thousand events."""
     receiver = Receiver(ff.RefusedError(range(100), "x" * 1_000_000))
     running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=100, max_wait=WATCHDOG))
     with running.pipeline:
@@ -178,7 +178,7 @@ def test_a_refusal_with_a_long_reason_does_not_fill_the_disk(tmp_path: Path) -> 
 
 
 class Bad(logging.Handler):
-    """A handler or filter of the program that raises for the lines of a spool."""
+    """A log handler or filter of the program that raises for log lines of a spool."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -207,11 +207,11 @@ def test_what_the_log_of_the_program_raises_ends_no_thread(
 
     def fdatasync(fd: int) -> None:
         if fails.is_set():
-            raise OSError(errno.EIO, "bad disk")  # the writer logs it
+            raise OSError(errno.EIO, "bad disk")  # logged by the writer thread
         sync(fd)
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
-    receiver = Receiver(OSError("away"), ff.RefusedError([0]))  # the sender logs both
+    receiver = Receiver(OSError("away"), ff.RefusedError([0]))  # both are logged by the sender thread
     running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=2, max_wait=0))
     log.addHandler(bad) if place == "handler" else log.addFilter(bad.judge)
     try:
@@ -231,8 +231,8 @@ def test_what_the_log_of_the_program_raises_ends_no_thread(
 
 
 def test_a_handler_of_the_log_may_open_a_spool_of_its_own(tmp_path: Path) -> None:
-    """A program may send its log by a spool, which the first line opens."""
-    (tmp_path / "yard" / "lock").mkdir(parents=True)  # it is set aside, and that is logged
+    """A program may send its log through a spool, which is opened by the first log line."""
+    (tmp_path / "yard" / "lock").mkdir(parents=True)  # it is set aside, which is logged
     (tmp_path / "yard" / "sent").touch()
     opened: list[Box] = []
 
@@ -258,7 +258,7 @@ def test_a_handler_of_the_log_may_open_a_spool_of_its_own(tmp_path: Path) -> Non
 
 
 def test_a_send_that_closes_all_files_costs_no_later_result(tmp_path: Path) -> None:
-    """A program that becomes a daemon, or starts another one by hand, does so."""
+    """Programs do this when they become a daemon, or start another program without subprocess."""
     folder = str(tmp_path / "yard")
     calls: list[int] = []
 
@@ -470,7 +470,7 @@ def test_a_writer_that_dies_ends_the_pipeline_with_the_reason(
 def test_a_disk_that_stands_still_costs_results_and_not_the_pipeline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The numbers of those that are lost are a gap."""
+    """The numbers of the lost results become a gap."""
     stands, real = threading.Event(), os.fdatasync
 
     def fdatasync(fd: int) -> None:

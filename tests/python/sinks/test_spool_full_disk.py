@@ -1,4 +1,4 @@
-"""A Spool whose disk is full: the oldest results expire, and the events that are open stay known."""
+"""A Spool on a full disk: the oldest results expire, and open events are not forgotten."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -202,7 +202,9 @@ print(json.dumps({"open": open_ends, "made": made_room, "expired": held.expired,
 
 
 def on_a_disk_of_its_own(script: str, folder: Path) -> Any:
-    """Returns the output of a script in its own name space, so that its file systems go with the process."""
+    """Returns the output of a script in its own mount namespace, whose file systems disappear with the
+    process.
+    """
     space = ["unshare", "--mount", "--map-root-user"]
     if (
         shutil.which("unshare") is None

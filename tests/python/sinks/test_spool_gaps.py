@@ -1,4 +1,4 @@
-"""Results that were lost while the disk hung leave their gap after the older results, which waited."""
+"""Results lost while the disk hung leave a gap after the older results, which were pending."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from freshframe._spool import writer
 
 
 class Disk:
-    """A box that keeps the order of what it is asked for. Each commit of two results waits for the test."""
+    """A box that records the order of calls. Each commit of two results waits for the test."""
 
     folder = "box"
     first_records: tuple[str, ...] = ()

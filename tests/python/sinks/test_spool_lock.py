@@ -1,4 +1,4 @@
-"""The lock of a Spool's folder: nothing that a program does in the folder lets a second one in."""
+"""The lock of a Spool's folder: nothing that a program does in the folder lets a second program in."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Spool above a web server, a broker and a data base that end and begin, in a program that is killed."""
+"""A Spool with a web server, a broker and a database that stop and restart, in a program that is killed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

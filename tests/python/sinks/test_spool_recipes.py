@@ -1,4 +1,4 @@
-"""The recipes of examples/out: what a receiver may answer, and what an event may hold."""
+"""The recipes in examples/out: responses of receivers, and contents of events."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SENT, REFUSED, AGAIN = "sent", "refused", "again"
 
 
 def told(code: int) -> bytes:
-    """Returns an interim response, which a server may send before its answer."""
+    """Returns an interim response, which a server may send before the final one."""
     return f"HTTP/1.1 {code} Soon\r\nLink: </style.css>; rel=preload\r\n\r\n".encode()
 
 
@@ -118,7 +118,7 @@ def test_only_an_answer_that_speaks_of_the_events_refuses_them_and_only_2xx_take
 @pytest.mark.parametrize("place", ["http://a/b", "https://a/b", "ftp://a/b", "file:///b", "data:,b"])
 @pytest.mark.parametrize("code", [307, 308])
 def test_a_redirect_is_followed_only_to_where_a_post_can_go(code: int, place: str) -> None:
-    """A server of FTP would send a file for it, and nobody would have the events."""
+    """An FTP server would respond with a file, and the events would be lost."""
     request = urllib.request.Request("http://a/hook", b"events")
     there = recipe("webhook").KeepsPost().redirect_request(request, None, code, "", {}, place)
     assert (there is not None) == place.startswith("http")
@@ -148,11 +148,11 @@ def test_one_event_at_fault_takes_none_of_its_batch_along_and_a_large_batch_is_h
         assert [event["n"] for event in server.events] == [n for n in range(1, 21) if n != 7]
 
 
-# --- events that a receiver cannot take ------------------------------------------------------------------
+# --- events that a receiver cannot accept -----------------------------------------------------------------
 
 
 def through(folder: Path, send: Any, values: list[Any], source: str = "cam") -> ff.stats.SpoolStats:
-    """Statistics when each of the values was sent or refused."""
+    """Returns the statistics after each value was sent or rejected."""
     running = Running(ff.Spool(folder, send, batch_size=10, max_wait=0), source)
     with running.pipeline:
         running.source.push(*values)
@@ -211,7 +211,7 @@ def test_a_source_that_the_data_base_cannot_write_stops_none_behind_it(tmp_path:
 
 @contextlib.contextmanager
 def listening(port: int) -> Iterator[dict[str, str]]:
-    """The newest text of each topic at a broker."""
+    """Yields the newest message of each topic at a broker."""
     mqtt: Any = pytest.importorskip("paho.mqtt.client")
     found: dict[str, str] = {}
     ready = threading.Event()
@@ -282,7 +282,7 @@ def test_an_event_that_is_no_change_of_a_zone_stops_none_behind_it(tmp_path: Pat
         send.close()
 
 
-# In a separate program, because pyarrow's threads stay.
+# In a separate program, because pyarrow's threads do not end.
 FILES = """
 import json, sys
 from pathlib import Path
@@ -332,7 +332,7 @@ def test_every_batch_of_circles_is_a_file_with_the_same_columns(tmp_path: Path) 
 def test_the_sensors_are_there_again_behind_a_restart_of_the_broker(
     tmp_path: Path, how: signal.Signals, keeps: bool
 ) -> None:
-    """The program sends nothing meanwhile: its states do not change."""
+    """The program sends nothing in the meantime, because its states do not change."""
     needs_a_broker()
     port = free_port()
     broker = receivers.start_broker(tmp_path, port, keeps=keeps)

@@ -1,4 +1,4 @@
-"""Strange files under the names of a Spool: nothing of theirs is written, cut or deleted."""
+"""Foreign files under the names that a Spool uses are not written to, truncated or deleted."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def folder(path: Path, foreign: Path) -> None:
 
 def bound_socket(path: Path, foreign: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(path))  # such paths are short
+        server.bind(os.path.relpath(path))  # the path of a socket must be short
 
 
 KINDS: list[Callable[[Path, Path], None]] = [
@@ -74,7 +74,7 @@ KINDS: list[Callable[[Path, Path], None]] = [
 
 
 def use(box: Any) -> None:
-    """Writes each file of a box."""
+    """Writes to each file of a box."""
     fill(box, 20)
     box._spare.keep()
     refused = RefusedFile(box.folder)
@@ -103,7 +103,7 @@ def test_a_strange_file_is_renamed_and_keeps_its_content(
     before = os.lstat(place / name)
     use(small_box(place))
     aside = place / f"{name}.bad-1"
-    is_empty = kind in (empty_hard_link,) and name == SEGMENT  # a segment that was begun: it is only removed
+    is_empty = kind in (empty_hard_link,) and name == SEGMENT  # a segment without results is only removed
     if not is_empty:
         after = os.lstat(aside)
         assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
@@ -115,7 +115,7 @@ def test_a_strange_file_is_renamed_and_keeps_its_content(
     assert not (tmp_path / "nothing").exists()
     if kind is empty_hard_link:
         assert (tmp_path / "empty").read_bytes() == b""
-    use(small_box(place))  # a second time: nothing is strange any more
+    use(small_box(place))  # a second time: the foreign files are gone
     assert not list(place.glob("*.bad-2"))
 
 

@@ -1,4 +1,4 @@
-"""Recorders whose file somebody deletes, renames or replaces: each result is in a file, or is reported."""
+"""Recorders whose file is deleted, renamed or replaced: each result is in a file, or is reported."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from support import Push, until
 
 import freshframe as ff
 
-COUNT = 40  # results before and after the file is taken away
+COUNT = 40  # results before and after the file is removed
 TEXT = "x" * 8000
 FOREIGN = "of another program\n"
 WAYS = ["deleted", "renamed", "replaced", "folder deleted", "folder renamed"]
@@ -53,13 +53,13 @@ def pictures(begin: int) -> list[Any]:
 
 
 class Run:
-    """A recorder whose file is taken away in the middle.
+    """A recorder whose file is removed while it runs.
 
     Attributes:
         error: The NodeError that ended the pipeline, if one did.
-        delivered: How many samples the recorder got.
+        delivered: How many samples the recorder received.
         counted: How many of them count as an error or a drop.
-        last_error: The text of the newest error that was skipped.
+        last_error: The message of the newest error that was skipped.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Run:
 
 
 def numbers_in(files: list[Path]) -> list[int]:
-    """Returns the numbers of the results, and checks that each file begins as it should."""
+    """Returns the numbers of the results, and checks that each file starts correctly."""
     found: list[int] = []
     for file in files:
         text = file.read_text().removeprefix(FOREIGN)
@@ -259,7 +259,7 @@ def test_lines_whose_folder_does_not_come_back_are_counted(tmp_path: Path) -> No
         place.rename(tmp_path / "away")
 
     run = Run(ff.JsonLines(place / "out.jsonl"), values, "skip", rename)
-    assert run.error is not None  # the error of close()
+    assert run.error is not None  # raised by close()
     lost = int(re.findall(r"lines lost: (\d+)", str(run.error))[0])
     found = numbers_in(files_below(tmp_path))
     assert len(found) + lost + run.counted - 1 == 2 * COUNT

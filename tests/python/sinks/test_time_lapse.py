@@ -1,4 +1,4 @@
-"""VideoFile(every=) makes a time lapse, and fps= that is far from the frames' rate is a WARNING."""
+"""VideoFile(every=) makes a time lapse, and an fps= far from the frames' rate logs a WARNING."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import freshframe as ff
 
 
 class Shots(ff.Source[ff.Frame]):
-    """A frame at each of these times; its tone is its number."""
+    """Emits a frame at each of these times, whose brightness is its number."""
 
     live = False
 
@@ -109,7 +109,7 @@ def test_a_rate_that_is_far_from_the_frames_is_a_warning(
     ("options", "times"),
     [
         ({"fps": 25}, CAMERA),
-        ({"fps": 25}, [n / 8 for n in range(30)]),  # dark: the camera has slowed down
+        ({"fps": 25}, [n / 8 for n in range(30)]),  # as in the dark, when a camera lowers its frame rate
         ({"fps": 25}, [*CAMERA, *[600 + time for time in CAMERA]]),  # an outage
         ({"fps": 25}, [0.0, 600.0, *[600 + time for time in CAMERA[1:]]]),
         ({"every": 2, "fps": 25}, SLOW),

@@ -1,4 +1,7 @@
-"""Files that appear as a whole: images, and results with complete=True. No part of one is seen, or left."""
+"""Files that appear only when complete: images, and results with complete=True.
+
+No partial file is visible or left.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -168,7 +171,7 @@ def test_a_place_where_no_picture_can_be_is_an_error_that_changes_nothing(tmp_pa
         with pytest.raises(OSError, match=re.escape(str(path))):
             SMALL.write(path)
         assert names(tmp_path) == before
-    SMALL.write(tmp_path / ("n" * 251 + ".png"))  # the longest name that the system has
+    SMALL.write(tmp_path / ("n" * 251 + ".png"))  # the longest name that the file system allows
 
 
 def test_a_picture_does_not_replace_a_file_that_another_program_writes(tmp_path: Path) -> None:
@@ -209,7 +212,7 @@ SINKS = [ff.JsonLines, ff.Csv]
 
 
 def killed(folder: Path, name: str, sink: str = "JsonLines") -> None:
-    """A program that is killed while it writes the file."""
+    """Runs a program that is killed while it writes the file."""
     code = f"""
 import os, sys
 import freshframe as ff
@@ -240,7 +243,7 @@ pipeline.run()
 def test_the_next_start_removes_what_killed_programs_have_left(tmp_path: Path, sink: Any, name: str) -> None:
     for _ in range(2):
         killed(tmp_path, name, sink.__name__)
-    (part,) = names(tmp_path)  # the second start has removed the first one's
+    (part,) = names(tmp_path)  # the second start removed the file of the first
     other = [f".b{part[2:]}", part.replace(".part", ".prt"), ".a.part", ".a.123.part"]
     for each in other:
         (tmp_path / each).touch()
@@ -255,7 +258,7 @@ def test_the_next_start_removes_what_killed_programs_have_left(tmp_path: Path, s
 def test_the_start_of_a_second_recorder_leaves_the_hidden_file_of_one_that_runs(
     tmp_path: Path, sink: Any
 ) -> None:
-    """Also after the first one's close(), until its file has its name."""
+    """Also between the first recorder's close() and the renaming of its file."""
     seen: list[list[str]] = []
     path = tmp_path / "a"
 
@@ -329,5 +332,5 @@ def test_a_complete_file_that_cannot_get_its_name_says_where_its_lines_are(
         with pytest.raises((OSError, ff.FreshframeError), match=r"its lines are in '.*a.complete-1'"):
             pipeline.wait()
     assert (tmp_path / "a.complete-1").read_text().splitlines()[-1:]
-    write(sink(tmp_path / "b", complete=True), 1)  # no start takes it for a part
+    write(sink(tmp_path / "b", complete=True), 1)  # not mistaken for a partial file
     assert (tmp_path / "a.complete-1").exists()

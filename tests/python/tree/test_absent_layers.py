@@ -1,4 +1,4 @@
-"""A build that leaves out layers has their names: each function of these rooms has its refusal."""
+"""A build without some layers still has their names: each of their functions has a stub that raises."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ BINDINGS = Path(__file__).parents[3] / "src/bindings"
 
 
 def bound(*paths: Path) -> set[str]:
-    """The functions of parts.hpp that files define."""
+    """Returns the functions of parts.hpp that files define."""
     declared = set(re.findall(r"^void (bind_\w+)\(", (BINDINGS / "parts.hpp").read_text(), re.MULTILINE))
     found = {name for path in paths for name in re.findall(r"^void (bind_\w+)\(", path.read_text(), re.M)}
     return found & declared

@@ -1,4 +1,4 @@
-"""tools/changed.py finds the tests of what has changed."""
+"""tools/changed.py finds the tests for changed files."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def test_the_suites_of_a_folder_are_found(changed: ModuleType) -> None:
 
 @pytest.fixture(name="clone")
 def fixture_clone(changed: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A repository with the plots, in which main was published."""
+    """A repository with the files of the plots, whose main branch has been published."""
     for path in ("gil/watch.py", "fleet/fleet.py", "examples/main.py", "src/core/queue.cpp", "README.md"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("1\n")

@@ -1,4 +1,4 @@
-"""tools/check_circles.py: circles of files and folders are found, and exceptions only shrink."""
+"""tools/check_circles.py: cycles of files and folders are found, and exceptions can only shrink."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tools/check_ffmpeg.py: no name of FFmpeg that not all supported versions have."""
+"""tools/check_ffmpeg.py: only FFmpeg names that all supported versions have are used."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

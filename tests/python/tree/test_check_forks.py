@@ -1,4 +1,4 @@
-"""tools/check_forks.py: every mutex says how it lives across a fork."""
+"""tools/check_forks.py: every mutex has a comment on what happens in a fork."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

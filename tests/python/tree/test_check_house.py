@@ -1,4 +1,4 @@
-"""tools/check_house.py: the product stays within the limits of the house."""
+"""tools/check_house.py: the product stays within the limits."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

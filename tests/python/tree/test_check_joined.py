@@ -1,4 +1,4 @@
-"""tools/check_joined.py: no name twice in the unnamed namespaces of files that a build joins."""
+"""tools/check_joined.py: no name is defined twice in the unnamed namespaces of a unity build."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""tools/check_layers.py: texts that go to Python, the order of a layer's rooms, and the system's headers."""
+"""tools/check_layers.py: strings that go to Python, the order of a layer's folders, and system headers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ SYSTEM = [
     *("linux/futex.h", "net/if.h", "netdb.h", "netinet/in.h", "poll.h", "pthread.h", "sched.h", "signal.h"),
     *("spawn.h", "sys/mman.h", "sys/socket.h", "sys/stat.h", "time.h", "unistd.h", "windows.h"),
 ]
-# Who is one system's as a whole, or the system's border.
+# Folders that are specific to one operating system, or that isolate its interfaces.
 OF_THE_SYSTEM = {"forks", "platform", "process", "fleet", "gil", "gil_watch", "gil_module"}
 
 

@@ -1,4 +1,6 @@
-"""tools/check_prose.py: private words are found in pages, comments and docstrings, and limits only shrink."""
+"""tools/check_prose.py: private words are found in pages, comments and docstrings, and limits can only
+shrink.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# For each word a sentence with it, and a sentence with the word to use instead.
+# For each word, a sentence with it, and a sentence with the word to use instead.
 PAIRS = [
     ("text", "Returns an empty text.", "Returns an empty string, and the text file that it came from."),
     ("picture", "Decodes a picture.", "Decodes an image of docs/pictures."),

@@ -1,4 +1,4 @@
-"""A public class is in files of its name: in Python, in C++ and among the bindings."""
+"""A public class is in files named after it: in Python, in C++ and in the bindings."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import pytest
 ROOT = Path(__file__).parents[3]
 SPACES = ("freshframe", "freshframe.demo", "freshframe.native", "freshframe.testing", "freshframe.types")
 
-# Each class that shares the file of another one, by the border. Alone it would have fewer than
-# 60 lines, and the two are one idea. The tables may only shrink.
+# Classes that share the file of another one, by kind of file. Alone, each would have fewer than 60 lines,
+# and the two belong together. The tables may only shrink.
 SHARED = {
     "python": {
-        "DemoCircle": "demo",  # the truth of the demonstration
+        "DemoCircle": "demo",  # the ground truth of the demo scenes
         "DemoShape": "demo",
         "Measured": "probe",  # a part of a Probe
         "Visit": "zone_counts",
@@ -31,14 +31,14 @@ SHARED = {
     "binding": {
         "BoxPredictor": "box_tracker",
         "CircleDetector": "circle_tracker",
-        "ClipRecorder": "video_file",  # they have the options of an encoder in common
+        "ClipRecorder": "video_file",  # they share the encoder's options
         "Crossing": "counts",  # the four kinds of counts
         "DemoCircle": "video_source",
         "DemoShape": "video_source",
         "Ground": "box_tracker",
         "LineCounter": "zone_counter",
         "LineCounts": "counts",
-        "OnnxClassifier": "onnx_model",  # they take a loaded model
+        "OnnxClassifier": "onnx_model",  # they share a loaded model
         "OnnxDetector": "onnx_model",
         "Publish": "video_file",
         "VideoInfo": "video_source",
@@ -56,7 +56,7 @@ def snake(name: str) -> str:
 
 
 def public_classes() -> dict[str, type]:
-    """Returns the public classes by name, without the errors, which are a file of one-liners."""
+    """Returns the public classes by name, except the errors, which are one-liners in one file."""
     found = {}
     for space in SPACES:
         module = import_module(space)
@@ -68,7 +68,7 @@ def public_classes() -> dict[str, type]:
 
 
 def stems(folder: str) -> dict[str, list[Path]]:
-    """Returns the C++ files below a folder by the names without endings."""
+    """Returns the C++ files below a folder by name without suffix."""
     found = defaultdict(list)
     for path in (ROOT / folder).rglob("*"):
         if path.suffix in {".cpp", ".hpp"}:
@@ -84,7 +84,7 @@ def python_files(name: str, cls: type) -> list[str] | None:
 
 
 def cpp_files(name: str, cls: type) -> list[str] | None:
-    """Returns the names of the files with the words `class NAME {`, or None if C++ has no such class."""
+    """Returns the names of the files that contain `class NAME {`, or None if C++ does not have the class."""
     word = re.compile(rf"^(?:class|struct) {name}\b[^;{{]*\{{", re.MULTILINE)
     headers = [path for path in (ROOT / "include/freshframe").glob("*.hpp") if word.search(path.read_text())]
     if not headers:
@@ -94,7 +94,7 @@ def cpp_files(name: str, cls: type) -> list[str] | None:
 
 
 def binding_files(name: str, cls: type) -> list[str] | None:
-    """Returns the names of the files that bind a class, or None if nothing does."""
+    """Returns the names of the files that bind a class, or None if there are none."""
     word = re.compile(rf'"(?:{name}|make_{snake(name)})"')
     files = [path for path in (ROOT / "src/bindings").rglob("*.cpp") if word.search(path.read_text())]
     if not files:

@@ -1,4 +1,6 @@
-"""The image and deploy/compose.yaml: what they name is there, and their programs run without containers."""
+"""The image and deploy/compose.yaml: the files that they refer to exist, and their programs run without
+containers.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ def test_the_programs_of_compose_run(tmp_path: Path) -> None:
                 ),
                 "frames that flow",
             )
-            # Prometheus asks like this, by the service's name.
+            # Prometheus sends the service's name as Host.
             headers = {"Authorization": f"Bearer {TOKEN}", "Host": "watch:8080"}
             request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers=headers)
             with urllib.request.urlopen(request, timeout=WATCHDOG) as answer:

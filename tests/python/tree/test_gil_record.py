@@ -1,4 +1,6 @@
-"""The place of the GIL's record that a module knows, by the headers of each Python of this machine."""
+"""The offset of the GIL's record that a module assumes, compared with the headers of each Python on this
+machine.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Imports within functions are held, so that a fork waits for them, and explain why they cannot be read."""
+"""Imports within functions hold the fork lock, so that a fork waits for them, and explain why they are not at
+the top.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -10,17 +12,17 @@ from pathlib import Path
 import freshframe as ff
 
 PACKAGE = Path(ff.__file__).parent
-# A command is a separate program.
+# A command is a separate program, which does not fork.
 NEVER_FORKED = ("_cli",)
 
 
 HELD = ("fork.explaining(), fork.loading()", "_fork.explaining(), _fork.loading()")
-# A caller's fork.loading(): gil-budget is another distribution.
+# Takes fork.loading() from the caller, because gil-budget is another distribution.
 GIVEN = "loading or nullcontext()"
 
 
 def unheld(node: ast.AST, inside: bool = False) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The import statements within functions that are not held and explained."""
+    """Yields import statements within functions that do not hold the lock, or have no explanation."""
     for part in ast.iter_child_nodes(node):
         if isinstance(part, ast.With) and ", ".join(map(ast.unparse, part.items)) in (*HELD, GIVEN):
             continue
@@ -30,7 +32,8 @@ def unheld(node: ast.AST, inside: bool = False) -> Iterator[ast.Import | ast.Imp
 
 
 def test_a_fork_waits_for_every_import_of_a_function() -> None:
-    # The interpreter's lock of a module that another thread was importing is never released in the child.
+    # If another thread was importing a module during the fork, the interpreter's lock for it is never
+    # released in the child.
     found = [
         f"{path.relative_to(PACKAGE)}:{each.lineno}: {ast.unparse(each)}"
         for path in PACKAGE.rglob("*.py")

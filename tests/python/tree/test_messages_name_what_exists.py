@@ -1,4 +1,4 @@
-"""Names of the package in the strings of the sources exist, and none is doubled."""
+"""Package names in the strings of the sources exist, and are not repeated."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -70,7 +70,7 @@ def exists(parts: tuple[str, ...]) -> bool:
         elif hasattr(found, "__path__") and importlib.util.find_spec(name) is not None:
             found = importlib.import_module(name)
         else:
-            # An attribute of objects alone, such as a field.
+            # An attribute that exists only on instances, such as a field.
             return isinstance(found, type) and part in getattr(found, "__annotations__", {})
     return True
 

@@ -1,4 +1,4 @@
-"""Names that the API had before its first release are nowhere: one word per thing."""
+"""API names from before the first release do not occur anywhere."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PLACES = [
     *("*.md", "python", "docs", "examples", "tests", "bench", "tools", "web", "gil", "fleet"),
     *("src", "include"),
 ]
-# Names that other things have, too: they are looked for after the package's name, or before a bracket.
+# Names that are also used for other things: only found after the package's name, or before a parenthesis.
 OF_THE_PACKAGE = [
     "Answer",
     "Change",
@@ -90,7 +90,7 @@ WORDS = [
     "FleetPage",
     "SourceClock",
 ]
-# Words that C++ uses for its own things, below the border.
+# Words that C++ uses internally.
 INSIDE = {"frame_format", "on_time", "write_picture"}
 PRIVATE = re.compile(r"_native\.\w+")
 
@@ -104,7 +104,7 @@ OLD_IN_CPP = _pattern(word for word in WORDS if word not in INSIDE)
 
 
 def old_names(text: str, old: re.Pattern[str] = OLD) -> list[str]:
-    """The lines of a text that have an old name."""
+    """Returns the lines of a string that contain an old name."""
     return [line.strip() for line in text.splitlines() if old.search(PRIVATE.sub("", line))]
 
 

@@ -21,7 +21,8 @@ else:
 
 ROOT = Path(__file__).parents[3]
 
-# The files and folders of the tests of each plot. pytest also imports each conftest.py above.
+# The files and folders with the tests of each plot. pytest also imports each conftest.py in the folders
+# above.
 STARTS = {
     "gil": ("gil/tests", "tests/python/gil", "tests/gil_package"),
     "fleet": ("fleet/tests/python",),
@@ -32,8 +33,8 @@ STARTS = {
         "tests/cpp/core/join/rules_test.py",
     ),
 }
-# Paths that the tests need and a plot leaves out, with the reason. `./dev test --all` runs the tests of
-# all plots.
+# Paths that the tests need but a plot leaves out, with the reason. `./dev test --all` runs the tests of all
+# plots.
 LEFT_OUT: dict[str, dict[str, str]] = {
     "gil": {
         "python/freshframe": "a test copies the whole package to include its headers",
@@ -69,7 +70,7 @@ def module_folders() -> tuple[Path, ...]:
 
 @functools.cache
 def find_module(name: str, beside: Path) -> Path | None:
-    """Returns the file of a module of this tree, or of the nearest package above that has one."""
+    """Returns the file of a module in this tree, or of the nearest parent package that has a file."""
     parts = name.split(".")
     for folder in (beside, *module_folders()):
         for count in range(len(parts), 0, -1):
@@ -81,7 +82,7 @@ def find_module(name: str, beside: Path) -> Path | None:
 
 
 class Walk:
-    """The files of the tree that a file of Python imports, and the paths that it names."""
+    """Finds the files of the tree that a Python file imports, and the paths that it refers to."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -96,7 +97,7 @@ class Walk:
                     self.assigned.add(node.value)
 
     def path_of(self, node: ast.AST) -> Path | None:
-        """Returns the path that an expression stands for, without the parts that vary."""
+        """Returns the path that an expression evaluates to, without the parts that vary."""
         if isinstance(node, ast.Name):
             return self.values.get(node.id)
         if isinstance(node, ast.Call):
@@ -113,7 +114,7 @@ class Walk:
         return None
 
     def path_of_call(self, node: ast.Call) -> Path | None:
-        """Returns what Path(__file__), path.resolve() or path.with_name("name") stands for."""
+        """Returns the path that Path(__file__), path.resolve() or path.with_name("name") evaluates to."""
         argument = node.args[0] if node.args else None
         if isinstance(node.func, ast.Name) and node.func.id == "Path":
             return self.file if isinstance(argument, ast.Name) and argument.id == "__file__" else None
@@ -123,7 +124,7 @@ class Walk:
         return base.with_name(str(argument.value)) if base and isinstance(argument, ast.Constant) else base
 
     def paths(self, node: ast.AST | None = None) -> Iterator[Path]:
-        """Yields the paths that the file names, but not a path that it only assigns."""
+        """Yields the paths that the file refers to, except those that it only assigns."""
         for child in ast.iter_child_nodes(node or self.tree):
             path = self.path_of(child)
             if child in self.assigned:
@@ -137,7 +138,7 @@ class Walk:
                 yield from self.paths(child)
 
     def imports(self) -> Iterator[Path]:
-        """Yields the files of the modules that the file imports, also in the texts of programs."""
+        """Yields the files of the modules that the file imports, including imports in program strings."""
         names: set[str] = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -162,7 +163,7 @@ class Walk:
 
 @functools.cache
 def find_needs(file: Path) -> tuple[list[Path], list[Path]]:
-    """Returns the files that a file of tests imports or includes, and the paths that it names."""
+    """Returns the files that a test file imports or includes, and the paths that it refers to."""
     text = file.read_text(encoding="utf-8")
     if file.suffix == ".py":
         walk = Walk(file)
@@ -176,7 +177,7 @@ def find_needs(file: Path) -> tuple[list[Path], list[Path]]:
 
 
 def list_files(start: str) -> set[Path]:
-    """Returns the files that a plot's tests begin with, and each conftest.py above."""
+    """Returns the files of a plot's tests, and each conftest.py above them."""
     path = ROOT / start
     above = {folder / "conftest.py" for folder in path.parents if folder.is_relative_to(ROOT)}
     found = {path} if path.is_file() else set(path.rglob("*"))
@@ -184,7 +185,7 @@ def list_files(start: str) -> set[Path]:
 
 
 def is_below(name: str, parts: Iterable[str]) -> bool:
-    """Returns whether a path is one of the parts or inside one."""
+    """Returns True if a path is one of the parts, or inside one."""
     return any(name == part or name.startswith(f"{part}/") for part in parts)
 
 
@@ -214,7 +215,7 @@ def walk_tests(starts: tuple[str, ...]) -> dict[str, str]:
 
 
 def find_lacking(plot: str, parts: Iterable[str]) -> dict[str, str]:
-    """Returns what the tests of a plot need and its parts lack."""
+    """Returns the paths that the tests of a plot need but its parts do not contain."""
     needed = walk_tests(STARTS[plot]).items()
     return {name: by for name, by in needed if not is_below(name, parts) and name not in LEFT_OUT[plot]}
 
@@ -244,7 +245,7 @@ def test_what_a_plot_lacks_is_found(changed: ModuleType, plot: str, part: str, l
 
 
 def rows(changed: ModuleType, plot: str) -> set[str]:
-    """Returns the folders of the table whose tests are a plot's, or contain some."""
+    """Returns the rows of the table whose tests belong to a plot, or contain some that do."""
     tests = {
         row: {changed._long(name) for name in names} for row, names in changed.TABLE.items() if row != "."
     }

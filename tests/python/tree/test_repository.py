@@ -1,4 +1,4 @@
-"""The files that the repository's host reads: owners of the layers, forms of issues, the citation."""
+"""The files that GitHub reads: code owners, issue forms, the citation."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ def test_each_layer_has_an_owner_and_each_owned_path_exists() -> None:
     layers = {f"/src/{path.name}/" for path in (ROOT / "src").iterdir() if path.is_dir()} | {"/gil/"}
     assert layers - set(owned) == set()
     assert [path for path in owned if path != "*" and not (ROOT / path.strip("/")).exists()] == []
-    assert (
-        len({owner.split("/")[0] for owner in owned.values()}) == 1
-    )  # @OWNER, until a release writes its name
+    assert len({owner.split("/")[0] for owner in owned.values()}) == 1  # @OWNER, until a release replaces it
 
 
 def test_the_forms_of_issues_ask_for_doctor() -> None:

@@ -1,4 +1,6 @@
-"""The folders of each package import each other in one direction, in types and in functions too."""
+"""The folders of each package import each other in only one direction, including imports for types and in
+functions.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ FLEET = Path(__file__).resolve().parents[3] / "fleet/python/freshframe_fleet"
 
 
 def imported(path: Path, package: Path = PACKAGE) -> Iterator[str]:
-    """The modules of the package that a file names in import statements, from the package's root."""
+    """Yields the modules of the package that a file imports, as paths from the package's root."""
     here = path.relative_to(package).parts
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom):
@@ -34,7 +36,7 @@ def imported(path: Path, package: Path = PACKAGE) -> Iterator[str]:
 
 
 def rooms(package: Path = PACKAGE) -> dict[str, set[str]]:
-    """Each folder or file at the root, and those that it imports."""
+    """Returns each folder or file at the root, and those that it imports."""
     found: dict[str, set[str]] = {}
     for path in package.rglob("*.py"):
         room = path.relative_to(package).parts[0].removesuffix(".py")

@@ -1,4 +1,4 @@
-"""Which tests ./dev test --quick, ./dev test and ./dev test --all choose, by their marks."""
+"""Which tests ./dev test --quick, ./dev test and ./dev test --all choose, by their markers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def test_full():
 def run_suite(
     folder: Path, plugin: str, suite: str, tier: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a suite of tests with one of the rigs as its plugin."""
+    """Runs a test suite with one of the rigs as a plugin."""
     (folder / "conftest.py").write_text(f"from rigs.{plugin} import *\n")
     (folder / "test_suite.py").write_text(textwrap.dedent(suite))
     markers = ["table(cases)", "slow", "full", "repeats"]

@@ -1,4 +1,4 @@
-"""The workflows of the repository's host: pinned actions, least permissions, and what they run and upload."""
+"""The GitHub workflows: pinned actions, least permissions, and what they run and upload."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 SETTINGS = tomllib.loads((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
-# Each line that a workflow runs without a secret, and when and at which commit it was run last as it stands,
-# without the host. With a tag it was run in a later commit, which has an address and the version's
-# heading in CHANGELOG.md.
+# The commands of the workflows that do not need a secret, and when and at which commit each was last run as
+# it is, outside of GitHub. Commands with a tag were run in a later commit, which has an address and the
+# version's heading in CHANGELOG.md.
 RUN = {
     "apt-get update -qq && apt-get install -qq -y --no-install-recommends "
     "ca-certificates git openssl python3-venv": "2026-11-28, eeccee5f",
@@ -48,7 +48,7 @@ RUN = {
     'tools/release.py "$GITHUB_REF_NAME" --make image': "2026-11-27, f1c0f0d3",
     'tools/release.py "$GITHUB_REF_NAME" --make sums': "2026-11-27, f1c0f0d3",
 }
-# The permissions to write, and the job that has each.
+# The write permissions, and the job that has each.
 WRITES = {
     ("attest", "id-token"),
     ("attest", "attestations"),
@@ -134,7 +134,7 @@ def test_the_workflow_makes_each_part_of_a_release_once() -> None:
 
 
 def test_each_file_of_a_release_is_uploaded() -> None:
-    """The jobs would find in dist/ the files of the parts that each of them makes."""
+    """Checks that dist/ has the files that the jobs expect from each part."""
     files = {part: name.format(version="0.1.0").replace("*", "x86_64") for part, name in parts().items()}
     uploaded: set[str] = set()
     to_index: set[str] = set()
@@ -172,7 +172,7 @@ def test_a_release_waits_for_the_tests_and_publishes_last() -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout that publishes its site into `remote`."""
+    """Yields a checkout that publishes its site to `remote`."""
     checkout = tmp_path / "checkout"
     (checkout / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools/publish.sh", checkout / "tools")
@@ -202,7 +202,7 @@ def shown(checkout: Path, path: str) -> str:
 def test_the_site_keeps_each_version_and_latest_is_the_newest(pages: Path) -> None:
     publish(pages, "0.9.0")
     publish(pages, "0.10.0")
-    publish(pages, "0.9.1")  # a repair of an older one
+    publish(pages, "0.9.1")  # a fix for an older version
     assert [shown(pages, f"{name}/index.html") for name in ("0.9.0", "0.9.1", "0.10.0", "latest")] == [
         "0.9.0",
         "0.9.1",
@@ -226,7 +226,7 @@ def test_publishing_is_refused_without_a_version_or_its_files(pages: Path) -> No
 
 @pytest.fixture
 def host(pages: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file with the commands that a checkout gives to the repository's host."""
+    """Returns the file that records the commands sent to GitHub."""
     calls = pages.parent / "calls"
     programs = pages.parent / "programs"
     programs.mkdir()
@@ -325,4 +325,4 @@ def test_a_machine_without_buildah_gets_it(tmp_path: Path) -> None:
         timeout=LONG_WATCHDOG,
     )
     assert (tmp_path / "calls").read_text() == "-n apt-get update -qq\n-n apt-get install -qq -y buildah\n"
-    assert "buildah: command not found" in ended.stderr  # this apt-get has installed nothing
+    assert "buildah: command not found" in ended.stderr  # this fake apt-get did not install anything

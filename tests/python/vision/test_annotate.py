@@ -1,4 +1,4 @@
-"""Annotate on boxes and counts: its changes of the picture, its labels, its refusals."""
+"""Annotate on boxes and counts: how it changes the image, its labels, rejected options."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def test_the_edges_are_drawn_and_nothing_else() -> None:
     picture = drawn(one(), frame, line_width=3, **BARE)
     different = changed(frame, picture)
     rows, columns = np.nonzero(different)
-    # Three pixels and a seam of one, centred on the corner between two pixels.
+    # Three pixels plus a border of one, centred on the corner between two pixels.
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (77, 162, 97, 202)
     assert not different[86:154, 106:194].any()
     middle = picture.bgr[120, 99:101].astype(int)

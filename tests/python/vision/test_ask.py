@@ -1,4 +1,4 @@
-"""Ask: one question at a time to a model that is slow, busy, wrong, silent or gone."""
+"""Ask: one question at a time to a model that is slow, busy, wrong, silent or offline."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def say(text: str) -> Callable[[Call], Reply]:
 def answers_of(
     node: ff.Ask, source: str = FEW, **options: Any
 ) -> tuple[list[ff.types.Answer], ff.stats.NodeStats]:
-    """All answers about a source that ends, and the node's statistics."""
+    """Returns all answers about a source that ends, and the node's statistics."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(source), name="door")
     reader = pipeline.reader(pipeline.add(node, camera, name="ask", **options), queue=ff.LOSSLESS)

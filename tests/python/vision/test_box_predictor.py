@@ -17,13 +17,13 @@ def box_at(pts: float) -> list[float]:
 
 
 class Detector(ff.Node[ff.Frame, ff.Detections]):
-    """Sees a box that moves at 120 px/s, in every n-th picture until `end`."""
+    """Detects a box that moves at 120 px/s, in every n-th frame until `end`."""
 
     def __init__(self, every: int, end: float = 1e9) -> None:
         self.every, self.end = every, end
 
     def process(self, sample: ff.Sample[ff.Frame]) -> ff.Detections | None:
-        """One box, or none."""
+        """Returns one box or None."""
         if sample.seq % self.every or sample.pts > self.end:
             return None
         columns = {
@@ -36,7 +36,7 @@ class Detector(ff.Node[ff.Frame, ff.Detections]):
 def predicted(detector: Detector, **options: Any) -> list[ff.Sample[ff.Detections]]:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
-    near = ff.Queue(1, "block")  # the boxes come a few frames after theirs, also on a busy machine
+    near = ff.Queue(1, "block")  # results arrive a few frames late, also on a busy machine
     tracks = pipeline.add(ff.BoxTracker(), pipeline.add(detector, camera, queue=near), queue=near)
     reader = pipeline.reader(pipeline.add(ff.BoxPredictor(**options), [camera, tracks], queue=near))
     with pipeline:
@@ -103,7 +103,7 @@ def test_boxes_without_velocity_are_refused() -> None:
 
 
 def test_each_camera_has_its_own_boxes() -> None:
-    """One predictor of two cameras, of which one has no tracker."""
+    """One predictor for two cameras, only one of which has a tracker."""
     pipeline = ff.Pipeline()
     one = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"), name="one")
     two = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"), name="two")
@@ -125,10 +125,12 @@ def test_tracks_of_another_camera_than_the_frames_are_an_error() -> None:
             return super().process(sample)
 
     pipeline = ff.Pipeline()
-    one = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=3000&pace=0"))  # it does not end first
+    # Long enough not to end first.
+    one = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=3000&pace=0"))
     two = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
     tracks = pipeline.add(ff.BoxTracker(), pipeline.add(Waits(1), two))
     pipeline.reader(pipeline.add(ff.BoxPredictor(), [one, tracks]))
-    pipeline.add(lambda frame: framed.set(), one)  # a frame has come to the predictor, which was added before
+    # A frame has reached the predictor, which was added earlier.
+    pipeline.add(lambda frame: framed.set(), one)
     with pytest.raises(ff.NodeError, match="tracks of one camera and frames of another"):
         pipeline.run()

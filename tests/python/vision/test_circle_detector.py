@@ -1,4 +1,4 @@
-"""CircleDetector.detect(): the arrays that it takes, its errors for others, the GIL, threads."""
+"""CircleDetector.detect(): accepted arrays, errors for others, the GIL, threads."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -24,7 +24,7 @@ DISCS = ((150.0, 100.0, 40.0, 190), (70.0, 170.0, 25.0, 30), (260.0, 60.0, 18.0,
 
 
 def scene(seed: int = 1, height: int = 240, width: int = 320) -> Array:
-    """Three discs and noise, gray."""
+    """Returns three discs with noise, in grey."""
     y, x = np.mgrid[:height, :width]
     picture = np.full((height, width), 110.0)
     for cx, cy, r, grey in DISCS:
@@ -35,7 +35,7 @@ def scene(seed: int = 1, height: int = 240, width: int = 320) -> Array:
 
 
 def colour(gray: Array) -> Array:
-    """BGR with the same luma nearly everywhere."""
+    """Returns a BGR image with nearly the same luma."""
     return np.ascontiguousarray(np.repeat(gray[..., None], 3, axis=2))
 
 
@@ -44,7 +44,7 @@ def same(a: ff.Circles, b: ff.Circles) -> bool:
 
 
 def inside(array: Array) -> Array:
-    """The array as a part of a larger one."""
+    """Returns the array as a view into a larger one."""
     large = np.full((array.shape[0] + 10, array.shape[1] + 14, *array.shape[2:]), 7, np.uint8)
     part = large[4:-6, 5:-9]
     part[:] = array
@@ -187,7 +187,7 @@ def test_options_choose_the_circles_that_are_reported() -> None:
 
 @pytest.fixture
 def hardly_ever_switching() -> Iterator[None]:
-    """Threads run only when another one releases the GIL by itself."""
+    """Sets a switch interval so long that other threads run only when one releases the GIL."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1000)
     yield
@@ -212,7 +212,7 @@ def test_python_goes_on_meanwhile() -> None:
     start.wait()
     picture = scene(height=960, width=1280)
     before = counted
-    for _ in range(1000):  # as often as the machine needs to give the other thread a core
+    for _ in range(1000):  # retries until the machine has given the other thread a core
         ff.CircleDetector().detect(picture)
         if counted != before:
             break
@@ -241,7 +241,7 @@ def test_a_detector_in_a_pipeline_finds_the_same() -> None:
 
 
 def test_the_rings_of_a_target_are_reported_when_asked() -> None:
-    """Three circles around one centre, else one."""
+    """Three circles around one centre if asked for, else one."""
     y, x = np.mgrid[:200, :240]
     distance = np.hypot(x - 120.3, y - 99.6)
     picture = np.full(distance.shape, 200.0)

@@ -1,4 +1,4 @@
-"""Further columns of boxes, of every kind, on every way through the engine."""
+"""Extra columns of boxes, of every dtype, on every path through the engine."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLUMNS: dict[str, npt.NDArray[Any]] = {
     "place": np.array([[1, 2], [3, 4], [5, 6]], np.float32),
     "points": np.arange(3 * 4 * 3, dtype=np.float32).reshape(3, 4, 3),
     "strided": np.arange(6, dtype=np.float32)[::2],
-    "byte": np.array([1, 2, 3], np.uint8),  # these have no native form
+    "byte": np.array([1, 2, 3], np.uint8),  # dtypes without a native form
     "half": np.array([1, 2, 3], np.float16),
     "object": np.array([None, "a", {"b": 1}], object),
 }

@@ -145,7 +145,8 @@ def test_a_way_through_the_zone_between_two_sightings_counts() -> None:
     counts = walk(ff.ZoneCounter({"till": ZONE}), (20, 120), (300, 120))["till"]
     assert (counts.entered, counts.left) == (1, 1)
     assert [crossing.forward for crossing in counts.crossings] == [True, False]
-    counts = walk(ff.ZoneCounter({"till": ZONE}), (20, 59.5), (300, 60.5))["till"]  # it grazes the border
+    # It only touches the border.
+    counts = walk(ff.ZoneCounter({"till": ZONE}), (20, 59.5), (300, 60.5))["till"]
     assert (counts.entered, counts.left) == (0, 0)
     bay = [(0, 0), (100, 0), (100, 100), (60, 100), (60, 20), (40, 20), (40, 100), (0, 100)]
     counts = walk(ff.ZoneCounter({"till": bay}, margin=2), (20, 60), (80, 60))["till"]
@@ -183,7 +184,7 @@ def kept(share: float, seed: int) -> list[int]:
 
 
 def crossed(counter: Any, frames: list[ff.Circles], which: list[int]) -> Counter[tuple[int, bool]]:
-    """The number of crossings of each object in each direction."""
+    """Returns the number of crossings of each object in each direction."""
     found: Counter[tuple[int, bool]] = Counter()
     for n in which:
         counts = counter.update(frames[n], pts=n / 30)
@@ -203,7 +204,9 @@ def crossed(counter: Any, frames: list[ff.Circles], which: list[int]) -> Counter
 
 
 def well_seen(frames: list[ff.Circles], which: list[int], side: Any) -> set[int]:
-    """The objects with three kept sightings during each stay on a side, without a gap of a second."""
+    """Returns the objects that were seen in three kept frames during each stay on a side, without a gap of a
+    second.
+    """
     kept_frames = set(which)
     stays: dict[int, list[list[Any]]] = {}
     last: dict[int, int] = {}

@@ -63,7 +63,7 @@ def test_each_source_has_counts_of_its_own() -> None:
         for sample in reader:
             last[sample.source] = sample.value
             ids.setdefault(sample.source, set()).update(last[sample.source].tracks.tracker_id.tolist())
-            if ids.keys() == boxes.keys():  # ids begin again at 1 only for sources that run together
+            if ids.keys() == boxes.keys():  # IDs restart at 1 only for sources that run at the same time
                 for each in boxes.values():
                     each.end()
     assert {name: (c.forward, c.backward) for name, c in last.items()} == {"door": (1, 1), "gate": (1, 1)}
@@ -71,7 +71,7 @@ def test_each_source_has_counts_of_its_own() -> None:
 
 
 def crossing_things(n: int) -> Iterator[tuple[ff.Detections, float]]:
-    """`n` things at 60 pictures per second; one of them crosses the line in every twelfth picture."""
+    """Yields `n` objects at 60 frames per second, one of which crosses the line every twelve frames."""
     for frame in range(12 * n):
         below = frame // 12 % 2 == 1
         y = 90 if below == (frame % 12 < 6) else 150
@@ -79,7 +79,7 @@ def crossing_things(n: int) -> Iterator[tuple[ff.Detections, float]]:
 
 
 class Crossings(ff.Node[ff.types.LineCounts, None]):
-    """Records the crossings that it sees, slowly."""
+    """Records the crossings that it receives, slowly."""
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds
@@ -169,8 +169,8 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
         until(lambda: pipeline.stats().nodes["line"].processed == 3, "a third sample")
         until(lambda: pipeline.stats().nodes["line"].state == "blocked", "a full queue")
         threading.Thread(target=let_go).start()
-    # Of three samples: one at work, one in the queue, one that waits. The counter may have taken more between
-    # the end of its wait and the moment its queue closes.
+    # Of three samples, one is being processed, one is queued, and one waits. The counter may have taken
+    # another before its queue closed.
     assert len(fast.seen) >= 2
     assert slow.seen == fast.seen
 

@@ -1,4 +1,4 @@
-"""LineCounter and ZoneCounter: refused options, and geometry outside of the picture."""
+"""LineCounter and ZoneCounter: rejected options, and geometry outside of the image."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Detections as values: names of classes, and the paths through native nodes, workers and pickles."""
+"""Detections as values: class names, and the paths through native nodes, workers and pickles."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def test_a_tracker_below_a_worker_takes_its_results() -> None:
 
 
 class TheirDetections:
-    """The part of supervision's Detections that freshframe uses."""
+    """The parts of supervision's Detections that freshframe uses."""
 
     def __init__(self, **given: Any) -> None:
         self.__dict__.update({"mask": None, "tracker_id": None, "data": {}, "metadata": {}} | given)
@@ -203,7 +203,7 @@ def test_boxes_at_the_border_of_what_is_valid_are_not_refused() -> None:
 
 def test_what_is_selected_is_not_checked_again() -> None:
     boxes = some(data={"speed": np.arange(3)})
-    boxes.xyxy[0] = (9, 9, 1, 1)  # the program's own business
+    boxes.xyxy[0] = (9, 9, 1, 1)  # if the program modifies the array, it is responsible
     assert boxes[[0, 2]].xyxy.tolist() == [[9, 9, 1, 1], [5, 6, 7, 8]]
     assert boxes[[0, 2]].data["speed"].tolist() == [0, 2]
 

@@ -1,4 +1,4 @@
-"""Results as sequences: one circle or box, some of them, several results, and other libraries' forms."""
+"""Results as sequences: one circle or box, slices, joined results, and the forms of other libraries."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -247,7 +247,7 @@ def test_a_column_of_detections_is_no_further_column(name: str) -> None:
 
 
 def written(found: Any, folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """The first element in a file of JSON lines, and the header of a CSV file."""
+    """Returns the first element in a JSON lines file, and the header of a CSV file."""
     source = Push(live=False)
     source.push(found)
     source.end()
@@ -301,7 +301,7 @@ def test_a_table_has_a_row_for_each_element(monkeypatch: pytest.MonkeyPatch) -> 
         assert list(table) == list(found.to_dicts()[0])
         assert [table[name][2] for name in ("tracker_id", "track_age")] == [9, 2.5]
         assert table["tracker_id"].dtype == np.int64
-    assert table["x"].base is None  # no view of the result's memory
+    assert table["x"].base is None  # not a view of the result's memory
     assert BOXES.to_pandas()["shape"] == [[1, 2], [3, 4], [5, 6]]
     assert ff.Circles([[1, 2, 3]]).to_pandas()["tracker_id"] == [None]
 
@@ -329,7 +329,7 @@ def test_without_pandas_the_command_is_in_the_message(monkeypatch: pytest.Monkey
 
 
 class Tensor:
-    """An array of a model, which must leave its device first."""
+    """An array of a model that must be copied from its device first."""
 
     def __init__(self, values: Any) -> None:
         self._values = np.asarray(values)
@@ -339,7 +339,7 @@ class Tensor:
 
 
 def result(**parts: Any) -> types.SimpleNamespace:
-    """One result of Ultralytics, by its public attributes."""
+    """Returns a result with Ultralytics' public attributes."""
     nothing = dict.fromkeys(("boxes", "obb", "masks", "keypoints", "probs"))
     return types.SimpleNamespace(
         **nothing | {"names": {0: "person", 2: "car"}, "orig_shape": (40, 80)} | parts
@@ -383,7 +383,7 @@ def test_masks_of_ultralytics_become_those_of_the_picture(shape: tuple[int, int]
     scale = min(shape[0] / 40, shape[1] / 80)
     top = round((shape[0] - scale * 40) / 2)
     small = np.zeros((2, *shape), np.float32)
-    small[0, top : top + round(20 * scale), : round(40 * scale)] = 1  # the upper left quarter of the picture
+    small[0, top : top + round(20 * scale), : round(40 * scale)] = 1  # the top left quarter of the image
     found = ff.Detections.from_ultralytics(
         result(boxes=boxes(), masks=types.SimpleNamespace(data=Tensor(small)))
     )

@@ -1,4 +1,6 @@
-"""Ground: places and speeds in metres, of boxes that a camera with known optics sees of things that move."""
+"""Ground: positions and speeds in metres, from the boxes of moving objects seen by a camera with known
+optics.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,18 +20,18 @@ CLICKED = [(-3.5, 12.0), (3.5, 12.0), (3.5, 55.0), (-3.5, 55.0), (0.0, 20.0), (0
 
 
 class Camera:
-    """Six metres above the ground, 12 degrees down, f = 1000 px."""
+    """A camera six metres above the ground, tilted down by 12 degrees, with f = 1000 px."""
 
     focal, height, down = 1000.0, 6.0, math.radians(12)
 
     def pixel(self, x: float, y: float, z: float = 0.0) -> tuple[float, float]:
-        """Returns the pixel of a place: x to the right, y ahead, z up."""
+        """Returns the pixel of a point in metres: x to the right, y ahead, z up."""
         depth = y * math.cos(self.down) + (self.height - z) * math.sin(self.down)
         below = (self.height - z) * math.cos(self.down) - y * math.sin(self.down)
         return WIDTH / 2 + self.focal * x / depth, HEIGHT / 2 + self.focal * below / depth
 
     def box(self, x: float, y: float, size: tuple[float, float] = (1.8, 1.5)) -> npt.NDArray[np.float64]:
-        """Returns the box of a flat thing that stands at a place and faces the camera."""
+        """Returns the box of a flat object that stands at a point and faces the camera."""
         wide, high = size
         corners = [self.pixel(x + dx, y, z) for dx in (-wide / 2, wide / 2) for z in (0, high)]
         xs, ys = zip(*corners, strict=True)
@@ -40,7 +42,7 @@ CAMERA = Camera()
 
 
 def ground(points: int = 6, off: float = 0.0, seed: int = 0, **options: float) -> ff.Ground:
-    """From that many points, each of which was clicked with an error."""
+    """Returns a Ground from this many points, each of which was clicked with an error."""
     chance = np.random.default_rng(seed)
     picture = [tuple(np.array(CAMERA.pixel(x, y)) + chance.normal(0, off, 2)) for x, y in CLICKED[:points]]
     return ff.Ground(points=picture, places=CLICKED[:points], click_error=max(off, 0.01), **options)
@@ -48,7 +50,7 @@ def ground(points: int = 6, off: float = 0.0, seed: int = 0, **options: float) -
 
 @dataclass
 class Seen:
-    """A sample: the truth and the tracker's columns."""
+    """One sample: the true values and the tracker's columns."""
 
     age: float
     y: float
@@ -71,7 +73,7 @@ def drive(
     cover: tuple[float, float] = (0, 0),
     seed: int = 0,
 ) -> Iterator[Seen]:
-    """A thing that comes nearer, from 60 to 10 metres."""
+    """Yields the samples of an object that approaches, from 60 to 10 metres."""
     chance = np.random.default_rng(seed)
     tracker = ff.BoxTracker(ground=road)
     y, time = start, 0.0
@@ -98,7 +100,7 @@ def drive(
 
 
 def errors(seen: Iterator[Seen]) -> npt.NDArray[np.float64]:
-    """Relative errors of the speed from the first second on, in percent."""
+    """Returns relative errors of the speed in percent, without the first second."""
     return np.array([100 * abs(one.speed - one.true_speed) / one.true_speed for one in seen if one.age >= 1])
 
 
@@ -147,7 +149,9 @@ def test_nothing_is_at_the_horizon_or_above_it() -> None:
 
 
 def least_squares(speed: float, *, fps: float, dropped: float, seed: int) -> Iterator[float]:
-    """Errors in percent of a line through all boxes so far, with their noise known: the least possible."""
+    """Yields the errors in percent of a line fit through all boxes so far with known noise, the smallest
+    possible error.
+    """
     chance = np.random.default_rng(seed)
     times: list[float] = []
     feet: list[tuple[float, float]] = []
@@ -168,7 +172,7 @@ def least_squares(speed: float, *, fps: float, dropped: float, seed: int) -> Ite
 
 
 def seen_from(line: npt.NDArray[np.float64], times: list[float]) -> npt.NDArray[np.float64]:
-    """The pixels of a place that moves evenly, with x in units of the noise of y."""
+    """Returns the pixels of a point that moves at a constant speed, with x in units of the noise of y."""
     pixels = [CAMERA.pixel(line[0] + time * line[2], line[1] + time * line[3]) for time in times]
     return np.ravel([(u * math.sqrt(2), v) for u, v in pixels])
 
@@ -181,13 +185,13 @@ RATES = [(5, 0), (5, 0.5), (15, 0), (15, 0.5), (15, 0.8), (30, 0), (30, 0.5), (3
 @pytest.mark.parametrize("speed", [10, 14, 25])
 def test_a_steady_speed_is_right_at_every_rate(speed: float, fps: float, dropped: float) -> None:
     seen = fps * (1 - dropped)  # pictures per second
-    runs = range(96 if seen < 8 else 24)  # for as many samples
+    runs = range(96 if seen < 8 else 24)  # so that the number of samples is about the same
     found = np.concatenate(
         [errors(drive(ground(), speed, fps=fps, dropped=dropped, seed=seed)) for seed in runs]
     )
-    assert np.mean(np.isnan(found)) < 0.25  # tracks of a fast thing in few pictures are short
+    assert np.mean(np.isnan(found)) < 0.25  # a fast object has only short tracks at low frame rates
     assert np.nanmedian(found) <= (1.8 if seen < 7 else 1.3)
-    assert np.nanpercentile(found, 90) <= (8.5 if seen < 7 else 6)  # nobody has 6: see the next test
+    assert np.nanpercentile(found, 90) <= (8.5 if seen < 7 else 6)  # nothing reaches 6: see the next test
 
 
 @pytest.mark.slow
@@ -215,7 +219,7 @@ def test_the_error_of_the_speed_is_known() -> None:
 
 @dataclass
 class Car:
-    """One of several: it comes nearer, or drives away."""
+    """One of several cars, which approaches or drives away."""
 
     start: float
     lane: float
@@ -223,7 +227,7 @@ class Car:
     away: bool
 
     def box(self, time: float) -> npt.NDArray[np.float64] | None:
-        """None means it is out of view."""
+        """Returns the box, or None if the car is out of view."""
         driven = self.speed * (time - self.start)
         if not 0 <= driven <= 50:
             return None
@@ -231,7 +235,7 @@ class Car:
 
 
 def traffic(seed: int, seconds: float) -> list[Car]:
-    """On four lanes a car every two to four seconds: two or three are in view."""
+    """Returns cars on four lanes, one every two to four seconds, so that two or three are in view."""
     chance = np.random.default_rng(seed)
     cars: list[Car] = []
     start = 0.3
@@ -245,7 +249,7 @@ def traffic(seed: int, seconds: float) -> list[Car]:
 def watch(
     fps: float, seed: int, seconds: float = 60, missed: float = 0.03
 ) -> Iterator[tuple[float, float, float]]:
-    """True speed, speed and error of each box from the first second of its car on."""
+    """Yields true speed, speed and error of each box, without the first second of each car."""
     chance = np.random.default_rng(1000 + seed)
     cars = traffic(seed, seconds)
     tracker = ff.BoxTracker(ground=ground())

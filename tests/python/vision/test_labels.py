@@ -31,7 +31,7 @@ def drawn(found: Any, **options: Any) -> npt.NDArray[np.uint8]:
 
 
 def same(found: Any, labels: str, plain: str) -> bool:
-    """Returns True if a template draws the same image as its result as plain text."""
+    """Returns True if a template draws the same image as the plain string that it expands to."""
     return bool((drawn(found, labels=labels) == drawn(found, labels=plain)).all())
 
 
@@ -180,7 +180,7 @@ def test_classes_of_supervision_are_blurred_by_their_names() -> None:
 
     assert hidden([0, 0], ["car", "car"]) == [False, False]  # no face in this image
     assert hidden([0, 1], ["car", "face"]) == [False, True]
-    assert hidden([0, 0], ["face", "car"]) == [True, False]  # names that contradict each other
+    assert hidden([0, 0], ["face", "car"]) == [True, False]  # the class ID and the name column disagree
 
 
 def test_a_box_without_an_end_is_blurred_to_the_edge() -> None:
@@ -261,7 +261,7 @@ def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
 
 
 class CompactMask:
-    """Keeps what supervision's class of this name would get."""
+    """Keeps the arguments that supervision's class of this name would get."""
 
     @staticmethod
     def from_coco_rle(
@@ -347,7 +347,7 @@ def test_key_points_and_turned_boxes_are_drawn() -> None:
     five = points[:, :9, :2]
     changed = (drawn(boxes(keypoints=five), labels="") != plain).any(axis=2)
     assert changed[100, 120]
-    assert not changed[100, 150]  # no lines between points that are no person's
+    assert not changed[100, 150]  # only key points of persons are connected by lines
     corners = np.array([[[160, 60], [220, 120], [160, 180], [100, 120]]], np.float32)
     turned = drawn(boxes(corners=corners), labels="")
     assert (turned[90, 130] != 90).any()

@@ -1,4 +1,4 @@
-"""Classes with update(): times of every unit, steps back, repeated, nan and infinite, and empty values."""
+"""Classes with update(): timestamps of every unit, decreasing, repeated, NaN, infinite, and empty values."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,7 +29,7 @@ def circles(n: int = 1) -> ff.Circles:
 
 FRAME = ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray")
 GROUND = ff.Ground([(0, 100), (100, 100), (100, 20), (0, 20)], [(0, 0), (5, 0), (5, 9), (0, 9)])
-# A maker of update(value, pts), and of values; the first is empty.
+# Functions that make update(value, pts), and values, the first of which is empty.
 UPDATES: dict[str, tuple[Callable[[], Any], list[Any]]] = {
     "ZoneCounter": (
         lambda: ff.ZoneCounter(ZONE).update,
@@ -83,7 +83,7 @@ def test_a_time_of_no_clock_is_named_and_changes_nothing(name: str, pts: float) 
     update, values = UPDATES[name][0](), UPDATES[name][1]
     update(values[1], pts=1.0)
     if name == "Annotate" and math.isfinite(pts):
-        return  # it only draws no trail
+        return  # it only stops drawing trails
     with pytest.raises(ff.FreshframeError, match="pts must be"):
         update(values[1], pts=pts)
     update(values[1], pts=1.1)

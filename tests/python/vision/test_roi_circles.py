@@ -1,4 +1,4 @@
-"""Circles in a region of interest: places in the whole picture, which stays whole."""
+"""Circles in a region of interest: coordinates refer to the whole image, which stays unchanged."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def disc(picture: Any, x: float, y: float, radius: float) -> None:
 
 
 def frames(count: int = 1, form: ff.types.Format = "gray") -> list[ff.Frame]:
-    """Pictures with a disc inside of ROI, which moves, and one outside."""
+    """Returns images with a moving disc in ROI, and a disc outside."""
     made = []
     for number in range(count):
         gray = np.full((360, 640), 60, np.uint8)

@@ -1,4 +1,4 @@
-"""Frames that change their size under coordinates in pixels: one WARNING for each size."""
+"""Frames that change size under nodes with coordinates in pixels: one WARNING for each size."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLACES = [(0, 0), (5, 0), (5, 9), (0, 9)]
 
 
 class Switches(ff.Source[ff.Frame]):
-    """Frames of the given sizes."""
+    """Emits frames of the given sizes."""
 
     live = False
 
@@ -35,7 +35,7 @@ class Switches(ff.Source[ff.Frame]):
 
 
 def found(frame: ff.Frame) -> ff.Detections:
-    """A box at the same place of each frame."""
+    """Returns a box at the same relative position in each frame."""
     return ff.Detections(np.array([[0.4, 0.3, 0.6, 0.45]]) * ([frame.width, frame.height] * 2), [0.9], [0])
 
 
@@ -65,8 +65,8 @@ CONSUMERS: dict[str, Any] = {**OF_FRAMES, **OF_TRACKS}
 
 
 def warnings(caplog: pytest.LogCaptureFixture, wanted: int = 0) -> list[str]:
-    """The warnings so far, once there are as many as wanted: the engine's log comes from another thread."""
-    log.drain(last=True)  # lines that are like another one are held back for seconds
+    """Returns the warnings so far, once there are at least `wanted`: the engine logs on another thread."""
+    log.drain(last=True)  # similar lines are otherwise held back for seconds
     until(lambda: len(_warnings(caplog)) >= wanted, f"{wanted} warnings")
     return _warnings(caplog)
 
@@ -140,7 +140,7 @@ def test_many_sizes_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> Non
 def test_no_box_is_predicted_from_tracks_of_another_size() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Switches([LARGE] * 6 + [SMALL] * 6), name="camera")
-    # Tracks of the large frames alone, so that those of the small ones are predicted.
+    # Detections only in the large frames, so that those in the small ones are predicted.
     large = pipeline.add(lambda frame: found(frame) if frame.width == LARGE[0] else None, camera)
     tracks = pipeline.add(ff.BoxTracker(), large)
     reader = pipeline.reader(pipeline.add(ff.BoxPredictor(max_age=60), [camera, tracks]), frames=True)

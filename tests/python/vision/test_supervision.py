@@ -1,4 +1,4 @@
-"""Detections convert to supervision's and back. Its import starts threads, hence a separate file."""
+"""Detections convert to supervision's and back. In a separate file, because the import starts threads."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def masked(masks: np.ndarray) -> ff.Detections:
 
 @pytest.mark.parametrize("compact", [True, False], ids=["compact", "dense"])
 def test_masks_are_those_of_supervision(compact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They agree even beyond their boxes, over a column's end, and if all are empty."""
+    """Masks agree even beyond their boxes, across the end of a column, and if all are empty."""
     if compact and not hasattr(supervision, "CompactMask"):
         pytest.skip("supervision before 0.28")
     if not compact:
@@ -117,7 +117,7 @@ def test_masks_without_a_size_stay_a_column() -> None:
 
 
 def test_its_annotators_draw_in_a_node() -> None:
-    """The node of the page on drawing."""
+    """The node in the page about drawing."""
     ellipse = supervision.EllipseAnnotator()
 
     class Draw(ff.Node[ff.Detections, ff.Frame]):

@@ -1,4 +1,4 @@
-"""No id is used twice: not by another source of the same name, nor by a tracker that replaces another."""
+"""No ID is used twice: not by another source of the same name, nor by a replacement tracker."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ import freshframe as ff
 
 
 class Boxes:
-    """What a tracker of boxes gets: one more object, far from the ones before."""
+    """Input for a box tracker: one more object each time, far from the previous ones."""
 
     make: Callable[[], Any] = ff.BoxTracker
 
@@ -29,7 +29,7 @@ class Boxes:
 
 
 class Discs:
-    """What a tracker of circles gets: a frame with a disc."""
+    """Input for a circle tracker: a frame with a disc."""
 
     make: Callable[[], Any] = ff.CircleTracker
 
@@ -41,7 +41,7 @@ class Discs:
 
 
 class Seen(ff.Node[Any, None]):
-    """The ids of all samples, in their order."""
+    """Collects the IDs of all samples in order."""
 
     def __init__(self) -> None:
         self.ids: list[list[int]] = []
@@ -51,7 +51,7 @@ class Seen(ff.Node[Any, None]):
 
 
 class Line:
-    """A camera whose place others take, a tracker, and what it has found."""
+    """A camera that is replaced, a tracker, and the IDs that it has assigned."""
 
     def __init__(self, things: Any) -> None:
         self.things = things()
@@ -135,7 +135,7 @@ def test_two_cameras_both_begin_at_one_and_their_followers_after_both(line: Line
     line.push(0.0)
     line.push(10.0)
     line.add_camera("second")
-    assert line.push(0.0) == [1]  # the first camera is still there, so its ids say nothing
+    assert line.push(0.0) == [1]  # the first camera is still there, so its IDs prove nothing
     line.remove_camera()
     line.camera, line.source = first, source
     line.remove_camera()

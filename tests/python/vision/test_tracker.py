@@ -205,7 +205,7 @@ def test_random_drops_and_misses_cost_few_identities() -> None:
 
 
 def step(tracker: ff.BoxTracker, pts: float, found: ff.Detections) -> tuple[list[int], list[int]]:
-    """Ids and rows of one frame, without a pipeline."""
+    """Returns IDs and rows of one frame, without a pipeline."""
     rows = {"row": np.arange(len(found))}
     out = tracker.update(
         ff.Detections(found.xyxy, found.confidence, found.class_id, tracker_id=None, data=rows), pts=pts
@@ -232,7 +232,7 @@ def test_a_crowd_lets_other_threads_run() -> None:
 
     thread = threading.Thread(target=track)
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(60)  # so only a thread that releases the GIL lets others see it inside
+    sys.setswitchinterval(60)  # so that other threads run only while one has released the GIL
     try:
         thread.start()
         while not done:

@@ -1,4 +1,4 @@
-"""Visits of a zone: how long, how they end, and that the numbers balance."""
+"""Visits to a zone: how long, how they end, and that the counts add up."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GAP = 1.0
 
 
 class Play:
-    """A zone whose objects are given by time; it collects the visits and checks the balance."""
+    """A zone whose objects are given by time. Collects the visits and checks that the counts add up."""
 
     def __init__(self, **options: object) -> None:
         self.zone = ff.ZoneCounter({"till": ZONE}, max_gap=GAP, **options)  # type: ignore[arg-type]
@@ -25,7 +25,7 @@ class Play:
         self.loitered: list[int] = []
 
     def see(self, time: float, **places: tuple[float, float]) -> ff.types.ZoneCounts:
-        """`places` by names such as `o3`, whose number is the id."""
+        """Updates the zone with objects by names such as `o3`, where the number is the ID."""
         ids = [int(name[1:]) for name in places]
         counts = self.zone.update(at(*places.values(), ids=ids), pts=time)["till"]
         self.visits += counts.visits
@@ -39,7 +39,7 @@ class Play:
 def test_a_visit_begins_at_the_border_and_ends_at_the_last_sight_inside() -> None:
     play = Play()
     play.see(0.0, o1=(60, 120))
-    play.see(1.0, o1=(140, 120))  # the border is at 100: half of the way
+    play.see(1.0, o1=(140, 120))  # the border is at 100: halfway
     assert play.see(1.5, o1=INSIDE).dwell == pytest.approx({1: 1.0})
     play.see(2.0, o1=OUTSIDE)
     (visit,) = play.visits
@@ -98,7 +98,7 @@ def test_an_object_that_was_lost_and_is_seen_outside_has_one_end() -> None:
     play = Play()
     play.see(0.0, o1=INSIDE)
     counts = play.see(2.0, o1=OUTSIDE)
-    assert (counts.left, counts.lost) == (1, 0)  # it has left after all, and its visit was reported
+    assert (counts.left, counts.lost) == (1, 0)  # it did leave, and its visit was reported
     assert [visit.reason for visit in play.visits] == ["lost"]
     counts = play.see(2.5, o1=INSIDE)
     assert (counts.entered, counts.appeared) == (1, 1)

@@ -1,4 +1,4 @@
-"""Several zones in one node, and lines and zones in shares of the picture."""
+"""Several zones in one node, and lines and zones as fractions of the image."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -168,14 +168,14 @@ def test_ids_that_were_outside_or_are_lost_are_inside_no_more() -> None:
     assert inside == [(1,), (1, 2), (2,), (2,)]
     last = zone.update(at(), pts=2)["till"]
     assert (last.inside, last.lost, [visit.tracker_id for visit in last.visits]) == ((), 1, [2])
-    assert zone.update(at((160, 120)), pts=0)["till"].inside == (1,)  # a step back forgets all
+    assert zone.update(at((160, 120)), pts=0)["till"].inside == (1,)  # a decreasing timestamp resets all
 
 
 def test_a_long_time_without_sight_and_a_tiny_picture_lose_nothing_uncounted() -> None:
     zone = ff.ZoneCounter({"till": ZONE})
     many = at(*[(160, 120)] * 1100)
     assert len(zone.update(many, pts=0)["till"].inside) == 1100
-    later = zone.update(at(), pts=700)["till"]  # sights of more than ten minutes ago are forgotten
+    later = zone.update(at(), pts=700)["till"]  # objects last seen more than ten minutes ago are forgotten
     assert (later.inside, later.lost, len(later.visits)) == ((), 1100, 1100)
     assert later.appeared == 1100
     half = ff.ZoneCounter({"till": [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]}, relative=True)

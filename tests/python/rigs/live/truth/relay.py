@@ -13,7 +13,7 @@ from rigs.live.faulty_server import Server
 
 PIECE = 1 << 16  # bytes
 PACKET = 1400  # bytes per piece on a slow network
-# Bytes of the receive buffer towards the camera; everything else waits in the camera's send buffer
+# Bytes of the receive buffer towards the camera; everything else waits in the camera's send buffer.
 WINDOW = 1 << 16
 
 

@@ -102,7 +102,7 @@ def _options(shape: Shape) -> dict[str, str]:
     keyframe.
     """
     if shape.codec == "mjpeg":
-        # RTP does not carry Huffman tables, and the packetizer does not support restart markers
+        # RTP does not carry Huffman tables, and the packetizer does not support restart markers.
         return {"huffman": "default", "threads": "1"}
     if shape.codec == "mpeg4":
         return {"threads": "1", "g": str(shape.key_interval), "bf": str(shape.b_frames)}

@@ -43,7 +43,7 @@ class HlsServer(Server):
         self._lock = threading.Lock()
         self._made = 0  # segments
         self._segments: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
-        # So that the playlist is full from the start
+        # So that the playlist is full from the start.
         self._began = time.monotonic() - LISTED * pictures / fps
         self._unix = time.time() - time.monotonic()
         super().__init__()

@@ -13,7 +13,7 @@ START = 10 * CLOCK  # start of the timestamps
 HEAD_START = CLOCK // 10  # how far the timestamps are ahead of the stream's clock
 PMT_PID, VIDEO_PID = 0x1000, 0x100
 STREAM_TYPES = {"h264": 0x1B, "h265": 0x24}
-# Access unit delimiters, required before each image
+# Access unit delimiters, required before each image.
 DELIMITERS = {"h264": bytes((9, 0xF0)), "h265": bytes((70, 1, 0x50))}
 
 
