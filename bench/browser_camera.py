@@ -1,10 +1,10 @@
-"""How old are the frames of a browser's camera at a consumer that takes 1 s for each?
+"""Measures the age of a browser camera's frames in a consumer that needs 1 s per frame.
 
 A headless Chromium sends a painted camera of 1280x720 at 30 fps: to freshframe over a WebSocket, to aiortc
-and fastrtc over WebRTC. Each frame has the time of its painting in its pixels, so its age is known when the
-consumer gets it. One program after the other runs for `--seconds`. A program whose memory exceeds a limit is
-stopped, and its figures count until then. Makes the environments of the peers in build/peers. Needs what
-./dev test-web installs.
+and fastrtc over WebRTC. Each frame has the time of its painting in its pixels, so its age is known when it
+reaches the consumer. The programs run one after another, for `--seconds` each. A program that exceeds the
+memory limit is stopped, and measured until then. Creates the peers' environments in build/peers. Requires
+what ./dev test-web installs.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -47,10 +47,10 @@ PEERS = {
     "fastrtc": Peer("browser_fastrtc", "default", needs=FASTRTC),
     "fastrtc, skip_frames=True": Peer("browser_fastrtc", "skip", needs=FASTRTC),
 }
-GOAL = 0.060  # seconds, of freshframe's median age
+GOAL = 0.060  # maximum median age of freshframe, in seconds
 MEMORY = 8e9  # bytes
-SETTLED = 10.0  # seconds after the first frame, after which memory and ages count
-LAST = 30.0  # seconds at the end, of which the age is reported, too
+SETTLED = 10.0  # memory and ages count from this many seconds after the first frame on
+LAST = 30.0  # the age is also reported for this many seconds at the end
 BUTTON = f"{FACE}.querySelector('button.main')"
 IS_READY = f"return {BUTTON}.textContent === 'Use my camera'"
 SEND = f"{BUTTON}.click()"
@@ -59,13 +59,13 @@ SIZED = f"{PAINTED} Object.assign(camera, {{width: 1280, height: 720}});"
 
 @dataclass
 class Reading:
-    """The lines that a program prints, read by a thread of their own."""
+    """The lines that a program prints, read by a separate thread."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     link: str = ""
 
     def read(self, lines: Iterator[str]) -> None:
-        """Reads until the program ends. Lines that are not JSON belong to its libraries."""
+        """Reads until the program ends. Ignores lines that are not JSON, which libraries print."""
         for line in lines:
             with contextlib.suppress(ValueError):
                 row = json.loads(line)
@@ -76,7 +76,7 @@ class Reading:
 
 
 def run(peer: Peer, python: str, seconds: float) -> list[dict[str, Any]]:
-    """Sends the camera to one program, and returns what it noted for each frame."""
+    """Sends the camera to one program. Returns what that recorded for each frame."""
     port = free_port()
     environment = {
         **os.environ,
@@ -111,7 +111,7 @@ def run(peer: Peer, python: str, seconds: float) -> list[dict[str, Any]]:
 
 
 def follow(reading: Reading, process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Waits until the program has had frames for some seconds, or takes too much memory."""
+    """Waits until the program has received frames for `seconds`, or uses too much memory."""
     deadline = time.monotonic() + browser.WATCHDOG
     while not reading.rows:
         if time.monotonic() > deadline or process.poll() is not None:
@@ -123,7 +123,7 @@ def follow(reading: Reading, process: subprocess.Popen[bytes], seconds: float) -
 
 
 def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The ages in seconds, and the memory in MB."""
+    """Returns the ages in seconds, and the memory in MB."""
     begin, end = rows[0]["at"], rows[-1]["at"]
     read = [row for row in rows if row["painted"] is not None and row["at"] - begin >= SETTLED]
     if not read:
@@ -143,7 +143,7 @@ def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def versions(pythons: dict[str, str]) -> dict[str, str]:
-    """The versions of the peers that ran."""
+    """Returns the versions of the peers that were run."""
     found = {}
     for name, python in pythons.items():
         package = PEERS[name].environment
@@ -154,7 +154,7 @@ def versions(pythons: dict[str, str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Runs the programs, one after the other."""
+    """Runs the programs one after another."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,9 +1,8 @@
 """Decoding H.264 to luma and to BGR: freshframe from C++ and from Python, a bare libav loop, PyAV and OpenCV.
 
-Every run is a separate process that opens the file, decodes all of it and closes it; the kinds take
-turns. A speed is the other's milliseconds per frame over ours. "luma" looks at each luma plane, "bgr" makes
-a BGR picture of each frame. The C++ program uses the system's FFmpeg, as freshframe does; the peers bring
-their own.
+Each run is a separate process that opens the file, decodes all of it and closes it. The kinds alternate. A
+speed is the other kind's milliseconds per frame divided by ours. "luma" reads each luma plane, "bgr" converts
+each frame to BGR. The C++ program uses the system's FFmpeg, as freshframe does. The peers include their own.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -42,8 +41,8 @@ def freshframe_frames(path: str, threads: int, look: Callable[[ff.Frame], object
 
 
 def pyav_frames(path: str, threads: int, bgr: bool) -> int:
-    """PyAV: a view of the luma plane, or a BGR array."""
-    import av  # noqa: PLC0415  (a peer that needn't be there)
+    """PyAV: makes a view of the luma plane, or a BGR array."""
+    import av  # noqa: PLC0415  (an optional peer)
     import numpy as np  # noqa: PLC0415
 
     frames = 0
@@ -55,7 +54,7 @@ def pyav_frames(path: str, threads: int, bgr: bool) -> int:
             if bgr:
                 frame.to_ndarray(format="bgr24")
             else:
-                plane: Any = frame.planes[0]  # its buffer is not in its type
+                plane: Any = frame.planes[0]  # its type does not declare the buffer protocol
                 rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
                 rows[:, : plane.width]
             frames += 1
@@ -63,7 +62,7 @@ def pyav_frames(path: str, threads: int, bgr: bool) -> int:
 
 
 def cv2_frames(path: str, threads: int, grab: bool) -> int:
-    """OpenCV: grab() decodes, read() makes a BGR array too."""
+    """OpenCV: grab() only decodes, read() also makes a BGR array."""
     import cv2  # noqa: PLC0415
 
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
@@ -111,7 +110,7 @@ def child(kind: str, path: str, threads: int) -> None:
 
 
 def run(kind: str, path: str, threads: int) -> Figures:
-    """One run of any kind."""
+    """Runs a kind once."""
     if kind in IN_CPP:
         command = [program("decode_bench"), IN_CPP[kind], path, str(threads)]
     else:
@@ -122,7 +121,7 @@ def run(kind: str, path: str, threads: int) -> Figures:
 
 
 def beside(name: str, ours: Figures, other: Figures, goal: float | None, noise: float) -> Row:
-    """A row: how fast ours is in units of the peer's speed; short of it within the spread: unclear."""
+    """Returns a row with our speed relative to the peer's. Slower by less than the spread is unclear."""
     speed = other["ms"] / ours["ms"]
     near = goal is not None and goal == 1.0 and 1.0 - noise <= speed < 1.0
     unclear = "within the spread" if near and noise <= SPREAD_LIMIT else ""
@@ -131,7 +130,7 @@ def beside(name: str, ours: Figures, other: Figures, goal: float | None, noise: 
 
 
 def make_rows(label: str, runs: dict[str, list[Figures]]) -> list[Row]:
-    """All rows of one clip and number of threads."""
+    """Returns all rows of one clip and number of threads."""
     medians: dict[str, Figures] = {
         kind: {key: median([each[key] for each in results]) for key in ("ms", "cpu_ms")}
         for kind, results in runs.items()

@@ -24,7 +24,7 @@ void require(int result) {
   if (result < 0) throw std::runtime_error("libav failed in the bare loop");
 }
 
-/// The plainest loop that gets at every luma plane. Returns the number of frames.
+/// The simplest loop that accesses every luma plane. Returns the number of frames.
 int bare(const std::string& path, int threads) {
   AVFormatContext* raw = nullptr;
   require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));

@@ -1,8 +1,9 @@
 """Compares the cost of a native hop with a bare condition variable and a bare queue.
 
-Paced: one way from the hand-over to the consumer's first line, both ends waiting for their beat alike.
-Bursts: from the first sample's birth to the last one's arrival, so both ends count; the queues block, so that
-nothing is lost. Pictures: source, node and reader must see the same memory. The program is hop_bench.cpp.
+Paced: the time from the producer's hand-over to the consumer's first line. Both kinds wait for the producer's
+interval in the same way. Bursts: the time from the creation of the first sample to the arrival of the last,
+including the work of both ends; the queues block, so that nothing is lost. Pictures: source, node and reader
+must see the same memory. The program is hop_bench.cpp.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -22,7 +23,7 @@ Run = dict[str, Any]
 
 
 def select_runs(runs: list[Run], part: str, key: str, value: int) -> dict[str, list[Run]]:
-    """The runs of one row by kind."""
+    """Returns the runs of one row, by kind."""
     mine = [run for run in runs if run["part"] == part and run[key] == value]
     return {
         kind: [run for run in mine if run["kind"] == kind] for kind in ("bare", "bare again", "freshframe")
@@ -30,12 +31,12 @@ def select_runs(runs: list[Run], part: str, key: str, value: int) -> dict[str, l
 
 
 def series(runs: list[Run], figure: str) -> list[float]:
-    """One figure of all runs."""
+    """Returns one figure of all runs."""
     return [float(run[figure]) for run in runs]
 
 
 def paced(result: Result, runs: list[Run]) -> None:
-    """One row per rate."""
+    """Adds one row per rate."""
     for hertz in sorted({run["hz"] for run in runs if run["part"] == "paced"}):
         kinds = select_runs(runs, "paced", "hz", hertz)
         bare, again, ours = (
@@ -60,7 +61,7 @@ def paced(result: Result, runs: list[Run]) -> None:
 
 
 def bursts(result: Result, runs: list[Run]) -> None:
-    """One row per depth: shallow ones against the bare queue, the deep one against the clock."""
+    """Adds one row per depth. Small depths are compared with the bare queue, the largest with the clock."""
     for depth in sorted({run["depth"] for run in runs if run["part"] == "burst"}):
         kinds = select_runs(runs, "burst", "depth", depth)
         bare = series(kinds["bare"], "us"), series(kinds["bare again"], "us")

@@ -44,7 +44,7 @@ double microseconds(TimePoint::duration time) {
   return std::chrono::duration<double, std::micro>(time).count();
 }
 
-// Returns the processor time of all threads.
+// Returns the CPU time of all threads.
 double cpu_seconds() {
   timespec spent{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
@@ -59,14 +59,14 @@ double quantile(std::vector<double>& values, double q) {
   return values[index];
 }
 
-// ---- one way, paced: how long after the hand-over the other thread has it
+// ---- paced: time from the hand-over until the other thread has the sample
 
 struct Pace {
   int hertz;
   int samples;
 };
 
-/// Both kinds wait for their beat in the same way.
+/// Waits for the next sample's time. Used by both kinds, so that they wait in the same way.
 class Beat {
  public:
   explicit Beat(Pace pace) : pace_(pace), next_(Steady::now()) {}
@@ -116,7 +116,7 @@ std::vector<double> bare_wake_ups(Pace pace) {
   return times;
 }
 
-/// Emits the time of the hand-over, live.
+/// A live source that emits the time of each hand-over.
 class Clockwork final : public freshframe::Source<TimePoint> {
  public:
   explicit Clockwork(Pace pace) : pace_(pace) {}
@@ -161,14 +161,14 @@ void paced(const char* kind, Pace pace, std::vector<double> (*run)(Pace)) {
               pace.hertz, kind, quantile(times, 0.50), quantile(times, 0.99), times.size());
 }
 
-// ---- bursts: all samples as fast as they go, until the last has arrived
+// ---- bursts: all samples as fast as possible, until the last one has arrived
 
 struct Burst {
   int depth;
   std::int64_t samples;
 };
 
-/// Wall time and processor time from the first sample's birth to the last one's arrival.
+/// Measures wall time and CPU time from the creation of the first sample to the arrival of the last.
 struct Watch {
   TimePoint began{};
   TimePoint ended{};
@@ -228,7 +228,7 @@ Watch engine_burst(Burst burst) {
   return watch;
 }
 
-/// The textbook's bounded queue: one mutex, two condition variables, a ring.
+/// The textbook bounded queue: a mutex, two condition variables and a ring.
 class BareQueue {
  public:
   explicit BareQueue(int depth) : ring_(static_cast<std::size_t>(depth)) {}
@@ -290,7 +290,7 @@ void bursts(const char* kind, Burst burst, Watch (*run)(Burst)) {
               1e6 * (watch.cpu_ended - watch.cpu_began) / samples, static_cast<long long>(burst.samples));
 }
 
-// ---- pictures: the same memory at both ends
+// ---- images: the same memory at both ends
 
 constexpr int kPictures = 1000;
 constexpr int kKept = 4;
@@ -300,7 +300,7 @@ Frame picture() {
       .publish();
 }
 
-/// Emits the same few pictures over and over, without loss.
+/// Emits the same few images repeatedly, without loss.
 class Album final : public freshframe::Source<Frame> {
  public:
   explicit Album(const std::array<Frame, kKept>& pictures) : pictures_(pictures) {}
@@ -322,7 +322,7 @@ class Relay final : public freshframe::Node<Frame, Frame> {
   }
 };
 
-/// Source -> node -> reader: how many planes lie elsewhere than where the source put them.
+/// Counts the planes that reach the reader of source -> node -> reader in other memory than the source's.
 void copies() {
   const std::array<Frame, kKept> pictures = {picture(), picture(), picture(), picture()};
   Pipeline pipeline;

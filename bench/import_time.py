@@ -1,6 +1,6 @@
-"""How long `import freshframe` takes beside a bare `import numpy`, and cv2 and PyAV beside them.
+"""Compares the time of `import freshframe` with a bare `import numpy`, and with cv2 and PyAV.
 
-Each import is a separate child process, timed from its start to its exit. So is a process without imports.
+Each import runs in a separate process, which is timed from its start to its exit, as is one without imports.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -15,11 +15,11 @@ from importlib.metadata import version
 
 from _measure import Result, Row, arguments, median, quantile, spread, take_turns
 
-ALLOWED_MS = 30.0  # more than a bare import of NumPy
+ALLOWED_MS = 30.0  # maximum time in addition to a bare import of NumPy
 
 
 def import_ms(statement: str) -> float:
-    """Milliseconds of a Python process that runs one statement."""
+    """Returns the milliseconds of a Python process that runs one statement."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", statement], check=True)
     return 1e3 * (time.perf_counter() - began)
@@ -36,7 +36,7 @@ def main() -> None:
     }
     peers = [name for name in ("cv2", "av") if importlib.util.find_spec(name)]
     statements |= {peer: f"import {peer}" for peer in peers}
-    for statement in statements.values():  # byte code and the disk's cache
+    for statement in statements.values():  # compiles byte code and fills the disk cache
         import_ms(statement)
     kinds = {name: partial(import_ms, statement) for name, statement in statements.items()}
     times = take_turns(kinds, options.rounds)

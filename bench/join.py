@@ -1,9 +1,9 @@
-"""Joins: how many of the possible sets the engine makes, how soon, and what a set costs.
+"""Measures joins: how many of the possible sets they make, how soon, and at what cost.
 
-Beside it the joins of ROS and DepthAI work on the same traces, and a merge shows the cost of two samples.
+The joins of ROS and DepthAI process the same traces. The cost is compared with that of two merged samples.
 
-The traces are played on a simulated clock (play.cpp runs the engine's inbox). The paced parts run whole
-pipelines in real time. "added" is the time from the arrival of a set's last member to the set.
+The traces are played on a simulated clock (join_player runs the engine's inbox). The paced parts run whole
+pipelines in real time. "added" is the time from the arrival of a set's last member until the set is made.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -20,7 +20,7 @@ from _join_peers import ApproximateTime, ExactTime, Made, Sync, events, play
 from _join_traces import CASES, SILENT, Case, Stream, optimum
 from _measure import Result, Row, arguments, median, program, quantile, spread
 
-COST_GOAL = 2.0  # times the hop of one sample through a merge
+COST_GOAL = 2.0  # maximum cost of a set, in hops of one sample through a merge
 ADDED_GOAL_MS = 1.0
 PEERS: dict[str, type[ExactTime | ApproximateTime | Sync]] = {
     "TimeSynchronizer": ExactTime,
@@ -31,17 +31,17 @@ PEERS: dict[str, type[ExactTime | ApproximateTime | Sync]] = {
 
 @dataclass
 class Found:
-    """Counts the sets that one join made of the schedules of a case."""
+    """Statistics of the sets that one join made of a case's schedules. All times are in milliseconds."""
 
     whole: int = 0
     partial: int = 0
-    spreads: list[float] = field(default_factory=list)  # milliseconds, as all times here
+    spreads: list[float] = field(default_factory=list)
     added: list[float] = field(default_factory=list)
     ages: list[float] = field(default_factory=list)  # ages of the first member
-    later: list[float] = field(default_factory=list)  # added, of sets without the silent camera, a second on
+    later: list[float] = field(default_factory=list)  # `added` after a second of silence
 
     def add(self, made: Sequence[Made]) -> None:
-        """Counts the sets of one schedule."""
+        """Adds the sets of one schedule."""
         for each in made:
             there = [member for member in each.members if member is not None]
             added = max(0.0, each.at - max(arrival for _, arrival in there)) * 1e3
@@ -75,14 +75,14 @@ class Found:
 
 
 def schedule_text(case: Case, streams: Sequence[Stream]) -> str:
-    """A schedule for the engine's player."""
+    """Returns a schedule in the format of the engine's player."""
     head = f"schedule {len(streams)} {case.within!r} {case.wait!r} {int(case.partial)} 32"
     puts = [f"put {parent} {time!r} {arrival!r}" for arrival, parent, time in events(streams)]
     return "\n".join([head, *puts, "advance 1000", "done\n"])
 
 
 def by_engine(case: Case, schedules: Sequence[Sequence[Stream]]) -> list[list[Made]]:
-    """The engine's sets of each schedule; its counters must balance."""
+    """Returns the engine's sets of each schedule. Fails if its counters do not balance."""
     given = "".join(schedule_text(case, streams) for streams in schedules)
     output = subprocess.run(
         [program("join_player")], input=given, capture_output=True, text=True, check=True
@@ -108,7 +108,7 @@ def by_engine(case: Case, schedules: Sequence[Sequence[Stream]]) -> list[list[Ma
 
 
 def traces(result: Result, schedules: int) -> None:
-    """A row per case and join."""
+    """Adds a row per case and join."""
     for case in CASES:
         dice = random.Random(1)
         made = [case.trace(dice) for _ in range(schedules)]
@@ -141,7 +141,7 @@ def traces(result: Result, schedules: int) -> None:
 def select_runs(
     runs: Sequence[dict[str, Any]], part: str, kind: str = "", hertz: float = 0
 ) -> list[dict[str, Any]]:
-    """The runs of one kind."""
+    """Returns the runs of one kind."""
     return [
         run
         for run in runs
@@ -150,7 +150,7 @@ def select_runs(
 
 
 def costs(result: Result, runs: Sequence[dict[str, Any]]) -> None:
-    """A set against two samples of a merge, alone and in a pipeline, and the time after the last member."""
+    """Adds rows with the cost of a set, compared with two merged samples, and with its delay."""
     for part, figure, hertz, name in (
         ("alone", "pair_ns", 0.0, "an inbox alone: a set, in hops of a merge"),
         ("paced", "cpu_us", 1000.0, "2 x 1,000 Hz: processor time of a set, in hops of a merge"),
@@ -204,7 +204,7 @@ def costs(result: Result, runs: Sequence[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Measures and keeps the result."""
+    """Measures and saves the result."""
     options = arguments(__doc__, "join", schedules=100, rounds=5)
     result = Result(
         "join",

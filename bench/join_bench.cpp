@@ -51,7 +51,7 @@ double quantile(std::vector<double> values, double q) {
                          static_cast<std::size_t>(q * static_cast<double>(values.size())))];
 }
 
-// ---- the inbox alone, on one thread: two samples in, and out as a set or one by one
+// ---- only the inbox, on one thread: two samples go in, and come out as a set or one by one
 
 enum class Kind : std::uint8_t { Merge, Join };
 
@@ -96,11 +96,11 @@ double pair_ns(Kind kind) {
 struct Pace {
   double hertz = 30;
   double seconds = 4;
-  double offset = 0;         // offset of its beat
-  double silent_from = 1e9;  // seconds after its start
+  double offset = 0;         // offset of the first sample, in seconds
+  double silent_from = 1e9;  // emits nothing from this many seconds after its start on
 };
 
-/// Emits the time of its hand-over, live.
+/// A live source that emits the time of each hand-over.
 class Clockwork final : public freshframe::Source<TimePoint> {
  public:
   explicit Clockwork(Pace pace) : pace_(pace) {}
@@ -152,7 +152,7 @@ class Two final : public freshframe::JoinNode<TimePoint, TimePoint, Nothing> {
   std::vector<double>& times_;
 };
 
-/// The age of the reference of three cameras, where the last may be missing.
+/// Records the age of the reference camera in sets of three cameras, of which the third may be missing.
 class Three final
     : public freshframe::JoinNode<TimePoint, std::optional<TimePoint>, std::optional<TimePoint>, Nothing> {
  public:
@@ -208,7 +208,7 @@ void silent(double seconds) {
       std::make_unique<Three>(whole, partial), std::tuple{a, b, c},
       {.join = Join{.within = 0.016, .max_wait = 0.1, .by = freshframe::JoinBy::Pts, .partial = true}});
   pipeline.run();
-  // The sets of the first moments of silence wait for the camera; those after it do not.
+  // The first sets after the camera has fallen silent still wait for it. Later sets do not.
   constexpr std::ptrdiff_t kFirst = 6;
   std::vector<double> later(partial.begin() + std::min<std::ptrdiff_t>(kFirst, std::ssize(partial)),
                             partial.end());

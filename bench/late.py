@@ -1,9 +1,9 @@
-"""Is `age` true while something holds pictures up, and does the source report its lag?
+"""Checks whether `age` is true while frames are delayed, and whether the source reports its lag.
 
-RTSP over TCP. The camera on loopback (tests/python/rigs/live/truth) notes when it took each picture. Between
-it and the reader lies a relay, which can stand still. What `age` hides of a picture is `captured` minus the
-moment at which the camera took it. Its median before anything happens is the constant part: no reader can
-know it. The rows show the rest, in frame intervals.
+The source reads RTSP over TCP. The camera on loopback (tests/python/rigs/live/truth) records when it captured
+each frame. Between it and the reader is a relay, which can be paused. `captured` minus the camera's time is
+the part of a frame's age that `age` does not show. Its median before a disturbance is a constant, which no
+reader can know. The rows show the rest, in frame intervals.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -26,11 +26,11 @@ from rigs.live.truth.process import TruthProcess
 from rigs.live.truth.relay import Relay
 
 FPS = 30
-CALM = 4.0  # seconds before anything happens
-AFTER = 6.0  # seconds that are watched from its beginning
-FILM = replace(PICTURES, count=600)  # no age is as long as it
+CALM = 4.0  # seconds before the disturbance
+AFTER = 6.0  # seconds to measure from its start on
+FILM = replace(PICTURES, count=600)  # longer than any age, so that ages are unambiguous
 HEAVY = Shape(count=240, size=(3840, 2160), key_interval=60, bit_rate=40_000_000)
-HEAVY_FPS = 90  # more than one core decodes
+HEAVY_FPS = 90  # more than one core can decode
 GOAL = 1.0  # frame intervals
 BEHIND_GOAL = 0.2
 DELAY = 1.0  # seconds
@@ -39,7 +39,7 @@ READER = Path(__file__).with_name("_late_reader.py")
 
 @dataclass
 class Happening:
-    """Does something to a reader and its network, and returns when that is over."""
+    """A disturbance of a reader or its network. `act` returns when it is over."""
 
     name: str
     act: Callable[[subprocess.Popen[str], Relay], None]
@@ -50,13 +50,13 @@ class Happening:
 
 @dataclass
 class Watched:
-    """One reading.
+    """One measurement.
 
     Attributes:
-        calm: Seconds that `age` hides before anything happens.
-        late: The same afterwards.
+        calm: Seconds that `age` does not show, before the disturbance.
+        late: The same, from the start of the disturbance on.
         behind: The source's lag in the last second.
-        ages: True ages afterwards.
+        ages: True ages, from the start of the disturbance on.
     """
 
     calm: list[float] = field(default_factory=list)
@@ -66,14 +66,14 @@ class Watched:
 
 
 def stop_reader(reader: subprocess.Popen[str], _: Relay) -> None:
-    """Stops the reader, as a debugger, a suspended machine or a busy one does."""
+    """Stops the reader for two seconds, as a debugger or a suspended machine would."""
     reader.send_signal(signal.SIGSTOP)
     time.sleep(2)
     reader.send_signal(signal.SIGCONT)
 
 
 def fill_up(_: subprocess.Popen[str], relay: Relay) -> None:
-    """The camera's socket takes no more for five seconds."""
+    """Fills up the camera's socket: nothing is read from it for five seconds."""
     relay.reads.clear()
     time.sleep(5)
     relay.reads.set()
@@ -89,12 +89,12 @@ def burst(_: subprocess.Popen[str], relay: Relay) -> None:
 
 
 def take_time(_: subprocess.Popen[str], relay: Relay) -> None:
-    """From now on each packet is late."""
+    """Delays every packet from now on."""
     relay.delay = DELAY
 
 
 def nothing(_reader: subprocess.Popen[str], _relay: Relay) -> None:
-    """The decoder alone is late."""
+    """Does nothing: only the decoder is too slow."""
 
 
 HAPPENINGS = [
@@ -107,7 +107,7 @@ HAPPENINGS = [
 
 
 def watch(happening: Happening, server: TruthProcess) -> Watched:
-    """One reading with what happens in it."""
+    """Measures once, with a disturbance."""
     port = int(server.url.rpartition(":")[2].partition("/")[0])
     with Relay(port) as relay, tempfile.TemporaryFile("w+") as out:
         url = server.url.replace(f":{port}/", f":{relay.port}/")
@@ -135,7 +135,7 @@ def watch(happening: Happening, server: TruthProcess) -> Watched:
 
 
 def make_rows(happening: Happening, runs: list[Watched]) -> list[Row]:
-    """Returns the hidden age beyond the constant part, in intervals, and the source's lag if known."""
+    """Returns the part of the age that is not shown, in intervals, and the source's lag if known."""
     shares: dict[float, list[float]] = {0.01: [], 0.5: [], 0.99: []}
     for run in runs:
         hidden = [happening.fps * (one - median(run.calm)) for one in run.late]

@@ -1,4 +1,4 @@
-"""A graph that changes while it runs: what a change takes, and what the others notice of it."""
+"""Measures changes of a running graph: how long they take, and how they affect the rest of it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,19 +27,19 @@ MS = 1e3
 
 
 def same(values: list[Any]) -> list[Any]:
-    """A batch as it is."""
+    """Returns the batch unchanged."""
     return list(values)
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Milliseconds, and what the call returned."""
+    """Returns the duration of the call in milliseconds, and its result."""
     began = time.perf_counter()
     value = call()
     return (time.perf_counter() - began) * MS, value
 
 
 def balanced(pipeline: ff.Pipeline) -> bool:
-    """Whether every sample is counted."""
+    """Returns True if every sample is counted."""
     stats = pipeline.stats()
     removed = stats.removed
     return removed.passed_in == removed.delivered + removed.dropped and all(
@@ -48,7 +48,7 @@ def balanced(pipeline: ff.Pipeline) -> bool:
 
 
 def changes(count: int) -> dict[str, float]:
-    """add() of a source, add() of a native node below it, remove() of both."""
+    """Measures add() of a source, add() of a native node downstream, and remove() of both."""
     pipeline = ff.Pipeline(keep_running=True)
     times: dict[str, list[float]] = {"add_source": [], "add_node": [], "remove": []}
     with pipeline:
@@ -67,7 +67,7 @@ def changes(count: int) -> dict[str, float]:
 
 
 def batch_below_a_merge() -> int:
-    """Results of 65 samples of two cameras through two batches, of which one camera ends early."""
+    """Returns how many of 65 samples pass through two batches. One of the two cameras ends early."""
     pipeline = ff.Pipeline()
     cameras = [pipeline.add(Ticking(count, 50), name=f"cam{count}") for count in (60, 5)]
     first = pipeline.add(same, cameras, name="first", batch=ff.Batch(2, max_wait=0.3))
@@ -78,7 +78,7 @@ def batch_below_a_merge() -> int:
 
 
 def beside_a_camera_that_is_away(seconds: float) -> tuple[int, int]:
-    """Counts the samples of two cameras at 30 Hz beside a silent camera, and the samples that a batch got."""
+    """Returns the number of samples of two cameras, and how many a batch got despite a silent third one."""
     count = int(30 * seconds)
     pipeline = ff.Pipeline()
     cameras = [
@@ -98,29 +98,29 @@ class Burn:
     """Computes without the GIL."""
 
     def __init__(self) -> None:
-        """Measures how fast it is."""
+        """Measures the speed of this machine."""
         some = bytes(1 << 22)
         self._per_second = len(some) / min(timed(lambda: hashlib.sha256(some))[0] / MS for _ in range(5))
 
     def __call__(self, seconds: float) -> None:
-        """For so much processor time."""
+        """Computes for this many seconds of CPU time."""
         hashlib.sha256(bytes(int(seconds * self._per_second)))
 
 
 class Beside:
-    """Does something beside a branch at 60 Hz, ten times a second: nothing, changes, or equal computing."""
+    """Disturbs a 60 Hz branch ten times per second: by nothing, by changes, or by as much computing."""
 
     def __init__(self, pipeline: ff.Pipeline) -> None:
-        """Nothing yet."""
+        """Starts with no disturbance."""
         self.kind = "alone"
-        self.seconds = 0.0  # processor time that a change takes
+        self.seconds = 0.0  # CPU time of a change
         self._pipeline = pipeline
         self._people = pipeline.add(same, [], name="people", batch=ff.Batch(4, max_wait=0.02))
         self._burn = Burn()
         self._done = threading.Event()
 
     def run(self) -> None:
-        """The body of a thread."""
+        """Runs on a separate thread until close()."""
         number = 0
         while not self._done.is_set():
             number += 1
@@ -151,10 +151,10 @@ PHASES = ("alone", "again", "changes", "busy")
 
 
 def ages_beside_changes(seconds: float, rounds: int) -> tuple[dict[str, float], float]:
-    """p99 of the age at 60 Hz in ms, the median of rounds; and the processor time of a change, in ms.
+    """Returns p99 of the age at 60 Hz (median of rounds), and the CPU time of a change, both in ms.
 
-    Alone, alone again, while ten cameras a second come and go, and while a thread computes ten times a second
-    for as much processor time as the process has spent per change.
+    The ages are measured alone, alone again, while ten cameras per second are added and removed, and while a
+    thread computes ten times per second for as much CPU time as a change takes.
     """
     pipeline = ff.Pipeline(keep_running=True)
     step = pipeline.add(lambda value: value, pipeline.add(Ticking(10**9, 60), name="cam"), name="step")
@@ -189,7 +189,7 @@ def ages_beside_changes(seconds: float, rounds: int) -> tuple[dict[str, float], 
 
 
 def add_ages(result: Result, seconds: float) -> None:
-    """The rows of another branch beside changes."""
+    """Adds the rows of another branch during changes."""
     ages, change = ages_beside_changes(seconds, 5)
     figures = {f"{phase}_ms": age for phase, age in ages.items()} | {"processor_ms_per_change": change}
     apart = max(ages["alone"], ages["again"]) / min(ages["alone"], ages["again"]) - 1
@@ -200,7 +200,7 @@ def add_ages(result: Result, seconds: float) -> None:
 
 
 def many_cameras(count: int) -> dict[str, Any]:
-    """`count` cameras come and go, four at a time, into one batch; threads and descriptors afterwards."""
+    """Adds `count` cameras to a batch and removes them, four at a time. Returns the time and what is left."""
 
     def entries(folder: str) -> int:
         return len(os.listdir(f"/proc/self/{folder}"))
@@ -260,7 +260,7 @@ def many_cameras(count: int) -> dict[str, Any]:
 
 
 class CannotOpen(ff.Node[Any, Any]):
-    """Cannot be opened even once."""
+    """A node whose open() always fails."""
 
     def open(self) -> None:
         """Fails."""
@@ -281,13 +281,13 @@ class Slow(ff.Node[int, int]):
 
 
 class Paced(Ticking):
-    """A file at the pace of a camera: its edges lose nothing."""
+    """A file at a camera's frame rate. Its edges lose nothing."""
 
     live = False
 
 
 def replaced(source: ff.Source[int], swaps: int, *, join: bool = False) -> dict[str, float]:
-    """Replaces a detector at 30 Hz ten times a second, every tenth time by a detector that cannot open."""
+    """Replaces a 30 Hz detector ten times per second, every tenth time by one that cannot be opened."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(source, name="cam")
     step = pipeline.add(Slow(), camera, name="step")
@@ -322,7 +322,7 @@ def replaced(source: ff.Source[int], swaps: int, *, join: bool = False) -> dict[
 
 
 def replaced_camera(swaps: int) -> dict[str, float]:
-    """A camera at 30 Hz that is replaced ten times a second, each tenth time by one that cannot open."""
+    """Replaces a 30 Hz camera ten times per second, every tenth time by one that cannot be opened."""
     pipeline = ff.Pipeline()
     url = SMALL + "&seed="
     camera = pipeline.add(ff.open(url + "1"), name="cam")
@@ -362,7 +362,7 @@ def replaced_camera(swaps: int) -> dict[str, float]:
 
 
 def add_replacements(result: Result) -> None:
-    """The rows of replace()."""
+    """Adds the rows of replace()."""
     swaps = 100
     count = 30 * (swaps // 10 + 5)
     alone = replaced(Paced(count, 30), 0)

@@ -1,9 +1,9 @@
-"""Measures questions about a camera's last seconds: their cost, and whether pictures belong to their times.
+"""Measures requests for a camera's last seconds: their cost, and whether images belong to their times.
 
-It also measures the load of ten agents, in a separate process, which ask without pause or wait for the
-advised time, at the default rate and at a high one. A camera on loopback, another process, sends H.264 of
-1280x720 at 30 pictures per second with B-frames and a keyframe every two seconds. Each picture shows its
-number. A Look keeps its packets for 30 seconds.
+It also measures the load of ten agents in a separate process, which request without pauses or obey
+Retry-After, with the default rate limit and a high one. A camera on loopback, in another process, sends H.264
+of 1280x720 at 30 fps with B-frames and a keyframe every two seconds. Each frame shows its number. A Look
+keeps its packets for 30 seconds.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -42,7 +42,7 @@ Question = Callable[[], list[ff.types.Snapshot]]
 
 
 def cost(ask: Question, count: int) -> dict[str, float]:
-    """Processor time of questions with their JPEGs, less that of the pipeline itself."""
+    """Returns the CPU time of requests with their JPEGs, without that of the pipeline itself."""
     began = time.process_time()
     time.sleep(2)
     idle = (time.process_time() - began) / 2  # per second
@@ -57,7 +57,7 @@ def cost(ask: Question, count: int) -> dict[str, float]:
 
 
 def wrong(views: list[ff.types.Snapshot]) -> int:
-    """Pictures whose number is not as far from the first one's as their times say, or that come twice."""
+    """Counts duplicate images, and images whose number does not match their time."""
     numbers = [find_number(view.frame.luma) for view in views]
     steps = [round((view.pts - views[0].pts) * FPS) % SHAPE.count for view in views]
     first = numbers[0]
@@ -79,7 +79,7 @@ def ages(reader: ff.Reader[ff.Frame], seconds: float) -> list[float]:
 def asked(
     page: ff.types.Dashboard, reader: ff.Reader[ff.Frame], manner: str, seconds: float
 ) -> tuple[list[float], dict[str, float]]:
-    """The pipeline's ages beside agents, and the counts of their answers."""
+    """Returns the pipeline's ages while agents send requests, and how often each status was returned."""
     url = f"{page.url}api/look/Look.json?back=10&n=4"
     command = [sys.executable, str(ROOT / "bench" / "_look_agents.py"), url, str(AGENTS), manner]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agents:
@@ -92,7 +92,7 @@ def asked(
 def beside_agents(
     pipeline: ff.Pipeline, look: ff.Look, reader: ff.Reader[ff.Frame], seconds: float
 ) -> list[Row]:
-    """The pipeline's ages without agents, twice, and beside them."""
+    """Returns rows with the pipeline's ages without agents (twice) and with them."""
     runs = [ages(reader, seconds) for _ in range(2)]
     p50, p50_again = (quantile(run, 0.5) for run in runs)
     noise = spread([p50], [p50_again])
@@ -110,7 +110,7 @@ def beside_agents(
 
 
 def main() -> None:
-    """Asks in turns, checks the numbers, then lets agents ask."""
+    """Measures requests, checks the images' numbers, then starts the agents."""
     options = arguments(__doc__, "look", questions=30, checks=200, seconds=20)
     result = Result("look", "Questions about the last seconds", {"questions": options.questions})
     with tempfile.TemporaryDirectory() as name:

@@ -1,24 +1,24 @@
-"""One live camera, a fast and a slow consumer: freshframe beside the programs that people write today.
+"""Compares freshframe with other ways to write a program with a live camera, a fast and a slow consumer.
 
 A process sends H.264 over TCP, frame n at t0 + n / fps with its number in the pixels. Each peer is a small
-program as its own documentation recommends (bench/peers/), in an environment that this script makes. The fast
-branch notes age and number of each frame; the slow one then sleeps or computes for 100 ms. The trials:
+program in the style of its own documentation (bench/peers/), in an environment that this script creates. Both
+branches record age and number of each frame. The slow one then sleeps or computes for 100 ms. The trials:
 
     sleep, burn                 the slow branch sleeps, or computes in Python
-    phases                      it sleeps, then until a phase that is the same for every program
+    phases                      it sleeps until a phase that is the same for every program
     idle                        no slow branch
-    silent                      the camera falls silent, then the program stops
-    webcam_sleep, webcam_burn   a camera model in the process, with four driver buffers
-    game                        a pygame loop at 60 Hz beside a tracker
+    silent                      the camera stops sending, then the program stops
+    webcam_sleep, webcam_burn   a simulated camera in the process, with four driver buffers
+    game                        a pygame loop at 60 Hz with a tracker
 
-A round has each trial of each peer once, in random order. The tables have medians, and from lowest to highest
-in brackets. A run goes on where the file ends, so it can be made in parts:
+A round has each trial of each peer once, in random order. The tables show medians, and the lowest and highest
+values in brackets. A run continues where the file ends, so it can be made in parts:
 
     ./dev bench peers                              5 rounds of the light peers
-    ./dev bench peers --quick                      one short round to look at, kept nowhere
-    ./dev bench peers --limit 230                  as much as 230 s allow; again: the next part
-    ./dev bench peers --rounds 1 --only depthai    one peer, also one with a heavy installation
-    ./dev bench peers --page                       no run: tables and plots of docs/benchmarks
+    ./dev bench peers --quick                      one short round, which is not saved
+    ./dev bench peers --limit 230                  as much as fits into 230 s; repeat for the next part
+    ./dev bench peers --rounds 1 --only depthai    one peer, even one with a heavy installation
+    ./dev bench peers --page                       only updates the tables and plots of docs/benchmarks
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -41,7 +41,7 @@ from _peer_programs import PEERS, TRIALS, installed, interpreter, missing_names,
 from rich.console import Console
 from rich.table import Table
 
-MARGIN = 9.0  # seconds that a run may take beyond its warm-up and its measurement
+MARGIN = 9.0  # maximum seconds of a run in addition to warm-up and measurement
 
 
 def show(title: str, rows: list[list[str]]) -> None:
@@ -56,7 +56,7 @@ def show(title: str, rows: list[list[str]]) -> None:
 
 
 def find_interpreters(names: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Python of each peer, and why others are left out."""
+    """Returns the Python of each peer, and why other peers are skipped."""
     pythons, skipped = {}, {}
     for name in names:
         python, reason = interpreter(PEERS[name])
@@ -71,7 +71,7 @@ def find_interpreters(names: list[str]) -> tuple[dict[str, str], dict[str, str]]
 def to_do(
     document: dict[str, Any], names: list[str], options: argparse.Namespace
 ) -> Iterator[tuple[int, str, str]]:
-    """(round, trial, peer) of the runs that the document has not, round by round, each in random order."""
+    """Yields (round, trial, peer) of the missing runs, round by round, in random order within a round."""
     done = Counter(
         (one["trial"], one["peer"])
         for piece in document["pieces"]
@@ -87,7 +87,7 @@ def to_do(
 
 
 def run_some(document: dict[str, Any], pythons: dict[str, str], options: argparse.Namespace) -> bool:
-    """Runs what is left, and adds it as one piece; False when the time was over first."""
+    """Runs what is missing and adds it as one piece. Returns False if the time limit was reached."""
     longest = 600.0 if options.limit is None else options.limit
     path = stream(options.size, options.seconds + 8, options.fps)
     began = time.monotonic()

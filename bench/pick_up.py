@@ -1,8 +1,8 @@
-"""Measures the cost of a look at the newest result: `latest().value.xyr`, once per 60 Hz frame of a game.
+"""Measures the cost of reading the newest result, `latest().value.xyr`, once per frame of a 60 Hz game.
 
-Between two looks the loop sleeps, and decoding and tracking on the same cores take the caches, so this is not
-what a tight loop measures. Beside it stands the same look at an attribute that a Python thread sets: a tuple
-with an array. Both kinds are looked at in each frame, in turns, while the native tracker runs.
+Between two reads the loop sleeps, and decoding and tracking evict its data from the CPU caches, so the cost
+is higher than in a tight loop. It is compared with reading an attribute that a Python thread sets: a tuple
+with an array. Both are read in each frame, alternately, while the native tracker runs.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,7 +28,7 @@ WARM_UP = 0.5  # seconds until the tracker's first results count
 
 
 class Attribute:
-    """Keeps the newest result for others, as a plain Python thread would."""
+    """Publishes the newest result in an attribute, as a plain Python thread would."""
 
     def __init__(self, hertz: float) -> None:
         """Starts the thread."""
@@ -51,7 +51,7 @@ class Attribute:
 
 
 def play(scene: str, seconds: float) -> dict[str, list[float]]:
-    """Microseconds of each look by kind."""
+    """Returns the microseconds of each read, by kind."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(scene))), frames=False)
     thread = Attribute(60.0)

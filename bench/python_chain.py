@@ -1,8 +1,8 @@
-"""Python nodes in a row beside Python threads with a queue.Queue between each two.
+"""Compares a chain of Python nodes with a chain of Python threads and queue.Queue.
 
-Every step returns its argument. A burst is as fast as the slowest link: samples per second. Paced, a sample
-is born 200 times a second: microseconds from there to the end of the chain. All queues block, and their
-depth is the default below a file.
+Every step returns its argument. Bursts measure samples per second, which are limited by the slowest link. In
+paced runs, 200 samples per second are created, and the microseconds to the end of the chain are measured. All
+queues block, and have the default depth downstream of a file.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -31,8 +31,8 @@ class Run:
     """One run of a chain."""
 
     per_second: float
-    cpu_us: float  # per sample and hop, of the whole process
-    late: list[float]  # microseconds from the birth of a sample to its end, when paced
+    cpu_us: float  # CPU time of the process per sample and hop
+    late: list[float]  # microseconds from the creation of a sample to the end of the chain, if paced
 
 
 def same(value: Any) -> Any:
@@ -41,7 +41,7 @@ def same(value: Any) -> Any:
 
 
 def births(samples: int, hertz: float) -> Iterator[float]:
-    """Times of birth; ``hertz`` 0: as fast as they are taken."""
+    """Yields the times at which samples are created. `hertz`: 0 for as fast as they are consumed."""
     began = time.monotonic()
     for number in range(samples):
         if hertz > 0:
@@ -50,12 +50,12 @@ def births(samples: int, hertz: float) -> Iterator[float]:
 
 
 class Births(ff.Source[float]):
-    """The same as a source."""
+    """births() as a source."""
 
     live = False
 
     def __init__(self, samples: int, hertz: float) -> None:
-        """Takes the arguments of ``births``."""
+        """See births()."""
         self.samples = samples
         self.hertz = hertz
 
@@ -66,7 +66,7 @@ class Births(ff.Source[float]):
 
 
 def measured(samples: int, length: int, values: Iterator[float]) -> Run:
-    """Takes all values at the end of a chain that has been started."""
+    """Consumes all values at the end of a running chain."""
     cpu, began = time.process_time(), time.perf_counter()
     late = [1e6 * (time.monotonic() - birth) for birth in values]
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -86,7 +86,7 @@ def nodes(length: int, samples: int, hertz: float = 0) -> Run:
 
 
 def threads(length: int, samples: int, hertz: float = 0) -> Run:
-    """Threads with bounded queues."""
+    """Runs a chain of threads with bounded queues."""
     queues: list[queue.Queue[float | None]] = [queue.Queue(DEPTH) for _ in range(length + 1)]
 
     def first() -> None:
@@ -111,7 +111,7 @@ def threads(length: int, samples: int, hertz: float = 0) -> Run:
 
 
 def turns(length: int, samples: int, rounds: int, hertz: float = 0) -> dict[str, list[Run]]:
-    """All kinds in turns."""
+    """Runs all kinds alternately."""
     kinds: dict[str, Callable[[], Run]] = {
         "threads": lambda: threads(length, samples, hertz),
         "threads again": lambda: threads(length, samples, hertz),
@@ -143,7 +143,7 @@ def burst(length: int, samples: int, rounds: int) -> Row:
 
 
 def paced(length: int, samples: int, rounds: int) -> Row:
-    """Microseconds from birth to end."""
+    """Returns a row with the microseconds from creation to the end of the chain."""
     runs = turns(length, samples, rounds, HERTZ)
     late = {name: [time for run in kind for time in run.late] for name, kind in runs.items()}
     theirs = late["threads"] + late["threads again"]

@@ -1,9 +1,9 @@
-"""Measures the cost of recording a camera: copied packets, `ffmpeg -c copy`, GStreamer, and encoding again.
+"""Measures the cost of recording a camera: copied packets, `ffmpeg -c copy`, GStreamer, and re-encoding.
 
-An RTSP server in a separate process sends H.264 of 1280x720 at 30 fps and 4 Mbit/s to each recorder. The
-processor time of each recorder's process, all threads, is taken between two moments while it records, so its
-start does not count. They take turns. GStreamer is left out where gst-launch-1.0 is not installed (Debian:
-gstreamer1.0-tools, gstreamer1.0-plugins-good, gstreamer1.0-plugins-bad).
+An RTSP server in a separate process sends H.264 of 1280x720 at 30 fps and 4 Mbit/s to each recorder. The CPU
+time of each recorder's process (all threads) is measured while it records, without its start. The recorders
+run alternately. GStreamer is skipped if gst-launch-1.0 is not installed (Debian: gstreamer1.0-tools,
+gstreamer1.0-plugins-good, gstreamer1.0-plugins-bad).
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from rigs.live.media import encode
 
-WARM = 3.0  # seconds before the first moment
+WARM = 3.0  # seconds from the start of the process to the measurement
 RECORD = """
 import sys, time, freshframe as ff
 pipeline = ff.Pipeline()
@@ -36,16 +36,16 @@ with pipeline:
 
 
 def processor_seconds(pid: int) -> float:
-    """Returns a process's time, of all threads that live, to the microsecond."""
+    """Returns the CPU time of all current threads of a process, with microsecond precision."""
     total = 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it has ended
+        with contextlib.suppress(FileNotFoundError):  # the thread has ended
             total += 1e-9 * int((task / "schedstat").read_text().split()[0])
     return total
 
 
 def share(command: list[str], seconds: float) -> float:
-    """Returns the share of one core while it records."""
+    """Returns which fraction of one core the recorder uses."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(WARM)

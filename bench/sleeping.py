@@ -1,9 +1,9 @@
-"""Sixty cameras that sleep, ten of them woken, beside ten whose pictures are all decoded.
+"""Compares sixty sleeping cameras, ten of which are woken, with ten whose frames are all decoded.
 
 An RTSP server in a separate process sends H.264 of 1280x720 at 15 fps, with a keyframe every 2 seconds,
-to all cameras of a program. The processor time of the program and of the server are taken apart. A Python
-function gets every frame. The programs with decode="all", and those at 30 fps, have ten cameras: sixty are
-more than two cores can decode.
+to all cameras of a program. The CPU times of the program and of the server are measured separately. A Python
+function receives every frame. The programs with decode="all", and those at 30 fps, have only ten cameras,
+because two cores cannot decode sixty.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -85,7 +85,7 @@ print(json.dumps({"ages": ages, "first": list(first.values()), "before": before,
 
 
 def run(server: subprocess.Popen[str], port: int, decode: str, count: int, seconds: float) -> dict[str, Any]:
-    """The figures of one program."""
+    """Runs one program and returns its figures."""
     command = [sys.executable, "-c", PROGRAM, str(port), decode, str(count), str(WOKEN), str(seconds)]
     program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert program.stdin is not None
@@ -109,7 +109,7 @@ def run(server: subprocess.Popen[str], port: int, decode: str, count: int, secon
 
 @contextlib.contextmanager
 def serving(clip: Path, fps: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Yields a server of 10 s of film, with a keyframe every 2 s, and its port."""
+    """Yields a server of a 10 s film with a keyframe every 2 s, and its port."""
     settings = {"preset": "veryfast", "g": str(2 * fps), "b": "3M", "maxrate": "3M", "bufsize": "6M"}
     encode("h264", 10 * fps, size=(1280, 720), options=settings, draw=street).save(clip)
     server = subprocess.Popen(

@@ -1,9 +1,9 @@
-"""How old are pictures at the far end of a link with half the rate of their stream?
+"""Measures the age of frames at the far end of a link with half the bit rate of the stream.
 
-A camera on loopback sends pictures with their number in the pixels, and notes when. `Publish` sends its
-packets on, over a link that takes half of their bytes per second and holds 32 kB. At the far end a server of
-FFmpeg hands them to a decoder, and the number in each picture gives its age. Both add a picture or two.
-`ffmpeg -c copy` publishes over the same link beside it.
+A camera on loopback sends frames with their number in the pixels, and records when. `Publish` forwards its
+packets over a link that passes half of their bytes per second and buffers 32 kB. At the far end, an FFmpeg
+server passes them to a decoder, and the number in each frame determines its age. Server and decoder add a
+frame or two. It is compared with `ffmpeg -c copy` over the same link.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -33,7 +33,7 @@ from rigs.ports import free_port
 
 FPS = 30
 SHAPE = Shape(count=1800, size=(640, 360), key_interval=30, bit_rate=2_000_000)
-WINDOW = 32768  # bytes that wait in the link
+WINDOW = 32768  # bytes that the link buffers
 PUBLISH = """
 import sys, freshframe as ff
 pipeline = ff.Pipeline()
@@ -48,12 +48,12 @@ FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "tcp": "mpegts"}
 
 @contextlib.contextmanager
 def slow_link(target: int, rate: float, *, down: bool = False) -> Iterator[int]:
-    """A port whose bytes reach the port `target` at this rate per second; the other way is free.
+    """Yields a port that forwards to the port `target` with a limited rate in one direction.
 
     Args:
         target: A port of 127.0.0.1.
         rate: Bytes per second.
-        down: The bytes that come from the port `target` have the rate, and the others are free.
+        down: Limit the rate of bytes from `target`, instead of those to it.
     """
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -73,7 +73,7 @@ def slow_link(target: int, rate: float, *, down: bool = False) -> Iterator[int]:
         with contextlib.suppress(OSError):
             while not over.is_set() and (piece := near.recv(2048)):
                 passed += len(piece)
-                begun = max(begun, time.monotonic() - passed / rate - 0.02)  # unused time is no credit
+                begun = max(begun, time.monotonic() - passed / rate - 0.02)  # unused time is not saved up
                 over.wait(max(0.0, begun + passed / rate - time.monotonic()))
                 far.sendall(piece)
             far.shutdown(socket.SHUT_RDWR)
@@ -101,7 +101,7 @@ def slow_link(target: int, rate: float, *, down: bool = False) -> Iterator[int]:
 
 
 def server(scheme: str, port: int) -> subprocess.Popen[bytes]:
-    """Takes one stream, and writes it to its output."""
+    """Starts a server that receives one stream and writes it to stdout."""
     url = f"{scheme}://127.0.0.1:{port}" + ("?listen" if scheme == "tcp" else "/live/a")
     listens = {"rtsp": ["-rtsp_flags", "listen"], "rtmp": ["-listen", "1"], "tcp": ["-f", "mpegts"]}[scheme]
     command = ["ffmpeg", "-v", "error", "-fflags", "nobuffer", "-analyzeduration", "200000", *listens]
@@ -111,7 +111,7 @@ def server(scheme: str, port: int) -> subprocess.Popen[bytes]:
 
 
 def publisher(kind: str, camera: str, url: str) -> subprocess.Popen[bytes]:
-    """Starts a publisher of the camera's own packets."""
+    """Starts a program that publishes the camera's packets."""
     if kind == "freshframe":
         command = [sys.executable, "-c", PUBLISH, camera, url]
     else:
@@ -123,7 +123,7 @@ def publisher(kind: str, camera: str, url: str) -> subprocess.Popen[bytes]:
 
 
 def ages(kind: str, scheme: str, truth: TruthProcess, seconds: float, rate: float) -> list[float]:
-    """Returns the ages of the pictures at the far end, in seconds, after the first five."""
+    """Returns the ages in seconds of the frames at the far end, without the first five seconds."""
     port = free_port()
     seen: list[tuple[float, int | None]] = []
 

@@ -1,8 +1,8 @@
-"""Measures what a Spool costs and keeps: processor time per result, kills, a full disk.
+"""Measures the cost and the reliability of a Spool: CPU time per result, kills, a full disk.
 
-The cost is processor time of the process at 5,000 results per second, less that of the same graph with a
-function in place of the spool. The kills are SIGKILL at random moments, while the receiver fails every tenth
-call. The full disk is a tmpfs of 2 MB (it needs root; without, the row is left out).
+The cost is the CPU time of the process at 5,000 results per second, minus that of the same graph with a
+function instead of the spool. The process is killed with SIGKILL at random moments, while the receiver fails
+at every tenth call. The full disk is a 2 MB tmpfs, which requires root; otherwise the row is omitted.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,7 +28,7 @@ from _measure import Result, Row, arguments, median, quantile, spread, take_turn
 import freshframe as ff
 
 RATE = 5_000  # results per second
-GOAL_US = 20.0  # processor time per result
+GOAL_US = 20.0  # maximum CPU time per result
 VALUE = {"label": "person", "box": [12.5, 40.0, 80.25, 200.0], "confidence": 0.87, "track": 17}
 
 KILLED = """
@@ -62,12 +62,12 @@ class Paced(ff.Source[dict[str, Any]]):
     live = False
 
     def __init__(self, seconds: float, *, stays: bool = False) -> None:
-        """`stays`: it waits for the stop after its last result."""
+        """`stays`: whether to wait for the stop after the last result."""
         self._count = int(seconds * RATE)
         self._stays = stays
 
     def read(self) -> Iterator[tuple[dict[str, Any], float]]:
-        """Fifty results every ten milliseconds."""
+        """Emits fifty results every ten milliseconds."""
         began = time.monotonic()
         for n in range(self._count):
             if n % 50 == 0:
@@ -78,13 +78,13 @@ class Paced(ff.Source[dict[str, Any]]):
 
 
 def used() -> float:
-    """Seconds of processor time of this process."""
+    """Returns the seconds of CPU time of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
 def run(node: Callable[[], Any], seconds: float) -> dict[str, float]:
-    """Processor time per result, and how late another thread wakes up."""
+    """Returns the CPU time per result, and how late another thread wakes up."""
     late: list[float] = []
     ended = threading.Event()
 
@@ -107,7 +107,7 @@ def run(node: Callable[[], Any], seconds: float) -> dict[str, float]:
 
 
 def costs(outcome: Result, folder: Path, rounds: int, seconds: float) -> None:
-    """A row for each kind of spool."""
+    """Adds a row for each kind of spool."""
     names = (folder / f"box{n}" for n in range(1_000_000))
 
     def spool(**options: Any) -> ff.Spool:
@@ -141,7 +141,7 @@ def costs(outcome: Result, folder: Path, rounds: int, seconds: float) -> None:
 
 
 def kills(outcome: Result, folder: Path, times: int) -> None:
-    """The numbers that a receiver has got."""
+    """Adds a row that checks the numbers that a receiver got despite kills."""
     box, out = folder / "killed", folder / "out"
     out.touch()
     chance = random.Random(1)
@@ -189,7 +189,7 @@ def kills(outcome: Result, folder: Path, times: int) -> None:
 
 
 def full_disk(outcome: Result, folder: Path, results: int) -> None:
-    """A spool on a disk of 2 MB, whose receiver is away until all results have come."""
+    """Adds a row for a spool on a 2 MB disk, whose receiver is unreachable until all results are written."""
     place = folder / "small"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
@@ -231,7 +231,7 @@ def main() -> None:
     """Command line."""
     options = arguments(__doc__, "spool", rounds=3, seconds=4, kills=100, results=20_000)
     outcome = Result("spool", "results on disk before they are sent", {"kills": options.kills})
-    # Beside the results, so that the disk is a real one: /tmp may be memory.
+    # In the working directory, because /tmp may not be on a real disk.
     with tempfile.TemporaryDirectory(dir=os.environ.get("FRESHFRAME_BENCH_DISK", ".")) as name:
         folder = Path(name)
         costs(outcome, folder, options.rounds, options.seconds)

@@ -56,7 +56,7 @@ constexpr std::size_t kPixels = std::size_t{kWidth} * kHeight;
 
 using Luma = std::vector<float>;
 
-/// The picture that a camera would give to its encoders.
+/// Converts a scene to the 8-bit image that a camera would encode.
 std::vector<std::uint8_t> levels_of(const Luma& luma) {
   std::vector<std::uint8_t> out(luma.size());
   for (std::size_t i = 0; i < luma.size(); ++i)
@@ -64,7 +64,7 @@ std::vector<std::uint8_t> levels_of(const Luma& luma) {
   return out;
 }
 
-/// A scene of one seed: large and small shapes, and the noise of a sensor.
+/// A random scene: large and small shapes, and sensor noise.
 class Scene {
  public:
   explicit Scene(unsigned seed) : random_(seed), shapes_(kPixels, 0), noise_(kPixels * 2) {
@@ -125,17 +125,17 @@ void mask(Luma& luma) {
   fill(luma, 0, 0, kWidth, kHeight * 9 / 10, 128);
 }
 
-/// Gives the picture of a number. It may keep one.
+/// Returns an image by its number. May have state.
 using Painter = std::function<Luma(Scene&, int number)>;
 
 struct Case {
   const char* name;
-  Kind kind;  // None means a sound scene
+  Kind kind;  // the expected kind; None for a scene that works
   Painter paint;
-  Seconds least{0};  // for a sound scene: reported is what has lasted that long
+  Seconds least{0};  // for a scene that works: ignore verdicts that have lasted for less
 };
 
-/// The pictures of `paint`, and from keyframe kFirst on the same one.
+/// Freezes the images of `paint` at keyframe kFirst.
 Painter hung(Painter paint) {
   return [paint = std::move(paint), kept = Luma()](Scene& scene, int number) mutable {
     if (number <= kFirst * kGroup) kept = paint(scene, number);
@@ -149,7 +149,7 @@ Luma masked_scene(Scene& scene, int /*number*/) {
   return out;
 }
 
-/// A camera's filter: a pixel keeps its level until the sensor's is four levels off.
+/// A camera's denoising filter: a pixel keeps its level until the sensor's differs by more than four levels.
 Painter denoised() {
   return [kept = Luma()](Scene& scene, int /*number*/) mutable {
     const auto seen = scene.noisy(1);
@@ -161,7 +161,7 @@ Painter denoised() {
   };
 }
 
-/// A page without noise, on which a clock shows the seconds.
+/// A page without noise, with a clock that shows the seconds.
 Luma page_with_clock(Scene& scene, int number) {
   auto out = scene.clean();
   const auto digits = static_cast<unsigned>(number / kFps) * 2654435761U;
@@ -170,7 +170,7 @@ Luma page_with_clock(Scene& scene, int number) {
   return out;
 }
 
-/// The encoder repeats once: a keyframe is equal to the one before.
+/// A page whose encoder once repeats a keyframe.
 Luma late_page(Scene& scene, int number) {
   constexpr int kLate = 30;  // keyframe
   return page_with_clock(scene, number / kGroup == kLate ? number - kGroup : number);
@@ -226,10 +226,10 @@ void require(int result, const char* what) {
   if (result < 0) throw std::runtime_error(std::string("libav failed: ") + what);
 }
 
-/// Encodes and decodes pictures one by one.
+/// Encodes and decodes images one by one.
 class Coder {
  public:
-  /// Encodes a keyframe every `group` pictures.
+  /// `group`: images from one keyframe to the next.
   Coder(const Coding& coding, int group) : group_(group) {
     const auto* encoder = avcodec_find_encoder_by_name(coding.encoder);
     if (encoder == nullptr) throw std::runtime_error(std::string("this build has no ") + coding.encoder);
@@ -259,7 +259,7 @@ class Coder {
     require(avcodec_open2(decoder_.get(), decoder, nullptr), "decoder");
   }
 
-  /// The decoded keyframe, if this is one.
+  /// Encodes and decodes an image. Returns it if it is a keyframe, otherwise null.
   const AVFrame* pass(const std::vector<std::uint8_t>& levels, int number) {
     const auto frame = freshframe::media::make_av_frame();
     frame->format = encoder_->pix_fmt;
@@ -296,14 +296,14 @@ class Coder {
   int shown_ = 0;
 };
 
-/// One encoder's pictures of a scene, and what the rule says of them.
+/// One encoder's images of a scene, and the rule's verdict.
 struct Run {
   Run(const Coding& coding, int group) : coder(coding, group) {}
 
   Coder coder;
   StillRule rule = {};
   int keys = 0;
-  std::optional<int> told = {};  // keyframes until the rule says it; of a sound scene: says anything
+  std::optional<int> told = {};  // keyframes until the expected verdict; for a scene that works: until any
 };
 
 void look_at(Run& run, const AVFrame& key, const Case& each) {
@@ -318,7 +318,7 @@ void look_at(Run& run, const AVFrame& key, const Case& each) {
   run.told = run.keys - (each.kind == Kind::Still || each.kind == Kind::Flat ? kFirst : 0);
 }
 
-/// Returns one for each of kCodings. With `hours`, only keyframes are encoded, for that long.
+/// Returns Run::told for each of kCodings. With `hours`, simulates this long, but encodes only the keyframes.
 std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, double hours) {
   const int step = hours > 0 ? kGroup : 1;
   const int keys = hours > 0 ? static_cast<int>(hours * 1800) : kKeys;
@@ -340,7 +340,7 @@ std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, doub
   return out;
 }
 
-/// Prints rows for seeds from `first` on.
+/// Prints the rows of a case, with `seeds` seeds from `first` on.
 void print_rows(const Case& each, unsigned seeds, double hours, unsigned first) {
   std::array<std::vector<int>, kCodings.size()> told;
   for (unsigned seed = first; seed < first + seeds; ++seed) {
@@ -360,7 +360,7 @@ void print_rows(const Case& each, unsigned seeds, double hours, unsigned first) 
   std::fflush(stdout);
 }
 
-/// Microseconds of the thread's processor time for a picture, the least of several.
+/// Prints the minimum CPU time per image, in microseconds.
 void print_cost(int width, int height) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   std::mt19937 random(1);
@@ -381,7 +381,7 @@ void print_cost(int width, int height) {
     const double between = now();
     rule.add(seen, TimePoint() + std::chrono::seconds(2 * i));
     (void)rule.verdict();
-    if (i < 1100) continue;  // until the rule is full
+    if (i < 1100) continue;  // measure only with a full history
     digest = std::min(digest, between - begin);
     judged = std::min(judged, now() - between);
   }

@@ -1,10 +1,10 @@
-"""Checks that `frozen` names frozen pictures of live encoders in real time, and no sound ones.
+"""Checks in real time that `frozen` reports the frozen images of live encoders, and no others.
 
-Five scenes go through four encoders each, in a separate process (`_still_cameras.py`), which paints
-640x360 pixels four times a second, with a keyframe every two seconds. For `--minutes` all 20 are sound,
-and each kind that `frozen` has for one is false. Then each scene freezes in its own way: two hang, one
-of them below a mask; a lens is covered, and one with much gain; the last 14 s of one come again and again.
-The figures are seconds until `frozen` has the right word, with `frozen_after=10`.
+A separate process (`_still_cameras.py`) paints five scenes of 640x360 pixels four times per second, and
+encodes each with four encoders, with a keyframe every two seconds. For `--minutes`, all 20 cameras work, and
+everything that `frozen` reports is false. Then each scene freezes in its own way: two show a still image, one
+of them mostly masked; a lens is covered, and another one with high gain; one repeats its last 14 s. The
+figures are the seconds until `frozen` reports the right kind, with `frozen_after=10`.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -21,14 +21,14 @@ from _still_cameras import CODINGS, SCENES
 import freshframe as ff
 
 STILL = 10.0  # seconds
-PATIENCE = 120.0  # seconds for a loop under a constant rate, which comes again late
-Told = dict[str, dict[str, float]]  # by stream and kind: seconds
+PATIENCE = 120.0  # seconds; at a constant bit rate, a loop takes long to repeat exactly
+Told = dict[str, dict[str, float]]  # stream -> kind -> seconds
 
 
 def watch(
     pipeline: ff.Pipeline, names: list[str], seconds: float, until: dict[str, str] | None = None
 ) -> Told:
-    """The kinds that `frozen` has for each in that time, or until all have those of `until`."""
+    """Returns what `frozen` reports for each source, until time is up or each reports its kind of `until`."""
     told: Told = {name: {} for name in names}
     began = time.monotonic()
     while (now := time.monotonic() - began) < seconds:
@@ -42,14 +42,14 @@ def watch(
 
 
 def count_frames(pipeline: ff.Pipeline, names: list[str]) -> list[int]:
-    """The number of pictures that each has given; -1 where a connection was lost."""
+    """Returns the number of frames of each source; -1 if it has lost its connection."""
     nodes = pipeline.stats().nodes
     sources = [(nodes[name], nodes[name].source) for name in names]
     return [-1 if source is None or source.outages else node.processed for node, source in sources]
 
 
 def main() -> None:
-    """Watches 20 sound cameras, then what becomes of them."""
+    """Watches 20 cameras while they work, and after they have frozen."""
     options = arguments(__doc__, "still_live", minutes=5)
     result = Result("still_live", "Frozen pictures behind live encoders", {"minutes": options.minutes})
     command = [sys.executable, str(ROOT / "bench" / "_still_cameras.py")]
@@ -61,7 +61,7 @@ def main() -> None:
         for scene, row in ports.items():
             for coding, port in zip(CODINGS, row, strict=True):
                 name = f"{scene}, {coding}"
-                url = f"tcp://127.0.0.1:{port}"  # four pictures a second are slow to be known as a stream
+                url = f"tcp://127.0.0.1:{port}"  # detecting a stream of 4 fps takes long
                 camera = pipeline.add(
                     ff.open(url, frozen_after=STILL, open_timeout=60, read_timeout=60), name=name
                 )

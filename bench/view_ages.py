@@ -1,17 +1,17 @@
-"""How old is a picture in a browser: <freshframe-view> by WebCodecs, MSE and JPEG beside .mjpg and go2rtc.
+"""Measures the age of frames in a browser: <freshframe-view> with WebCodecs, MSE and JPEG, .mjpg, and go2rtc.
 
-A camera on loopback sends 640x360 over RTSP, at 5, 15 and 30 pictures per second, each with its number in its
-pixels, and notes when it begins to send it. A headless Chromium shows the camera in turns: by the element; as
-`.mjpg`, of at most 15 pictures per second, in an <img>; and by go2rtc's own element video-rtc, by WebRTC and
-by MSE, where the program go2rtc is installed or FRESHFRAME_BENCH_GO2RTC names it. go2rtc reads its
-own camera, with the same pictures. The peers of the element are measured twice.
+A camera on loopback sends 640x360 over RTSP at 5, 15 and 30 fps, each frame with its number in the pixels,
+and records when it starts to send each frame. A headless Chromium shows the camera in several ways,
+alternately: in the element; as `.mjpg` of at most 15 fps in an <img>; and in go2rtc's element video-rtc with
+WebRTC and MSE, if go2rtc is installed or FRESHFRAME_BENCH_GO2RTC is its path. go2rtc reads a second camera
+with the same frames. Everything but the element is measured twice.
 
-The page reads the number from the view's canvas as soon as it is drawn, of the <img> at each refresh of the
-screen, and of go2rtc's <video> when the browser says that it presents a picture: from a canvas to which it is
-drawn at once. That is also how the view takes its pictures by MSE. The age is the time from the sending to
-that moment. By WebCodecs a picture may then wait for the next refresh of the screen, up to 17 ms, which the
-age does not have. The camera is a little faster than its rate, so that its pictures meet the refreshes of
-the screen at all phases. Needs what ./dev test-web installs.
+The page reads the number from the view's canvas as soon as that is drawn, from the <img> at each screen
+refresh, and from go2rtc's <video> when the browser presents a frame, which is then drawn to a canvas. The
+view gets its frames from MSE in the same way. The age is the time from sending to that moment. With
+WebCodecs, a frame may then wait up to 17 ms for the next screen refresh, which is not included. The camera is
+slightly faster than its nominal rate, so that its frames arrive at all phases of the screen refresh. Requires
+what ./dev test-web installs.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -47,13 +47,13 @@ from video_server import BITS
 import freshframe as ff
 
 RATES = (5, 15, 30)
-FASTER = 1.003  # 3 ms in a second, beside the refreshes of the screen
-PICTURES = 240  # then again from the first: 8 s at 30 per second
+FASTER = 1.003  # drifts by 3 ms per second relative to the screen refresh
+PICTURES = 240  # numbers repeat after these: 8 s at 30 fps
 OLDEST = 5.0  # seconds
-SETTLED = 3.0  # seconds after which players have found their distance
+SETTLED = 3.0  # seconds until players have settled on their latency
 GOALS = {"webcodecs": {"p50_ms": 15, "p99_ms": 60}, "mse": {"p50_ms": 40, "p99_ms": 80}}  # on idle cores
 MJPG_GOALS = {"webcodecs": 0.5, "mse": 0.8}
-GO2RTC_GOAL = 1.0  # for both, beside each of its modes
+GO2RTC_GOAL = 1.0  # for both, relative to each of its modes
 AGAIN = " again"
 GO2RTC = """
 app: {{modules: [api, ws, rtsp, webrtc, mp4]}}
@@ -123,10 +123,10 @@ import('/video-rtc.js').then(({VideoRTC}) => {
 
 
 class Camera(RtspServer):
-    """Notes when it has sent which number."""
+    """Records when it sent which number."""
 
     def paced(self) -> Iterator[tuple[int, bytes]]:
-        """The frames, each when it is due."""
+        """Yields each frame when it is due."""
         self.sent: list[tuple[float, int]] = []
         assert self.clip is not None
         for number, frame in super().paced():
@@ -135,7 +135,7 @@ class Camera(RtspServer):
 
 
 def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[float]:
-    """Returns the seconds since each picture was sent for each that the page saw."""
+    """Returns the age in seconds of each frame that the page saw."""
     found = []
     for number, at in seen:
         times = [when for when, one in sent if one == number and at - OLDEST < when <= at]
@@ -147,7 +147,7 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[f
 def show(
     page: browser.Page, camera: Camera, url: str, script: str, what: str, seconds: float
 ) -> dict[str, float]:
-    """Shows the camera in one way during some seconds."""
+    """Shows the camera in one way for some seconds. Returns the quantiles of the age."""
     page.load(url)
     page.run(READ + script, what)
     page.until("return seen.length > 10")
@@ -164,7 +164,7 @@ def show(
 
 @contextlib.contextmanager
 def go2rtc(path: str, camera: Camera) -> Iterator[str]:
-    """The URL of a go2rtc that has the camera as `door`, and asks nobody outside of this machine."""
+    """Yields the URL of a go2rtc with the camera as `door`. It connects to no other machine."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         settings = Path(folder) / "go2rtc.yaml"
@@ -178,7 +178,7 @@ def go2rtc(path: str, camera: Camera) -> Iterator[str]:
 
 
 def installed() -> dict[str, str]:
-    """go2rtc's path and version; nothing if it is missing."""
+    """Returns go2rtc's path and version; empty if it is not installed."""
     named = os.environ.get("FRESHFRAME_BENCH_GO2RTC")
     try:
         path = program("go2rtc", Path(named) if named else None)
@@ -190,14 +190,14 @@ def installed() -> dict[str, str]:
 
 
 def turns(page: browser.Page, film: Clip, seconds: int, rounds: int, peer: str | None) -> Any:
-    """The runs of each kind with such a camera."""
+    """Returns the runs of each kind with a camera of this film."""
     with contextlib.ExitStack() as stack:
         camera, second = (stack.enter_context(Camera(film)) for _ in range(2))
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
         stack.enter_context(pipeline)
         dashboard = stack.enter_context(pipeline.serve(view=door))
-        url = dashboard.view_url("door").partition("#")[0]  # a page that shows nothing by itself
+        url = dashboard.view_url("door").partition("#")[0]  # a page without a view
         picture = dashboard.mjpeg_url("door", fps=15, max_side=640)
         stream = partial(show, page, camera, url, OF_IMAGE, picture, seconds)
         kinds = {"mjpg": stream}
@@ -235,7 +235,7 @@ def add_rows(result: Result, rate: int, runs: Any) -> None:
 
 
 def main() -> None:
-    """Runs the kinds in turns, at one rate after the other."""
+    """Runs the kinds alternately, at one rate after another."""
     options = arguments(__doc__, "view_ages", rounds=3, seconds=10, rates=RATES)
     peer = installed()
     result = Result(

@@ -1,20 +1,20 @@
-"""How soon does <freshframe-view> show something: when it joins, over a link that stalls, and after cuts?
+"""Measures how soon <freshframe-view> shows a frame: when it joins, after stalls of the link, and after cuts.
 
-A camera on loopback sends 640x360, H.264, at 15 pictures per second and 1 Mbit/s over RTSP. A headless
-Chromium shows it by the element. The page notes each picture when it is drawn, and each state.
+A camera on loopback sends 640x360, H.264, at 15 fps and 1 Mbit/s over RTSP. A headless Chromium shows it in
+the element. The page records when each frame is drawn, and each change of state.
 
-Joins: the element is added at random moments of the group of pictures (2 s and 10 s), on a page that was just
-loaded, and again on the same page, which has a connection then. Nobody else watches. Seconds from that to the
-first picture, and to the state `live`.
+Joins: the element is added at random moments of the GOP (2 s and 10 s), on a page that was just loaded, and
+again on the same page, which then has a connection. There are no other viewers. Measures the seconds to the
+first frame and to the state `live`.
 
-Stalls and cuts, with groups of 2 s: a relay is between page and server. It passes nothing on to the page for
-0.6 s, every few seconds: seconds from the end of that to the first picture that is not older than the
-largest lag of a viewer, and to the first picture of at most 0.2 s. Then it closes the connections. The
-page opens a new one after 0.5 s: seconds from when the relay has accepted that to `live`, and from the cut.
+Stalls and cuts, with GOPs of 2 s: a relay between page and server blocks the data to the page for 0.6 s every
+few seconds. Measures the seconds from the end of a stall to the first frame within the maximum lag of a
+viewer, and to the first one of at most 0.2 s. Then the relay closes the connections, and the page reconnects
+after 0.5 s. Measures the seconds to `live`, from when the relay has accepted the connection and from the cut.
 
-During the stalls, each picture that the camera has sent (by the pts, which are 1/15 s apart) was shown, has
-come and was not drawn, because it was too late, or was left out by the server. Else it is unaccounted. Needs
-what ./dev test-web installs.
+During the stalls, each frame that the camera has sent (by its pts, in steps of 1/15 s) must have been shown,
+have arrived too late to be drawn, or have been skipped by the server. Otherwise it is unaccounted for.
+Requires what ./dev test-web installs.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -46,10 +46,10 @@ import freshframe as ff
 
 GROUPS = (2, 10)  # seconds from keyframe to keyframe
 STALL = 0.6  # seconds
-YOUNG = 0.2  # seconds: as old as a picture gets without a stall
-MOST = 1.0  # seconds by which a viewer may lag
+YOUNG = 0.2  # maximum age of a frame without a stall, in seconds
+MOST = 1.0  # maximum lag of a viewer, in seconds
 GOALS: dict[Any, float] = {"picture": 0.3, ("live", 2): 1.0, ("live", 10): 3.0, "after": 0.5}
-# Each picture of the video that has come, each that was drawn, each state; with Unix times.
+# Records each frame that arrived, each that was drawn, and each state, with Unix times.
 NOTE = """
 window.now = () => (performance.timeOrigin + performance.now()) / 1000;
 [window.came, window.drawn, window.states] = [[], [], []];
@@ -82,10 +82,10 @@ return drawn.length > 0 && live && [drawn[0][0] - added, live[0] - added, live[2
 
 
 class Link(Relay):
-    """The relay, with the Unix times at which connections came."""
+    """The relay. Records the Unix times at which connections are accepted."""
 
     def __init__(self, behind: int) -> None:
-        """Listens."""
+        """Starts to listen. `behind`: the server's port."""
         self.accepted: list[float] = []
         super().__init__(behind)
 
@@ -97,7 +97,7 @@ class Link(Relay):
 
 @contextlib.contextmanager
 def served(group: int, port: int, origins: Sequence[str] = ()) -> Iterator[None]:
-    """The camera's port at a server of that port."""
+    """Serves a camera on this port."""
     with RtspServer(film(10 * FPS, group=group)) as camera:
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
@@ -106,14 +106,14 @@ def served(group: int, port: int, origins: Sequence[str] = ()) -> Iterator[None]
 
 
 def load(page: browser.Page, port: int) -> None:
-    """A page of the server that shows nothing by itself."""
+    """Loads a page of the server that has no view yet."""
     page.load(f"http://127.0.0.1:{port}/view.html")
     page.until("return customElements.get('freshframe-view') !== undefined")
     page.run(NOTE)
 
 
 def joins(page: browser.Page, group: int, count: int) -> list[Row]:
-    """So many of each kind."""
+    """Measures `count` joins of each kind."""
     found: dict[str, list[Any]] = {"a new page": [], "a page with a connection": []}
     port, moments = free_port(), random.Random(group)
     with served(group, port):
@@ -143,12 +143,12 @@ def p50_and_worst(seconds: list[float]) -> dict[str, float]:
 
 
 def after(times: list[float], begin: float) -> float:
-    """Seconds until the first of these times."""
+    """Returns the seconds from `begin` to the next of these times, or infinity."""
     return min((at - begin for at in times if at >= begin), default=float("inf"))
 
 
 def stalls(page: browser.Page, relay: Link, count: int) -> list[Row]:
-    """So many, and what has become of all pictures meanwhile."""
+    """Measures `count` stalls, and accounts for all frames during them."""
     moments, ends = random.Random(1), []
     for _ in range(count):
         time.sleep(moments.uniform(1, 3))

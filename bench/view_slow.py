@@ -1,12 +1,11 @@
-"""How old is what stands on the screen, where the link of <freshframe-view> carries half of the video's rate?
+"""Measures the age of the frame on screen if the link of <freshframe-view> has half of the video's bit rate.
 
-A camera on loopback sends 640x360 at 15 pictures per second and 1 Mbit/s over RTSP, a keyframe each two
-seconds, each picture with its number in its pixels, and notes when it has sent it. A headless Chromium shows
-the camera's port by the element, through nginx as docs/how-to/boxes-in-a-browser.md sets it up, and over a
-link that takes half of the stream's bytes per second and holds 32 kB. The page reads the number from its
-canvas ten times a second. The age is the time since that picture was sent, so one that stays on the screen
-grows old.
-Needs nginx, and what ./dev test-web installs.
+A camera on loopback sends 640x360 at 15 fps and 1 Mbit/s over RTSP, with a keyframe every two seconds. Each
+frame has its number in the pixels, and the camera records when it was sent. A headless Chromium shows the
+camera in the element, through nginx, configured as in docs/how-to/boxes-in-a-browser.md, and over a link that
+passes half of the stream's bytes per second and buffers 32 kB. The page reads the number from its canvas ten
+times per second. The age is the time since that frame was sent, so it grows while a frame stays on screen.
+Requires nginx, and what ./dev test-web installs.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -42,7 +41,7 @@ from video_server import BITS, painted
 import freshframe as ff
 
 FPS = 15
-PICTURES = 240  # then again from the first: an age of 16 s and more would be taken for a younger one
+PICTURES = 240  # numbers repeat after these, so ages of 16 s or more are ambiguous
 SIZE = (640, 360)
 BITS_PER_SECOND = 1_000_000
 GOALS = {"p99_s": 1.5}
@@ -86,7 +85,7 @@ setInterval(() => {{
 
 
 def draw(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
-    """A picture with its number, over a ground that moves and does not compress to nothing."""
+    """Returns an image with its number on a moving background, which keeps it from compressing too well."""
     ground = np.random.default_rng(1).integers(40, 160, (height // 8 + 1, width // 8 + PICTURES + 1))
     x = np.arange(width) / 8 + number / 4
     y = np.arange(height)[:, None] / 8
@@ -102,7 +101,7 @@ def draw(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
 
 @contextlib.contextmanager
 def nginx(target: int) -> Iterator[int]:
-    """The port of an nginx before that port."""
+    """Yields the port of an nginx that forwards to `target`."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         settings = Path(folder) / "nginx.conf"
@@ -116,7 +115,7 @@ def nginx(target: int) -> Iterator[int]:
 
 
 def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[tuple[float, float]]:
-    """When the screen was looked at, and how many seconds ago its picture had been sent."""
+    """Returns when the page was read, and how many seconds before that its frame was sent."""
     latest: dict[int, list[float]] = {}
     for at, number in sent:
         latest.setdefault(number, []).append(at)
@@ -129,7 +128,7 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[t
 
 
 def film(pictures: int, *, group: int = 2) -> Clip:
-    """So many pictures of that rate, with a keyframe each `group` seconds."""
+    """Encodes a film of `pictures` frames, with a keyframe every `group` seconds."""
     bits = str(BITS_PER_SECOND * ENCODED_FPS // FPS)
     rate = {"b": bits, "maxrate": bits, "bufsize": bits, "g": str(group * FPS)}
     return replace(encode("h264", pictures, size=SIZE, draw=draw, options=rate), fps=FPS)

@@ -1,4 +1,4 @@
-"""aiortc: a consumer that awaits 1 s per frame. `recv` reads the track, `relay` an unbuffered MediaRelay."""
+"""aiortc: a consumer that sleeps 1 s per frame. `recv` reads the track, `relay` an unbuffered MediaRelay."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,7 +27,7 @@ async def consume(track: Any) -> None:
 
 
 async def offer(request: web.Request) -> web.Response:
-    """Answers the offer of the page, and consumes its track."""
+    """Answers the page's offer and consumes its track."""
     asked = await request.json()
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     connections.add(connection)

@@ -15,7 +15,7 @@ from fastrtc import Stream, VideoStreamHandler
 
 
 def handle(image: Any) -> Any:
-    """Takes 1 s for a frame, as BGR, and returns it."""
+    """Sleeps for 1 s and returns the BGR image."""
     note_frame(image[:, :, 1])
     time.sleep(1)
     return image
@@ -37,7 +37,7 @@ def page() -> HTMLResponse:
 
 @app.get("/ready")
 def ready(connection: str) -> dict[str, str]:
-    """Starts the stream, whose only input is the video."""
+    """Starts the stream, which has no input other than the video."""
     stream.set_input(connection, None)
     return {}
 

@@ -23,7 +23,7 @@ class Slow(ff.Node[ff.Frame, None]):
 
 
 def compute() -> None:
-    """Computes without an end, and gives the GIL away only when another thread asks for it."""
+    """Computes endlessly, and releases the GIL only if another thread requests it."""
     number = 0
     while True:
         number = (number * 31 + 7) % 1_000_003

@@ -1,6 +1,6 @@
 """Shared by the programs of bench/browser_camera.py: a page with a camera over WebRTC, and a line per frame.
 
-Its program gets the port as an argument, and FRESHFRAME_BENCH_CAMERA names the folder that reads the painted
+The port is the program's argument. FRESHFRAME_BENCH_CAMERA is the folder of the module that reads the painted
 frames. The page defines start(), which sends the camera of getUserMedia().
 """
 
@@ -49,7 +49,7 @@ _process = psutil.Process()
 
 
 def note_frame(luma: Any) -> None:
-    """Prints when this frame was read, when it was painted, and the memory of this process."""
+    """Prints when this frame was read, when it was painted, and how much memory this process uses."""
     at = time.time()
     found = _read_painted(luma)
     row = {"at": at, "painted": found[0] if found else None, "bytes": _process.memory_info().rss}

@@ -3,8 +3,8 @@
     python camera.py make SIZE FRAMES FILE     encodes the stream once
     python camera.py send FILE FPS [--silent-after SECONDS]     serves it to one reader, prints its port
 
-The stream has no B-frames and a keyframe a second. 20 blocks of 16x16 pixels along the top row are the bits
-of the frame's number, so that every reader can say which frame it really has.
+The stream has no B-frames and a keyframe every second. 20 blocks of 16x16 pixels along the top edge are the
+bits of the frame's number, so that readers know which frame they really have.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,13 +28,13 @@ GOP = 60
 
 
 def write_number(picture: Any, number: int) -> None:
-    """Writes the number into the top row of an (H, W, 3) picture."""
+    """Draws the number along the top edge of an (H, W, 3) image."""
     for bit in range(BITS):
         picture[:BLOCK, BLOCK * bit : BLOCK * (bit + 1)] = 235 if (number >> bit) & 1 else 16
 
 
 def read_number(picture: Any) -> int:
-    """The number of a BGR, RGB or gray picture."""
+    """Returns the number in a BGR, RGB or grey image."""
     row = picture[BLOCK // 2, BLOCK // 2 : BLOCK // 2 + BLOCK * BITS : BLOCK]
     if row.ndim == 2:
         row = row[:, 0]
@@ -42,7 +42,7 @@ def read_number(picture: Any) -> int:
 
 
 def pictures(width: int, height: int, count: int) -> Any:
-    """Discs that move over a ground that scrolls, with a camera's noise."""
+    """Yields images of discs that move over a scrolling background, with camera noise."""
     random = np.random.default_rng(3)
     y, x = np.ogrid[:height, :width]
     waves = [random.uniform(-0.06, 0.06, 2) for _ in range(8)]  # radians per pixel
@@ -66,7 +66,7 @@ def pictures(width: int, height: int, count: int) -> Any:
 
 
 class _Cuts(io.RawIOBase):
-    """Keeps the output of a muxer, and the place where each packet ends."""
+    """Stores the output of a muxer, and where each packet ends."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -80,8 +80,8 @@ class _Cuts(io.RawIOBase):
 
 
 def make(size: str, frames: int, path: Path) -> None:
-    """Encodes the stream and notes where each packet ends, in FILE.json."""
-    import av  # noqa: PLC0415  (only here: who sends needs no PyAV)
+    """Encodes the stream. Records in FILE.json where each packet ends."""
+    import av  # noqa: PLC0415  (send() must work without PyAV)
 
     width, height = map(int, size.split("x"))
     sink = _Cuts()
@@ -96,7 +96,7 @@ def make(size: str, frames: int, path: Path) -> None:
             container.mux(packet)
             ends.append(len(sink.data))
     container.close()
-    ends = [*ends[1:], len(sink.data)]  # the muxer lags by one packet when the end is noted
+    ends = [*ends[1:], len(sink.data)]  # the muxer's output lags by one packet
     path.write_bytes(sink.data)
     path.with_suffix(".json").write_text(json.dumps(ends))
 

@@ -23,7 +23,7 @@ CAMERA = Path(__file__).with_name("camera.py")
 
 
 class Network:
-    """The camera process, and when its first frame was due."""
+    """A camera in a separate process."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         silent = ["--silent-after", str(options.warm_up + options.seconds)] if options.silent else []
@@ -37,7 +37,7 @@ class Network:
         self.url = f"tcp://127.0.0.1:{int(self._lines.readline())}"
 
     def t0(self) -> float:
-        """Blocks until a client has connected."""
+        """Returns when the first frame was due. Blocks until a client has connected."""
         return float(self._lines.readline())
 
     def close(self) -> None:
@@ -47,14 +47,14 @@ class Network:
 
 
 class Local:
-    """The webcam model, in the process of the peer that opens it."""
+    """The simulated webcam, which is in the peer's process."""
 
     def __init__(self, options: argparse.Namespace, size: tuple[int, int]) -> None:
         self._t0 = time.monotonic()
         self.url = webcam.make_url(*size, options.fps, self._t0)
 
     def t0(self) -> float:
-        """When its first frame was due."""
+        """Returns when the first frame was due."""
         return self._t0
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Local:
 
 
 def stop_time(running: measure.Running) -> float | None:
-    """Seconds; None means longer than the limit."""
+    """Returns how many seconds the stop takes; None if longer than the limit."""
     thread = threading.Thread(target=running.stop, daemon=True)
     began = time.monotonic()
     thread.start()
@@ -127,7 +127,7 @@ def main() -> None:
             }
     camera.close()
     print("RESULT " + json.dumps(result), flush=True)
-    os._exit(0)  # a peer that cannot stop must not hold the run
+    os._exit(0)  # a peer that cannot stop must not block the run
 
 
 if __name__ == "__main__":

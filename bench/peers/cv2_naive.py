@@ -1,4 +1,4 @@
-"""One loop over cv2.VideoCapture, as every introduction shows it. Needs opencv-python-headless."""
+"""A loop over cv2.VideoCapture, as in every tutorial. Needs opencv-python-headless."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ Consumer = Callable[[Any], None]
 
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
-    """Reads and works in turns."""
+    """Reads and processes frames alternately, on one thread."""
     capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     ended = threading.Event()
 

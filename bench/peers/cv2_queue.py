@@ -1,4 +1,4 @@
-"""A thread that reads into a queue.Queue per consumer: without a bound, or of 10.
+"""A thread that reads into a queue.Queue per consumer: unbounded, or with 10 places.
 
 Needs opencv-python-headless.
 """
@@ -19,7 +19,7 @@ Consumer = Callable[[Any], None]
 
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, mode: str) -> Running:
-    """`mode`: "" without a bound, or the depth."""
+    """`mode`: the size of the queues; "" for unbounded ones."""
     capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     consumers = [consumer for consumer in (fast, slow) if consumer]
     queues: list[queue.Queue[Any]] = [queue.Queue(int(mode or 0)) for _ in consumers]

@@ -1,4 +1,4 @@
-"""DepthAI v3 on the host alone: host nodes, inputs that keep one message.
+"""DepthAI v3 without a device: host nodes, inputs that keep one message.
 
 Needs depthai, opencv-python-headless.
 """

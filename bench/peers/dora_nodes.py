@@ -56,7 +56,7 @@ def start(url: str, size: tuple[int, int], fast: Branch, slow: Branch | None, _m
 
 
 def main() -> None:
-    """The body of each node."""
+    """Runs one of the nodes."""
     settings: dict[str, Any] = json.loads(os.environ["PEER_SETTINGS"])
     name = os.environ["PEER_NODE"]
     node: Any = dora.Node()

@@ -1,7 +1,7 @@
-"""freshframe: two Python nodes below a live source.
+"""freshframe: two Python nodes downstream of a live source.
 
-`mode`: "latest" or "next" is the queue of both branches. With "process" the slow branch is a worker process,
-with "unrelated" another program computes instead of it, with "native" the fast branch is a C function.
+`mode`: "latest" or "next" is the queue of both branches. With "process", the slow branch is a worker process.
+With "unrelated", another program computes instead of it. With "native", the fast branch is a C function.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -24,19 +24,19 @@ import freshframe as ff
 
 
 class Step(ff.Node[ff.Frame, None]):
-    """Gives a branch the pixels that the other peers deliver."""
+    """Passes the same pixels to a branch as the other peers do."""
 
     def __init__(self, branch: Branch) -> None:
-        """Keeps the branch."""
+        """`branch`: called with each frame."""
         self.branch = branch
 
     def process(self, sample: ff.Sample[ff.Frame], /) -> None:
-        """Makes BGR of each frame."""
+        """Converts each frame to BGR."""
         self.branch(sample.value.bgr, sample.dropped)
 
 
 def _native(branch: Branch) -> Any:
-    """The fast branch as a C function, compiled here."""
+    """Compiles the fast branch as a C function."""
     folder = tempfile.mkdtemp(prefix="freshframe-")
     library = f"{folder}/native_branch.so"
     include, source = f"-I{ff.native.get_include()}", str(Path(__file__).with_name("native_branch.c"))
@@ -48,7 +48,7 @@ def _native(branch: Branch) -> Any:
 
 
 class _Webcam(ff.Source[ff.Frame]):
-    """Reads the webcam model."""
+    """Reads the simulated webcam."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -63,7 +63,7 @@ class _Webcam(ff.Source[ff.Frame]):
 
 
 def _compute(work: Branch) -> subprocess.Popen[bytes]:
-    """Another program with the slow branch's load."""
+    """Starts another program with the slow branch's load."""
     loop = f"for step in range({work.steps}): value = (value * 3 + step) & 0xFFFF"
     program = f"while True:\n    value = 0\n    {loop}"
     return subprocess.Popen([sys.executable, "-c", program])

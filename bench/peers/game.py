@@ -1,12 +1,12 @@
-"""A pygame loop at 60 Hz beside a thread that captures or tracks: the loop's lost frames, the results' age.
+"""A 60 Hz pygame loop with a thread that captures or tracks: the loop's lost frames, the results' age.
 
-The loop draws 40 circles and picks up the newest result in every frame. MODE:
+The loop draws 40 circles and uses the newest result in every frame. MODE:
 
     alone                                  no thread
     wait_held, wait_free                   a C function waits 30 ms, with and without the GIL
     compute_held, compute_free             zlib compresses for 30 ms, with and without the GIL
     python                                 a tracker in pure Python
-    cv2, cv2_1_thread, pyav                cv2.HoughCircles on what OpenCV or PyAV decodes
+    cv2, cv2_1_thread, pyav                cv2.HoughCircles on frames decoded by OpenCV or PyAV
     freshframe                             ff.CircleTracker
 
 Needs pygame-ce, opencv-python-headless, av.
@@ -33,14 +33,14 @@ from measure import burn, count_steps
 
 os.environ |= {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
 CAMERA = Path(__file__).with_name("camera.py")
-WORK = 0.03  # seconds of one call
+WORK = 0.03  # duration of a call, in seconds
 RATE = 60
 
-Newest = tuple[int, Any]  # number of the frame, the detections in it
+Newest = tuple[int, Any]  # number of the frame, its detections
 
 
 class Tracker:
-    """A thread that finds something in each frame; the game takes the result from `newest`."""
+    """A thread that processes each frame. The game reads the result from `newest`."""
 
     def __init__(self) -> None:
         self.newest: Newest = (-1, None)
@@ -56,7 +56,7 @@ class Tracker:
 
 
 def in_c(mode: str) -> Iterator[Newest]:
-    """Calls of a C function that waits or computes."""
+    """Calls a C function that waits or computes."""
     library = ctypes.PyDLL if mode.endswith("held") else ctypes.CDLL
     if mode.startswith("wait"):
         usleep = library(None).usleep
@@ -80,7 +80,7 @@ def in_c(mode: str) -> Iterator[Newest]:
 
 
 def in_python() -> Iterator[Newest]:
-    """A tracker that only computes."""
+    """A tracker in pure Python, which only computes."""
     steps = count_steps(0.004)
     while True:
         yield -1, burn(steps)
@@ -121,7 +121,7 @@ def with_pyav(url: str) -> Iterator[Newest]:
 
 
 def begin(mode: str, url: str) -> tuple[Callable[[], Newest], Callable[[], int]]:
-    """Starts the tracker: (the newest result, how many there were)."""
+    """Starts the tracker. Returns functions for the newest result and for the number of results."""
     if mode == "freshframe":
         import freshframe as ff  # noqa: PLC0415
 
@@ -150,8 +150,8 @@ def begin(mode: str, url: str) -> tuple[Callable[[], Newest], Callable[[], int]]
 
 
 def play(seconds: float, pick_up: Callable[[], Newest], due: Callable[[int], float]) -> dict[str, Any]:
-    """The loop; times in milliseconds."""
-    import pygame  # noqa: PLC0415  (after its environment)
+    """Runs the game loop. Returns times in milliseconds."""
+    import pygame  # noqa: PLC0415  (after its environment variables are set)
 
     pygame.init()
     screen = pygame.display.set_mode((640, 480))

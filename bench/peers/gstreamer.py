@@ -28,7 +28,7 @@ BRANCH = (
 
 
 def start(url: str, size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
-    """One decoder thread: more cost age."""
+    """Uses one decoder thread, because more threads increase the age."""
     Gst.init(None)
     consumers = {"fast": fast, **({"slow": slow} if slow else {})}
     camera = webcam.open_webcam(url)

@@ -1,6 +1,6 @@
-"""A thread that reads and keeps the latest picture: what users of OpenCV and PyAV end up with.
+"""A thread that reads and keeps only the latest frame, as users of OpenCV and PyAV eventually do.
 
-A Condition wakes the consumers. `mode`: "cv2", "cv2 1 thread" (of the decoder) or "pyav". Needs
+A Condition wakes the consumers. `mode`: "cv2", "cv2 1 thread" (one decoder thread) or "pyav". Needs
 opencv-python-headless, av.
 """
 

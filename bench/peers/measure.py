@@ -1,4 +1,4 @@
-"""Measurements of every peer, made in the same way: ages, losses, a heartbeat, memory, cores, the stop."""
+"""Measures all peers in the same way: ages, losses, a heartbeat, memory, CPU time, and the stop."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,15 +20,15 @@ import psutil
 from camera import read_number
 
 Load = Literal["none", "sleep", "phases", "burn"]
-_NOTE = struct.Struct("=qdq")  # frame number, seconds on time.monotonic(), drops since the last one or -1
+_NOTE = struct.Struct("=qdq")  # frame number, time.monotonic(), drops since the previous frame or -1
 
 
 @dataclass
 class Running:
-    """A peer that runs.
+    """A running peer.
 
     Attributes:
-        stop: Ends it; the time that it takes is measured.
+        stop: Stops it. Its duration is measured.
     """
 
     stop: Callable[[], object]
@@ -43,7 +43,7 @@ def burn(steps: int) -> int:
 
 
 def count_steps(seconds: float) -> int:
-    """How many steps of burn() take so long on this machine, alone."""
+    """Returns how many steps of burn() take this many seconds on the idle machine."""
     best = float("inf")
     for _ in range(3):
         began = time.thread_time()
@@ -53,7 +53,7 @@ def count_steps(seconds: float) -> int:
 
 
 def spread_evenly(count: int) -> float:
-    """Number ``count`` of van der Corput's sequence: any run of it covers 0 to 1 evenly."""
+    """Returns element `count` of the van der Corput sequence, any part of which covers 0 to 1 evenly."""
     place, share = 0.0, 0.5
     while count:
         place += share * (count & 1)
@@ -63,11 +63,11 @@ def spread_evenly(count: int) -> float:
 
 
 def sleep_to_phase(seconds: float, interval: float, count: int) -> None:
-    """Sleeps so long, and then up to an interval more: until phase ``count`` of the clock.
+    """Sleeps for `seconds` and up to an interval more, until phase `count` of the clock.
 
-    A sleeper whose period is a multiple of the camera's interval keeps its phase. Then the age of the latest
-    frame depends on the time when the program began, and on the excess of its sleeps. These phases are the
-    same for every program, and cover the camera's interval evenly wherever it begins.
+    If a consumer's period is a multiple of the camera's interval, its phase never changes. The age of the
+    latest frame then depends on when the program started and by how much its sleeps are too long. These
+    phases are the same for every program, and cover the camera's interval evenly.
     """
     end = time.monotonic() + seconds
     time.sleep(seconds + (spread_evenly(count) - end / interval) % 1 * interval)
@@ -77,10 +77,10 @@ Note = tuple[int, float, int]
 
 
 class Branch:
-    """A consumer: notes which frame it got and when, then works; in every process that it is sent to."""
+    """A consumer that records each frame and its time, then works. Can be sent to other processes."""
 
     def __init__(self, path: Path, load: Load, seconds: float, interval: float) -> None:
-        """`load`: the work for each frame, for `seconds`; `interval`: seconds from frame to frame."""
+        """`load`: the kind of work per frame; `seconds`: its duration; `interval`: of the camera's frames."""
         self.path = path
         self.interval = interval
         self._count = 0
@@ -91,11 +91,11 @@ class Branch:
         self._owner = 0
 
     def __call__(self, picture: Any, dropped: int = -1) -> None:
-        """Takes one picture, (H, W, 3) or (H, W) uint8.
+        """Processes a frame.
 
         Args:
-            picture: It has its number in it.
-            dropped: How many frames were dropped since the last one, where the peer counts them.
+            picture: (H, W, 3) or (H, W) uint8, with its number drawn in it.
+            dropped: Frames dropped since the previous one, if the peer counts them; otherwise -1.
         """
         self.note(read_number(picture), dropped)
         if self.load == "sleep":
@@ -107,7 +107,7 @@ class Branch:
             burn(self.steps)
 
     def note(self, number: int, dropped: int) -> None:
-        """Notes the frame's number, the time and the drops."""
+        """Records the frame's number, the time and the drops."""
         if self._file is None or self._owner != os.getpid():
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._owner = os.getpid()
@@ -124,7 +124,7 @@ class Branch:
 
 
 class Heartbeat:
-    """A Python thread that sleeps 1 ms again and again; the longest gaps are those of a game's loop."""
+    """A Python thread that repeatedly sleeps for 1 ms. A game loop would have the same longest gaps."""
 
     def __init__(self) -> None:
         """Starts the thread."""
@@ -143,11 +143,11 @@ class Heartbeat:
             last = now
 
     def begin(self) -> None:
-        """Gaps before this call do not count."""
+        """Starts the measurement. Earlier gaps are ignored."""
         self._from = len(self._gaps)
 
     def end(self) -> dict[str, float]:
-        """p50, p99 and max in milliseconds."""
+        """Ends the thread. Returns p50, p99 and max of the gaps in milliseconds."""
         self._ended.set()
         self._thread.join()
         gaps = 1e3 * np.array(self._gaps[self._from :])
@@ -159,7 +159,7 @@ class Heartbeat:
 
 
 def resources() -> tuple[float, float]:
-    """(resident MB, seconds of processor time) of this process and its children."""
+    """Returns (resident MB, seconds of CPU time) of this process and its children."""
     memory = used = 0.0
     me = psutil.Process()
     for process in [me, *me.children(recursive=True)]:
@@ -174,8 +174,8 @@ def ages(notes: list[Note], t0: float, fps: float, begin: float, end: float) -> 
     """Returns the ages and counts of a branch between `begin` and `end`.
 
     Returns:
-        ``frames``; ``missed``: gaps in their numbers; ``counted``: the same as the peer counted it, or None;
-        ages in milliseconds; ``slope``: seconds by which the age grows each second.
+        `frames`; `missed`: gaps in their numbers; `counted`: the drops that the peer reported, or None; ages
+        in milliseconds; `slope`: growth of the age in seconds per second.
     """
     window = [
         (after, after[0] - before[0] - 1)

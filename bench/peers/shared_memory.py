@@ -1,4 +1,4 @@
-"""multiprocessing with shared memory: the camera's process writes four slots, consumers take the latest.
+"""multiprocessing with shared memory: a camera process writes to four slots, consumers use the latest.
 
 The slow consumer has its own process. Needs opencv-python-headless.
 """
@@ -22,7 +22,7 @@ SLOTS = 4
 
 
 class _Shared:
-    """Holds the memory that the processes share."""
+    """The memory that the processes share."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         context = multiprocessing.get_context("fork")
@@ -74,7 +74,7 @@ def _consume(shared: _Shared, consumer: Consumer) -> None:
 
 
 def start(url: str, size: tuple[int, int], fast: Consumer, slow: Consumer | None, mode: str) -> Running:
-    """`mode`: "" or "1 thread" of the decoder."""
+    """`mode`: "1 thread" for a single decoder thread, or ""."""
     context = multiprocessing.get_context("fork")
     memory = SharedMemory(create=True, size=SLOTS * size[0] * size[1] * 3)
     shared = _Shared(size)

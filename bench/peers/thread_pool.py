@@ -1,4 +1,4 @@
-"""A task of a ThreadPoolExecutor per frame and consumer, as in the write-up of examples/1_slow_consumer.
+"""A ThreadPoolExecutor task per frame and consumer, as described in examples/1_slow_consumer.
 
 Needs opencv-python-headless.
 """
@@ -19,7 +19,7 @@ Consumer = Callable[[Any], None]
 
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
-    """10 workers, and a queue that nobody bounds."""
+    """Uses 10 workers and an unbounded queue."""
     capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     pool = ThreadPoolExecutor(10)
     ended = threading.Event()

@@ -1,6 +1,6 @@
-"""vidgear's CamGear, and both consumers in its loop, as its documentation does.
+"""vidgear's CamGear with both consumers in its loop, as in its documentation.
 
-`mode`: "" for its queue of 96, or "latest". Needs vidgear, opencv-python-headless.
+`mode`: "" for its queue of 96 frames, or "latest". Needs vidgear, opencv-python-headless.
 """
 
 # SPDX-License-Identifier: Apache-2.0

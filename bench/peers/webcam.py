@@ -1,6 +1,6 @@
-"""A webcam of this process: four driver buffers, and a new frame is lost without a word when all are full.
+"""A simulated webcam in this process. It has four driver buffers, and loses frames silently if all are full.
 
-Like that of camera.py it takes frame n at t0 + n / fps and writes n into the pixels.
+Like that of camera.py, it captures frame n at t0 + n / fps and draws n into the pixels.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -13,25 +13,25 @@ from typing import Any
 import numpy as np
 from camera import write_number
 
-BUFFERS = 4  # buffers of V4L2 through OpenCV
+BUFFERS = 4  # as many as OpenCV requests from V4L2
 SCHEME = "webcam:"
 
 
 def make_url(width: int, height: int, fps: float, t0: float) -> str:
-    """Makes the URL that open_webcam() opens."""
+    """Returns a URL for open_webcam()."""
     return f"{SCHEME}{width}x{height}@{fps}@{t0!r}"
 
 
 def open_webcam(url: str) -> Any:
-    """The webcam of a URL; None means the URL names something else."""
+    """Returns the webcam for a URL of make_url(), or None for any other URL."""
     return Webcam(url) if url.startswith(SCHEME) else None
 
 
 class Webcam:
-    """Has the part of cv2.VideoCapture that the peers use."""
+    """Implements the part of cv2.VideoCapture that the peers use."""
 
     def __init__(self, url: str) -> None:
-        """Opens what make_url() returned."""
+        """`url`: from make_url()."""
         size, fps, t0 = url.removeprefix(SCHEME).split("@")
         width, height = map(int, size.split("x"))
         self._t0, self._fps = float(t0), float(fps)
@@ -41,7 +41,7 @@ class Webcam:
         self._open = True
 
     def read(self) -> tuple[bool, Any]:
-        """Waits for the oldest frame in the buffers."""
+        """Returns the oldest frame in the buffers. Waits if there is none."""
         while self._open:
             now = int((time.monotonic() - self._t0) * self._fps)
             while self._taken < now:
