@@ -89,7 +89,7 @@ CASES = (
     Case("3 x 30 fps, one silent 10 of 20 s", 0.03, 0.1, _cameras([30] * 3, silent=True), goal=0.995),
     Case(
         "the same, partial", 0.03, 0.1, _cameras([30] * 3, silent=True), partial=True, goal=0.98
-    ),  # the whole sets
+    ),  # the goal is for sets with all members
 )
 
 

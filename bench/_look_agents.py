@@ -29,7 +29,7 @@ def ask(url: str) -> tuple[int, float]:
 
 
 def agent(url: str, over: threading.Event, answers: Counter[int], *, obeys: bool) -> None:
-    """Asks without pause."""
+    """Sends requests without pauses, except for Retry-After if it obeys."""
     while not over.is_set():
         status, pause = ask(url)
         answers[status] += 1
@@ -38,7 +38,7 @@ def agent(url: str, over: threading.Event, answers: Counter[int], *, obeys: bool
 
 
 def main() -> None:
-    """Lets them ask."""
+    """Runs the agents until stdin ends."""
     url, count, manner = sys.argv[1:]
     answers, over = Counter[int](), threading.Event()
     agents = [

@@ -122,7 +122,7 @@ def table(trial: str, peers: dict[str, list[Run]]) -> list[list[str]]:
 
 
 def markdown(rows: list[list[str]]) -> str:
-    """A table of a page."""
+    """Formats a table in Markdown."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
@@ -162,7 +162,7 @@ class Comparison:
 
 
 def comparisons(runs: Runs, trial: str) -> list[Comparison]:
-    """For each figure."""
+    """Returns a comparison for each figure."""
     found = []
     peers = {name: one for name, one in runs.get(trial, {}).items() if keeps_up(one)}
     for path, what, unit in COMPARED:

@@ -46,7 +46,7 @@ def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes
 
 
 def program(name: str, given: Path | None = None) -> str:
-    """Its path."""
+    """Returns the path of a program. Raises MissingError."""
     found = str(given) if given else shutil.which(name)
     if not found or not Path(found).exists():
         raise MissingError(f"{name} is not installed")

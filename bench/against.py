@@ -26,7 +26,7 @@ from _media import Clip, made
 
 import freshframe as ff
 
-GOAL = 1.03  # times the other
+GOAL = 1.03  # maximum ratio to the other build
 CLIP = Clip("noise", 1280, 720, megabits=6)
 
 DECODE = """
@@ -60,7 +60,7 @@ def import_ms(package: Path) -> float:
 
 
 def decode_ms(package: Path, path: str, threads: int, process: bool) -> float:
-    """Per frame."""
+    """Returns the milliseconds per frame."""
     return float(python(package, DECODE, path, str(threads), "process" if process else ""))
 
 

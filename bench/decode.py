@@ -31,7 +31,7 @@ Figures = dict[str, Any]
 
 
 def freshframe_frames(path: str, threads: int, look: Callable[[ff.Frame], object]) -> int:
-    """Through a reader."""
+    """freshframe: reads the frames through a reader."""
     frames = 0
     with ff.stream(ff.open(path, decoder_threads=threads)) as stream:
         for sample in stream:

@@ -17,7 +17,7 @@ from _measure import Result, Row, arguments, median, program, spread
 
 RATIO_GOAL = 1.3
 DEEP = 1024
-DEEP_GOAL_US = 0.3  # per sample
+DEEP_GOAL_US = 0.3  # maximum per sample
 
 Run = dict[str, Any]
 

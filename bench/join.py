@@ -58,7 +58,7 @@ class Found:
             self.ages.append((each.at - min(arrival for _, arrival in there)) * 1e3)
 
     def figures(self, best: int) -> dict[str, Any]:
-        """For a row."""
+        """Returns the figures for a row."""
         if not self.whole:
             return {"sets_of_optimum": 0.0}
         figures: dict[str, Any] = {

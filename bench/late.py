@@ -167,7 +167,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measures, shows, keeps."""
+    """Measures, prints and saves the result."""
     options = parse()
     settings = {"rounds": options.rounds, "calm": CALM, "fps": FPS, "heavy_fps": HEAVY_FPS}
     result = Result("late", "is age true while pictures are held up", settings)

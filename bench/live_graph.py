@@ -120,7 +120,7 @@ class Beside:
         self._done = threading.Event()
 
     def run(self) -> None:
-        """Runs on a separate thread until close()."""
+        """Runs on a separate thread until end()."""
         number = 0
         while not self._done.is_set():
             number += 1
@@ -143,7 +143,7 @@ class Beside:
         self._done.wait(0.1)
 
     def end(self) -> None:
-        """The thread ends."""
+        """Ends the thread."""
         self._done.set()
 
 
@@ -272,7 +272,7 @@ class CannotOpen(ff.Node[Any, Any]):
 
 
 class Slow(ff.Node[int, int]):
-    """A detector of 20 ms."""
+    """A detector that takes 20 ms."""
 
     def process(self, sample: ff.Sample[int]) -> int:
         """Sleeps."""

@@ -112,7 +112,7 @@ def run_some(document: dict[str, Any], pythons: dict[str, str], options: argpars
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PEERS)}")
@@ -144,7 +144,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Runs, shows, keeps."""
+    """Runs the trials, prints the tables and saves the result."""
     options = parse()
     kept = options.append.exists() and not options.quick
     document: dict[str, Any] = {"bench": "peers", "pieces": []}

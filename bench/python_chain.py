@@ -60,7 +60,7 @@ class Births(ff.Source[float]):
         self.hertz = hertz
 
     def read(self) -> Iterator[tuple[float, float]]:
-        """Yields them."""
+        """Yields the samples."""
         for birth in births(self.samples, self.hertz):
             yield birth, 0.0
 
@@ -75,7 +75,7 @@ def measured(samples: int, length: int, values: Iterator[float]) -> Run:
 
 
 def nodes(length: int, samples: int, hertz: float = 0) -> Run:
-    """Nodes of a pipeline."""
+    """Runs a chain of nodes of a pipeline."""
     pipeline = ff.Pipeline()
     port: Any = pipeline.add(Births(samples, hertz))
     for _ in range(length):

@@ -90,7 +90,7 @@ class Link(Relay):
         super().__init__(behind)
 
     def talk(self, connection: socket.socket) -> None:
-        """One client."""
+        """Serves one client, and records when it was accepted."""
         self.accepted.append(time.time())
         super().talk(connection)
 
@@ -138,7 +138,7 @@ def joins(page: browser.Page, group: int, count: int) -> list[Row]:
 
 
 def p50_and_worst(seconds: list[float]) -> dict[str, float]:
-    """Figures beside p99."""
+    """Returns p50 and the maximum."""
     return {"p50_s": quantile(seconds, 0.5), "worst_s": max(seconds)}
 
 
@@ -187,7 +187,7 @@ def stalls(page: browser.Page, relay: Link, count: int) -> list[Row]:
 
 
 def cuts(page: browser.Page, relay: Link, count: int) -> list[Row]:
-    """So many."""
+    """Measures `count` cuts."""
     moments, found = random.Random(2), []
     for _ in range(count):
         time.sleep(moments.uniform(0.5, 2.5))
@@ -207,7 +207,7 @@ def cuts(page: browser.Page, relay: Link, count: int) -> list[Row]:
 
 
 def main() -> None:
-    """Joins, stalls, cuts."""
+    """Measures joins, stalls and cuts."""
     options = arguments(__doc__, "view_joins", joins=25, stalls=50, cuts=100)
     counts = {key: getattr(options, key) for key in ("joins", "stalls", "cuts")}
     result = Result("view_joins", "How soon <freshframe-view> is live", counts)

@@ -44,7 +44,7 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Needs nothing else."""
+    """Does nothing: the stream has already started."""
     return web.Response()
 
 

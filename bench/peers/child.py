@@ -58,7 +58,7 @@ class Local:
         return self._t0
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Does nothing, because there is no process."""
 
 
 def stop_time(running: measure.Running) -> float | None:
@@ -87,7 +87,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Runs and prints."""
+    """Runs the peer and prints the result."""
     options = parse()
     width, height = map(int, options.file.stem.split("x"))
     began = time.perf_counter()

@@ -22,7 +22,7 @@ HostNode: Any = depthai.node.ThreadedHostNode
 
 
 class Camera(HostNode):  # type: ignore[misc]
-    """Reads with OpenCV."""
+    """Reads frames with OpenCV."""
 
     def __init__(self, url: str) -> None:
         HostNode.__init__(self)
@@ -41,7 +41,7 @@ class Camera(HostNode):  # type: ignore[misc]
 
 
 class Sink(HostNode):  # type: ignore[misc]
-    """Calls a consumer."""
+    """Passes frames to a consumer."""
 
     def __init__(self, consumer: Consumer) -> None:
         HostNode.__init__(self)
@@ -56,7 +56,7 @@ class Sink(HostNode):  # type: ignore[misc]
 
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
-    """One decoder thread."""
+    """Uses one decoder thread."""
     pipeline = depthai.Pipeline(createImplicitDevice=False)
     camera = pipeline.create(Camera, url)
     for consumer in (fast, slow):

@@ -26,7 +26,7 @@ INPUT = "    inputs:\n      picture:\n        source: camera/picture\n        qu
 
 
 def start(url: str, size: tuple[int, int], fast: Branch, slow: Branch | None, _mode: str) -> Running:
-    """One decoder thread."""
+    """Uses one decoder thread."""
     folder = Path(tempfile.mkdtemp())
     branches = {"fast": fast, **({"slow": slow} if slow else {})}
     (folder / "branches").write_bytes(pickle.dumps(branches))

@@ -87,7 +87,7 @@ def in_python() -> Iterator[Newest]:
 
 
 def hough(gray: Any) -> Any:
-    """OpenCV's circles."""
+    """Finds circles with OpenCV."""
     import cv2  # noqa: PLC0415  (not in every mode)
 
     return cv2.HoughCircles(

@@ -118,7 +118,7 @@ class Branch:
         return {**self.__dict__, "_file": None}
 
     def notes(self) -> list[Note]:
-        """All so far."""
+        """Returns all notes so far."""
         data = self.path.read_bytes() if self.path.exists() else b""
         return list(_NOTE.iter_unpack(data[: len(data) // _NOTE.size * _NOTE.size]))
 

@@ -56,5 +56,5 @@ class Webcam:
         return False, None
 
     def release(self) -> None:
-        """Ends the reading."""
+        """Makes read() return False."""
         self._open = False

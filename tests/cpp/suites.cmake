@@ -1,19 +1,18 @@
-# Read by ctest: makes one test of each suite, which runs in one process, or divides all suites among the number of processes in
-# FRESHFRAME_TEST_PROCESSES. A process spends 45 ms of processor time on loading FFmpeg's libraries: one for each of 426
-# suites takes 19 s. ctest lists the suites and not the build: under TSan the program may need the way in which ./dev
-# starts it.
+# Read by ctest. Makes one test per suite, which runs in one process, or divides all suites among as many processes as
+# FRESHFRAME_TEST_PROCESSES says. A process needs 45 ms of CPU time to load FFmpeg's libraries, which makes 19 s for 426 suites.
+# The suites are listed by ctest, not by the build, because under TSan the program may only run as ./dev starts it.
 # SPDX-License-Identifier: Apache-2.0
 execute_process(COMMAND ${FRESHFRAME_TESTS_PROGRAM} --gtest_list_tests OUTPUT_VARIABLE listed RESULT_VARIABLE status TIMEOUT 600)
 if(NOT status EQUAL 0)
   add_test(freshframe_tests_is_not_built_or_cannot_list_its_tests ${FRESHFRAME_TESTS_PROGRAM} --gtest_list_tests)
   return()
 endif()
-# The watchdog of a test is for a machine of its own; that of continuous integration may be busy with twenty other programs.
+# A test's watchdog assumes an idle machine, but CI may run twenty other programs at the same time.
 set(patience 8)
 if(DEFINED ENV{FRESHFRAME_TEST_PATIENCE})
   set(patience $ENV{FRESHFRAME_TEST_PATIENCE})
 endif()
-# What the tier leaves out of each suite: TESTS of the lines `SUITE TESTS`.
+# What the tier leaves out of each suite, as lines `SUITE TESTS`.
 set(tier "$ENV{FRESHFRAME_TEST_TIER}")
 if(tier MATCHES "^(quick|default)$")
   execute_process(COMMAND ${FRESHFRAME_TESTS_PROGRAM} --gtest_list_tests
@@ -25,12 +24,12 @@ if(tier MATCHES "^(quick|default)$")
     endif()
   endforeach()
 endif()
-string(REGEX REPLACE "[][;]" "_" listed "${listed}")  # a list of CMake gives them a meaning
+string(REGEX REPLACE "[][;]" "_" listed "${listed}")  # these characters have a meaning in CMake lists
 string(REGEX MATCHALL "[^\n]+" lines "${listed}")
 set(processes "$ENV{FRESHFRAME_TEST_PROCESSES}")
 set(place 0)
 foreach(line IN LISTS lines)
-  if(line MATCHES "^([A-Za-z0-9_/]+)\\.")  # its tests follow, each behind two spaces
+  if(line MATCHES "^([A-Za-z0-9_/]+)\\.")  # its tests follow, indented by two spaces
     set(suite ${CMAKE_MATCH_1})
     if(processes)
       math(EXPR group "${place} % ${processes}")
@@ -42,7 +41,7 @@ foreach(line IN LISTS lines)
       add_test(${suite} ${FRESHFRAME_TESTS_PROGRAM} --gtest_filter=${suite}.*${left_out_${suite}})
       list(APPEND names ${suite})
       if(suite MATCHES "/")
-        set_tests_properties(${suite} PROPERTIES COST 10)  # once for each file or container: the longest begin first
+        set_tests_properties(${suite} PROPERTIES COST 10)  # parametrised suites take longest, so they start first
       endif()
     endif()
   endif()

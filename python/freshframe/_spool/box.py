@@ -118,7 +118,7 @@ class Box(Reading):
         self._lock = folders.FolderLock(self.folder)
         self._begin()
 
-    # ---- the beginning
+    # ---- opening
 
     def _begin(self) -> None:
         self._begin_reading()
@@ -514,7 +514,7 @@ class Box(Reading):
         with self._guard:
             self._lost += count
 
-    # ---- the rest
+    # ---- state and end
 
     def held(self) -> Held:
         """Returns the contents and losses."""

@@ -17,11 +17,11 @@
 
 namespace freshframe::python {
 
-/// The spool's threads write it with the GIL, any thread reads it.
+/// Written by the spool's threads, which hold the GIL. Read by any thread.
 class SpoolCounters {
  public:
-  /// `oldest`: Unix time of the oldest result of the present batch. `called`: monotonic time, in seconds, at
-  /// the beginning of the present call.
+  /// `oldest`: Unix time of the oldest result of the current batch. `called`: time.monotonic() at the start of the
+  /// current call.
   void set(SpoolStats stats, std::optional<double> oldest, std::optional<double> called) {
     const std::lock_guard lock(mutex_);
     stats_ = std::move(stats);
@@ -40,7 +40,7 @@ class SpoolCounters {
 
  private:
   mutable std::mutex mutex_;
-  SpoolStats stats_;  // guarded by mutex_, like the next ones
+  SpoolStats stats_;  // guarded by mutex_, like the members below
   std::optional<double> oldest_;
   std::optional<double> called_;
 };

@@ -105,7 +105,7 @@ TEST(BestClasses, AreThoseOfAPlainSearchOnEveryInstructionSet) {
     std::vector<float> scores(classes * count);
     for (auto& score : scores) {
       state = state * 1664525U + 1013904223U;
-      score = static_cast<float>(state >> 28U) / 16;  // many are equal
+      score = static_cast<float>(state >> 28U) / 16;  // 16 levels, so that many are equal
       if (score == 0) score = kNone;
     }
     for (std::size_t i = 0; i < count; ++i) scores[i] = 0.25F;

@@ -250,7 +250,7 @@ TEST_F(Files, ThatCannotBeReplacedStay) {
   EXPECT_EQ(replace(path(std::string(255, 'n')), "x"), 0);  // the temporary file's name is cut off
   EXPECT_EQ(replace(path(std::string(256, 'n')), "x"), ENAMETOOLONG);
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
-  EXPECT_EQ(replace(path("pipe"), "x"), ENXIO);  // no reader
+  EXPECT_EQ(replace(path("pipe"), "x"), ENXIO);  // the pipe has no reader
   const int reader = ::open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   EXPECT_EQ(replace(path("pipe"), "xy"), 0);
   std::array<char, 4> got{};
@@ -351,10 +351,10 @@ TEST_F(Files, AreNotReachedThroughLinksInAFolder) {
   EXPECT_FALSE(folder.inside("link").is_open());
   EXPECT_FALSE(folder.stat_owned("a"));
   EXPECT_TRUE(folder.has("a"));
-  EXPECT_EQ(folder.remove("a"), 0);  // the link itself
+  EXPECT_EQ(folder.remove("a"), 0);  // removes the symlink, not its target
   EXPECT_TRUE(fs::exists(path("elsewhere/a")));
   fs::create_directory_symlink(path("sub"), path("base"));
-  EXPECT_TRUE(Folder::open(path("base")).is_open());  // open() follows a link
+  EXPECT_TRUE(Folder::open(path("base")).is_open());  // open() follows symlinks
 }
 
 TEST_F(Files, StayInAFolderThatWasRenamed) {

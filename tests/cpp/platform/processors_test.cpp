@@ -23,7 +23,7 @@ TEST(Processors, AQuotaOfAControlGroupCounts) {
   write_to(root / "sys/fs/cgroup/outer/cpu.max", "100000 100000\n");
   write_to(root / "sys/fs/cgroup/outer/inner/cpu.max", "max 100000\n");
   EXPECT_EQ(usable_processors(root.string()), 1);
-  write_to(root / "sys/fs/cgroup/outer/cpu.max", "50000 100000\n");  // half of one
+  write_to(root / "sys/fs/cgroup/outer/cpu.max", "50000 100000\n");  // half a CPU
   EXPECT_EQ(usable_processors(root.string()), 1);
   std::filesystem::remove_all(root);
   EXPECT_GE(usable_processors(root.string()), 1);

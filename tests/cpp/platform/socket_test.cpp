@@ -110,7 +110,7 @@ TEST(Socket, TellsAnEndThatClosedFromOneThatBroke) {
     EXPECT_EQ(::write(other, "last", 4), 4);
     ::close(other);
     wait_for(socket, false);
-    wait_until([&] { return platform::has_hung_up(socket.number()); });  // beside unread bytes
+    wait_until([&] { return platform::has_hung_up(socket.number()); });  // even with unread bytes
     std::array<std::uint8_t, 16> into{};
     EXPECT_EQ(socket.receive(into).bytes, 4U);
     const auto end = socket.receive(into);
@@ -125,7 +125,7 @@ TEST(Socket, TellsAnEndThatClosedFromOneThatBroke) {
   wait_for(socket, false);
   std::array<std::uint8_t, 16> into{};
   EXPECT_EQ(socket.receive(into).error, ECONNRESET);
-  EXPECT_EQ(socket.send(bytes_of("late")).error, EPIPE);  // without a signal
+  EXPECT_EQ(socket.send(bytes_of("late")).error, EPIPE);  // must not raise SIGPIPE
 }
 
 TEST(Socket, ReportsThatNobodyListens) {

@@ -37,7 +37,7 @@ namespace freshframe::process {
 using test::contains;
 using test::wait_until;
 
-/// Texts as values.
+/// Uses strings as values.
 class TextEmbedder final : public Embedder {
  public:
   EncodedValue encode(const ValueRef& value) override {

@@ -130,7 +130,7 @@ TEST(Messages, OfAnyBytesAreReadOrRefused) {
       if (read_to_worker(reader) != ToWorker::Request) continue;
       const auto message = read<RequestMessage>(reader);
       EXPECT_LE(message.forms.size(), static_cast<std::size_t>(kPixelFormats));
-    } catch (const ProtocolError&) {  // refused
+    } catch (const ProtocolError&) {  // rejected, which is fine
     }
   }
 }

@@ -167,10 +167,10 @@ TEST_F(CameraSenderTest, RefusesFramesThatBreakTheRules) {
 TEST_F(CameraSenderTest, RefusesAFlood) {
   auto frames = page("door");
   begin(frames);
-  for (std::uint32_t i = 0; i < 65; ++i) frames.send_frame(i);  // nothing takes them
+  for (std::uint32_t i = 0; i < 65; ++i) frames.send_frame(i);  // nothing reads them
   EXPECT_EQ(frames.close_code(), kPolicy);
   auto texts = page("door");
-  while (texts.socket().next_layer().available() == 0) texts.send(R"({"hidden":true})");  // has no answer
+  while (texts.socket().next_layer().available() == 0) texts.send(R"({"hidden":true})");  // gets no response
   EXPECT_EQ(texts.close_code(), kPolicy);
 }
 

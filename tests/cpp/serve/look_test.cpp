@@ -55,7 +55,7 @@ Look* added(Pipeline& pipeline, const std::string& name) {
   return kept;
 }
 
-/// Gives one picture.
+/// Returns one image immediately.
 class QuickLook final : public ServedLook {
  public:
   void look(const LookQuestion& /*question*/, const Take& take) override {

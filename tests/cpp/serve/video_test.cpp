@@ -149,7 +149,7 @@ TEST(VideoCursor, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
 }
 
 TEST(VideoCursor, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
-  constexpr int kTrip = 7;  // picture times
+  constexpr int kTrip = 7;  // frame intervals
   VideoRing ring;
   Stream stream(10);
   VideoCursor place;

@@ -75,7 +75,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   auto reader = pipeline.reader(port);
   const Server server(pipeline);
   pipeline.start();
-  LiveClient watcher(server);  // gets numbers only
+  LiveClient watcher(server);  // receives only states, no images
   for (int i = 0; i < 50; ++i) (void)reader.get();
   EXPECT_EQ(number_in(watcher.next_state(), "encoded"), 0);
   std::vector<std::unique_ptr<JpegClient>> clients;

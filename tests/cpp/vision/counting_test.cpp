@@ -254,7 +254,7 @@ TEST(ZoneCounter, RefusesWhatIsNoZone) {
   EXPECT_THROW(make({{0, 0}, {9, 9}, {0, 9}, {9, 0}}), OptionError);
   EXPECT_THROW(make({{0, 0}, {9, 0}, {kNan, 9}}), OptionError);
   EXPECT_THROW(make(std::vector<Point>(1001)), OptionError);
-  EXPECT_THROW(make({{0, 0}, {9, 0}, {0, 9}, {9, 0}, {9, 9}}), OptionError);  // a corner twice
+  EXPECT_THROW(make({{0, 0}, {9, 0}, {0, 9}, {9, 0}, {9, 9}}), OptionError);  // a duplicate corner
   EXPECT_THROW(make({{0.1F, 0.1F}, {0.9F, 0.1F}, {0.9F, 0.9F}}), OptionError);
   make({{0, 0}, {9, 0}, {9, 9}});
 }

@@ -40,7 +40,7 @@ TEST(Ground, ClicksWithoutAnErrorGiveNone) {
   auto options = square_seen_from_above();
   options.click_error = 0;
   EXPECT_NEAR(Ground(options).estimate_speed_error(200, 150, 10, 0), 0, 1e-6);
-  options.click_error = 2;  // of 200 pixels
+  options.click_error = 2;  // on 200 pixels
   EXPECT_GT(Ground(options).estimate_speed_error(200, 150, 10, 0), 0.05);
 }
 

@@ -148,7 +148,7 @@ TEST(PartialSearch, SearchesTheWholePictureUnderACameraThatMoves) {
         canvas.at(x, y) = static_cast<std::uint8_t>(120 + 60 * std::sin(0.05 * u) * std::cos(0.06 * y));
       }
     }
-    canvas.disc(100 + 30 * i, 180, 20, 250);  // against the camera
+    canvas.disc(100 + 30 * i, 180, 20, 250);  // moves against the camera's turn
     EXPECT_TRUE(sees(track(canvas, i * kFrame), 100 + 30 * i, 180, 20)) << "frame " << i;
     EXPECT_EQ(track.share(), 1) << "frame " << i;
   }

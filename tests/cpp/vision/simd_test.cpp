@@ -61,7 +61,7 @@ TEST(CircleFinderSimd, EveryInstructionSetGivesTheSameCircles) {
 test::Canvas drawn_with_integers(int width, int height) {
   constexpr int kSteps = 8;  // points per pixel in each direction
   struct Disc {
-    int x, y, r, value;  // in steps
+    int x, y, r, value;  // in 1 / kSteps pixels
   };
   constexpr Disc kDiscs[] = {{643, 727, 328, 190}, {1605, 1122, 140, 30},  {1123, 1521, 74, 125},
                              {2011, 483, 241, 20}, {2304, 1309, 117, 235}, {331, 1388, 59, 150}};

@@ -364,7 +364,7 @@ TEST_F(BranchesTest, AGraphThatChangesEachThreeSecondsIsJudgedWhereItDoesNotChan
     stats("L").state = NodeState::Blocked;
     edge("L", "from_l").waiting = 8;
     if (++look % 12 != 0) return;
-    if (look % 24 == 0) {  // the guest goes
+    if (look % 24 == 0) {  // the guest is removed
       nodes.erase(nodes.begin(), nodes.begin() + 2);
       seen_.nodes.erase(seen_.nodes.begin(), seen_.nodes.begin() + 2);
       edges.erase(edges.begin());

@@ -43,7 +43,7 @@ TEST_F(GilFinding, SaysNothingOfASmallShareOfTheTimeOrOfTheAge) {
   spend(.100, AgeKind::Gil, "X", .030);
   wait(.4);
   EXPECT_EQ(kinds(), Kinds());
-  spend(.018, AgeKind::Gil, "X", .015);  // too short
+  spend(.018, AgeKind::Gil, "X", .015);  // a wait of 15 ms is too short
   wait(.4);
   EXPECT_EQ(kinds(), Kinds());
 }
@@ -100,7 +100,7 @@ TEST_F(GilLossFinding, NamesTheHolder) {
 
 TEST_F(GilLossFinding, SaysNothingWithoutALossOrAWaitNorOfOneThatTheWaitDoesNotExplain) {
   into_x().queue = kLatest;
-  starve(.69, 30);  // all are taken
+  starve(.69, 30);  // no loss
   EXPECT_EQ(kinds(), Kinds());
   starve(.2, 10);
   EXPECT_EQ(kinds(), Kinds());

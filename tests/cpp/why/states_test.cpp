@@ -21,7 +21,7 @@ class StatesTest : public FindingsTest {
     now_ += kLook;
     findings_.follow(seen_, now_);
   }
-  // The only finding.
+  // Returns the only finding.
   Finding found() {
     const auto all = findings_.present();
     EXPECT_EQ(all.size(), 1U) << testing::PrintToString(kinds());

@@ -66,7 +66,7 @@ TEST(Annexb, ReplacesLengthsByStartCodes) {
   EXPECT_EQ(annexb_of({.data = two, .is_keyframe = false, .extradata = kAvcc}),
             (Data{0, 0, 0, 1, 0x41, 0, 0, 0, 1, 0x41, 0x9A}));
   auto short_lengths = kAvcc;
-  short_lengths[4] = 0xFD;  // of two bytes
+  short_lengths[4] = 0xFD;  // lengths of two bytes
   EXPECT_EQ(annexb_of({.data = {0, 2, 0x65, 0x88}, .extradata = short_lengths}), kSets + kImage);
 }
 

@@ -126,7 +126,7 @@ TEST(KeptPackets, BeginWithTheLastKeyPictureAndThenComeOnce) {
   EXPECT_EQ(times_of(packets.take()), (Times{3, 4, 5}));
   put(packets, 6, true);
   put(packets, 7, false);
-  EXPECT_EQ(rung, 1);  // for the two
+  EXPECT_EQ(rung, 1);  // once for both packets
   put(packets, 8, true);
   EXPECT_EQ(times_of(packets.take()), (Times{6, 7, 8}));
   packets.unwatch();

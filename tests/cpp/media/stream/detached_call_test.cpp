@@ -186,7 +186,7 @@ bool child_sets_flag(const std::function<void(Flag& flag)>& work) {
   const int pid = ::fork();
   if (pid == 0) {
     work(*flag);
-    static_cast<void>(std::atexit([] { gate_at_exit.request_stop(); }));  // before the wait
+    static_cast<void>(std::atexit([] { gate_at_exit.request_stop(); }));  // runs before the exit's wait
     std::exit(0);  // NOLINT(concurrency-mt-unsafe): as a program does
   }
   int status = -1;

@@ -75,7 +75,7 @@ TEST(NamePattern, CountsALetterOfSeveralBytesAsOne) {
   EXPECT_TRUE(media::matches_pattern("[\u00e0-\u00ff].png", "\u00e4.png"));
   EXPECT_FALSE(media::matches_pattern("[\u00e0-\u00e2].png", "\u00e4.png"));
   EXPECT_FALSE(media::matches_pattern("??.png", "\u00e4.png"));
-  EXPECT_TRUE(media::matches_pattern("??.png", "\xff\xfe.png"));  // no UTF-8
+  EXPECT_TRUE(media::matches_pattern("??.png", "\xff\xfe.png"));  // invalid UTF-8
 }
 
 TEST(NamePattern, OfManyStarsEndsSoon) {

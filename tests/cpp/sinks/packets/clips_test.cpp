@@ -20,7 +20,7 @@
 namespace freshframe::test {
 namespace {
 
-constexpr int kKeyEach = 20;  // pictures
+constexpr int kKeyEach = 20;  // frames from one keyframe to the next
 constexpr double kPacketFps = 25;
 
 /// A running ClipRecorder of packets. The test feeds it.
@@ -71,7 +71,7 @@ TEST(PacketClipFiles, BeginWithTheKeyPictureBeforeTheirSecondsAndSayHowMuchEarli
     PacketClipping clipping;
     const auto packets = packets_with_keys(folder);
     clipping.feed(packets, 0, 111);
-    clipping->save(folder.file("a." + suffix), 110 / kPacketFps);  // from picture 85 to 135
+    clipping->save(folder.file("a." + suffix), 110 / kPacketFps);  // frames 85 to 135
     clipping.feed(packets, 111, 160);
     EXPECT_TRUE(clipping->writing().empty());
     clipping.close();

@@ -141,7 +141,7 @@ TEST(MediaClips, LeaveOutWhatTheEncoderHoldsLongAfterAStop) {
   recording.wait(3);
   recording.close();
   EXPECT_GT(recording.left_out(), 0U);
-  EXPECT_EQ(play(folder.file("a.mp4")).numbers.size() + recording.left_out(), 57U);  // 50 to 106
+  EXPECT_EQ(play(folder.file("a.mp4")).numbers.size() + recording.left_out(), 57U);  // frames 50 to 106
 }
 
 TEST(MediaClips, AreNotEncodedAfterAStopIfThereAreNone) {

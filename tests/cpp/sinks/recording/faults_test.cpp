@@ -95,7 +95,7 @@ class SkippingRecorder {
       last_error = error.what();
     }
   }
-  /// After close().
+  /// Must be called after close().
   std::vector<Segment> segments() {
     std::vector<Segment> all;
     while (auto segment = file_->next_segment()) all.push_back(*std::move(segment));

@@ -203,7 +203,7 @@ TEST(BrowserSource, AsksForAKeyframeAndSkipsWhatIsBeforeIt) {
 }
 
 TEST(BrowserSource, AsksForAKeyframeWhenSomethingStartsToTakeItsPackets) {
-  constexpr std::size_t kFrames = 9;  // one keyframe
+  constexpr std::size_t kFrames = 9;  // only the first is a keyframe
   const auto clip = browser_clip(FeedCodec::H264, kFrames);
   if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";
   BrowserRig rig;

@@ -265,7 +265,7 @@ TEST(CameraList, IsInTheOrderOfTheNumbers) {
   std::filesystem::create_directories(folder);
   for (const char* name : {"video10", "video2", "video", "videos", "video2x", "vbi0", "video99999"})
     std::ofstream(folder / name) << "";
-  std::filesystem::create_symlink("video2", folder / "video3");  // the same device
+  std::filesystem::create_symlink("video2", folder / "video3");  // another name of the same device
   EXPECT_EQ(camera_paths(folder),
             (std::vector<std::string>{(folder / "video2").string(), (folder / "video10").string()}));
   std::filesystem::remove_all(folder);

@@ -122,7 +122,7 @@ TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
   for (const bool tells : {true, false}) {
     CameraRig rig;
     if (!tells) rig.camera.timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN;
-    rig.camera.pictures(3, {.timestamp_error = 1.7e9});  // a time of day
+    rig.camera.pictures(3, {.timestamp_error = 1.7e9});  // Unix time, not monotonic time
     rig.open();
     expect_three_as_they_arrive(rig, UtcFrom::None);  // the engine then uses the time of arrival
   }

@@ -110,7 +110,7 @@ class FakeCamera final : public V4l2System {
     ++opens;
     if (!plugged_in()) return -ENOENT;
     if (open_code != 0) return -open_code;
-    if (++open_ > 1) return 1000;  // beside the reader
+    if (++open_ > 1) return 1000;  // opened a second time, while the source has it open
     streaming_ = false;
     stale_ = false;
     return 1000;

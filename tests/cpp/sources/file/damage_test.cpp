@@ -18,7 +18,7 @@ namespace {
 constexpr int kWholeFrames = 30;
 
 struct Outcome {
-  bool refused = false;  // with a SourceError
+  bool refused = false;  // open() threw a SourceError
   std::size_t frames = 0;
   std::uint64_t damaged = 0;
 };

@@ -222,7 +222,7 @@ TEST(MediaSource, RealtimeHandsReorderedFramesOverAtTheirTimes) {
   hand.clock = clock;
   const auto source = open(path, {.realtime = true});
   source->open(hand.context());
-  clock->advance(Seconds{100});  // all are due
+  clock->advance(Seconds{100});  // all frames are due
   const auto first = source->read(hand.context());
   ASSERT_TRUE(first);
   for (int n = 1; n < 10; ++n) {

@@ -15,7 +15,7 @@ namespace {
 
 using media::ArrivalLine;
 
-constexpr double kRate = 25;  // pictures per second
+constexpr double kRate = 25;  // frames per second
 
 TimePoint moment(double seconds) {
   return TimePoint{} + to_duration(Seconds(1e5 + seconds));

@@ -164,7 +164,7 @@ std::vector<TraceFrame> pass_link(const SentFrames& frames, const OfTime& rate, 
 }
 
 void spread_packets(std::vector<TraceFrame>& frames, double fps) {
-  constexpr double kPart = 0.9;  // of the interval
+  constexpr double kPart = 0.9;  // fraction of the interval
   for (std::size_t i = 0; i < frames.size(); ++i) {
     auto& frame = frames[i];
     const double size = std::max(static_cast<double>(frame.size), kPacket + 1);
@@ -208,7 +208,7 @@ void add_reports(Trace& trace, TraceRandom& random, const TraceOptions& options)
   constexpr double kFirstReport = 1.5;  // seconds
   const auto& frames = trace.frames;
   std::vector<std::pair<double, double>> stamps;  // by time of capture
-  std::vector<std::pair<double, double>> known;   // over the arrivals
+  std::vector<std::pair<double, double>> known;   // by time of arrival
   for (const auto& frame : frames) {
     stamps.emplace_back(frame.captured, frame.pts);
     known.emplace_back(frame.first, frame.pts);

@@ -99,7 +99,7 @@ TEST(KeyGate, KnowsVp9sKeyFramesByTheirHeader) {
 TEST(HeldPackets, AreThoseWhoseTimesAreStillToCome) {
   HeldPackets held;
   held.add({.captured = second(1.00), .time = 0.0});
-  held.add({.captured = second(1.04), .time = 0.12});  // a P picture, sent ahead
+  held.add({.captured = second(1.04), .time = 0.12});  // a P-frame, sent early
   held.add({.captured = second(1.08), .time = 0.04});
   EXPECT_EQ(held.take(second(1.00), 0.0, false).held, 2U);
   EXPECT_EQ(held.take(second(1.08), 0.04, false).held, 1U);
@@ -219,7 +219,7 @@ TEST(VideoChoice, IsTheRenditionThatIsWanted) {
   const auto* const hevc = add(AV_CODEC_ID_HEVC, 640, 360);
   add(AV_CODEC_ID_NONE, 1920, 1080);
   add(AV_CODEC_ID_MJPEG, 4000, 4000, AV_DISPOSITION_ATTACHED_PIC);
-  add(AV_CODEC_ID_HEVC, 5000, 5000, AV_DISPOSITION_DEPENDENT);  // a tile of a picture
+  add(AV_CODEC_ID_HEVC, 5000, 5000, AV_DISPOSITION_DEPENDENT);  // a tile of a larger image
   EXPECT_EQ(chosen_video(*input, {}), large) << "the first of the largest";
   EXPECT_EQ(chosen_video(*input, {.by = By::Worst}), small);
   EXPECT_EQ(chosen_video(*input, {.by = By::Height, .value = 360}), large);

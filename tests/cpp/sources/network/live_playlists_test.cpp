@@ -83,14 +83,14 @@ class LivePlaylistsTest : public ::testing::Test {
   std::atomic<bool> grows_ = false;
   bool later_are_over_ = false;
   LivePlaylists playlists_{interrupt_, grows_};
-  std::string read_;  // by FFmpeg
+  std::string read_;  // what FFmpeg has read
   const std::string file_ =
       std::filesystem::temp_directory_path() /
       ("freshframe_playlist_" + std::to_string(steady_clock::now().time_since_epoch().count()));
 };
 
 TEST_F(LivePlaylistsTest, AreNotWaitedForWhileTheyHaveUnreadSegments) {
-  interrupt_.arm(1);  // a segment lasts twenty
+  interrupt_.arm(1);  // the timeout is 1 s, a segment lasts 20 s
   ASSERT_EQ(add(playlist_of(7, 1)), 0);
   playlists_.note_opened("http://h/7.ts");
   ASSERT_EQ(add(playlist_of(8, 3)), 0) << "three at once, as after a pause of the server";

@@ -126,7 +126,7 @@ TEST(LiveTimeline, TheFirstFrameLiesAtZeroAndTheOthersAtTheStreamsDistances) {
   LiveTimeline times;
   EXPECT_EQ(times.place_rising(95440.0, at(7)), 0.0);
   EXPECT_NEAR(times.place_rising(95440.04, at(7.5)), 0.04, 1e-6);
-  EXPECT_NEAR(times.place_rising(95440.02, at(7.6)), 0.04, 1e-6);  // a little back: held
+  EXPECT_NEAR(times.place_rising(95440.02, at(7.6)), 0.04, 1e-6);  // goes back a little: held
 }
 
 TEST(LiveTimeline, AMissingTimeIsTheTimeOfArrival) {

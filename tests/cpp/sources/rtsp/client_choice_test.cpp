@@ -66,7 +66,7 @@ TEST(RtspClientChoice, TriesFfmpegAtASecondSilenceOfTheServer) {
 TEST(RtspClientChoice, GivesTheOtherOneAttemptOnlyWhateverItsFailure) {
   ClientChoice choice;
   EXPECT_TRUE(choice.note_failure(Trouble::Dialogue));
-  EXPECT_TRUE(choice.note_frame());  // FFmpeg's is kept
+  EXPECT_TRUE(choice.note_frame());  // keeps FFmpeg's client
   for (int i = 0; i < 3; ++i) choice.note_failure(std::nullopt);
   EXPECT_TRUE(choice.is_own());
   EXPECT_FALSE(choice.note_failure(Trouble::Unreachable));

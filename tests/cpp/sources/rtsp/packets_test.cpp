@@ -85,7 +85,7 @@ TEST(PacketOrder, PassesWhatIsNextAndNothingElse) {
   };
   EXPECT_EQ(pass(65534, 0), std::nullopt);  // the source is not known yet
   add(order, 65534, 0);
-  EXPECT_EQ(pass(65535, 0), std::nullopt);  // it waits
+  EXPECT_EQ(pass(65535, 0), std::nullopt);  // 65534 is still queued
   EXPECT_EQ(taken(order, 0), "254");
   EXPECT_EQ(pass(65535, 0), 0);
   EXPECT_EQ(pass(0, 0), 0);

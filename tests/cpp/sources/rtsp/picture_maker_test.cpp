@@ -108,7 +108,7 @@ TEST(PictureMaker, GivesParameterSetsAmidAPictureToTheNextOne) {
 TEST(PictureMaker, DoesNotTakeALargeMessageForASlice) {
   Making made;
   made.add(1, kParameters, false);
-  made.add(1, {0x1C, 0x86, 0x05, 0xFF}, false);  // a message in fragments
+  made.add(1, {0x1C, 0x86, 0x05, 0xFF}, false);  // an SEI message in fragments
   made.add(1, {0x1C, 0x06, 0x11, 0x22}, false);
   made.add(1, {0x1C, 0x46, 0x33, 0x80}, false);
   made.add(1, kIdr, true);

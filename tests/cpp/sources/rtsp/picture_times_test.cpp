@@ -78,7 +78,7 @@ TEST(PictureTimes, NeitherBurstsNorPausesOfTheNetworkRefuteTimestamps) {
     const double due = static_cast<double>(n) / kRate;
     if (n < 200) arrived = 0.001 * n;  // the server starts with stored images
     if (n >= 200) arrived = std::max(arrived, due - 8);
-    if (n % 400 == 399) arrived = std::max(arrived, due + 6);  // and stops
+    if (n % 400 == 399) arrived = std::max(arrived, due + 6);  // the network pauses
     EXPECT_TRUE(times.place(kStep * n, TimePoint{} + to_duration(Seconds(arrived))).known) << n;
   }
 }

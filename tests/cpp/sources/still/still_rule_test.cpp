@@ -149,7 +149,7 @@ TEST(PictureDigest, ReadsNoByteBehindARowOfAnySize) {
       const Plane plane{.data = pixels.data(), .rows = height, .row_bytes = width, .stride = stride};
       const auto before = compute_digest(plane);
       for (std::ptrdiff_t y = 0; y + 1 < height; ++y) {
-        pixels[static_cast<std::size_t>(y * stride + width)] = 200;  // between two rows
+        pixels[static_cast<std::size_t>(y * stride + width)] = 200;  // padding between rows
       }
       EXPECT_EQ(compute_digest(plane).bits, before.bits) << width << "x" << height;
       pixels.back() = 10;

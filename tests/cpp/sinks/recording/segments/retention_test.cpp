@@ -285,7 +285,7 @@ TEST(Retention, DeletesNothingByAgeBehindAClockThatStartsTooEarly) {
   HandClocks clocks;
   write_bytes(folder.file("000001.mp4"), Bytes(1000));
   set_time(folder.file("000001.mp4"), clocks.wall - 10);
-  clocks.wall = 0;  // no battery
+  clocks.wall = 0;  // as without a clock battery
   Segments segments(folder, "{time:%H%M%S}.mp4", {.days = 1}, &clocks);
   segments.write_named("000002.mp4");
   segments.write_named("000003.mp4");
