@@ -42,7 +42,7 @@ def make_folder(path: str) -> None:
     """Creates the folder if it does not exist.
 
     Raises:
-        OptionError: The path is a file, or a folder that contains only other files.
+        OptionError: The path is a file, or a folder with other files but without a box.
         OSError: The folder cannot be created or written to.
     """
     try:

@@ -130,7 +130,7 @@ class Clock:
 
 
 def head_text(box: str, first: int, events: OpenEvents, clock: Clock) -> str:
-    """Returns the first line of a segment, which replaces everything in the older segments."""
+    """Returns the first line of a segment: all that is needed to continue without the older segments."""
     head = {"spool": FORMAT, "box": box, "first": first, "boot": clock.boot, "zero": round(clock.zero, 3)}
     return to_text(head | {"open": list(events.records.values())}) + "\n"
 

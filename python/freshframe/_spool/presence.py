@@ -126,7 +126,7 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = name
 
     def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
-        """Compares the keys that are present with those of the previous sample."""
+        """Compares the keys that are present with the earlier ones."""
         stamp = sample.stamp
         number = stamp._source_number
         stream = self._streams.get(stamp.source)

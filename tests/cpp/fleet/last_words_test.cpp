@@ -54,7 +54,7 @@ void crash() {
   static_cast<void>(::raise(SIGSEGV));
 }
 
-/// Runs `deed` on a thread that was started by another one while that belonged to the run, like a decoder's threads.
+/// Runs `deed` on a grandchild of a thread of the run, like the threads of a node's decoder.
 void in_grandchild_thread(Run run, const std::function<void()>& deed) {
   std::thread([&] {
     open_slot(run);

@@ -18,7 +18,7 @@ namespace {
 constexpr Circle kDrawnDisc{60.3F, 50.6F, 20, 0.9F};
 constexpr int kDiscLevel = 200, kGroundLevel = 60;
 
-/// A bright disc on a uniform background (or only noise), with the results of the stages before the rim's.
+/// A bright disc on a uniform background (or only noise), with the results of all earlier stages.
 struct JudgedDisc {
   explicit JudgedDisc(bool is_drawn = true) {
     test::Canvas canvas(120, 100, kGroundLevel);

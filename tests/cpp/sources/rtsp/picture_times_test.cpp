@@ -35,7 +35,7 @@ TEST_P(StampedImages, HaveATimeWhereTheTimestampsCanBeTimes) {
   PictureTimes times(kClock);
   int known = 0;
   constexpr int kImages = 500;
-  constexpr int kToLearn = 160;  // three seconds, or three jumps of the slowest sender
+  constexpr int kToLearn = 160;  // three seconds, and three jumps of the slowest sender
   for (std::uint32_t n = 0; n < kImages; ++n) {
     const auto arrived = TimePoint{} + to_duration(Seconds(static_cast<double>(n) / kRate));
     const auto time = times.place(GetParam().stamp(n), arrived);
