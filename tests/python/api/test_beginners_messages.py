@@ -221,7 +221,7 @@ ENDS = {
     "": True,
     "pipeline.run()": False,
     "pipeline.start(); pipeline.stop()": False,
-    "pipeline.stop()": False,  # it was not wanted any more
+    "pipeline.stop()": False,  # the failure is not logged: stop() was called on purpose
     "del pipeline": False,
     "raise ValueError('another fault, which is said')": False,
     "pipeline = ff.Pipeline('empty')": False,

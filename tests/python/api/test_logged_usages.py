@@ -23,7 +23,7 @@ def empty_generator() -> Callable[[], object]:
 
 
 class Pictures(ff.Source[int]):
-    """Yields numbers that are 100 s apart by their pts, as fast as they are taken."""
+    """Yields numbers whose pts are 100 s apart, as fast as they are taken."""
 
     def __init__(self, *, gives_captured: bool = False, goes_on: bool = False) -> None:
         self.gives_captured, self.goes_on = gives_captured, goes_on
@@ -42,7 +42,9 @@ class Lossless(Pictures):
 
 
 def taken_late(source: Pictures) -> Callable[[], object]:
-    """The step waits until the source has given all, unless that waits for the step."""
+    """Returns a step that waits until the source has emitted everything, unless the source waits for the
+    step.
+    """
 
     def work(value: int) -> None:
         assert not source.live or source.given.wait(WATCHDOG)

@@ -1,4 +1,4 @@
-"""What newcomers have tried: it raises an error with the way to do it, or is logged as a WARNING."""
+"""Mistakes that newcomers make raise an error that says what to do, or are logged as a WARNING."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_what_goes_on_is_logged(
 
 
 class Filter(ff.Node[Any, Any]):
-    """Gives other names to what it returns."""
+    """Renames the columns of its result."""
 
     def process(self, sample: ff.Sample[Any], /) -> Any:
         sample = sample.value

@@ -108,7 +108,7 @@ def is_refused_well(call: Callable[[], Any], foreign: re.Pattern[str] = FOREIGN)
 
 
 Call = Callable[..., Any]
-# Arguments that are needed besides the tested one. The others come from the signatures.
+# Required arguments besides the tested one. The others are taken from the signatures.
 NEEDED: dict[str, tuple[Callable[[], Call], dict[str, Any]]] = {
     "Detections": (lambda: ff.Detections, {"xyxy": BOX}),
     "Circles": (lambda: ff.Circles, {"xyr": [[10, 20, 5]]}),
@@ -250,7 +250,7 @@ def test_an_odd_value_is_taken_or_refused_with_what_is_wanted(
         if (name == "StopToken.wait" and may_wait(value)) or (
             name.startswith("numeric") and isinstance(value, Odd)
         ):
-            continue  # it would wait; numeric passes on what __index__() raises
+            continue  # it would wait; numeric lets exceptions of __index__() propagate
         fault = is_refused_well(functools.partial(call_with, name, {**needed, parameter: value}))
         if fault:
             faults.append(f"{ff._check.show(value)}: {fault[:200]}")

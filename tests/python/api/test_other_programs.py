@@ -1,4 +1,4 @@
-"""Messages in programs that are frozen (PyInstaller), forked, run twice, or send functions to workers."""
+"""Messages in programs that are frozen by PyInstaller, forked, run twice, or send functions to workers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

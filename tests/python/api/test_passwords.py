@@ -86,7 +86,9 @@ SCHEMES = ("rtsp", "http", "rtmp", "tcp")
 
 
 def refused(call: Callable[[], object]) -> str:
-    """Returns as text the exception of a call with its attributes and causes, or the repr() of its result."""
+    """Returns the exception of a call with its attributes and causes, or the repr() of its result, as a
+    string.
+    """
     try:
         result = call()
     except Exception as error:

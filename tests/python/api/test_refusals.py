@@ -344,7 +344,7 @@ def test_each_error_survives_pickling_with_its_attributes(error: type[ff.Freshfr
     assert type(again) is error
     assert str(again) == str(raised)
     if error is ff.NodeError:
-        wanted["sample"] = None  # its picture is memory of this process
+        wanted["sample"] = None  # its image refers to memory of this process
     assert {name: getattr(again, name) for name in wanted} == wanted
     if isinstance(again, ff.SourceError):
         assert again.errno == 111

@@ -101,7 +101,7 @@ def test_the_entry_may_stand_in_any_release_since() -> None:
 def test_a_release_is_compared_with_the_one_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Holds on the commit that has the release's own tag, which the workflow of the release tests."""
+    """Passes on the commit with the release's own tag, which the release workflow tests."""
 
     def commit(version: str, promised: str) -> None:
         (tmp_path / signatures.LIST).write_text(f"{promised}\n")

@@ -21,7 +21,7 @@ SCENE = "demo:circles?fps=60&size=640x360&balls=3&seed=1"
 
 
 class Truthful:
-    """A sample whose circles are the true ones of the scene, shifted by `shift` pixels, with these ids."""
+    """A sample with the true circles of the scene, shifted by `shift` pixels, with these IDs."""
 
     def __init__(
         self, seq: int, *, shift: float = 0.0, ids: Sequence[int] | None = None, only: int = 99

@@ -1,4 +1,4 @@
-"""A file that ends its own program: `freshframe run` ends as `python` does, without a traceback."""
+"""A file that exits by itself: `freshframe run` exits as `python` does, without a traceback."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`freshframe demo --frozen-game`: its table, its timelines, and the options that it refuses."""
+"""`freshframe demo --frozen-game`: its table, its timelines, and invalid options."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

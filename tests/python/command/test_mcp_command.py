@@ -1,4 +1,4 @@
-"""`freshframe mcp`: an agent's client over both transports, and what refuses it."""
+"""`freshframe mcp`: an agent's client over both transports, and requests that are rejected."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 @contextlib.contextmanager
 def served(**options: Any) -> Iterator[ff.types.Dashboard]:
-    """Serves a camera "door", which may be viewed, and one that may not."""
+    """Serves a camera "door" that may be viewed, and another that may not."""
     pipeline = ff.Pipeline("house")
     door = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="door")
     pipeline.add(ff.open("demo:circles?size=320x240&fps=5"), name="private")
@@ -188,7 +188,7 @@ def test_a_pipeline_that_has_gone_is_said() -> None:
 
 @contextlib.contextmanager
 def pretends(answer: bytes) -> Iterator[Eyes]:
-    """Yields what asks a server that answers each request with these bytes."""
+    """Yields a client of a server that answers each request with these bytes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -467,7 +467,7 @@ def test_strangers_keep_no_agent_out(tmp_path: Path) -> None:
         for each in silent:
             each.settimeout(WATCHDOG)
             with contextlib.suppress(ConnectionResetError):
-                assert each.recv(100) == b""  # after some seconds the newest are closed, too
+                assert each.recv(100) == b""  # after some seconds, the newest connections are closed, too
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ LEFT_OUT = ("_gil", "_numeric")  # not built by ./dev demo
 
 @pytest.fixture(scope="module")
 def of_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a folder with the packages as ./dev demo builds them."""
+    """Returns a folder with the packages as ./dev demo builds them, without the optional ones."""
     folder = tmp_path_factory.mktemp("demo")
     for package in (Path(ff.__file__).parent, Path(gil_budget.__file__).parent):
         (folder / package.name).mkdir()

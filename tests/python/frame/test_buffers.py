@@ -49,7 +49,7 @@ def test_a_shared_frame_keeps_the_buffer_of_a_memoryview_that_was_released(base:
 
 
 def passed_on(circles: ff.Circles) -> ff.Circles:
-    """The circles that a reader below a Python node gets."""
+    """Returns the circles that a reader downstream of a Python node receives."""
     source = Push(live=False)
     source.push(0)
     source.end()

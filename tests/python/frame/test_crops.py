@@ -1,4 +1,4 @@
-"""Frame.crops(): parts of a picture as one batch."""
+"""Frame.crops(): crops of a frame as one batch."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

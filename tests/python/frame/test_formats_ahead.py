@@ -1,4 +1,4 @@
-"""Formats that a node or a loop over a reader asks for are made of the next frame before it gets the GIL."""
+"""Formats that a node or a reader loop uses are prepared for the next frame before Python gets the GIL."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def frames(count: int) -> list[ff.Frame]:
 
 
 class Asker(ff.Node[ff.Frame, int]):
-    """Emits the number of bytes of each frame on its arrival, then calls `asks`."""
+    """Emits the number of bytes that each frame has on arrival, then calls `asks`."""
 
     def __init__(self, asks: Callable[[ff.Frame, int], object]) -> None:
         self.asks = asks
@@ -63,7 +63,7 @@ def test_a_node_that_no_longer_asks_gets_its_frames_as_they_are() -> None:
 
 
 def test_what_cannot_be_made_ahead_is_refused_when_it_is_asked_for() -> None:
-    # A subsampled picture of odd size has no packed array.
+    # A subsampled image of odd size has no packed array.
     odd = [ff.Frame.from_array(np.zeros((49, 65), np.uint8), "gray").to("i420") for _ in range(3)]
 
     def packed(frame: ff.Frame) -> str:
@@ -75,7 +75,7 @@ def test_what_cannot_be_made_ahead_is_refused_when_it_is_asked_for() -> None:
 
 
 class Readers:
-    """Two readers that wait for frames which the test pushes."""
+    """Two readers that wait for frames pushed by the test."""
 
     def __init__(self) -> None:
         self.source = Push()
@@ -86,14 +86,14 @@ class Readers:
         self.pushed = 0
 
     def get(self, reader: ff.Reader[ff.Frame]) -> ff.Frame:
-        """A frame that is pushed while the reader waits for it, with its number as luma."""
+        """Returns a frame that was pushed while the reader was waiting for it. Its luma is its number."""
         while True:
             self.pushed += 1
             self.source.push(ff.Frame.from_array(np.full((72, 64), self.pushed, np.uint8), "i420"))
             try:
                 return reader.get(timeout=0.1).value
             except ff.ReadTimeoutError:
-                pass  # the frame came before the reader waited
+                pass  # the frame arrived before the reader was waiting
 
 
 def test_what_a_readers_loop_asked_for_is_made_of_its_next_frame() -> None:
@@ -115,6 +115,6 @@ def test_a_format_of_one_readers_frame_is_not_made_for_another() -> None:
         plain = first._nbytes()
         _ = first.bgr
         frame = readers.get(readers.other)
-        while frame.luma[0, 0] == first.luma[0, 0]:  # it was on its way to this reader, too
+        while frame.luma[0, 0] == first.luma[0, 0]:  # it had already been sent to this reader, too
             frame = readers.get(readers.other)
         assert frame._nbytes() == plain

@@ -164,7 +164,7 @@ def test_pixels_live_as_long_as_any_view() -> None:
     gc.collect()
     _ = [
         ff.Frame.from_array(noise("i420", seed), "i420").bgr for seed in range(2, 30)
-    ]  # would reuse the memory
+    ]  # these would reuse the memory
     for name, view in views.items():
         assert np.array_equal(view, expected[name]), name
     assert np.array_equal(plane, chroma)

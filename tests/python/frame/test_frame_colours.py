@@ -14,7 +14,7 @@ import freshframe as ff
 
 
 def uniform(y: int, u: int, v: int, size: tuple[int, int] = (64, 48)) -> ff.Frame:
-    """An i420 frame of one colour."""
+    """Returns an i420 frame of one colour."""
     width, height = size
     array = np.empty((height * 3 // 2, width), np.uint8)
     array[:height] = y

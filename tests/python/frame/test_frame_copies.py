@@ -1,4 +1,4 @@
-"""Copies of frames, and frames given to NumPy and DLPack."""
+"""Copies of frames, and frames passed to NumPy and DLPack."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def test_a_short_copy_lets_no_other_thread_in(format_: Any, shape: tuple[int, ..
     thread = threading.Thread(target=other)
     thread.start()
     try:
-        sys.setswitchinterval(100)  # from here on it runs only when this thread lets the GIL go
+        sys.setswitchinterval(100)  # from here on, the other thread runs only when this one releases the GIL
         gate.release()
         wanted = time.perf_counter() + 0.02
         while time.perf_counter() < wanted:

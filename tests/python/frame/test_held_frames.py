@@ -1,4 +1,4 @@
-"""Frames that Python keeps: they are counted, bounded, and outlive their pipeline."""
+"""Frames that Python keeps are counted, limited in number, and outlive their pipeline."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def test_frames_are_refused_to_the_node_that_keeps_them_and_not_to_an_innocent_o
 
     class Keeper(ff.Node[ff.Frame, None]):
         def process(self, sample: ff.Sample[ff.Frame]) -> None:
-            # Frames that still wait for the other node are the engine's, not held outside it.
+            # Frames that are still queued for the other node are held by the engine, not outside of it.
             until(lambda: len(seen) > sample.seq, "the innocent node to have had the frame")
             kept.append(sample)
 
@@ -70,7 +70,7 @@ def test_frames_are_refused_to_the_node_that_keeps_them_and_not_to_an_innocent_o
     pipeline.add(lambda frame: seen.append(frame.width), source, name="innocent")
     report = pipeline.run()
     assert len(seen) == 40
-    assert 12 <= len(kept) <= 13  # the twelfth goes above the limit; one more may be in the innocent's hands
+    assert 12 <= len(kept) <= 13  # the twelfth exceeds the limit; the other node may have one more
     assert "node 'Keeper' gets no more frames" in str(report.nodes["Keeper"].last_error)
     assert report.nodes["Keeper"].errors == 40 - len(kept)
 
@@ -118,7 +118,7 @@ def test_arrays_that_frames_borrowed_are_given_back() -> None:
         assert ff.Frame.from_array(array, "gray", copy=False).width == 64
         assert len(ff.CircleDetector().detect(array).xyr) == 0
     del array
-    ff.Frame.from_array(np.zeros((2, 2), np.uint8), "gray")  # releases what earlier calls had borrowed
+    ff.Frame.from_array(np.zeros((2, 2), np.uint8), "gray")  # releases memory borrowed by earlier calls
     assert [reference() for reference in watched] == [None] * 20
 
 

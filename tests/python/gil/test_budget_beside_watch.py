@@ -1,4 +1,4 @@
-"""A budget beside freshframe's own watch: the process has one watch, and both hear of its findings."""
+"""A budget next to freshframe's own watch: they share one watch per process, and both receive its stalls."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def test_freshframes_watch_listens_to_the_one_that_runs() -> None:
 
 
 def test_a_budget_listens_to_freshframes_watch() -> None:
-    with gil.watch(10.0) as watch:  # looks closer as long as there is a budget
+    with gil.watch(10.0) as watch:  # takes samples for as long as there is a budget
         until(exceeds_a_budget, "a hold over the budget")
         assert watch.active
         assert watch.stalls == []

@@ -1,4 +1,4 @@
-"""Importing freshframe leaves the GIL of a free-threaded Python off."""
+"""Importing freshframe does not enable the GIL of a free-threaded Python."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PYTHON_CMAKE = Path(__file__).resolve().parents[3] / "cmake" / "python.cmake"
 free_threaded = pytest.mark.skipif(not gil_state.FREE_THREADED, reason="this Python has a GIL")
 needs_compiler = pytest.mark.skipif(gil_holds.compiler() is None, reason="no C compiler")
 
-# Modules that say nothing about the GIL, initialised in two phases and in one.
+# Modules without a declaration about the GIL, with two-phase and with single-phase initialisation.
 SILENT = """
 #include <Python.h>
 static PyModuleDef_Slot slots[] = {{0, NULL}};
@@ -74,7 +74,7 @@ def test_the_modules_declare_that_they_do_without() -> None:
 
 
 def imports(folder: Path, code: str, name: str, first: str, then: str) -> list[object]:
-    """The statistics of a program that imports `first`, then `then`."""
+    """Returns the statistics of a program that imports `first`, then `then`."""
     gil_holds.compiled(folder / f"{name}.so", code)
     ended = run_program(f"""
         import json, sys, warnings

@@ -1,5 +1,4 @@
-"""Functions that hold the GIL or release it: in the sources, in the docstrings, and proved at
-run time."""
+"""Which functions hold or release the GIL: in the sources, in the docstrings, and tested at run time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
 MODULES = ("freshframe._native", "freshframe._numeric", "gil_budget._gil")
-# Native functions that let the GIL go; all others hold it.
+# Native functions that release the GIL. All others hold it.
 LETTING_GO = {
     "Engine.close_server",
     "Engine.finish",
@@ -102,7 +101,7 @@ LETTING_GO = {
     "wait_log",
     "Frame.write",
 }
-# Releases of the bindings themselves, shown beside the tokens: both compile when they release twice.
+# Guards of the binding libraries, shown for comparison: they compile even if they release the GIL twice.
 SHOWN = {
     "examples/fibonacci/src/fibonacci_nanobind.cpp: gil_scoped",
     "examples/fibonacci/src/fibonacci_pybind11.cpp: gil_scoped",
@@ -137,7 +136,7 @@ def test_the_gil_is_changed_in_one_file_only() -> None:
 
 
 def bound() -> Iterator[tuple[str, Any]]:
-    """Everything callable and every property of the native modules."""
+    """Yields every callable and every property of the native modules."""
     everything = [
         (module, name, thing)
         for module in map(importlib.import_module, MODULES)
@@ -168,7 +167,7 @@ def test_docstrings_say_where_the_gil_is_let_go_and_nowhere_that_it_is_held() ->
 
 
 class Witness:
-    """A thread that leaves a mark whenever another thread releases the GIL."""
+    """A thread that records whenever another thread releases the GIL."""
 
     def __init__(self, switch_interval: float) -> None:
         self.marks: list[None] = []
@@ -185,7 +184,7 @@ class Witness:
         self._before = sys.getswitchinterval()
         self._thread.start()
         sys.setswitchinterval(self._interval)
-        time.sleep(0.05)  # requests under the old interval are over after this
+        time.sleep(0.05)  # requests that started with the old interval have ended by then
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -195,10 +194,10 @@ class Witness:
 
 
 def holds(call: Callable[[], object], times: int = 20_000) -> bool:
-    """True means in none of `times` calls did another thread get the GIL. `call` must not run Python code.
+    """Returns True if no other thread got the GIL during `times` calls. `call` must not run Python code.
 
-    The calls and the counting happen in one go in C, where the interpreter never switches threads by itself.
-    The witness asks for the GIL all the time, so a release, however short, hands it over.
+    The calls and the counting run in C without interruption, where the interpreter never switches threads on
+    its own. The witness requests the GIL all the time, so it gets it even during a short release.
     """
     never = object()
     with Witness(switch_interval=1e-6) as witness:
@@ -207,7 +206,7 @@ def holds(call: Callable[[], object], times: int = 20_000) -> bool:
 
 
 def lets_go(call: Callable[[], object], tries: int = 2000) -> bool:
-    """True means in one of `tries` calls another thread got the GIL, although no switch was forced."""
+    """Returns True if another thread got the GIL in one of `tries` calls, although no switch was forced."""
     with Witness(switch_interval=1000) as witness:
         for _ in range(tries):
             before = len(witness.marks)
@@ -242,7 +241,7 @@ def test_latest_holds_the_gil(camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]]) -
         assert holds(reader.latest)
     sample = reader.latest()
     assert sample is not None
-    assert sample.seq > first.seq  # it did see new frames meanwhile
+    assert sample.seq > first.seq  # it did see new frames in the meantime
 
 
 @pytest.mark.needs_gil
@@ -314,7 +313,7 @@ def test_native_nodes_work_on_while_python_holds_the_gil() -> None:
             deadline = time.monotonic() + WATCHDOG
             while edge(pipeline, "reader").passed_in < before + 20:
                 assert time.monotonic() < deadline, "the native branch stood still while Python held the GIL"
-            assert len(witness.marks) == marks  # no other thread got it meanwhile
+            assert len(witness.marks) == marks  # no other thread got the GIL in the meantime
         assert reader.get().frame.width
 
 

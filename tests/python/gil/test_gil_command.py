@@ -1,4 +1,4 @@
-"""`freshframe gil`: a program runs as below `python`, and the holders of the GIL are printed."""
+"""`freshframe gil`: a program runs as with `python`, and the holders of the GIL are printed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C co
 
 def run_python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return run_to_end(
-        [sys.executable, "-W", "ignore::DeprecationWarning", *arguments],  # about a fork beside threads
+        # CPython warns about a fork with several threads.
+        [sys.executable, "-W", "ignore::DeprecationWarning", *arguments],
         cwd=cwd,
         env=gil_holds.environment(),
     )
@@ -129,7 +130,7 @@ def test_a_program_runs_as_below_python(name: str, tmp_path: Path) -> None:
 def test_a_child_that_the_program_forks_does_not_sum_up(tmp_path: Path) -> None:
     program = tmp_path / "app.py"
     program.write_text("import os\nif os.fork():\n    os.wait()\n")
-    errors = run_command("--threshold", "60s", str(program)).stderr  # on a busy machine a fork may take long
+    errors = run_command("--threshold", "60s", str(program)).stderr  # on a busy machine, a fork may take long
     assert errors.count("No thread kept the GIL") == 1
 
 
@@ -153,7 +154,7 @@ def program(tmp_path: Path) -> Path:
     path.write_text(
         "import sys\nfrom rigs import gil_holds\n"
         "print(__name__, *sys.argv[1:])\n"
-        "for _ in range(20):\n"  # a busy machine may hide some
+        "for _ in range(20):\n"  # a busy machine may hide some of the holds
         "    gil_holds.module().block(30)\n"
         "if 'exit' in sys.argv: sys.exit(7)\n"
         "if 'text' in sys.argv: sys.exit('no good')\n"

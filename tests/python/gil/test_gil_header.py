@@ -35,7 +35,10 @@ LIES = {
 
 
 def load(name: str) -> types.ModuleType:
-    """A test module, built by ./dev build beside its source; those of other Pythons may lie there, too."""
+    """Returns a test module that ./dev build built next to its source.
+
+    Those of other Pythons may be there, too.
+    """
     if not (MODULES / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}").exists():
         pytest.skip(f"{name} was not built: ./dev build")
     sys.path.insert(0, str(MODULES))
@@ -69,7 +72,7 @@ def test_work_without_the_gil_gives_the_right_result(module: types.ModuleType) -
 
 def test_threads_without_the_gil_are_inside_at_the_same_time(module: types.ModuleType) -> None:
     met = at_once(*[lambda: module.meet(4)] * 4)
-    assert met == [4, 4, 4, 4]  # one that held the GIL would have been alone until its time was up
+    assert met == [4, 4, 4, 4]  # a call that held the GIL would have waited for the others in vain
 
 
 def test_an_exception_of_cpp_leaves_a_released_scope(module: types.ModuleType) -> None:
@@ -95,7 +98,7 @@ def test_a_destructor_that_fails_leaves_the_exception_on_its_way(monkeypatch: py
     make = load("gil_plain").capsule_that_fails_to_die
     nothing: dict[str, str] = {}
     with pytest.raises(KeyError, match="on its way"):
-        print(make(), nothing["on its way"])  # the capsule dies while the error leaves the expression
+        print(make(), nothing["on its way"])  # the capsule is freed while the exception leaves the expression
     assert seen == [IndexError]
 
 
@@ -187,7 +190,7 @@ def test_what_a_thread_with_the_gil_lets_go_is_freed_soon_after() -> None:
         kept = keeper(thing)
         del thing
         assert gone() is not None
-        del kept  # its destructor has the GIL, and no token
+        del kept  # its destructor holds the GIL, but has no token
         until(lambda gone=gone: gone() is None, "the interpreter to free the kept objects")  # type: ignore[misc]
 
 
@@ -197,7 +200,7 @@ def test_an_object_released_while_the_interpreter_ends_is_freed_at_once() -> Non
         from gil_nanobind import Keeper
         kept = Keeper(Keeper("inner"))
         """)
-    assert (ended.code, ended.complaints) == (0, "")  # nanobind would report an object that is left
+    assert (ended.code, ended.complaints) == (0, "")  # nanobind would report a leaked object
 
 
 def test_methods_and_lambdas_take_the_token() -> None:
@@ -220,7 +223,7 @@ def test_a_lie_ends_the_process_with_a_message(lie: str) -> None:
     ended = child(f"import gil_lies; gil_lies.{lie}()")
     assert -ended.code in ENDS
     assert f"freshframe::gil: {LIES[lie]}" in ended.err
-    # The Python line that called it; without a GIL the interpreter shows only the thread that ends it.
+    # The Python line that called it. Without the GIL, the interpreter shows only the thread that aborts.
     if lie != "smuggle_to_another_thread" or gil_state.enabled():
         assert 'File "<string>", line 3 in <module>' in ended.err
     assert ended.out == ""

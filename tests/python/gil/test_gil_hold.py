@@ -1,4 +1,4 @@
-"""How long a node held the GIL and waited for it, beside the truth of what its calls do."""
+"""How long a node held the GIL and waited for it, compared with what its calls really do."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAUSE = 0.05  # seconds
 
 
 def hold_per_call(pause: Callable[[], object], calls: int) -> float:
-    """Seconds of gil_hold per call of a node that pauses; the first one is not looked at."""
+    """Returns gil_hold in seconds per call of a node that pauses, without the first call."""
     pipeline = ff.Pipeline(stall_timeout=None)
     pipeline.add(lambda value: pause(), pipeline.add(Ticker(), name="ticks"), name="pauses")
     with pipeline:
@@ -65,7 +65,7 @@ def test_a_call_that_does_both_is_charged_for_its_part() -> None:
 
 
 class Timed:
-    """A node's call again and again, and the seconds in which it truly held the GIL."""
+    """Repeats a call in a node, and measures how long it really held the GIL."""
 
     def __init__(self, call: Callable[[], object], clock: Callable[[], float] | None) -> None:
         self.call, self.clock, self.held = call, clock, 0.0
@@ -83,7 +83,7 @@ def computes() -> None:
 
 
 def calls() -> dict[str, Timed]:
-    """Returns calls by name. A clock of None: the call works or sleeps without the GIL."""
+    """Returns calls by name. With the clock None, the call works or sleeps without the GIL."""
     noise = os.urandom(1_000_000)
     numbers = np.frombuffer(noise, np.uint8).astype(np.float64)
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
@@ -93,12 +93,12 @@ def calls() -> dict[str, Timed]:
         "sort": Timed(lambda: np.sort(numbers), None),
         "sleep": Timed(lambda: time.sleep(PAUSE), None),
         "usleep": Timed(lambda: usleep(int(PAUSE * 1e6)), time.monotonic),
-        "bytecode": Timed(computes, time.monotonic),  # nothing else wants the GIL
+        "bytecode": Timed(computes, time.monotonic),  # no other thread requests the GIL
     }
 
 
 class Shares:
-    """Shares of the time in which each node held the GIL: by its stats(), and in truth."""
+    """The fraction of time in which each node held the GIL: according to its stats(), and the true value."""
 
     def __init__(self, pipeline: ff.Pipeline, nodes: dict[str, Timed]) -> None:
         self._pipeline, self._nodes = pipeline, nodes
@@ -136,7 +136,7 @@ def running(nodes: dict[str, Timed]) -> Iterator[Shares]:
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("name", list(calls()))
 def test_the_hold_of_a_call_is_true_whatever_it_does(name: str) -> None:
-    """The figure comes from samples, of which a busy machine takes few: it comes close with time."""
+    """The figure is based on samples, and a busy machine takes few: it becomes accurate over time."""
     with running({name: calls()[name]}) as shares:
 
         def is_close() -> bool:
@@ -152,7 +152,8 @@ def test_nodes_together_hold_the_gil_for_no_longer_than_the_time() -> None:
     without = ("zlib", "pbkdf2", "sort", "sleep")
     with running(calls()) as shares:
         found = shares.since_the_beginning()
-        assert sum(told for told, _ in found.values()) <= 1.02  # the snapshots are taken between looks
+        # The two values are not read at the same moment.
+        assert sum(told for told, _ in found.values()) <= 1.02
 
         def is_low() -> bool:
             found = shares.since_the_beginning()
@@ -162,7 +163,7 @@ def test_nodes_together_hold_the_gil_for_no_longer_than_the_time() -> None:
 
 
 def delay() -> float:
-    """Seconds for which this thread waited for a processor."""
+    """Returns the seconds for which this thread waited for a CPU."""
     return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1]) * 1e-9
 
 
@@ -197,7 +198,7 @@ def test_waits_for_the_gil_within_a_call_count() -> None:
         ended.set()
         thread.join()
     assert told > 0.75 * true
-    assert told < 1.6 * true  # with the waits before the calls
+    assert told < 1.6 * true  # includes the waits before the calls
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

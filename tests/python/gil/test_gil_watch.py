@@ -1,4 +1,4 @@
-"""freshframe.gil: the holder of the GIL is named, no thread is disturbed, nothing is left."""
+"""freshframe.gil: reports the holder of the GIL, does not disturb threads, and cleans up."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C co
 
 STALLS = 20
 
-ENOUGH = 0.8  # share of those that the watch came to look at closely
+ENOUGH = 0.8  # minimum fraction of the stalls that the watch examined in time
 
-SOME = 0.5  # share of all: on a loaded machine it gets the processor too late for some
+SOME = 0.5  # minimum fraction of all stalls: on a loaded machine, the watch gets a CPU too late for some
 
 
 def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.GilStall], list[float]]:
-    """At least that many stalls, and how long each call took; a loaded machine hides some of the calls."""
+    """Returns at least this many stalls, and how long each call took.
+
+    A loaded machine hides some of the calls.
+    """
     way.run()
     watch = gil.watch(0.01)
     watch._options.update(options)
@@ -62,7 +65,7 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
     right = [stall for stall in stalls if gil_holds.named_right(way, stall)]
     assert len(stalls) >= STALLS
     close = [stall for stall in stalls if stall.native_stack]  # none of bytecode
-    # A thread whose sleep is over is no longer blocked: on a busy machine it waits for a processor.
+    # A thread whose sleep has ended is not blocked any more: on a busy machine, it waits for a CPU.
     functions = [stall for stall in close if gil_holds.functions_right(way, stall)]
     assert len(functions) >= ENOUGH * len(close), [str(stall) for stall in close]
     assert len(right) >= SOME * len(stalls), [str(stall) for stall in stalls]
@@ -78,7 +81,7 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
 @needs_compiler
 @pytest.mark.parametrize("timer_only", [False, True])
 def test_the_native_function_and_the_line_are_of_one_call_on_a_busy_machine_too(timer_only: bool) -> None:
-    """Two functions in turn, beside processes that take the processors from the watch."""
+    """Two functions alternate, next to processes that compete with the watch for the CPUs."""
     expected = {"call_extension_burn": ":py_burn", "call_ctypes_burn": ":hold_burn"}
     ways = [WAYS["extension-burn"], WAYS["ctypes-burn"]]
     for way in ways:
@@ -112,14 +115,14 @@ def test_the_native_function_and_the_line_are_of_one_call_on_a_busy_machine_too(
     pairs = [(str(stall.native), str(stall.python).rsplit(":", 1)[1]) for stall in named]
     wrong = [(native, line) for native, line in pairs if not native.endswith(expected.get(line, ""))]
     assert wrong == []
-    # The timer's signal comes too late for most calls here: they have no native name.
+    # For most calls here, the timer's signal arrives too late, so they have no native name.
     assert timer_only or pairs, [str(stall) for stall in watch.stalls]
 
 
 @needs_compiler
 def test_a_thread_that_computes_is_named_without_the_kernels_sampling_too() -> None:
     way = WAYS["extension-burn"]
-    # The timer needs a tick of the kernel's clock that meets the thread; on a busy machine many do not.
+    # The timer requires a kernel tick that hits the thread; on a busy machine, many do not.
     for _ in range(5):
         stalls, _ = stalls_of(way, 10, timer_only=True)
         if any(gil_holds.named_right(way, stall) for stall in stalls):
@@ -146,7 +149,7 @@ def test_the_line_is_the_one_during_the_stall() -> None:
 
     caller()
     with gil.watch() as watch:
-        for _ in range(100):  # a loaded machine may hide the first
+        for _ in range(100):  # a loaded machine may hide the first ones
             caller()
             if blocked(watch):
                 break
@@ -234,7 +237,7 @@ def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
             thread.join()
     lines = [stall.python for stall in watch.stalls if stall.native == "builtins:sorted"]
     right = lines.count(f"{__file__}:{line}:{where(work)}")
-    assert right > len(lines) / 2, lines  # on a busy machine some stalls begin within the loop before
+    assert right > len(lines) / 2, lines  # on a busy machine, some stalls start within the previous loop
 
 
 def where(function: Any) -> str:
@@ -270,7 +273,7 @@ def test_a_method_of_a_builtin_type_is_named() -> None:
 
 @pytest.mark.repeats
 def test_bytecode_alone_is_no_stall_because_it_hands_over_in_time() -> None:
-    with gil.watch(0.5) as watch:  # far above the switch interval, also on a loaded machine
+    with gil.watch(0.5) as watch:  # far above the switch interval, even on a loaded machine
         gil_holds.loop(0.6)
     assert watch.stalls == []
     assert "No thread kept the GIL for 500 ms" in watch.table()
@@ -307,7 +310,7 @@ def test_of_several_threads_the_one_that_had_it_longest_is_named() -> None:
 
 
 def code_objects() -> Iterator[types.CodeType]:
-    """Everything that the standard library has loaded here, and this file."""
+    """Yields all code that the standard library has loaded here, and this file."""
     pending = [
         compile(Path(str(module.__file__)).read_bytes(), str(module.__file__), "exec")
         for module in (asyncio, dataclasses, json, opcode, subprocess, threading, sys.modules[__name__])
@@ -329,5 +332,6 @@ def test_line_numbers_are_those_of_co_lines() -> None:
                 assert _gil.line_of(table, code.co_firstlineno, offset) == (line or 0), (code, offset)
                 checked += 1
         assert _gil.line_of(table, code.co_firstlineno, len(code.co_code) + 1000) == 0
-        _gil.line_of(table[: len(table) // 2], code.co_firstlineno, 10_000)  # cut: no line, no crash
+        # Truncated: no line, but no crash.
+        _gil.line_of(table[: len(table) // 2], code.co_firstlineno, 10_000)
     assert checked > 5000

@@ -1,5 +1,6 @@
 """The GIL watch as an object: its counters and records, its callback, only one at a time, unsupported
-interpreters."""
+interpreters.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def test_the_summary_counts_by_culprit() -> None:
             gil_holds.module().block(30)
         gil_holds.module().burn(60)
         until(lambda: gil_holds.module().block(30) and blocked(watch), "a stall to be reported")
-    # The calls of the loop and those of until() are two culprits: each has its own line of the program.
+    # The calls of the loop and those of until() are reported separately, because they are on different lines.
     culprit = next(each for each in watch.summary() if each.native == WAYS["extension-block"].expected)
     durations = [
         stall.duration
@@ -84,7 +85,7 @@ def test_on_stall_may_end_the_watch() -> None:
     watch = gil.watch(0.01, on_stall=lambda stall: watch.close())
     with watch:
         until(lambda: gil_holds.module().block(30) and not watch.active, "on_stall to end the watch")
-        assert watch.stalls  # perhaps also of a block before which its thread had no processor
+        assert watch.stalls  # perhaps also of a stall during which its thread had no CPU
 
         def finds_nothing() -> bool:
             found = len(watch.stalls)

@@ -1,4 +1,4 @@
-"""freshframe.gil beside the rest of a process: forks, signals, files, threads that end, libraries, exits."""
+"""freshframe.gil and the rest of a process: forks, signals, files, exiting threads, libraries, exits."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.needs_gil
 
 SPIN = "void spin(long n) { volatile long x = 0; for (long i = 0; i < n; i++) x += i; }"
 
-# A filter of seccomp(2): the system call with this number fails.
+# A seccomp(2) filter that makes the system call with this number fail.
 FORBID = """
 import ctypes, struct
 def forbid(number, error):
@@ -98,7 +98,7 @@ def test_signals_and_faulthandler_work_beside_a_watch() -> None:
     assert "Current thread" in ended.out
 
 
-# --- what else may happen -----------------------------------------------------------------------------------
+# --- other events --------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -223,7 +223,7 @@ def test_many_types_with_two_bases_do_not_delay_the_start() -> None:
     assert (ended.code, ended.out, ended.err) == (0, "started\n", "")
 
 
-# --- libraries that come and go -----------------------------------------------------------------------------
+# --- libraries that are loaded and unloaded -------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -256,8 +256,8 @@ for stall in watch.stalls:
     )
     assert ended.code == 0, ended
     stalls = [line.split() for line in ended.out.splitlines()]
-    # On a loaded machine the watch looks at some too late: the library is gone when it asks for the name, or
-    # the thread is in the interpreter again, which may wait in the C library.
+    # On a loaded machine, the watch examines some stalls too late: the library is already unloaded, or the
+    # thread is back in the interpreter, which may wait in the C library.
     interpreter = ("None", "libpython", "python", "libc.so")
     named = [(thread[-1], native) for thread, native in stalls if not native.startswith(interpreter)]
     assert named

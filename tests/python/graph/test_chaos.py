@@ -1,4 +1,4 @@
-"""The rig of `./dev night --part chaos`: a rich pipeline under faults, and what its counters find."""
+"""The program of `./dev night --part chaos`: a large pipeline with faults, and checks of its counters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def test_the_receiver_notes_a_gap_and_what_was_sent_again() -> None:
 def test_a_slow_node_that_is_late_is_found() -> None:
     books = plant.Books()
     slow = plant.Reads("slow", books, 0.3)
-    for number in range(1, 600):  # ten pictures a second, and each is seen at once
+    for number in range(1, 600):  # at ten images per second, each is seen immediately
         books.seen["cam0"].append((number / 10, number))
     slow._compare("cam0", 500, 59.9)
     assert books.findings == []
@@ -155,7 +155,7 @@ def test_a_recording_without_an_end_is_found_unless_the_disk_was_full(tmp_path: 
     pipeline.run()
     data = bytearray(whole.read_bytes())
     at = data.index(b"\x18\x53\x80\x67") + 4
-    data[at : at + 8] = b"\x01" + 7 * b"\xff"  # as a muxer leaves it that does not come to its end
+    data[at : at + 8] = b"\x01" + 7 * b"\xff"  # as a muxer leaves it that is killed
     cut, next_one = tmp_path / "copy1_00002.mkv", tmp_path / "copy1_00003.mkv"
     cut.write_bytes(data)
     next_one.write_bytes(whole.read_bytes())
@@ -175,7 +175,7 @@ def test_a_time_that_goes_back_is_found() -> None:
     assert books.findings == ["quick: pts 0.4 of cam1 after 0.5"]
     books = plant.Books()
     books.comebacks["cam1"] = 1
-    for pts in (5.0, 0.1, 0.2):  # a new camera's times begin at 0
+    for pts in (5.0, 0.1, 0.2):  # the timestamps of a new camera start at 0
         books.timed("quick", cast(Any, SimpleNamespace(source="cam1", pts=pts)))
     assert books.findings == []
     books.timed("quick", cast(Any, SimpleNamespace(source="cam1", pts=0.1)))

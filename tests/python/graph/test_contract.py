@@ -1,4 +1,4 @@
-"""The contract of a node lists all that the package asks of it besides its public methods."""
+"""The contract of a node lists everything that the package uses of it besides its public methods."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from freshframe._graph.contract import Contract
 
 ROOT = Path(ff.__file__).parent
 
-# Private names that are read by a string, and what has them. None of these is an ability of a node.
+# Private names that are read by string, and the modules that define them. They are not part of a node's
+# contract.
 KNOWN = {
     "_active_limbo_lock": "threading",
     "_freshframe_added": "the mark of a node in Python that belongs to a pipeline",
@@ -32,7 +33,7 @@ KNOWN = {
     "_thread": "a Ray actor",
     "_watcher": "a Ray actor",
 }
-# The hidden names that the package may call on a node.
+# The private methods that the package may call on a node.
 HOOKS = {"_freshframe_added", "_freshframe_contract", "_freshframe_source_gone"}
 
 
@@ -44,7 +45,7 @@ def sources() -> list[tuple[Path, ast.Module]]:
 
 @functools.cache
 def names_read() -> set[str]:
-    """The attributes that are read outside the contract's own file."""
+    """Returns the attributes that are read outside of the contract's own file."""
     return {
         each.attr
         for path, tree in sources()
@@ -55,7 +56,7 @@ def names_read() -> set[str]:
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:
-    """The private names that hasattr() and its like get as a string."""
+    """Yields the private names that are passed as strings to hasattr() and similar functions."""
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or len(call.args) < 2:
             continue

@@ -1,4 +1,4 @@
-"""The end of `with pipeline:` loses nothing after all sources have ended, and waits for nothing else."""
+"""The end of `with pipeline:` loses nothing if all sources have ended, and does not wait otherwise."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def test_other_ends_wait_for_no_node(leaves_by: str) -> None:
         assert begun.wait(60)
         for _ in range(frames):
             reader.get(60)
-        threading.Timer(0.2, over.set).start()  # the end waits for a call
+        threading.Timer(0.2, over.set).start()  # the exit waits for a call
         if leaves_by == "an exception":
             raise ZeroDivisionError
     dropped = {edge.child: edge.drops for edge in pipeline.stats().edges}

@@ -1,4 +1,6 @@
-"""Joins below a merge whose camera is exchanged: they go on, and no set has samples of both cameras."""
+"""Joins downstream of a merge whose camera is replaced: they continue, and no set mixes samples of both
+cameras.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def name_of(value: Any) -> str:
 
 
 class Rig:
-    """Two cameras that feed a merge in turn, and another one. The times of a set are equal."""
+    """Two cameras that feed a merge in turn, and a third one. The timestamps within a set are equal."""
 
     def __init__(self, *, live: bool = True, value: Callable[[str], Any] = str) -> None:
         self.pipeline = ff.Pipeline(keep_running=True)
@@ -57,7 +59,7 @@ class Rig:
         self.pipeline.add(self.ask, self.pipeline.add(self.asks, name="asks"), name="ask")
 
     def ask(self, _: int) -> None:
-        """On a node's own thread remove() does not wait."""
+        """Called on a node's own thread, where remove() does not wait."""
         self.pipeline.remove(self.ports["old"])
         self.asked.set()
 
@@ -70,7 +72,7 @@ class Rig:
         return pair if part == "reference" else pair[::-1]
 
     def sets(self, reader: ff.Reader[Any], camera: str) -> list[list[str]]:
-        """Pushes samples of `camera` and the other one; returns the names in their sets."""
+        """Pushes samples of `camera` and the third one. Returns the names in each set."""
         found = []
         for _ in range(COUNT):
             self.number += 1
@@ -278,5 +280,5 @@ def test_a_join_goes_on_with_the_camera_of_replace(of: bool) -> None:
     with pipeline:
         assert len(reader.get(WATCHDOG).value) == 2
         pipeline.replace(old, ff.open("demo:circles?fps=50&seed=3"))
-        for _ in range(100):  # more than wait in its queues
+        for _ in range(100):  # more than its queues can hold
             assert len(reader.get(WATCHDOG).value) == 2

@@ -1,4 +1,4 @@
-"""Nodes that remember a source, as a merge whose source is exchanged: the second one starts afresh."""
+"""Nodes that keep state per source start afresh when the source upstream of a merge is replaced."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import freshframe as ff
 
 COUNT = 13  # samples of a source
 STEP = 0.04  # seconds between two
-PTS = 1000.0  # time of the first sample of the first source
+PTS = 1000.0  # timestamp of the first sample of the first source
 
 Port = ff.Port[Any]
 
 
 def crossing(n: int) -> ff.Detections:
-    """Two boxes on their way over the line, each in its direction."""
+    """Returns two boxes that cross the line in opposite directions."""
     return at((50, 60 + 10 * n), (250, 180 - 10 * n))
 
 
@@ -48,7 +48,8 @@ def alone(node: Any, **options: Any) -> Callable[[ff.Pipeline, Port], tuple[Port
     return made
 
 
-# How a pipeline gets the merge and the last node below it, and what is compared of the last one's values.
+# How a pipeline gets the merge and the last node downstream of it, and what is compared of the last one's
+# values.
 NODES: dict[str, tuple[Callable[[ff.Pipeline, Port], tuple[Port, Port]], Callable[[Any], Any]]] = {
     "BoxTracker": (alone(ff.BoxTracker), lambda tracks: len(tracks.xyxy)),
     "LineCounter": (below_tracker(lambda: ff.LineCounter(*LINE)), lambda c: (c.forward, c.backward)),

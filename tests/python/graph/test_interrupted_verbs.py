@@ -1,5 +1,6 @@
-"""A signal's handler or a finalizer may call any verb at any line of another, and waits for nothing that it
-holds up itself."""
+"""A signal handler or a finalizer may call any verb at any line of another, and never waits for what it
+blocks itself.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class _Node(ff.Node[int, int]):
 
 
 class _World:
-    """A pipeline with a node of each kind that a verb needs."""
+    """A pipeline with a node for each kind that a verb needs."""
 
     def __init__(self, make: Callable[[], ff.Source[int]], other: Any = None) -> None:
         self.pipeline = ff.Pipeline(keep_running=True)
@@ -62,7 +63,7 @@ class _World:
         self.batch = self.pipeline.add(_all, self.camera, batch=ff.Batch(2, max_wait=0.01), name="batch")
 
     def run(self) -> None:
-        """Runs it, and another thread stops it."""
+        """Runs the pipeline. Another thread stops it."""
 
         def stop() -> None:
             until(lambda: "new" not in repr(self.pipeline), "the pipeline runs or has ended")
@@ -110,7 +111,7 @@ _TRACED = (os.path.dirname(ff.__file__), threading.__file__)
 
 
 def _refusals(call: Callable[[], object]) -> list[str]:
-    """A verb may be refused, as the graph has changed. It never waits for its timeout."""
+    """Calls a verb, which may fail because the graph has changed, but never waits until its timeout."""
     try:
         call()
     except ff.StopTimeoutError as error:
@@ -121,7 +122,10 @@ def _refusals(call: Callable[[], object]) -> list[str]:
 
 
 def _interrupted(world: _World, verb: str, handler: str, number: int) -> tuple[int, list[str]]:
-    """Runs the verb, and the handler at that traced line. The count of lines, what went wrong."""
+    """Runs the verb, and the handler at this traced line.
+
+    Returns the number of lines, and what went wrong.
+    """
     wrong: list[str] = []
     lines = 0
 
@@ -175,7 +179,7 @@ def test_a_handler_that_calls_a_verb_at_a_line_of_another_waits_for_nothing_that
 
 
 class LeaveError(BaseException):
-    """An exception of a handler, such as of a time limit."""
+    """Raised by a signal handler, such as one for a time limit."""
 
 
 def _left(
@@ -185,10 +189,11 @@ def _left(
     call: Callable[[_World], object],
     handler: Callable[[], object] = lambda: None,
 ) -> tuple[int, str]:
-    """Runs the verb, and raises at that place where a handler may run. The count of places, and this one.
+    """Runs the verb, and raises at the n-th place where a handler may run. Returns the number of places, and
+    this place.
 
-    These are the begins of functions and the ends of calls of C. In `threading` a handler that raises may
-    leave a lock of Condition locked, which is not this package's.
+    These are the starts of functions and the ends of C calls. In `threading`, a handler that raises may leave
+    the lock of a Condition locked, which this package cannot prevent.
     """
     places = 0
     place = ""
@@ -198,7 +203,7 @@ def _left(
         if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(_TRACED[0]):
             return
         if event == "call" and frame.f_code.co_flags & inspect.CO_GENERATOR:
-            return  # it may be closed there, and Python then only prints the exception
+            return  # the pipeline may already be closed, and Python then only prints the exception
         places += 1
         if places == number:
             sys.setprofile(None)
@@ -217,7 +222,7 @@ def _left(
 
 
 def _again(world: _World, verb: str) -> None:
-    """Calls the verb again, in whatever state it was left: it is not refused because of that."""
+    """Calls the verb again, whatever state it was left in, which must not make it fail."""
     if verb.startswith("add"):
         until(lambda: "added" not in world.pipeline.stats().nodes, "what was being added has gone")
     if verb == "connect":
@@ -242,7 +247,7 @@ def test_a_verb_that_a_handler_leaves_by_an_exception_can_be_called_again(verb: 
         if verb != "start":
             world.pipeline.start()
         seen, place = _left(world, verb, number, (_VERBS | _ADDS)[verb])
-        places = max(places, seen)  # a verb that is left shows no places after the one where it was left
+        places = max(places, seen)  # an interrupted verb does not reach any later places
         if place and verb != "start":
             try:
                 _again(world, verb)
@@ -275,13 +280,13 @@ def test_an_add_that_a_handler_leaves_before_the_start_adds_nothing(verb: str) -
         if place:
             there = set(world.pipeline.stats().nodes) - before
             if verb == "packets":
-                there.discard("other.packets")  # if it is whole, the next call returns it
+                there.discard("other.packets")  # if it is complete, the next call returns it
             assert there == {"of the handler"}, place
             try:
                 call(world)
             except ff.FreshframeError as error:
                 pytest.fail(f"{place}: {error}")
-        if verb != "packets":  # its camera is away
+        if verb != "packets":  # its camera was removed
             world.pipeline.start()
             world.pipeline.stop(WATCHDOG)
             check_books(world.pipeline)
@@ -378,7 +383,7 @@ def test_an_add_that_has_interrupted_the_start_of_a_thread_is_refused() -> None:
 
 
 class _Holder:
-    """Removes its camera when it is collected."""
+    """Removes its camera when it is garbage-collected."""
 
     def __init__(self, pipeline: ff.Pipeline, camera: ff.Port[int], late: list[str]) -> None:
         self.pipeline, self.camera, self.late, self.me = pipeline, camera, late, self

@@ -1,4 +1,4 @@
-"""Joins: functions, nodes and readers of sets, what is missing, what is refused, what is counted."""
+"""Joins: functions, nodes and readers of sets, missing samples, rejected graphs, counters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import freshframe as ff
 
 
 class Paced(ff.Source[int]):
-    """A file of ``count`` numbers whose times are ``rate`` per second."""
+    """A file of ``count`` numbers with ``rate`` timestamps per second."""
 
     live = False
 

@@ -1,4 +1,4 @@
-"""Nodes, readers and edges that come and go while a pipeline runs."""
+"""Nodes, readers and edges that are added and removed while a pipeline runs."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import freshframe as ff
 
 
 class Notes(ff.Node[int, int]):
-    """Passes values on, and notes the sources for which source_gone() was called."""
+    """Passes values on, and records the sources for which source_gone() was called."""
 
     def __init__(self) -> None:
         self.gone: list[str] = []
@@ -273,7 +273,7 @@ def test_stop_goes_ahead_of_an_add_that_waits() -> None:
     Slow.opening.wait(100)
     stopper = threading.Thread(target=pipeline.stop)
     stopper.start()
-    until(stops, "the stop")  # while the node still opens
+    until(stops, "the stop")  # while the node is still opening
     assert adder.is_alive()
     Slow.go.set()
     adder.join()
@@ -282,7 +282,10 @@ def test_stop_goes_ahead_of_an_add_that_waits() -> None:
 
 
 def come_and_go(pipeline: ff.Pipeline, merge: ff.Port[Any], seen: Callable[[], str]) -> None:
-    """Two cameras, one after the other; `seen` is the name that the node gave of each."""
+    """Adds and removes two cameras, one after the other.
+
+    `seen` returns the name that the node received for each.
+    """
     for name in ("door", "yard"):
         source = Push()
         camera = pipeline.add(source, name=name)
@@ -412,7 +415,7 @@ def test_an_interrupt_at_any_point_of_an_add_leaves_the_graph_as_before(
 
 
 class _With:
-    """Another object, but for one method."""
+    """Wraps an object, and replaces one method."""
 
     def __init__(self, other: Any, name: str, method: Any) -> None:
         self._other, self._name, self._method = other, name, method

@@ -25,7 +25,7 @@ MEBIBYTE = 1 << 20
 
 
 class Merge(ff.Node[Any, Any]):
-    """Passes values on, and records the sources that are gone."""
+    """Passes values on, and records the sources that have been removed."""
 
     gone: list[str]
 
@@ -40,7 +40,7 @@ class Merge(ff.Node[Any, Any]):
 
 
 class CannotOpen(Merge):
-    """Cannot be opened even once."""
+    """A node whose open() fails."""
 
     def open(self) -> None:
         raise OSError("no such model")
@@ -72,7 +72,7 @@ def _first(a: Any, b: Any) -> Any:
 
 
 class Churn:
-    """A pipeline and its members."""
+    """A pipeline and its nodes, which change at random."""
 
     def __init__(self) -> None:
         self.pipeline = ff.Pipeline(keep_running=True)
@@ -103,7 +103,8 @@ class Churn:
             lambda: self._replace(chance),
             lambda: self.remove(camera, drain=chance.random() < 0.3),
         ]
-        # Another thread has removed it; it is connected, or is not; it failed while it was added or removed.
+        # Another thread has removed the node; it is already (or not) connected; or it failed while it was
+        # added or removed.
         with contextlib.suppress(ff.StateError, ff.GraphError, ff.NodeError):
             chance.choice(verbs)()
 
@@ -138,7 +139,7 @@ class Churn:
 
     def remove_all(self) -> None:
         while self.cameras:
-            with contextlib.suppress(ff.NodeError):  # a node below it failed while it closed
+            with contextlib.suppress(ff.NodeError):  # a node downstream failed while it closed
                 self.remove(self.cameras[0])
         while self.readers:
             self.readers.pop().close()
@@ -191,7 +192,7 @@ class Churn:
 
 
 def _look(churn: Churn, done: threading.Event, failures: list[BaseException]) -> None:
-    """Every snapshot balances, and the sums with the removed members never fall."""
+    """Checks that every snapshot is consistent, and that the totals including removed nodes never fall."""
     before = 0
     try:
         while not done.wait(0.01):
@@ -229,7 +230,7 @@ def _resident() -> int:
 
 
 class _Arenas(ctypes.Structure):
-    """mallinfo2() of the GNU C library, whose allocator keeps free pages that are resident, too."""
+    """struct mallinfo2 of the GNU C library. Its allocator keeps freed pages, which remain resident."""
 
     _fields_ = (
         ("others", ctypes.c_size_t * 7),
@@ -240,7 +241,7 @@ class _Arenas(ctypes.Structure):
 
 
 def _in_use() -> int:
-    """Bytes that were allocated and not freed, besides the bytes of Python's own allocator; 0: not known."""
+    """Returns the allocated bytes, without those of Python's own allocator, or 0 if unknown."""
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2
     except AttributeError:
@@ -250,20 +251,20 @@ def _in_use() -> int:
 
 
 def _ports() -> int:
-    """The number of ports that are still referenced."""
+    """Returns the number of ports that are still referenced."""
     gc.collect()
     return sum(type(each) is ff.Port for each in gc.get_objects())
 
 
 class Memory(NamedTuple):
-    """Memory of the process in bytes, after everything that was added is gone."""
+    """Memory of the process in bytes, after everything that was added has been removed."""
 
     resident: int
     in_use: int
 
 
 def _run(changes: int) -> list[Memory]:
-    """The memory after each quarter."""
+    """Returns the memory after each quarter."""
     churn = Churn()
     failures: list[BaseException] = []
     done = threading.Event()
@@ -300,7 +301,7 @@ def test_random_changes_keep_the_books() -> None:
 @pytest.mark.full
 def test_two_thousand_random_changes_keep_the_books_and_the_memory() -> None:
     memory = _run(2000)
-    # A name and a number of each node are kept, 120 bytes. The allocator's free pages still grow, but ever
-    # more slowly.
+    # For each node, a name and a number are kept, 120 bytes. The allocator's free pages still grow, but more
+    # and more slowly.
     assert memory[-1].in_use <= memory[0].in_use + MEBIBYTE // 2, memory
     assert memory[-1].resident <= memory[0].resident + 8 * MEBIBYTE, memory

@@ -1,4 +1,4 @@
-"""Graphs that change: the faults that users of other engines have reported, each as a test."""
+"""Changing graphs: faults that users of other engines have reported, each as a test."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import freshframe as ff
 
 
 class Camera(ff.Source[int]):
-    """Numbers without an end, 200 a second."""
+    """Emits 200 numbers per second, forever."""
 
     live = True
 
@@ -27,7 +27,7 @@ class Camera(ff.Source[int]):
 
 
 class Silent(ff.Source[int]):
-    """Opens and gives nothing."""
+    """Opens, but does not emit anything."""
 
     live = True
 
@@ -69,7 +69,7 @@ def test_a_camera_that_is_removed_and_added_again_at_once_runs() -> None:
 
 @pytest.mark.slow
 def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
-    """NVIDIA/DeepStream#68: a camera that was added gives no frame, and soon the whole application stands."""
+    """NVIDIA/DeepStream#68: an added camera delivers no frames, and soon the whole application hangs."""
     pipeline = ff.Pipeline(keep_running=True, stall_timeout=1.0)
     people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.05))
     reader = pipeline.reader(people)
@@ -78,14 +78,14 @@ def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
         for i in range(3):
             pipeline.connect(people, pipeline.add(Silent(), name=f"silent{i}"))
         first = _next_of(reader, "door")
-        end = time.monotonic() + 2.5  # longer than the time after which a pipeline counts as stalled
+        end = time.monotonic() + 2.5  # longer than the stall timeout
         while time.monotonic() < end:
             latest = _next_of(reader, "door")
         assert latest > first
 
 
 def test_a_change_touches_no_other_camera() -> None:
-    """Motion-Project/motion#695: adding a camera reconnects all."""
+    """Motion-Project/motion#695: adding a camera reconnects all of them."""
     pipeline = ff.Pipeline(keep_running=True)
     with pipeline:
         door = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="door")
@@ -200,7 +200,7 @@ def test_a_merge_that_is_removed_with_a_drain_ends_with_and_without_parents(befo
         pipeline.remove(merge, drain=True, timeout=WATCHDOG)
         assert "merge" not in pipeline.stats().nodes
         assert list(reader) is not None  # it has ended
-        pipeline.add(_alike, [], name="merge")  # its name is free again
+        pipeline.add(_alike, [], name="merge")  # its name is available again
 
 
 def test_a_merge_that_drains_beside_the_end_of_its_parent_ends() -> None:
@@ -246,4 +246,4 @@ def test_a_merge_that_waits_for_cameras_to_come_is_no_stall(case: str) -> None:
     if case == "it had a parent":
         pipeline.connect(merge, camera)
     with pipeline:
-        assert not pipeline.wait(1.0)  # longer than it takes to be a stall
+        assert not pipeline.wait(1.0)  # longer than the stall timeout

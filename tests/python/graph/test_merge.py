@@ -1,4 +1,4 @@
-"""Several parents: one queue each, taken in turn, ended when all have ended."""
+"""Several parents: one queue each, read in turn; the node ends when all have ended."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_a_diamond_delivers_both_branches_of_every_sample() -> None:
 
 
 class Keeps(ff.Node[Any, Any]):
-    """Gives the last value of each source when its stream has ended."""
+    """Emits the last value of each source when its stream has ended."""
 
     def __init__(self, gate: Gate | None = None) -> None:
         self.gate = gate
@@ -99,7 +99,7 @@ def _leaves(value: Any) -> Any:
 
 
 def _bad(pipeline: ff.Pipeline, *, name: str = "bad", count: int = 5) -> ff.Port[Any]:
-    """A node below its own source, which leaves at its fourth value."""
+    """A node with its own source, which is removed at the fourth value."""
     return pipeline.add(
         _leaves, pipeline.add(Count(count), name=f"above {name}"), name=name, on_error="remove"
     )
@@ -201,6 +201,6 @@ def test_a_merge_whose_parents_have_left_waits_for_cameras_that_come_where_the_p
     with pipeline:
         until(lambda: pipeline.stats().nodes.keys() == {"merge", "above bad"}, "the node to leave")
         assert not pipeline.wait(0.2)
-        late = pipeline.add(Count(), name="late")  # the first values may be over when it is connected
+        late = pipeline.add(Count(), name="late")  # its first values may be gone when it is connected
         pipeline.connect(merge, late)
         until(lambda: len(collect.seen) >= 4, "a value of the other parent")

@@ -1,4 +1,4 @@
-"""A port that no source reaches: a call that takes it works, or raises an exception of freshframe."""
+"""A port without any source: calls that take it work, or raise an exception of freshframe."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def pair(one: Any, other: Any) -> Any:
 
 
 class World:
-    """A pipeline in which no source reaches `empty`, nor `below`, which is downstream of it."""
+    """A pipeline in which neither `empty` nor `below`, which is downstream of it, has a source."""
 
     def __init__(self, state: str) -> None:
         self.state = state

@@ -1,4 +1,4 @@
-"""A node with on_error="remove" that fails is removed with its branch; the rest runs on."""
+"""A node with on_error="remove" that fails is removed with its branch; the rest keeps running."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Queue policies: the samples that an edge keeps, the dropped ones, and the causes."""
+"""Queue policies: the samples that an edge keeps, those that it drops, and the causes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_a_queue_may_hold_more_bytes_than_an_int_of_32_bits() -> None:
 
 
 def read_after_pushing(count: int, queue: ff.Queue | None) -> tuple[list[int], ff.stats.EdgeStats]:
-    """Pushes `count` numbers through a live source at a reader that reads only afterwards."""
+    """Pushes `count` numbers through a live source to a reader that reads only afterwards."""
     pipeline, source = ff.Pipeline(), Push()
     reader = pipeline.reader(pipeline.add(source), queue=queue)
     with pipeline:
@@ -74,7 +74,7 @@ def read_after_pushing(count: int, queue: ff.Queue | None) -> tuple[list[int], f
 @pytest.mark.parametrize(
     ("queue", "kept"),
     [
-        (None, [6]),  # below a live source the default is LATEST
+        (None, [6]),  # downstream of a live source, the default is LATEST
         (ff.LATEST, [6]),
         (ff.Queue(3), [4, 5, 6]),
         (ff.Queue(3, "drop_newest"), [0, 1, 2]),
@@ -107,7 +107,7 @@ def test_a_lossless_source_waits_for_a_reader_that_does_not_read() -> None:
     with pipeline:
         until(lambda: edge(pipeline, "reader").waiting == 4, "the queue to fill")
         assert pipeline.wait(timeout=0.1) is False
-        assert edge(pipeline, "reader").waiting <= 5  # four queued, one handed over that waits for room
+        assert edge(pipeline, "reader").waiting <= 5  # four in the queue, and one that waits for room
         assert len(list(reader)) == 1000
 
 
@@ -117,7 +117,7 @@ def test_next_delivers_only_what_arrives_while_the_consumer_waits() -> None:
     pipeline.add(collect, pipeline.add(source), queue=ff.NEXT)
     with pipeline:
         pushed = 0
-        while not gate.arrived:  # until the node's thread waits, samples pass it by
+        while not gate.arrived:  # until the node's thread waits, samples are skipped
             source.push(pushed)
             pushed += 1
             until(lambda n=pushed: edge(pipeline, "Collect").passed_in == n, "the sample to be offered")  # type: ignore[misc]
@@ -185,7 +185,7 @@ def test_every_of_one_edge_into_a_merge() -> None:
 
 
 def pushed_at(times: list[float], **options: Any) -> tuple[ff.Pipeline, ff.Reader[Any]]:
-    """A live source with samples that were captured at these times, seconds after a moment in the past."""
+    """Returns a live source with samples captured at these times, in seconds after a moment in the past."""
     pipeline, source = ff.Pipeline(), Push()
     reader = pipeline.reader(pipeline.add(source), queue=ff.Queue(1000, "drop_newest"), **options)
     pipeline.start()

@@ -1,4 +1,4 @@
-"""Random pipelines in which each sample's fate is known: a hundred, and planted faults that they find."""
+"""A hundred random pipelines in which the fate of each sample is known, and planted faults that they find."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.needs_gil
 
 @pytest.fixture(autouse=True)
 def collected(pipelines: list[ff.Pipeline], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keeps no pipeline of a program that has run: what is left of it is a finding."""
+    """Clears the pipelines of programs that have run, so that whatever remains is a finding."""
 
     def check(program: Any, outcome: Any) -> list[str]:
         pipelines.clear()
@@ -119,7 +119,7 @@ def test_a_node_that_is_not_closed_is_found(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The remains stay for good."""
+    """Shortens the wait, because the planted leftovers stay forever."""
     monkeypatch.setattr("night.random_pipelines._LEFT", 0.05)
     monkeypatch.setattr("night.random_pipelines._TRIES", 0)
 
@@ -141,7 +141,7 @@ def test_a_thread_and_a_descriptor_that_are_left_are_found(monkeypatch: pytest.M
     over.set()
     kept[0].join()
     kept[1].close()
-    assert "'left']" in failures[0].findings[-1]  # the thread of the log may be there, too
+    assert "'left']" in failures[0].findings[-1]  # the log's thread may be listed, too
     assert "/left" in failures[0].findings[-1]
 
 

@@ -201,7 +201,8 @@ def test_what_cannot_be_replaced_is_refused() -> None:
 def test_a_camera_gets_another_address_and_its_stream_goes_on() -> None:
     pipeline = ff.Pipeline()
     cam = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="cam")
-    reader = pipeline.reader(cam, queue=ff.Queue(4096))  # a minute: a busy machine may pause in replace()
+    # One minute, because a busy machine may pause in replace().
+    reader = pipeline.reader(cam, queue=ff.Queue(4096))
     with pipeline:
         first = reader.get(timeout=100)
         pipeline.replace(cam, ff.open("demo:circles?fps=60&size=320x240"))
@@ -212,7 +213,7 @@ def test_a_camera_gets_another_address_and_its_stream_goes_on() -> None:
             assert sample.pts > before.pts
             missing += sample.seq - before.seq - 1
             before = sample
-        # On a machine that pauses, this camera leaves pictures out by itself, and counts them.
+        # On a machine that pauses, this camera skips images by itself, and counts them.
         assert missing <= pipeline.stats().nodes["cam"].drops.get("device", 0)
         with pytest.raises(ff.GraphError, match="not live"):
             pipeline.replace(cam, ff.open("demo:circles?pace=0&frames=3"))
@@ -485,7 +486,7 @@ def test_all_ports_of_a_node_have_the_one_that_works() -> None:
         assert tracker.node is of_camera.node is other
         with pytest.raises(OSError, match="cannot close"):
             pipeline.replace(step, new := Adds(2))
-        assert step.node is new  # it had already taken over
+        assert step.node is new  # the replacement was already complete
         pipeline.remove(step)
         assert step.node is new
 

@@ -1,4 +1,4 @@
-"""replace() of a node in Python by a native one, and back."""
+"""replace() of a Python node by a native one, and back."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROUNDS = 100
 
 
 class Finds(ff.Node[ff.Frame, ff.Circles]):
-    """A Python node that finds nothing."""
+    """A Python node that returns empty results."""
 
     def __init__(self, gate: Gate | None = None) -> None:
         self.gate = gate
@@ -47,7 +47,7 @@ class Finds(ff.Node[ff.Frame, ff.Circles]):
 
 
 class Pours(ff.Source[ff.Frame]):
-    """Emits frames as fast as they are taken, until the event."""
+    """Emits frames as fast as they are taken, until the event is set."""
 
     live = False
 

@@ -1,4 +1,4 @@
-"""A camera, a node that sees every frame and a slow node that always sees the newest."""
+"""A camera, a node that sees every frame, and a slow node that always gets the newest."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NAP = 0.1  # seconds: 14 frames
 
 class Debugger(ff.Node[ff.Frame, None]):
     def __init__(self) -> None:
-        self.seen: list[tuple[int, float]] = []  # seq, when it arrived here
+        self.seen: list[tuple[int, float]] = []  # seq, and when it arrived here
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
         self.seen.append((sample.seq, time.monotonic()))
@@ -26,7 +26,7 @@ class SlowConsumer(ff.Node[ff.Frame, None]):
     def __init__(self, pipeline: ff.Pipeline) -> None:
         self.pipeline = pipeline
         self.seen: list[int] = []
-        self.awake: list[float] = []  # when it could take its next one
+        self.awake: list[float] = []  # when it was ready for the next one
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
         self.seen.append(sample.seq)
@@ -41,7 +41,7 @@ def run_once() -> tuple[ff.Pipeline, Debugger, SlowConsumer]:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.testing.MockCamera(ff.Frame.from_array(picture(7), "gray"), fps=FPS))
     debugger, slow = Debugger(), SlowConsumer(pipeline)
-    # In this order: a frame that the debugger has seen is already on the slow one's edge.
+    # In this order, so that a frame that the debugger has seen is already on the slow node's edge.
     pipeline.add(slow, parent=camera)
     pipeline.add(debugger, parent=camera)
     pipeline.run()
@@ -76,7 +76,7 @@ def test_frames_that_the_slow_consumer_skipped_are_counted_as_queue_full() -> No
 
 def test_a_consumer_that_sleeps_14_frames_sees_0_14_28_each_within_one() -> None:
     tries = []
-    for _ in range(10):  # a busy machine can only make it later than that, not a wrong queue right
+    for _ in range(10):  # a busy machine can only delay it, and cannot hide a wrong queue
         seen = run_once()[2].seen[:3]
         tries.append(seen)
         if all(abs(seq - wanted) <= 1 for seq, wanted in zip(seen, (0, 14, 28), strict=True)):

@@ -42,7 +42,9 @@ def test_leaving_a_loop_over_a_stream_early_stops_its_threads() -> None:
 
 
 def test_a_stream_that_is_garbage_waits_for_no_thread() -> None:
-    """The collector may run on the thread of the log, for whose begin another thread waits with this lock."""
+    """The collector may run on the log's thread, while another thread holds this lock and waits for that
+    thread to start.
+    """
     stream = ff.stream(Ticker(0.001))
     next(iter(stream))
     collector = threading.Thread(target=stream.__del__)

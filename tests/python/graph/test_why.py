@@ -1,4 +1,6 @@
-"""pipeline.why(): the parts of the age against stamps of the nodes themselves, and the form of the answer."""
+"""pipeline.why(): the parts of the age compared with timestamps taken by the nodes, and the format of the
+answer.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,7 +19,7 @@ LIVE = "demo:circles?fps=30&size=64x48"
 
 
 class Stamping(ff.Node[Any, Any]):
-    """Sleeps, and remembers when each call began and ended."""
+    """Sleeps, and records when each call started and ended."""
 
     def __init__(self, sleep: float) -> None:
         self.sleep = sleep
@@ -31,7 +33,7 @@ class Stamping(ff.Node[Any, Any]):
 
 
 class Several(Stamping):
-    """The same for batches."""
+    """Does the same for batches."""
 
     def process_batch(self, samples: list[ff.Sample[Any]]) -> list[int]:
         began = time.monotonic()
@@ -85,7 +87,7 @@ def test_the_parts_are_those_of_stamps_in_the_nodes(queue: ff.Queue) -> None:
     assert_sums_up(age)
     known = [(captured, *a.calls[seq], *b.calls[seq]) for seq, captured, _ in samples]
 
-    def near(value: float) -> Any:  # a busy machine takes a thread off between a stamp and a record
+    def near(value: float) -> Any:  # a busy machine may suspend a thread between a timestamp and a record
         return pytest.approx(value, rel=0.05, abs=0.002)
 
     assert part(age, "call", "A") == near(mean([x[2] - x[1] for x in known]))
@@ -193,7 +195,8 @@ def test_the_answer_is_text_and_values() -> None:
         seen(reader, 10)
         first = pipeline.why()
         assert first.is_running
-        assert {finding.kind for finding in first.findings} <= {"loss"}  # a scene on a busy machine
+        # On a busy machine, the scene may lose frames.
+        assert {finding.kind for finding in first.findings} <= {"loss"}
         assert first.needed > 15
         assert str(first).startswith("No finding yet: ") or first.findings
         assert "reader: samples are " in str(first)

@@ -22,7 +22,7 @@ SIDE = 32
 
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model without the name of its maker."""
+    """Saves a model whose metadata does not name the tool that made it."""
     return save_colours(tmp_path_factory.mktemp("model") / "colours.onnx")
 
 
@@ -125,7 +125,7 @@ def kind_of(image: npt.NDArray[np.uint8], box: list[float], path: Path, **option
 
 
 def test_all_pixels_count_where_the_model_was_trained_so(colours: Path, tmp_path: Path) -> None:
-    """Two of eight columns are red: the ones between which the centre of an output pixel lies."""
+    """Two of eight columns are red: those on both sides of the centre of an output pixel."""
     image = np.full((256, 256, 3), (0, 255, 0), np.uint8)
     image[:, 3::8] = image[:, 4::8] = (0, 0, 255)
     box = [0.0, 0, 256, 256]
@@ -144,9 +144,9 @@ def test_an_input_that_is_no_square_gets_all_of_the_crop_as_by_ultralytics(tmp_p
 
 
 def test_the_levels_are_those_of_pillow(tmp_path: Path) -> None:
-    """With Ultralytics' steps: the shorter side to the input's, then the middle square.
+    """With Ultralytics' steps: scale the shorter side to the input's, then crop the square in the middle.
 
-    The order of Pillow's two passes depends on its version, and with it single levels by one.
+    The order of Pillow's two passes depends on its version, so single levels may differ by one.
     """
     pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     model = save_colours(tmp_path / "trained.onnx", task="classify")
@@ -189,12 +189,12 @@ def test_a_result_stays_with_its_track(colours: Path) -> None:
 
 
 def walk(sides: list[int]) -> list[ff.Detections]:
-    """A track in a separate corner, with boxes of these sides."""
+    """Returns a track in a corner of its own, with boxes of these sizes."""
     return [found([40, 40, 40 + side, 40 + side], ids=[7]) for side in sides]
 
 
 def test_the_best_view_is_looked_at_when_it_stays_the_best(colours: Path) -> None:
-    """The 20th picture has the largest box, and shows it in red."""
+    """The 20th image has the largest box, and is the only one that shows it in red."""
     sides = [40 + 6 * n for n in range(20)] + [80] * 40
     images = [picture(**{"red" if n == 19 else "blue": (40, 40, 200, 200)}) for n in range(60)]
     samples = classified(images, walk(sides), path=colours, when="best")
@@ -210,7 +210,7 @@ def test_the_best_view_is_looked_at_when_it_stays_the_best(colours: Path) -> Non
 
 
 def test_a_track_that_ends_is_looked_at_once_and_others_wait_for_none(colours: Path) -> None:
-    """The result is there when the id comes back."""
+    """The result is available when the ID comes back."""
     images = [picture(red=(40, 40, 200, 200))] * 60
     there, gone = found([40, 40, 120, 120], ids=[7]), found()
     results = [there] * 10 + [gone] * 40 + [there] * 10
@@ -220,7 +220,7 @@ def test_a_track_that_ends_is_looked_at_once_and_others_wait_for_none(colours: P
 
 
 def test_a_covered_view_is_worth_a_quarter(colours: Path) -> None:
-    """The larger view of the track is hidden by a nearer box: the smaller one is the best."""
+    """The larger view of the track is hidden by a nearer box, so the smaller view is the best."""
     images = [picture(**{"red" if n == 20 else "blue": (40, 40, 200, 200)}) for n in range(60)]
     both = found([40, 40, 120, 120], [60, 60, 140, 160], ids=[7, 8])
     results = [both] * 20 + [found([40, 40, 100, 100], ids=[7])] + [both] * 39
@@ -229,7 +229,10 @@ def test_a_covered_view_is_worth_a_quarter(colours: Path) -> None:
 
 
 def filmed(live: bool, images: list[ff.Frame], boxes: ff.Detections, **options: Any) -> ff.Detections:
-    """The newest result. The queues have room for all pictures, so that none of a live source is dropped."""
+    """Returns the newest result.
+
+    The queues have room for all images, so that none of a live source is dropped.
+    """
     room = ff.Queue(len(images))
     source = Push(live=live)
     source.push(*images)
@@ -250,10 +253,10 @@ def filmed(live: bool, images: list[ff.Frame], boxes: ff.Detections, **options: 
 def test_each_way_to_look_sees_the_same_in_each_pixel_format(
     colours: Path, pixels: ff.types.Format, looks: Any, antialias: bool, live: bool
 ) -> None:
-    """The frame was decoded to this format: it has no other one yet."""
+    """The frame was decoded to this format, and has not been converted yet."""
     shown = ff.Frame.from_array(picture(green=(40, 40, 200, 200), blue=(60, 60, 90, 90))).copy(pixels)
     images = [ff.Frame.from_array(shown, pixels) for _ in range(20)]
-    boxes = found([51, 53, 121, 180], ids=[7])  # at odd places of a subsampled picture
+    boxes = found([51, 53, 121, 180], ids=[7])  # odd coordinates in a subsampled image
     options = {"path": colours, "antialias": antialias, "center_crop": antialias}
     newest = filmed(live, images, boxes, when=looks, **options)
     each = filmed(False, images[:1], boxes, **options)

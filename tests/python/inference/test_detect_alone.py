@@ -96,7 +96,10 @@ def test_threads_may_share_one(make: Callable[..., Any], scene: str) -> None:
 
 
 def called_and_added(make: Callable[..., Any], scene: str) -> str:
-    """The error of add() beside calls of detect(); "" if the node was added between two of them."""
+    """Calls detect() while the node is added.
+
+    Returns the error of add(), or "" if it happened between two calls.
+    """
     detector, picture = make(), np.random.default_rng(1).integers(0, 255, (480, 640), np.uint8)
     added = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The model that a detector has checked is the model that runs, whatever becomes of its file."""
+"""A detector runs the model that it has checked, even if the file changes afterwards."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {"layout": "end2end", "size": (64, 64), "names": ["a",
 
 
 def write(path: Path, number: int) -> Path:
-    """A detector that finds one box of the class `number` in each frame."""
+    """Writes a detector that finds one box of the class `number` in each frame."""
     return constant(path, {"output0": rows(number)}, shape=(1, 3, 64, 64))
 
 
@@ -34,7 +34,7 @@ def rows(number: int) -> np.ndarray[Any, Any]:
 def classes(
     detector: ff.OnnxDetector, *, size: int, before_start: Callable[[], object] = lambda: None
 ) -> list[int]:
-    """The classes of all boxes of COUNT frames."""
+    """Returns the classes of all boxes in COUNT frames."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Pictures(COUNT, size=(64, 64)))
     batch = ff.Batch(size, max_wait=1000.0) if size else None

@@ -17,11 +17,11 @@ pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
 SEGMENT = {"names": "{0: 'person', 1: 'car'}", "task": "segment"}
 TURNED = {"names": "{0: 'ship', 1: 'plane'}", "task": "obb"}
-GRID = 16  # prototypes of an input of 64x64
+GRID = 16  # size of the prototypes for an input of 64x64
 
 
 def planes() -> npt.NDArray[np.float32]:
-    """Three prototypes: a disc, a slope to the right, and noise that is smooth."""
+    """Returns three prototypes: a disc, a slope to the right, and smooth noise."""
     y, x = np.mgrid[:GRID, :GRID].astype(np.float32)
     disc = 4.3 - np.hypot(x - 3.6, y - 5.2)
     noise = np.sin(x * 0.9 + 1) * np.cos(y * 0.7) * 3
@@ -35,7 +35,7 @@ SCORES = [0.95, 0.9, 0.85]
 
 
 def columns() -> dict[str, Any]:
-    """The head of YOLOv8, 11 and 26 on 64x64, whose last box is of another class."""
+    """Returns the output of YOLOv8, 11 and 26 for 64x64, whose last box has another class."""
     rows = np.zeros((1, 4 + 2 + 3, 84), np.float32)
     for n, (box, kind, score, weights) in enumerate(zip(BOXES, CLASSES, SCORES, WEIGHTS, strict=True)):
         centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
@@ -52,7 +52,7 @@ def without_duplicates() -> dict[str, Any]:
 
 
 def transformer() -> dict[str, Any]:
-    """RF-DETR with masks: a plane for each of four queries. One sees nothing."""
+    """Returns the output of RF-DETR with masks: a mask for each of four queries. One detects nothing."""
     boxes = np.zeros((1, 4, 4), np.float32)
     labels = np.full((1, 4, 3), -9, np.float32)
     masks = np.full((1, 4, GRID, GRID), -5, np.float32)
@@ -73,7 +73,7 @@ def found_in(path: Path, size: tuple[int, int], **options: Any) -> ff.Detections
 
 
 def scaled(plane: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Bilinear between the centres of pixels, the edges' values beyond them."""
+    """Scales bilinearly between pixel centres, with the values at the edges continued beyond them."""
 
     def taps(length: int, count: int) -> tuple[Any, Any]:
         at = ((np.arange(length) + 0.5) * count / length - 0.5).clip(0, count - 1)
@@ -89,7 +89,7 @@ def scaled(plane: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray
 def expected(
     logits: npt.NDArray[np.float32], size: tuple[int, int], boxes: npt.NDArray[np.float32] | None
 ) -> npt.NDArray[np.bool_]:
-    """Scaled to the picture, compared, then cut off at the boxes."""
+    """Returns the expected masks: scaled to the image, thresholded, then cropped to the boxes."""
     masks = np.stack([scaled(plane, size) > 0 for plane in logits])
     if boxes is None:
         return masks
@@ -100,7 +100,7 @@ def expected(
 
 
 def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
-    """The least intersection over union of pairs of masks."""
+    """Returns the lowest intersection over union of pairs of masks."""
     both, either = (a & b).sum(axis=(1, 2)), (a | b).sum(axis=(1, 2))
     return float((both / either).min())
 
@@ -123,9 +123,9 @@ def test_masks_are_prototypes_by_their_weights_within_the_box(tmp_path: Path, la
 
 
 def test_masks_have_the_pictures_size(tmp_path: Path) -> None:
-    """After the letterbox, which leaves bars out, and in the part of a picture."""
+    """With a letterbox, whose bars are removed, and in a part of an image."""
     path = constant(tmp_path / "seg.onnx", columns(), metadata=SEGMENT)
-    wide = found_in(path, (256, 128))  # the picture is the grid's rows 4 to 11
+    wide = found_in(path, (256, 128))  # the image covers the grid's rows 4 to 11
     right = expected(LOGITS[:, 4:12], (256, 128), wide.xyxy)
     assert overlap(ff.masks.decode(wide.data["mask"]), right) >= 0.999
     part = found_in(path, (400, 200), roi=(60, 40, 316, 168))
@@ -183,14 +183,14 @@ SHIPS = [(20.0, 24.0, 24.0, 6.0, 0.6), (40.0, 40.0, 18.0, 9.0, -1.2)]
 
 
 def turned_columns() -> dict[str, Any]:
-    """Two of five boxes are covered; a box that crosses another is not."""
+    """Two of five boxes are suppressed; a box that crosses another is not."""
     rows = np.zeros((1, 4 + 2 + 1, 84), np.float32)
     given = [
         (SHIPS[0], [0.9, 0]),
         ((20.5, 24, 24, 6, 0.65), [0.8, 0]),  # covered
         ((20, 24, 24, 6, 0.6 + np.pi / 2), [0.7, 0]),  # crosses the first
         (SHIPS[1], [0, 0.95]),
-        ((40, 40, 9, 18, -1.2 + np.pi / 2), [0, 0.6]),  # the same by other numbers
+        ((40, 40, 9, 18, -1.2 + np.pi / 2), [0, 0.6]),  # the same box in other numbers
     ]
     for n, ((x, y, width, height, angle), scores) in enumerate(given):
         rows[0, :, 11 * n] = [x, y, width, height, *scores, angle]
@@ -217,7 +217,7 @@ def test_turned_boxes_have_corners(tmp_path: Path, layout: str, make: Any) -> No
     np.testing.assert_allclose(found.data["corners"], right, atol=1e-4)
     np.testing.assert_allclose(found.xyxy[:, :2], right.min(axis=1), atol=1e-4)
     np.testing.assert_allclose(found.xyxy[:, 2:], right.max(axis=1), atol=1e-4)
-    part = found_in(path, (200, 100), roi=(50, 20, 178, 84))  # half its size, with bars of 16 pixels
+    part = found_in(path, (200, 100), roi=(50, 20, 178, 84))  # half the size, with bars of 16 pixels
     np.testing.assert_allclose(part.data["corners"], right * 2 + np.array([50, 20 - 32]), atol=1e-3)
 
 

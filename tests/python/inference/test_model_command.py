@@ -27,7 +27,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def always_a_box(path: Path) -> Path:
-    """Finds the left half of each picture."""
+    """Writes a detector that finds the left half of each image."""
     rows = np.array([[[0, 0, 80, 160, 0.9, 1]]], np.float32)
     metadata = {"names": "{0: 'cat', 1: 'dog'}", "end2end": "True", "description": "YOLO"}
     return constant(path, {"output0": rows}, shape=(1, 3, 160, 160), metadata=metadata)

@@ -55,7 +55,7 @@ def test_pictures_reach_the_model_in_its_own_colour_order(
 
 
 def test_boxes_come_back_in_coordinates_of_the_picture(tmp_path: Path) -> None:
-    # 80x40 in an input of 8x8: a tenth, with bars of two pixels above and below.
+    # 80x40 in an input of 8x8: a tenth of the size, with bars of two pixels above and below.
     found = detect(ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx")), plain(RED, (80, 40)))
     np.testing.assert_allclose(found.xyxy, [[20, 10, 60, 30]], atol=1e-4)
 

@@ -1,4 +1,4 @@
-"""One model, many cameras: a detector with a batch finds the same in each picture as alone."""
+"""One model for many cameras: a detector with a batch finds the same as for single images."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from freshframe import _native
 
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
-LONG = 1000.0  # seconds: a batch that waits so long is completed by something else
-COUNT = 22  # pictures, of which the last batch of 4 has two
+LONG = 1000.0  # seconds; long enough that each batch is completed in another way
+COUNT = 22  # images, of which the last batch of 4 has two
 
 
 def found(detector: Any, **options: Any) -> tuple[dict[int, float], ff.stats.NodeStats]:
-    """Where the only box of each of COUNT pictures begins, by its number; the node's statistics."""
+    """Returns the left edge of the only box in each of COUNT images, by number, and the node's statistics."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Pictures(COUNT, size=(64, 64)))
     reader = pipeline.reader(pipeline.add(detector, source, name="detector", **options))
@@ -34,7 +34,7 @@ def found(detector: Any, **options: Any) -> tuple[dict[int, float], ff.stats.Nod
 
 
 class AsTensors(ff.OnnxDetector):
-    """Gives each batch to the model as one tensor, on a CPU too."""
+    """Passes each batch to the model as one tensor, on a CPU too."""
 
     def __init__(self, path: Path, *, threads: int, roi: tuple[int, int, int, int] | None = None) -> None:
         super().__init__(path, threads=threads)
@@ -49,7 +49,7 @@ class AsTensors(ff.OnnxDetector):
 def test_boxes_of_a_batch_are_those_of_single_calls(tmp_path: Path, threads: int) -> None:
     path = bright_box(tmp_path / "one.onnx")
     alone, stats = found(ff.OnnxDetector(path, threads=1))
-    assert len(alone) == len(set(alone.values())) == COUNT  # each picture has its own box
+    assert len(alone) == len(set(alone.values())) == COUNT  # each image has its own box
     batched, stats = found(ff.OnnxDetector(path, threads=threads), batch=ff.Batch(4, max_wait=LONG))
     assert batched == alone
     assert stats.batches == {4: 5, 2: 1}
@@ -58,9 +58,9 @@ def test_boxes_of_a_batch_are_those_of_single_calls(tmp_path: Path, threads: int
 @pytest.mark.parametrize(
     ("pictures", "kind"),
     [
-        ("batch", ff.OnnxDetector),  # on a CPU a run for each picture
+        ("batch", ff.OnnxDetector),  # on a CPU, one run per image
         ("batch", AsTensors),
-        (4, ff.OnnxDetector),  # the last one padded
+        (4, ff.OnnxDetector),  # the last batch is padded
         (3, ff.OnnxDetector),  # 3 and 1 of each 4
         (64, ff.OnnxDetector),
     ],

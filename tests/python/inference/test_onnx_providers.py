@@ -1,4 +1,4 @@
-"""Execution providers of ONNX Runtime: their names, their options, and whether they run anything."""
+"""Execution providers of ONNX Runtime: their names, their options, and whether they are used."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def test_cuda_gets_its_options_and_refuses_others(model: Path) -> None:
 
 @pytest.mark.usefixtures("card_runtime")
 def test_an_option_is_unknown_only_if_onnx_runtime_says_so(model: Path) -> None:
-    """The engine's list of CUDA's options has no enable_cuda_graph."""
+    """The engine's list of CUDA options does not contain enable_cuda_graph."""
     with pytest.raises(ff.OptionError, match=r'_options: Failed to parse provider option "device_id"'):
         ff.OnnxModel(model, provider="cuda", provider_options={"enable_cuda_graph": 1, "device_id": 9})
     with pytest.raises(ff.OptionError, match=r"cuda has no option 'cuda_graph': .*\"cuda_graph\""):

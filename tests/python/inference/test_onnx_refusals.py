@@ -1,4 +1,4 @@
-"""ONNX files that cannot be run, inputs that take no picture, options out of range: refused by name."""
+"""ONNX files that cannot be run, unsuitable inputs, options out of range: clear errors."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _without_outputs(path: Path) -> Path:
 
 
 def _missing_weights(path: Path) -> Path:
-    """The tensor's bytes are in a file that does not exist."""
+    """Writes a model with a tensor whose data is in a file that does not exist."""
     file = OnnxFile(inputs={"images": ((1, 3, 8, 8), "float32")}, outputs={"out": ((4,), "float32")})
     entry = b"\x0a\x08location\x12\x0bweights.bin"
     outside = b"\x08\x04\x10\x01" + b"\x42\x01w" + b"\x6a" + bytes([len(entry)]) + entry + b"\x70\x01"
@@ -62,7 +62,7 @@ def _missing_weights(path: Path) -> Path:
 
 
 def _four_gigabytes(path: Path) -> Path:
-    """A tensor that claims 2**32 bytes and has four."""
+    """Writes a model with a tensor that claims 2**32 bytes and has four."""
     file = OnnxFile(inputs={"images": ((1, 3, 8, 8), "float32")}, outputs={"out": ((1 << 30,), "float32")})
     whole = tensor("w", np.zeros(1, np.float32))
     claim = b"\x08\x80\x80\x80\x80\x04" + whole[2:]  # dims: 1 << 30
@@ -103,7 +103,7 @@ def test_files_that_cannot_be_run_are_refused_by_name(tmp_path: Path, make: Call
         with pytest.raises(ff.OptionError) as refused:
             kind(path)
         assert str(path) in str(refused.value)
-        assert len(str(refused.value)) > len(str(path)) + 40  # the text contains the reason
+        assert len(str(refused.value)) > len(str(path)) + 40  # the message contains the reason
         assert "\n" not in str(refused.value)
 
 

@@ -1,4 +1,4 @@
-"""A detector that looks at a region of interest: boxes in the whole picture, which stays whole."""
+"""A detector with a region of interest: boxes refer to the whole image, which stays unchanged."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import freshframe as ff
 
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
-ROI = (21, 11, 101, 51)  # 80x40 in an input of 8x8: a tenth, with bars of two pixels above and below
+# 80x40 in an input of 8x8: a tenth of the size, with bars of two pixels above and below.
+ROI = (21, 11, 101, 51)
 BOX = [41, 21, 81, 41]  # the model's own (2, 3, 6, 5)
 
 
@@ -26,7 +27,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def frame(form: ff.types.Format = "bgr") -> ff.Frame:
-    """Green, and red in ROI."""
+    """Returns a green frame that is red in ROI."""
     picture = np.full((120, 160, 3), (0, 255, 0), np.uint8)
     x0, y0, x1, y1 = ROI
     picture[y0:y1, x0:x1] = (0, 0, 255)
@@ -65,7 +66,7 @@ def test_each_picture_of_a_batch_has_it(tmp_path: Path) -> None:
     reader = pipeline.reader(pipeline.add(detector, pictures, batch=ff.Batch(3, max_wait=1000.0)))
     with pipeline:
         boxes = [sample.value.xyxy.tolist() for sample in reader]
-    assert boxes == [[], *[[[10, 19, 14, 21]]] * 5]  # nothing is above 0 in a black picture
+    assert boxes == [[], *[[[10, 19, 14, 21]]] * 5]  # no score is above 0 in a black image
 
 
 def test_annotate_draws_on_the_whole_frame(tmp_path: Path) -> None:
@@ -91,7 +92,8 @@ def test_annotate_draws_on_the_whole_frame(tmp_path: Path) -> None:
     left, right = BOX[0], BOX[2]
     assert changed[34, left - 2 : left + 3].any()
     assert changed[34, right - 2 : right + 3].any()
-    assert not changed[:, : left - 4].any()  # nothing at the place that the model gave, 21 pixels to the left
+    # Nothing at the position that the model returned, 21 pixels to the left.
+    assert not changed[:, : left - 4].any()
 
 
 def test_a_picture_that_does_not_contain_it_is_an_error_at_the_first_frame(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""ONNX Runtime itself: missing, broken, too old, silent."""
+"""ONNX Runtime itself: missing, broken, too old, silenced."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ POSE = {"names": "{0: 'person'}", "task": "pose", "kpt_shape": "[2, 3]"}
 
 
 def columns(points: npt.NDArray[np.float32] = POINTS) -> dict[str, Any]:
-    """The head of YOLOv8, 11 and 26 on 64x64: three boxes. The first covers the second."""
+    """Returns the output of YOLOv8, 11 and 26 for 64x64: three boxes. The first covers the second."""
     rows = np.zeros((1, 5 + points.size, 84), np.float32)
     rows[0, :, 5] = [16, 24, 16, 16, 0.9, *points.ravel()]
     rows[0, :, 6] = [17, 24, 16, 16, 0.8, *(points + 1).ravel()]
@@ -60,7 +60,7 @@ def test_key_points_belong_to_their_boxes(tmp_path: Path, layout: str, make: Any
 
 def test_key_points_come_back_through_the_letterbox_and_the_region(tmp_path: Path) -> None:
     path = constant(tmp_path / "pose.onnx", columns(), metadata=POSE)
-    wide = found_in(path, (128, 64))  # half the size, 16 pixels of bars above and below
+    wide = found_in(path, (128, 64))  # half the size, with bars of 16 pixels above and below
     np.testing.assert_allclose(wide.data["keypoints"][1], [[20, 8, 0.9], [44, 28, 0.2]], atol=1e-3)
     part = found_in(path, (200, 100), roi=(50, 20, 178, 84))
     np.testing.assert_allclose(part.data["keypoints"][1], [[70, 28, 0.9], [94, 48, 0.2]], atol=1e-3)

@@ -38,7 +38,7 @@ def test_the_truth_agrees_with_the_picture() -> None:
     url = "demo:shapes?size=640x360&pace=0&frames=3&shapes=3&seed=2"
     empty = frames(url.replace("shapes=3", "shapes=0"))
     for seq, (frame, wall) in enumerate(zip(frames(url), empty, strict=True)):
-        brighter: Any = frame.luma.astype(int) - wall.luma > 40  # shapes are brighter than all else
+        brighter: Any = frame.luma.astype(int) - wall.luma > 40  # shapes are brighter than everything else
         shapes = demo.shapes(url, seq)
         assert [shape.class_name for shape in shapes] == ["ball", "square", "triangle"]
         covered = np.zeros_like(brighter)
@@ -47,7 +47,7 @@ def test_the_truth_agrees_with_the_picture() -> None:
             covered[max(top, 0) : bottom, max(left, 0) : right] = True
             inside = brighter[max(top, 0) : bottom, max(left, 0) : right]
             rows, columns = inside.any(1), inside.any(0)
-            # Something in the outermost two rows and columns of each side: the box is tight.
+            # The outermost two rows and columns on each side are not empty: the box is tight.
             if shape.visible == 1:
                 assert all(side.any() for side in (rows[:2], rows[-2:], columns[:2], columns[-2:]))
         grown: Any = np.pad(covered, 1)

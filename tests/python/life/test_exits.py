@@ -1,4 +1,4 @@
-"""Unplanned ends: interpreter exit, exceptions. None hangs, none crashes."""
+"""Unplanned exits: end of the interpreter, exceptions. None hangs or crashes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ pipeline = ff.Pipeline()
 """
 
 
-# A node that is still busy is let go 5 s after the exit began, which is long for a test.
+# At exit, a busy node is abandoned after 5 s, which is long for a test.
 HURRY = "import freshframe._pipeline.life; freshframe._pipeline.life._EXIT_TIMEOUT = 0.3\n"
 
 

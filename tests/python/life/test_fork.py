@@ -1,4 +1,4 @@
-"""os.fork beside a running pipeline: the child is refused it, ends normally, and may build its own."""
+"""os.fork with a running pipeline: the child cannot use it, exits normally, and may create its own."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -241,7 +241,8 @@ def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictur
 
 @pytest.mark.slow
 def test_a_child_that_is_forked_while_a_thread_first_adds_a_node_with_workers_adds_one_too() -> None:
-    # The interpreter's lock of a module that another thread was importing is never released in the child.
+    # If another thread was importing a module during the fork, the interpreter's lock for it is never
+    # released in the child.
     ended = run_program("""
         import os, signal, sys, threading, time, warnings
         import freshframe as ff
@@ -314,7 +315,7 @@ def test_a_child_that_is_forked_while_a_thread_first_asks_for_statistics_may_ask
 
 @pytest.mark.slow
 def test_children_that_are_forked_in_a_storm_build_pipelines_of_their_own() -> None:
-    # Beside sources that never wait, threads hold the frame pool's mutex and the log's at any moment.
+    # With sources that never wait, threads often hold the mutex of the frame pool or of the log.
     ended = run_program("""
         import os, signal, time, warnings
         import freshframe as ff

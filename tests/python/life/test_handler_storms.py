@@ -1,5 +1,6 @@
-"""An exception that a signal handler raises within a verb leaves the graph consistent: a node whose add() has
-raised is not there, and each open() has its close()."""
+"""A signal handler that raises within a verb leaves the graph consistent: a node whose add() raised is not
+part of it, and each open() has its close().
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

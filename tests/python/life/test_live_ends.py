@@ -1,4 +1,4 @@
-"""The ends of a pipeline, of the interpreter and of nodes, while other threads change the graph."""
+"""Ends of a pipeline, of the interpreter and of nodes while other threads change the graph."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _end_beside_changes() -> None:
         barrier.wait()
         with contextlib.suppress(ff.StateError):
             while True:
-                # The failing node removes itself, with or beside what the other thread removes.
+                # The failing node is removed by itself, while the other thread removes it or others.
                 with contextlib.suppress(ff.GraphError, ff.NodeError):
                     cam = pipeline.add(Ticking(10**6, 1000))
                     pipeline.connect(people, cam)
@@ -111,7 +111,7 @@ def test_many_exits_of_the_interpreter_beside_changes_end() -> None:
     _exit_beside_changes(200)
 
 
-# The program's thread is stopped after a node's thread was made and before it starts.
+# The program's thread is suspended between the creation of a node's thread and its start.
 LATE = """
 import atexit, threading, time
 

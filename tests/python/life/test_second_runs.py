@@ -1,4 +1,4 @@
-"""A pipeline and a loop run once: a second run raises an error that says what has ended the first one."""
+"""A pipeline or a loop runs once: a second run raises an error that says how the first one ended."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_a_pipeline_that_has_run_cannot_run_again(
     pipeline.add(lambda value: None, pipeline.add(Count(3)))
     first(pipeline)
     if again is by_run and first in (stopped, stopped_by_all, left):
-        pipeline.run()  # it waits for the end, and reports
+        pipeline.run()  # it waits for the end, and returns the report
         return
     with pytest.raises(ff.StateError):
         again(pipeline)

@@ -1,4 +1,4 @@
-"""start(): after a failure nothing runs, and the error is reported once."""
+"""start(): after a failure nothing is running, and the error is reported once."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def test_a_second_start_is_refused_and_leaves_the_first_one_alone() -> None:
         assert reader.get().seq >= 0
 
 
-# threading.Thread as gevent's monkey patch makes it: the target runs on the thread that starts it.
+# threading.Thread as gevent patches it: the target runs on the calling thread.
 GREEN = """
 import _thread
 

@@ -1,4 +1,4 @@
-"""Calls that several threads may make at once: they begin at a barrier, with the shortest switch interval."""
+"""Calls that are thread-safe: several threads start them at a barrier, with the shortest switch interval."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def test_the_turn_with_a_reader_lasts_for_the_whole_of_get(verb: str) -> None:
         until(lambda: isinstance(_outcome(reader, verb), ff.StateError) or got, "the first reader's turn")
         deadline = (
             time.monotonic() + 0.2
-        )  # get() waits in slices of 0.05 s: their ends let no other thread in
+        )  # get() waits in slices of 0.05 s, whose ends do not let another thread in
         while time.monotonic() < deadline:
             outcome = _outcome(reader, verb)
             assert isinstance(outcome, ff.StateError), outcome
@@ -220,7 +220,7 @@ def test_add_beside_start_is_there_or_refused() -> None:
         _, added = at_once(pipeline.start, functools.partial(pipeline.add, sink, port))
         assert pipeline.wait(WATCHDOG)
         if isinstance(added, ff.Port):
-            # All of them, or those from the next one on if it was added after the start.
+            # All of them, or a contiguous rest if it was added after the start.
             seqs = [seq for seq, _ in sink.seen]
             assert seqs == [0, 1, 2][3 - len(seqs) :]
         else:
@@ -228,7 +228,7 @@ def test_add_beside_start_is_there_or_refused() -> None:
             assert sink.seen == []
 
 
-# --- the garbage collector, and objects that are freed late
+# --- the garbage collector, and objects that are freed late -------------------------------------------------
 
 
 def _listed(value: int) -> list[Any]:
@@ -237,7 +237,7 @@ def _listed(value: int) -> list[Any]:
 
 @pytest.fixture
 def small_heap() -> Iterator[None]:
-    """A collection of the test looks at its own objects, not at those of all tests before it."""
+    """Excludes objects of earlier tests from garbage collection."""
     gc.collect()
     gc.freeze()
     yield
@@ -312,7 +312,7 @@ def test_what_native_threads_let_go_is_freed_by_any_thread() -> None:
 
     def look() -> bool:
         pipeline.stats()
-        ff.Pipeline()  # any call of the library
+        ff.Pipeline()  # any call into the library
         return not alive
 
     until(look, "the end of the dropped values")
@@ -320,7 +320,7 @@ def test_what_native_threads_let_go_is_freed_by_any_thread() -> None:
 
 
 class Forgets(list[Any]):
-    """A list that stores nothing."""
+    """A list that does not store anything."""
 
     def append(self, _: Any) -> None:
         pass

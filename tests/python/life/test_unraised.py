@@ -33,7 +33,7 @@ LOGGED = "pipeline 'yard' failed, and no call has raised it: node 'boom' failed 
 
 
 class LosesLines(ff.Node[Any, None]):
-    """Fails like a file sink whose disk is full when it writes the rest."""
+    """Fails like a file sink whose disk is full when it writes its last lines."""
 
     def process(self, sample: ff.Sample[Any]) -> None:
         pass
@@ -120,10 +120,10 @@ def test_a_failure_that_no_call_raises_is_logged_at_exit_with_its_traceback() ->
     ended = run_program(BUILD + "pipeline.start()\nuntil(failed, 'the failure')\n")
     assert ended.code == 0
     assert ended.err.startswith(LOGGED)
-    # CPython 3.13 knows the lines of a program from -c, too.
+    # CPython 3.13 can also show source lines of a program passed with -c.
     assert re.search(r", in boom\n(    .*\n)*ValueError: dead since the first frame", ended.err)
     assert ended.err.count("Traceback") == 1
-    assert "life.py" not in ended.err  # no lines of freshframe's own
+    assert "life.py" not in ended.err  # no lines of freshframe's code
 
 
 @pytest.mark.slow

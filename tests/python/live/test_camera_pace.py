@@ -1,4 +1,4 @@
-"""Cameras whose timestamps run faster than time, against a server that logs when it sent each image."""
+"""Cameras whose timestamps are faster than real time, with a server that logs when it sent each image."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,12 +28,12 @@ import freshframe as ff
 # A busy machine sends images unevenly, so the pace is found later.
 pytestmark = pytest.mark.repeats
 
-STAMPED = 25.0  # frames per second by the timestamps
-FILM = Shape("h264", count=480)  # longer than any age
+STAMPED = 25.0  # frames per second according to the timestamps
+FILM = Shape("h264", count=480)  # longer than any latency
 SILENT = Manners(report_interval=0)
 CLOSE = 0.1  # seconds; without the correction ages were off by whole seconds
-ONWARD = 30  # images that are compared
-# Without FFmpeg's RTSP: the film's frames have nearly one size, and it hides their duration on the link.
+ONWARD = 30  # number of images that are compared
+# Without FFmpeg's RTSP: the film's frames have nearly equal sizes, and their transmission time is hidden.
 TRANSPORTS = ("rtsp-tcp", "rtsp-udp", "tcp", "udp", "http")
 
 

@@ -1,4 +1,4 @@
-"""Answers of HTTP servers (RFC 9110, 9112): every image arrives, or a sentence gives the reason."""
+"""Responses of HTTP servers (RFC 9110, 9112): every image arrives, or a message gives the reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def film(*options: str, to: Path) -> None:
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An MP4 in fragments: one wrong byte at its start, and nothing of it can be read."""
+    """Writes a fragmented MP4 that cannot be read at all if one byte at its start is wrong."""
     path = tmp_path_factory.mktemp("rules") / "a.mp4"
     film("-movflags", "frag_keyframe+empty_moov+default_base_moof", to=path)
     return path.read_bytes()

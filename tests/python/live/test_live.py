@@ -55,8 +55,8 @@ def test_a_stream_gives_frames_with_growing_numbers_and_times(
     assert all(a.captured <= b.captured for a, b in itertools.pairwise(samples))
     assert samples[-1].captured <= time.monotonic()
     if camera.source.info.codec != "mjpeg":
-        # A dropped frame leaves its gap: pts run as the frames are numbered. MJPEG, and the first frame of
-        # RTSP, have their arrivals only, which are equal for pictures of one read.
+        # A dropped frame leaves a gap in pts. MJPEG, and the first frame of RTSP, only have arrival times,
+        # which are equal for images of one read.
         steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples[1:])]
         assert steps == pytest.approx([1 / 30] * 10, abs=0.002)
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, None)
@@ -94,7 +94,7 @@ def test_a_live_playlist_is_shown_at_its_own_pace() -> None:
         last = camera.read(40)[-1]
         took = time.monotonic() - began
         assert camera.source.info.container == "hls"
-    # Segments of a second come at once.
+    # Segments of one second arrive as a whole.
     assert took >= 0.8 * (last.pts - first.pts)
 
 
@@ -132,7 +132,8 @@ def test_a_stream_that_says_that_its_pictures_lie_on_their_side_is_turned_uprigh
     luma = sample.value.rgb[..., 1].astype(int)
     assert luma.shape == (160, 120)
     rows = luma.mean(axis=1)
-    assert rows.max() - rows.min() > 50  # the bar is in the stored picture, and lies in the delivered one
+    # The bar is vertical in the stored image, and horizontal in the delivered one.
+    assert rows.max() - rows.min() > 50
     assert np.ptp(luma.mean(axis=0)) < 20
 
 

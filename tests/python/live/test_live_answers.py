@@ -78,7 +78,7 @@ ANSWERS: dict[str, bytes | None] = {
     "empty-lines": b"\r\n" * 1000,
 }
 PLAYS = "a stream"
-# A server that does not know OPTIONS may still know the other methods.
+# A server without OPTIONS may still support the other methods.
 PLAYING = {"OPTIONS": {*REFUSED, "bare-200", "201", "302-without-a-place", "302-to-nothing", "304", "600"}}
 PLAYING["OPTIONS"] |= {"an-older-number", "a-number-of-letters", "no-number", "many-headers", "a-request"}
 # freshframe's own client rejects it; FFmpeg's, which is tried next, plays since version 7.

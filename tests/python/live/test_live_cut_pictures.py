@@ -72,7 +72,7 @@ def digest(luma: np.ndarray) -> str:
     [
         *((name, Cut(each=GROUP, place=GROUP - 1)) for name in SHAPES),  # the last image before a keyframe
         *((name, Cut(each=7)) for name in SHAPES),  # each place of a group, in turn
-        *(("h264-b", Cut(each=GROUP, place=place)) for place in (2, 3)),  # to one of them no other refers
+        *(("h264-b", Cut(each=GROUP, place=place)) for place in (2, 3)),  # one that no other image refers to
     ],
     ids=lambda value: value if isinstance(value, str) else f"each-{value.each}-at-{value.place}",
 )
@@ -91,7 +91,7 @@ def test_each_picture_without_a_mark_has_the_pixels_of_a_decoder_without_loss(na
     assert [number for number, luma in whole if number is None or digest(luma) != expected[number]] == []
 
 
-@pytest.mark.parametrize("place", [2, 3])  # to one of them no other refers
+@pytest.mark.parametrize("place", [2, 3])  # one that no other image refers to
 def test_a_cut_picture_of_a_camera_that_sleeps_counts_as_damaged_also_where_no_other_refers_to_it(
     place: int,
 ) -> None:

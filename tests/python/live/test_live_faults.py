@@ -271,7 +271,7 @@ def test_packets_without_data_are_lost_frames_and_no_delay_of_the_decoder() -> N
 def test_a_stream_without_key_pictures_begins_in_the_end_and_is_no_outage_until_then() -> None:
     server = RtspServer(clip("h264"), Faults(no_keys=True))
     with server, Camera(server.url, read_timeout=2.0) as camera:
-        # Beyond the limit, and beyond the time after which all packets go to the decoder.
+        # Beyond the limit, and beyond the time after which all packets are decoded.
         until(lambda: server.frames_sent >= 6 * clip("h264").fps, "packets")
         assert (camera.stats.state, camera.stats.outages) == ("waiting_keyframe", 0)
         assert camera.drops("decode") == 0

@@ -123,8 +123,8 @@ def test_frames_come_whole_and_in_order_with_the_servers_wall_clock(
     check_order(samples)
     for sample in samples:
         brightness(sample.value)
-    # From one frame to the next the server's pictures grow brighter by 2, and pts by 1/30 s on average. On a
-    # busy machine it makes fewer.
+    # From one frame to the next, the server's images become brighter by 2, and pts increases by 1/30 s on
+    # average. A busy machine produces fewer.
     steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples[1:])]
     assert 1 / 30 - 0.01 < np.median(steps) < 1
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, None)
@@ -161,7 +161,7 @@ def test_a_camera_that_others_watch_is_joined_at_its_next_key_frame(
         camera.pipeline.stop()
     order = ["closed", "connecting", "waiting_keyframe", "reading"]
     assert states == [state for state in order if state in states]
-    # Brighter by 2 from frame to frame: from which one on is known, though the reader may have missed some.
+    # Each frame is brighter by 2 than the previous one, which shows the number of the first one seen.
     first = (brightness(sample.value) - 20 - 2 * sample.seq) % (4 * KEYS)
     assert min(first % (2 * KEYS), -first % (2 * KEYS)) <= 3
     assert dropped == 0
@@ -243,7 +243,7 @@ def test_a_killed_server_is_found_again_with_another_size(media: Path, transport
     check_order(samples)
     assert [size_of(sample) for sample in samples] == [BIG] * 5 + [SMALL] * 5
     assert (stats.outages, stats.reconnects, stats.size_changes) == (1, 1, 1)
-    # The outage lies between two frames in pts as it did in time.
+    # The outage is as long in pts as it was in real time.
     gap = max(b.pts - a.pts for a, b in itertools.pairwise(samples))
     assert gap >= 0.8 * stats.away_total > 0
 

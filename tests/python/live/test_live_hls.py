@@ -47,7 +47,7 @@ def test_the_frames_of_a_segment_are_as_old_as_its_arrival() -> None:
         samples = camera.read(server.SEGMENT // 2)
     took = samples[-1].pts - samples[0].pts
     assert took > 0.3
-    # They arrived together, and are delivered at their own frame rate.
+    # They arrived at the same time, but are delivered at their own frame rate.
     assert samples[-1].captured - samples[0].captured < 0.5 * took
 
 
@@ -71,7 +71,7 @@ def test_the_last_segments_of_a_dead_encoder_are_not_new_and_end_no_outage() -> 
 
 
 class LongSegments(Encoder):
-    """Two segments of five seconds, the second one when the test asks for it."""
+    """Two segments of five seconds, the second of which is listed when the test asks for it."""
 
     SEGMENT = 150
     newest = 0
@@ -80,7 +80,7 @@ class LongSegments(Encoder):
 def frames_of(
     server: HttpServer, count: int, **options: Any
 ) -> tuple[list[float], float, ff.stats.SourceStats]:
-    """Returns the times of the first frames of a playlist, how long they took, and the statistics."""
+    """Returns the timestamps of the first frames of a playlist, how long they took, and the statistics."""
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(server.playlist, **(PATIENT | options)), name="camera")
     reader = pipeline.reader(source, queue=ff.Queue(512))
@@ -105,7 +105,7 @@ def test_the_last_frame_of_a_segment_does_not_wait_for_the_next_one(
         source = pipeline.add(ff.open(server.url, pace=pace, **PATIENT), name="camera")
         reader = pipeline.reader(source, queue=ff.Queue(512))
         with pipeline:
-            for segment in (1, 2, 3):  # each one is listed when the one before has been seen to its end
+            for segment in (1, 2, 3):  # each one is listed when the previous one has been read to its end
                 seen = [read_number(reader.get(timeout=WATCHDOG).frame) for _ in range(PER_SEGMENT)]
                 assert seen == [*range(segment * PER_SEGMENT, (segment + 1) * PER_SEGMENT)]
                 server.add(film, segment + 1)
@@ -128,7 +128,7 @@ def test_packets_with_several_pictures_are_split() -> None:
 
 
 def without_starts(segment: bytes) -> bytes:
-    """Returns the segment with two pictures of the video in each packet (PES)."""
+    """Returns the segment with two images in each PES packet."""
     pes_header, out, pictures = 9, bytearray(), 0
     for at in range(0, len(segment), 188):
         packet = bytearray(segment[at : at + 188])

@@ -22,7 +22,7 @@ TYPE = b"Content-Type: image/jpeg\r\n"
 PARTS = b"Content-Type: multipart/x-mixed-replace; boundary=edge\r\n"
 
 
-# The bytes before each picture, by its number, and the type of the answer.
+# Returns the bytes before each image, given its number and the JPEG.
 Before = Callable[[int, bytes], bytes]
 
 
@@ -35,11 +35,11 @@ def length(picture: bytes) -> bytes:
 
 
 def with_length(of: Callable[[int], object]) -> Before:
-    """Returns a usual part header whose length is computed from the right one."""
+    """Returns a part header with a length computed from the correct one."""
     return lambda _, jpeg: b"--edge\r\n" + TYPE + announced(of(len(jpeg))) + b"\r\n"
 
 
-# Name -> the wrong length for a right one.
+# Name -> function from the correct length to a wrong one.
 LENGTHS: dict[str, Callable[[int], object]] = {
     "too-small": lambda size: size // 2,
     "one-less": lambda size: size - 1,

@@ -10,8 +10,8 @@ from support import run_program
 
 pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
 
-# A separate network, in which 127.0.0.1 is a name server that listens and says nothing. The system would
-# ask it for 150 s: a stop that waited would not come in time for the watchdog.
+# A separate network in which 127.0.0.1 is a name server that never answers. The resolver would retry for 150
+# s, so a stop that waited for it would run into the watchdog.
 PROLOGUE = """
 import fcntl, pathlib, socket, struct, subprocess, tempfile, threading, time
 
@@ -99,7 +99,7 @@ except ff.SourceTimeoutError as error:
     print(error)
 """
 
-# A server that sends its clients to another host, which FFmpeg looks up while it connects.
+# A server that redirects its clients to another host, which FFmpeg looks up while it connects.
 REDIRECT = """
 def redirected(location):
     answer = "HTTP/1.0 302 Found\\r\\nLocation: {}\\r\\n\\r\\n".format(location)
@@ -141,7 +141,7 @@ with redirected("http://elsewhere.example/") as http:
 """
 )
 
-# The first segments come from an address, those after them from a name.
+# The first segments have a URL with an address, later ones with a name.
 PLAYLIST = """
 class Playlist(HttpServer):
     def _hls(self, connection, name):
@@ -170,7 +170,7 @@ with Playlist(clip("mpegts")) as http:
         print(pipeline.stats().nodes["camera"].source.last_error)
 """
 
-# Connections to the first address are neither accepted nor refused: its queue is full.
+# Connections to the first address are neither accepted nor rejected, because its backlog is full.
 TWO_ADDRESSES = """
 servers = {"rtsp": (RtspServer, "h264"), "http": (HttpServer, "mjpeg"), "tcp": (TcpServer, "mpegts")}
 for scheme, (kind, media) in servers.items():
@@ -193,7 +193,7 @@ for scheme, (kind, media) in servers.items():
 
 @pytest.fixture(scope="module", autouse=True)
 def own_network() -> None:
-    """Returns True if this system permits network namespaces without root."""
+    """Skips if this system does not permit network namespaces without root."""
     try:
         subprocess.run(["unshare", "-rmn", "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:

@@ -129,7 +129,7 @@ def test_a_camera_beside_one_that_is_ill_loses_nothing_and_its_pictures_stay_fre
                 return node.source is not None and (node.source.outages > 0 or sum(node.drops.values()) > 0)
 
             until(is_ill, "the trouble of the other camera")
-            sent = server.log.all()  # nothing yet, where the other camera's trouble came first
+            sent = server.log.all()  # nothing yet, if the faulty camera was first
             before = camera.read(sent[-1].place if sent else 0)
             seen = camera.read(COUNT)
             stats, lost = camera.stats, camera.drops

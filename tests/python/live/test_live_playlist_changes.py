@@ -16,7 +16,7 @@ from support import WATCHDOG, until
 import freshframe as ff
 
 KINDS = ("mpegts", "mp4")
-SOME = PER_SEGMENT - 2  # pictures of a segment; of TS the last ones come with the next segment
+SOME = PER_SEGMENT - 2  # images of a segment; the last ones of a TS segment are delivered with the next one
 QUICK: dict[str, Any] = {"pace": "burst", "queue": ff.Queue(512)}
 
 
@@ -194,7 +194,7 @@ def test_a_packager_that_was_restarted_is_followed(kind: str, late: bool) -> Non
     assert pts == sorted(pts)
 
 
-# The first bytes of MPEG-TS, and the next.
+# MPEG-TS, with the options of the first segments and of the later ones.
 OTHER_STREAMS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "h265": ({}, {"codec": "libx265"}),
     "h264": ({"codec": "libx265"}, {}),

@@ -101,7 +101,7 @@ def test_every_lost_packet_is_counted(transport: dict[str, str]) -> None:
     first = next(count for count in range(1, sent) if random.Random(count).random() < lose)
     lost = sum(random.Random(place).random() < lose for place in range(sent))
     assert stats.packets_lost > 0
-    # The packets of the first picture, which are never lost, are not in the draw.
+    # The packets of the first image, which are never lost, do not count.
     assert (
         lost - sum(random.Random(place).random() < lose for place in range(first + 40))
         <= stats.packets_lost

@@ -75,7 +75,7 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             seconds = re.search(r'^freshframe_source_frozen_seconds\{.*node="door"\} (\S+)$', metrics, re.M)
             assert seconds is not None
             assert float(seconds[1]) >= 2
-            # All of them report it at the same time, and stats() was asked before the others.
+            # All views report it at the same time, and stats() was called before the others.
             problems = request(url, "/api/state").json()["problems"]
             assert ("frozen", "door") in [(each["kind"], each["subject"]) for each in problems]
             (finding,) = (f for f in pipeline.why().findings if f.kind == "frozen")

@@ -14,7 +14,7 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-PATIENCE = 10 * WATCHDOG  # patience of the source: a stop that waits for it is noticed before
+PATIENCE = 10 * WATCHDOG  # timeout of the source, long enough that a stop which waits for it would be noticed
 SERVERS: dict[str, tuple[type[Server], str]] = {
     "rtsp": (RtspServer, "h264"),
     "http": (HttpServer, "mjpeg"),

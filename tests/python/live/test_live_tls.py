@@ -84,7 +84,7 @@ def test_a_certificate_is_checked_when_asked(certificate: Path) -> None:
 
 
 def test_a_certificate_of_rtsps_that_cannot_be_checked_is_no_silent_success(certificate: Path) -> None:
-    # FFmpeg 5.1 has no such option for RTSP; later ones do, and refuse the certificate.
+    # FFmpeg 5.1 does not have this option for RTSP; later versions do, and reject the certificate.
     with (
         RtspServer(clip("h264")) as behind,
         TlsFront(behind, certificate) as front,

@@ -34,7 +34,7 @@ SHAPES = {
     "h265-b": Shape("h265", b_frames=2),
 }
 QUICK, SLOW = 40.0, 5.0  # frames per second
-HONEST = 0.25  # share of the frame interval
+HONEST = 0.25  # fraction of the frame interval
 
 
 @pytest.fixture(params=SHAPES)
@@ -76,9 +76,10 @@ def check_whole(camera: Watch, count: int) -> None:
 
 
 def check_honesty(pairs: list[tuple[Seen, Sent]], fps: float) -> None:
-    """`captured` lies between the moment at which the camera took the picture and the sending of its first
-    packet, but for a share of the interval. This holds of three quarters of the pictures: a machine that is
-    busy may delay some, and of each kind of picture there are more."""
+    """Checks that `captured` is between the true capture time and the sending of the first packet, up to a
+    fraction of the interval. Three quarters of the images are enough, because a busy machine may delay
+    some.
+    """
     hidden = statistics.quantiles([(seen.captured - sent.first) * fps for seen, sent in pairs], n=4)[2]
     added = statistics.quantiles([(sent.due - seen.captured) * fps for seen, sent in pairs], n=4)[2]
     assert hidden <= HONEST, f"the age hides {hidden:.2f} frame intervals"

@@ -1,6 +1,7 @@
-"""MPEG-TS, MJPEG and HLS, against a server that logs when its camera took each picture: ages, edge, death.
+"""MPEG-TS, MJPEG and HLS, against a server that logs when its camera captured each image: latency, live edge,
+death.
 
-Nothing here bounds a duration: times are compared as shares of the frame interval or of a segment.
+No duration is limited: times are compared with the frame interval or a segment.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -20,11 +21,11 @@ from rigs.live.truth.streams.mjpeg_server import MjpegServer
 from rigs.live.truth.streams.ts_server import TsServer
 from support import until
 
-# A busy machine skips pictures that come too late for it.
+# A busy machine skips images that arrive too late.
 pytestmark = pytest.mark.repeats
 
 QUICK, SLOW = 40.0, 5.0  # pictures per second
-HONEST = 0.25  # share of the frame interval
+HONEST = 0.25  # fraction of the frame interval
 SHAPES = {
     "h264": Shape("h264"),
     "h264-b": Shape("h264", b_frames=2),
@@ -34,8 +35,9 @@ SHAPES = {
 }
 SEGMENT = 24  # pictures: one second
 HLS_FPS = 24.0
-LONG = Shape("h264", count=480, key_interval=SEGMENT)  # no age is as long, so no age is taken for another
-EDGE = 2.0  # segments: the last whole one is shown while the next is made
+# Longer than any latency, so that no number is ambiguous.
+LONG = Shape("h264", count=480, key_interval=SEGMENT)
+EDGE = 2.0  # in segments: the last complete one is shown while the next is being made
 
 
 @pytest.fixture(params=[name for name in SHAPES if name != "mjpeg"])
@@ -49,7 +51,9 @@ def udp(request: pytest.FixtureRequest) -> bool:
 
 
 def steps(seen: list[Seen], count: int) -> set[int]:
-    """From one picture's number to the next one's, in a film of this length; -1 means a picture is torn."""
+    """Returns the steps between consecutive image numbers, in a film of this length. -1 stands for a torn
+    image.
+    """
     whole = [-1 if one.number is None else one.number for one in seen]
     return {(b - a) % count if min(a, b) >= 0 else -1 for a, b in itertools.pairwise(whole)}
 
@@ -80,7 +84,7 @@ def test_a_first_picture_with_a_hole_is_not_shown(udp: bool) -> None:
 
 
 def shown_in_time(pairs: list[tuple[Seen, Sent]], log: list[Sent]) -> list[bool]:
-    """Whether each picture was shown before the next one was sent."""
+    """Returns for each image whether it was shown before the next one was sent."""
     sent = {(one.client, one.place): one.first for one in log}
     return [one.now < sent.get((its.client, its.place + 1), one.now + 1) for one, its in pairs]
 
@@ -157,7 +161,7 @@ def test_the_pictures_of_a_second_connection_end_early_from_the_first_on() -> No
 
 
 def segments_old(pairs: list[tuple[Seen, Sent]]) -> float:
-    """The true age, in segments."""
+    """Returns the true latency in segments."""
     return statistics.median((seen.now - sent.due) * HLS_FPS / SEGMENT for seen, sent in pairs)
 
 
@@ -191,7 +195,7 @@ def test_a_reader_that_joins_hls_late_in_a_segment_has_the_later_ones_in_time() 
 
 def test_a_playlist_that_another_lists_three_times_is_not_waited_for() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server:
-        server.stop_encoder()  # it would be waited for without an end
+        server.stop_encoder()  # a wait for the next segment would never end
         with Watch(server.master) as camera:
             seen = camera.read(SEGMENT // 2)
     assert steps(seen, LONG.count) == {1}
@@ -214,7 +218,7 @@ def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are(optio
     interval = 1 / HLS_FPS
     assert one.utc_from == "camera"
     assert one.utc == pytest.approx(unix + sent.due, abs=interval)
-    # It is the age of a picture when it was delivered: the reader may have had it later.
+    # It is the latency of an image on delivery, and the reader may have received it later.
     assert 0 < stats.behind < one.now - sent.due + interval
     assert stats.behind * HLS_FPS / SEGMENT > 0.5
 

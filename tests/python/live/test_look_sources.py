@@ -14,7 +14,7 @@ from support import Push, until
 
 import freshframe as ff
 
-SPARE = 20.0  # seconds that a slow machine may take between the last capture and the question
+SPARE = 20.0  # seconds that a slow machine may need between the last capture and the request
 STEP = 0.1  # seconds between two frames
 
 
@@ -56,7 +56,7 @@ def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_p
         until(lambda: count_of(pipeline, "look") == 50, "the first camera")
         pipeline.remove(a)
         pipeline.connect(port, pipeline.add(vault.source, name="vault"), queue=ff.Queue(300, "drop_newest"))
-        vault.push(begin + 7, 30, first_pts)  # a hole of two seconds
+        vault.push(begin + 7, 30, first_pts)  # a gap of two seconds
         until(lambda: count_of(pipeline, "look") == 80, "the second camera")
         ages = [time.monotonic() - begin - seconds for seconds in (0.55, 2.55, 4.55, 7.55, 9.55)]
         views = [look.ago(age) for age in ages]

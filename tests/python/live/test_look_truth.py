@@ -1,4 +1,4 @@
-"""The numbers painted into the frames of a Look are those that the camera sent at their times."""
+"""The numbers painted into the frames of a Look are those that the camera sent at those times."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

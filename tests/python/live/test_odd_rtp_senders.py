@@ -21,21 +21,21 @@ import freshframe as ff
 pytestmark = pytest.mark.repeats
 COUNT = 60
 CODECS: tuple[Codec, ...] = ("h264", "h265", "mpeg4", "mjpeg", "vp8", "vp9")
-# Timestamps of good ticks: pts has their intervals, to the microsecond.
+# Timestamps with correct ticks, so that pts has their intervals to the microsecond.
 EXACT = ("good", "wrapping")
-# Timestamps that are found to be no times at once, and not after three seconds.
+# Timestamps that are recognised as invalid immediately, not only after three seconds.
 UNTIMED = ("all-0", "all-the-same", "per-second", "per-group", "in-pairs", "two-in-turn", "random")
 
 
 def number_in(frame: ff.Frame) -> int | None:
-    """The number that is painted into a frame; None: it is torn."""
+    """Returns the number painted into a frame, or None if it is torn."""
     luma = frame.luma
     height, width = luma.shape
     return read_number(luma.tobytes(), width, height, width)
 
 
 def receive(odd: Odd, shape: Shape, wanted: int = COUNT) -> list[ff.Sample[ff.Frame]]:
-    """The first frames that arrive of this sender."""
+    """Returns the first frames that arrive from this sender."""
     with OddServer(film(shape), odd) as server:
         options = {"rtsp": "own"}
         with Camera(server.url, options=options, reconnect=False, queue=ff.Queue(256)) as camera:
@@ -50,7 +50,7 @@ def shape_of(codec: Codec, **changes: Any) -> Shape:
 
 
 def check(odd: Odd, shape: Shape) -> list[ff.Sample[ff.Frame]]:
-    """Every image comes, in order, with times that rise about as they were sent."""
+    """Checks that every image arrives, in order, with timestamps that increase roughly as they were sent."""
     samples = receive(odd, shape)
     assert [number_in(sample.frame) for sample in samples] == list(range(COUNT))
     times = [sample.pts for sample in samples]
@@ -75,7 +75,8 @@ def test_images_end_whatever_the_timestamps(stamps: str, marks: str, codec: Code
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("marks", MARKS)
 def test_no_image_is_lost_or_torn_for_long_by_wrong_markers(marks: str, codec: Codec) -> None:
-    # True for some images, and then torn once: VP8 and VP9 lose the images up to the next keyframe.
+    # Such markers are right for some images, then one is torn. VP8 and VP9 lose the images up to the next
+    # keyframe.
     torn = marks in ("second", "random")
     samples = receive(Odd(marked=MARKS[marks]), shape_of(codec), COUNT - 12 if torn else COUNT)
     numbers = [number_in(each.frame) for each in samples]
@@ -101,7 +102,7 @@ def slices_of(units: tuple[bytes, ...], codec: Codec) -> list[bytes]:
 
 
 def turned(units: tuple[bytes, ...], codec: Codec) -> list[bytes]:
-    """The slices from the last one to the first, after the sets."""
+    """Returns the slices in reverse order, after the parameter sets."""
     slices = slices_of(units, codec)
     return [unit for unit in units if unit not in slices] + slices[::-1]
 
@@ -141,7 +142,7 @@ def test_images_of_several_slices_end_whatever_lies_between(
 
 
 def aggregate(units: list[bytes], _: int) -> list[bytes]:
-    """One STAP-A for an image."""
+    """Returns one STAP-A per image."""
     return [b"\x78" + b"".join(struct.pack(">H", len(unit)) + unit for unit in units)]
 
 
@@ -159,7 +160,7 @@ def test_images_in_one_packet_each_are_told_apart(marks: str, stamps: str) -> No
 def test_slices_in_any_order_belong_to_one_image(stamps: str, marks: str) -> None:
     odd = Odd(stamp=STAMPS[stamps], marked=MARKS[marks], units=lambda units, _: turned(units, "h264"))
     samples = receive(odd, shape_of("h264", slices=4), wanted=COUNT - 1)
-    assert samples[-1].seq < COUNT  # a torn image would be two
+    assert samples[-1].seq < COUNT  # a torn image would count as two
 
 
 def in_order_sent(number: int, _: int) -> int:

@@ -1,4 +1,4 @@
-"""Changes of the graph at a camera whose packets are taken."""
+"""Changes of the graph at a camera whose packets are used."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> N
             asking = threading.Event()
 
             class Asked:
-                """The lock of the camera's place, which the other thread has found taken."""
+                """Replaces the lock of the camera's node, and reports that another thread tries to take it.
+                """
 
                 def __enter__(self) -> None:
                     asking.set()

@@ -1,4 +1,5 @@
-"""Clips of a camera's packets at random times: each starts at a keyframe, has its span, and is bit-exact.
+"""Clips of a camera's packets at random times: each starts at a keyframe, has the requested length, and is
+bit-exact.
 
 ./dev test --full saves a thousand.
 """
@@ -29,7 +30,7 @@ SHAPES = {
     "h264-slices": Shape("h264", slices=4),
     "h264-b": Shape("h264", b_frames=2),
 }
-SLICES = (1, 5)  # types of NAL units with image data; containers change the others
+SLICES = (1, 5)  # types of NAL units with image data; containers modify the others
 
 
 def slices(units: list[bytes]) -> tuple[bytes, ...]:
@@ -37,7 +38,7 @@ def slices(units: list[bytes]) -> tuple[bytes, ...]:
 
 
 def units_of(data: bytes, *, lengths: bool) -> list[bytes]:
-    """Returns the numbers of the packets in a file."""
+    """Returns the NAL units in a file."""
     found = []
     while lengths and data:
         size = int.from_bytes(data[:4], "big")
@@ -85,7 +86,8 @@ def pictures_of(path: Path) -> tuple[list[tuple[bytes, ...]], list[float]]:
 
 
 def check(clip: Clip, seen: list[Seen], sent: set[tuple[bytes, ...]]) -> None:
-    """Checks that the clip is a run of the camera's packets, from the last keyframe before its time on.
+    """Checks that the clip consists of consecutive packets of the camera, starting at the last keyframe
+    before its time.
 
     On a busy machine save() may be called after the oldest packets were discarded. The clip may then start
     later, but never after the time of the event.
@@ -105,7 +107,7 @@ def check(clip: Clip, seen: list[Seen], sent: set[tuple[bytes, ...]]) -> None:
 
 
 def save_clips(shown: Film, count: int, folder: Path) -> None:
-    """Saves `count` clips, of random moments from now on or a little before, some at the same time."""
+    """Saves `count` clips of random moments, from now on or shortly before, some at the same time."""
     chance = random.Random(count)
     sent = {slices(list(picture.units)) for picture in shown.pictures}
     with TruthServer(shown, fps=FPS) as server:

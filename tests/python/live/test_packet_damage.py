@@ -1,6 +1,6 @@
-"""Loss below packets: lost packets are marked and counted the same, whether pictures are decoded or not.
+"""Packet loss: lost packets are marked and counted the same, whether images are decoded or not.
 
-The truth server leaves packets out, the same in every run.
+The truth server omits packets, the same in every run.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -24,21 +24,21 @@ import freshframe as ff
 FPS = 60.0
 LOSSY = range(8, 180)  # pictures
 LAST = 200
-SMALL = Shape("h264", bit_rate=300_000)  # many pictures of one packet
+SMALL = Shape("h264", bit_rate=300_000)  # many images of a single packet
 
 
 def begins_slice(packet: bytes) -> bool:
-    """Returns whether RTP with H.264 has a whole slice, or the first part of one."""
+    """Returns True if an RTP packet with H.264 has a whole slice, or the first part of one."""
     kind, of_part = packet[12] & 31, packet[13] & 31
     return kind in range(1, 6) or (kind == 28 and packet[13] & 0x80 != 0 and of_part in range(1, 6))
 
 
 @dataclass(frozen=True)
 class Lossy(Network):
-    """Loses packets of the pictures in LOSSY only.
+    """Loses packets only of the images in LOSSY.
 
     Attributes:
-        gone: Pictures without a slice that arrives with its beginning.
+        gone: Images of which no slice arrives from its start.
     """
 
     lose: float = 0.05
@@ -55,13 +55,13 @@ class Lossy(Network):
 
 
 class Read(NamedTuple):
-    """A camera's counts and marks when all of LOSSY was over.
+    """A camera's counts and marks after all of LOSSY.
 
     Attributes:
         samples: Its packets.
-        stats: Of the camera's node.
+        stats: Statistics of the camera's node.
         sent: The server's own counts.
-        gone: Pictures without a slice that arrived with its beginning.
+        gone: Images of which no slice arrived from its start.
     """
 
     samples: list[ff.Sample[ff.types.Packet]]
@@ -81,7 +81,7 @@ class Read(NamedTuple):
         return self.stats.source
 
     def place(self, sample: ff.Sample[ff.types.Packet]) -> int:
-        """The picture's number, in display order."""
+        """Returns the image's index in display order."""
         return round((sample.pts - self.samples[0].pts) * FPS)
 
 
@@ -90,7 +90,10 @@ def nothing(frame: ff.Frame) -> None:
 
 
 def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.VideoFile | None = None) -> Read:
-    """`how`: "packets", "keys" (decoded, the others asleep), "all", or "changing" (decoded now and then)."""
+    """Reads packets.
+
+    `how`: "packets", "keys" (only keyframes are decoded), "all", or "changing" (decoded now and then).
+    """
     network = Lossy()
     with TruthServer(film(shape), fps=FPS, network=network) as server:
         pipeline = ff.Pipeline(keep_running=True)
@@ -125,14 +128,14 @@ def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, st
     came = {seen.place(sample) for sample in seen.samples}
     marked = {seen.place(sample) for sample in seen.samples if sample.damaged}
     most = harmed_places(seen.sent, film(shape))
-    # A keyframe that has lost no more than its parameter sets is whole: they are known.
+    # A keyframe that has lost only its parameter sets is whole, because they are known.
     keys = {seen.place(sample) for sample in seen.samples if sample.value.is_keyframe}
     but_keys = [one._replace(lost=0) if one.place in keys else one for one in seen.sent]
     assert harmed_places(but_keys, film(shape)) & came <= marked <= most
     assert len(marked) > 5
     assert [sample.damaged for sample in seen.samples] == [sample.value.damaged for sample in seen.samples]
     assert seen.source.damaged == len(marked)
-    # Each has a unit from its beginning on, so each is in a file.
+    # Each has a unit from its start on, so each is in a file.
     assert all(bytes(sample.value.data[:4]) == b"\0\0\0\1" for sample in seen.samples)
 
 

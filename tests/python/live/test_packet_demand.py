@@ -1,4 +1,4 @@
-"""A camera whose packets are taken decodes while its frames are taken: by a node, a reader, a viewer."""
+"""A camera whose packets are used decodes only while its frames are used: by a node, a reader, a viewer."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _decoded(pipeline: ff.Pipeline) -> int:
 
 
 def _rests(pipeline: ff.Pipeline) -> None:
-    """Waits until half a second of packets has come without a frame."""
+    """Waits until half a second of packets has arrived without a frame."""
 
     def comes() -> bool:
         frames, packets = _decoded(pipeline), pipeline.stats().nodes["door.packets"].processed
@@ -56,7 +56,8 @@ def test_cameras_decode_while_a_consumer_takes_frames(tmp_path: Path) -> None:
             merge: ff.Port[None] = pipeline.add(take, [], name="merge")
             for _ in range(2):
                 seen: list[ff.Sample[ff.Frame]] = []
-                node = pipeline.add(Seen(seen), camera, queue=ff.Queue(256))  # a busy machine skips none
+                # So that even a busy machine does not drop any.
+                node = pipeline.add(Seen(seen), camera, queue=ff.Queue(256))
                 until(lambda: len(seen) > 20, lambda: "no frames")  # noqa: B023  (within this round)
                 pipeline.remove(node)
                 assert not any(sample.value.damaged for sample in seen)
@@ -149,7 +150,7 @@ def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> No
     def one(number: int, width: int, height: int) -> Any:
         return picture(7, width, height) if level else np.zeros((height, width, 3), np.uint8)
 
-    told = "frozen" if level else "flat"  # no packet's bytes show that
+    told = "frozen" if level else "flat"  # this cannot be seen in the bytes of a packet
     with RtspServer(encode("h264", 300, draw=one)) as server:
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, frozen_after=3, decode=decode, **PATIENT), name="door")
@@ -171,7 +172,7 @@ class Seen(ff.Node[ff.Frame, None]):
 
 
 class Keys(ff.Node[ff.types.Packet, None]):
-    """Notes the times of keyframes."""
+    """Records the times of keyframes."""
 
     def __init__(self, keys: set[float]) -> None:
         self._keys = keys

@@ -1,6 +1,5 @@
-"""kill -9 at random moments while a camera's packets are recorded: the files have what the camera sent.
-
-./dev test --full kills 200 times.
+"""kill -9 at random moments while a camera's packets are recorded: the files have exactly what the camera
+sent.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -32,11 +31,11 @@ for name in ("b_%d.mp4", "c_%d.ts"):
     pipeline.add(ff.VideoFile(f"{sys.argv[2]}/{name}", segment_every=1), camera.packets)
 pipeline.run()
 """
-KINDS_OF_SETS = (7, 8, 9)  # types of NAL units: parameter sets and delimiters, which containers change
+KINDS_OF_SETS = (7, 8, 9)  # types of NAL units: parameter sets and delimiters, which containers modify
 
 
 def slices(data: bytes, *, lengths: bool) -> list[bytes]:
-    """The NAL units of a picture that are the camera's own."""
+    """Returns the NAL units of an image, without those that containers modify."""
     found = []
     while lengths and data:
         size = int.from_bytes(data[:4], "big")
@@ -47,7 +46,7 @@ def slices(data: bytes, *, lengths: bool) -> list[bytes]:
 
 
 def pictures_of(path: Path) -> list[list[bytes]]:
-    """The packets of a file that may still be written."""
+    """Returns the packets of a file that may still be being written."""
     try:
         with av.open(path) as container:
             stream: Any = container.streams.video[0]
@@ -60,13 +59,13 @@ def pictures_of(path: Path) -> list[list[bytes]]:
 
 
 def segments(folder: Path, name: str) -> list[list[bytes]]:
-    """The pictures of a series of files."""
+    """Returns the images in a series of files."""
     paths = sorted(folder.glob(name), key=lambda path: int(path.stem[2:]))
     return [picture for path in paths for picture in pictures_of(path)]
 
 
 def kill_once(url: str, folder: Path, delay: float) -> None:
-    """So many seconds after a moment at which each of the files has pictures."""
+    """Kills the recorder this many seconds after each of the files has images, and checks the files."""
     sent = [slices(frame, lengths=False) for frame in clip("h264").frames]
     singles = [folder / name for name in ("a.mp4", "a.mkv", "a.ts")]
     with subprocess.Popen([sys.executable, "-c", RECORD, url, str(folder)]) as child:

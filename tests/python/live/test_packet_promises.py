@@ -1,4 +1,4 @@
-"""The promises of a camera's samples hold below the camera and below its packets."""
+"""The guarantees for a camera's samples hold downstream of the camera and of its packets."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import freshframe as ff
 from freshframe._cli.mcp import Eyes
 from freshframe._cli.top import Target
 
-AHEAD = 3600.0  # seconds of the camera's clock
+AHEAD = 3600.0  # seconds by which the camera's clock is ahead
 OUTPUTS = ["frames", "packets"]
 
 
@@ -35,7 +35,7 @@ def output(camera: ff.Port[Any], name: str) -> ff.Port[Any]:
 
 @contextlib.contextmanager
 def camera_ahead() -> Iterator[str]:
-    """An RTSP camera that often reports a clock which is an hour ahead."""
+    """Runs an RTSP camera that often reports a clock that is an hour ahead."""
     manners, lies = Manners(report_interval=0.25), Lies(clock_ahead=AHEAD)
     with TruthServer(film(Shape()), fps=20.0, manners=manners, lies=lies) as server:
         yield server.url

@@ -1,4 +1,4 @@
-"""camera.packets: what a camera has sent, in Python and in files."""
+"""camera.packets: a camera's encoded stream, in Python and in files."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
             asleep = [reader.get(WATCHDOG).seq for _ in range(4)]
             camera.wake(WATCHDOG)
             awake = [reader.get(WATCHDOG).seq for _ in range(20)]
-            # Which are counted after they were passed on.
+            # Packets are counted after they were passed on.
             until(
                 lambda: pipeline.stats().nodes["door.packets"].processed >= awake[-1],
                 lambda: "packets that were decoded are recorded",
@@ -285,7 +285,8 @@ def take(frame: ff.Frame) -> None:
 @pytest.mark.slow
 def test_intra_refresh_is_a_warning_and_cuts_no_recording(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="freshframe")
-    parts = encode("h264", options={"g": "5", "intra-refresh": "1"})  # parts of pictures are renewed
+    # Parts of images are refreshed, instead of keyframes.
+    parts = encode("h264", options={"g": "5", "intra-refresh": "1"})
     with RtspServer(parts) as server:
         pipeline = ff.Pipeline()
         camera = pipeline.add(

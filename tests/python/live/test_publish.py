@@ -1,4 +1,4 @@
-"""Publish: frames and a camera's packets at media servers, which are slow, away, or come back."""
+"""Publish: sends frames and a camera's packets to media servers that are slow, offline, or return."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs 
 
 @contextlib.contextmanager
 def listening(url: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of FFmpeg that writes one stream to a file."""
+    """Runs FFmpeg as a server that writes one stream to a file."""
     flags = (
         ["-rtsp_flags", "listen", "-listen_timeout", "600"] if url.startswith("rtsp") else ["-listen", "1"]
     )
@@ -148,7 +148,7 @@ def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> No
 
 
 class Silent:
-    """A server that accepts, and reads nothing, or only a number of bytes a second."""
+    """A server that accepts connections, and reads nothing, or only a number of bytes per second."""
 
     def __init__(self, rate: int = 0) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))

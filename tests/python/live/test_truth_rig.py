@@ -1,6 +1,6 @@
 """The truth server itself, without freshframe.
 
-The log lists the packets that it sends, and its lies are the test's.
+The log lists the packets that it sends, and its false metadata is what the test asked for.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -41,14 +41,14 @@ QUICK = 50.0  # pictures per second
 
 @dataclass(frozen=True)
 class Packet:
-    """An RTP packet as it came."""
+    """An RTP packet as it arrived."""
 
     channel: int
     marker: bool
     sequence: int
     stamp: int
     payload: bytes
-    answered: bool  # PLAY's answer had come before
+    answered: bool  # whether the response to PLAY arrived before it
 
 
 def ask(connection: socket.socket, verb: str, url: str, lines: str = "") -> None:
@@ -56,7 +56,7 @@ def ask(connection: socket.socket, verb: str, url: str, lines: str = "") -> None
 
 
 def answer(connection: socket.socket) -> str:
-    """The head and the body of an answer, when nothing comes after it."""
+    """Reads the header and the body of a response that is not followed by other data."""
     text = ""
     while "\r\n\r\n" not in text or len(text.partition("\r\n\r\n")[2]) < length_of(text):
         text += connection.recv(1 << 16).decode()
@@ -69,7 +69,7 @@ def length_of(text: str) -> int:
 
 
 def played(url: str) -> bytes:
-    """All that comes from PLAY to the end of the connection."""
+    """Returns everything that arrives from PLAY to the end of the connection."""
     place = re.match(r"rtsp://([\d.]+):(\d+)/", url)
     assert place
     with socket.create_connection((place[1], int(place[2])), timeout=WATCHDOG) as connection:
@@ -86,7 +86,7 @@ def played(url: str) -> bytes:
 
 
 def taken_apart(data: bytes) -> tuple[list[Packet], bytes]:
-    """The RTP packets, and the bytes that are neither packets nor answers."""
+    """Splits data into RTP packets, and bytes that are neither packets nor responses."""
     packets, other, at, answered = [], b"", 0, False
     while at < len(data):
         if data.startswith(b"RTSP/1.0", at):
@@ -108,7 +108,7 @@ def taken_apart(data: bytes) -> tuple[list[Packet], bytes]:
 def sent_by(
     codec: Codec = "h264", *, lies: Lies | None = None, lose: float = 0.0, count: int = 30
 ) -> tuple[Film, list[Packet], bytes, list[Sent]]:
-    """The packets of a number of pictures, and the server's log."""
+    """Returns the film, the packets of a number of images, and the server's log."""
     shown = film(SHAPES[codec])
     network = Network(close_after=count, lose=lose)
     with TruthServer(shown, fps=QUICK, lies=lies, network=network) as server:
@@ -117,7 +117,7 @@ def sent_by(
 
 
 def joined(packets: list[Packet], codec: Codec) -> list[bytes]:
-    """The units of the packets, as RFC 6184 and RFC 7798 put fragments together."""
+    """Reassembles the units from the packets, as in RFC 6184 and RFC 7798."""
     units: list[bytes] = []
     whole = True
     header = 2 if codec == "h265" else 1
@@ -187,7 +187,7 @@ def test_b_frames_are_sent_in_decoding_order_with_their_own_times() -> None:
     places = [round((stamp - stamps[0]) % (1 << 32) * QUICK / 90000) for stamp in stamps]
     assert places == [one.number for one in sent] == [picture.number for picture in shown.pictures[:12]]
     assert places != sorted(places)
-    assert all(one.due <= one.first for one in sent)  # the camera took it before it was sent
+    assert all(one.due <= one.first for one in sent)  # the camera captured it before it was sent
 
 
 @pytest.mark.table(cases=2)
@@ -241,7 +241,7 @@ def test_lost_packets_are_noted_and_leave_their_gap() -> None:
     assert lost > 0
     edges = sum(one.packets for one in sent) - lost - len(packets)
     assert edges == 0
-    assert 0 <= lost - sum(gaps) <= 5  # those at either end leave none
+    assert 0 <= lost - sum(gaps) <= 5  # losses at either end do not leave a gap
 
 
 def test_swapped_packets_only_change_places() -> None:

@@ -1,6 +1,7 @@
-"""`sample.utc` of network cameras, against a server that knows when it took each picture; its clock may lie.
+"""`sample.utc` of network cameras, compared with a server that logs when it captured each image. Its clock
+may be wrong.
 
-The wall time is computed from the stream's times, so a busy machine does not move it.
+The wall time is computed from the stream's timestamps, so a busy machine does not affect it.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -28,11 +29,11 @@ from support import until
 
 import freshframe as ff
 
-# A busy machine skips pictures that come too late for it.
+# A busy machine skips images that arrive too late.
 pytestmark = pytest.mark.repeats
 
 FPS = 40.0
-CLOSE = 0.002  # seconds: of a clock that says the truth
+CLOSE = 0.002  # seconds: error of a correct clock
 FFMPEG = {"rtsp": "ffmpeg", "rtsp_transport": "tcp"}
 OFTEN = Manners(report_interval=0.25)
 
@@ -43,7 +44,7 @@ def unix() -> float:
 
 
 def errors(seen: list[Seen], server: TruthServer, lies: Lies | None = None) -> list[float]:
-    """How far `utc` is from the camera's own time, of the pictures that have its clock."""
+    """Returns how far `utc` is from the camera's own time, for the images that have its clock."""
     lies, ahead = lies or server.lies, unix()
     return [
         one.utc - lies.utc(sent.due + ahead, sent.place / FPS)
@@ -65,7 +66,7 @@ def worst(found: list[float]) -> float:
 )
 def test_utc_is_when_the_camera_took_the_picture(shape: Shape, options: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=FPS) as server, Watch(server.url, options=options) as camera:
-        seen = camera.read(round(3.5 * FPS))  # RTP's times wrap after 2 s
+        seen = camera.read(round(3.5 * FPS))  # RTP timestamps wrap after 2 s
         clock = camera.stats.clock
     found = errors(seen, server)
     assert len(found) == len(seen), "the first report came before the first picture"
@@ -101,7 +102,7 @@ def test_vp8_and_mjpeg_have_the_cameras_clock_too(codec: Codec, options: dict[st
         TruthServer(film(shape), fps=FPS, manners=OFTEN) as server,
         Watch(server.url, options=options) as camera,
     ):
-        seen = camera.read(round(3.5 * FPS))  # beyond the wrap of RTP's times
+        seen = camera.read(round(3.5 * FPS))  # beyond the wrap of the RTP timestamps
         assert camera.source.info.client == ("ffmpeg" if options else "freshframe")
     found = errors(seen, server)
     assert len(found) >= len(seen) / 2
@@ -124,7 +125,7 @@ def test_a_session_with_sound_has_the_clock_of_its_pictures(options: dict[str, s
 
 @pytest.mark.slow
 def test_reports_of_when_packets_were_sent_are_late_by_the_servers_constant() -> None:
-    """GStreamer's server is late by default: 20.3 ms, by 20.08 to 20.39."""
+    """GStreamer's server is late by default: 20.3 ms, with 20.08 to 20.39 measured."""
     lies = Lies(clock_ahead=0.0203, report_noise=0.00015)
     with (
         TruthServer(film(Shape()), fps=FPS, lies=lies, manners=OFTEN) as server,
@@ -202,7 +203,7 @@ def test_a_clock_that_is_set_is_followed_and_is_an_event(by: float, caplog: pyte
         camera.read(60)
         server.lies = Lies(clock_ahead=by)
         until(lambda: camera.read(1) and (clock := camera.stats.clock) and clock.steps, "the step")
-        seen = camera.read(100)[-20:]  # the reader's queue has pictures from before
+        seen = camera.read(100)[-20:]  # the reader's queue has older images
         until(lambda: "has set its clock" in caplog.text, "the log")
     assert worst(errors(seen, server)) <= CLOSE
     word = "forward" if by > 0 else "back"

@@ -1,4 +1,4 @@
-"""With each fault of a card each picture is a frame or a drop, and nothing is left on the card."""
+"""With each fault of a GPU, each image is a frame or a drop, and nothing is left on the GPU."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ FAIL = (
     *("refuse:1", "refuse:2", "refuse:7", "copy:1"),
     *("lost:0", "lost:1", "lost:2", "lost:9", "lost:19", "slow:2,lost:9"),
 )
-LOSE = ("", "lazy", "status:3", "skip:3", "copy:3", "copy:20")  # single pictures at most
+LOSE = ("", "lazy", "status:3", "skip:3", "copy:3", "copy:20")  # lose single images
 
 
 def fault(card: Card, words: str) -> None:
-    """Sets them. The number of `lost` counts from now on."""
+    """Sets the faults. The number of `lost` is relative to the images decoded so far."""
     begin, lost, number = words.partition("lost:")
     card.fault(f"{begin}{lost}{card.count('pictures') + int(number)}" if lost else words)
 
@@ -42,7 +42,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def count(film: Path, decoder: str, *, on_device: bool) -> int:
-    """Returns the number of frames and drops. A source that cannot start has none."""
+    """Returns the number of frames plus drops, or 0 if the source cannot start."""
     pipeline = ff.Pipeline()
     port = pipeline.add(ff.open(film, decoder=decoder, on_device=on_device), name="film")
     reader = pipeline.reader(port, queue=ff.LOSSLESS)
@@ -66,11 +66,11 @@ def test_each_picture_of_a_file_is_a_frame_or_a_drop(
         fault(card, word)
         counted = count(film, "cuda", on_device=on_device)
         if word in REFUSE:
-            assert counted <= 1  # its first picture may have shown the reason
+            assert counted <= 1  # the first image may be needed to notice the fault
         elif word in LOSE:
             assert counted == PICTURES
         else:
-            assert counted <= PICTURES  # the file ends where the card is given up
+            assert counted <= PICTURES  # the file ends where decoding is abandoned
     card.fault()
 
 

@@ -1,4 +1,4 @@
-"""Decoding on a card: the same pictures as on the CPU, or a reason."""
+"""Decoding on a GPU: the same images as on the CPU, or an error with the reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def run(path: Path, decoder: str, **options: Any) -> Run:
 
 
 def fails(path: Path, decoder: str) -> tuple[str, int, int]:
-    """Runs a source that fails. Returns the error, and the numbers of pictures delivered and dropped."""
+    """Runs a source that fails. Returns the error, and the numbers of delivered and dropped images."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.open(path, decoder=decoder), name="film"), queue=ff.LOSSLESS)
     delivered = 0
@@ -84,7 +84,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def joined(folder: Path, *, size: str = "640x480", pixels: str = "yuv420p") -> Path:
-    """A film of 320x240 with 8 bits whose second half is of another kind."""
+    """Returns an 8-bit clip of 320x240 whose second half has another size or pixel format."""
     parts = [
         clip(folder / "first.ts", H264["no b-frames"]),
         clip(folder / "second.ts", H264["no b-frames"], size=size, pixels=pixels),
@@ -120,11 +120,11 @@ def test_other_codecs_keep_their_order_and_their_times(kind: str, tmp_path: Path
     assert place(got) == ("cuda:0", 0)
     assert got.pts == pytest.approx(wanted.pts)
     assert (len(got.pts), got.decode) == (PICTURES, 0)
-    if kind == "av1":  # its packets are in the order of the pictures
+    if kind == "av1":  # its packets are in display order
         assert all(a <= b for a, b in itertools.pairwise(got.captured)), "a picture has another's time"
 
 
-# Fault, and the reason that is reported.
+# Fault -> the reported reason.
 REFUSALS = {
     "none": r"the NVIDIA driver finds no card",
     "old": r"the NVIDIA driver is too old",
@@ -149,7 +149,7 @@ def test_a_refused_stream_is_decoded_by_the_cpu_with_the_reason(
     assert re.search(REFUSALS[fault], got.source.decoder_reason or ""), got.source.decoder_reason
     assert all(np.array_equal(a, b) for a, b in zip(got.pictures, wanted.pictures, strict=True))
     assert got.decode == 0
-    # A line like one of the test before may come ten seconds later.
+    # A line that resembles one of the previous test may be logged up to ten seconds later.
     until(lambda: "decoded by the CPU" in caplog.text, "the warning")
     assert caplog.text.count("decoded by the CPU") == 1
 
@@ -235,7 +235,7 @@ def test_a_demanded_card_that_is_lost_ends_the_file(
     error, delivered, decode = fails(path, "cuda")
     card.fault()
     assert re.search(r"'.*film.mp4': cuda:0: it has failed", error), error
-    # The last of the pictures cannot be copied any longer. After two failures in a row the card is given up.
+    # The last images cannot be copied any more. After two failures in a row, decoding is abandoned.
     assert min(after + 1, PICTURES) <= delivered + decode <= min(after + 2, PICTURES)
     if kind == "no b-frames":
         assert (delivered, decode) == (after - 1, 2)
@@ -272,7 +272,7 @@ def test_a_stream_that_becomes_one_that_the_card_refuses(
 
 def test_a_copy_from_the_card_that_fails_is_no_picture(film: Path, card: Card) -> None:
     wanted = run(film, "cpu")
-    card.fault("copy:10")  # two copies are a picture
+    card.fault("copy:10")  # an image takes two copies
     got = run(film, "cuda")
     card.fault()
     assert place(got) == ("cuda:0", 0)
@@ -387,7 +387,7 @@ def test_each_picture_of_a_stream_is_delivered_or_counted(
                 delivered += 1
         decode = camera.drops("decode")
     card.fault()
-    # FFmpeg's reader of Matroska does not give the last picture of a stream that is cut off.
+    # FFmpeg's Matroska demuxer does not return the last packet of a stream that is cut off.
     assert delivered + decode == pictures - (media == "matroska")
 
 
@@ -417,7 +417,7 @@ def test_a_stream_whose_card_cannot_be_had_does_not_start(fault: str, card: Card
 @pytest.mark.parametrize(("server", "media"), [(TcpServer, "mpegts"), (RtspServer, "h264")])
 def test_the_context_is_made_while_the_connection_is_made(server: Any, media: str, card: Card) -> None:
     class Releasing(server):  # type: ignore[misc]
-        """Lets the card make its context when somebody connects."""
+        """Releases the fault, so that a context can be created, when a client connects."""
 
         def talk(self, connection: socket.socket) -> None:
             card.fault()
@@ -430,7 +430,7 @@ def test_the_context_is_made_while_the_connection_is_made(server: Any, media: st
     assert card.count("contexts held in vain") == 0
 
 
-# Not of H.264: FFmpeg opens another decoder on the card after each end.
+# Not for H.264: FFmpeg opens another decoder on the GPU after each end.
 @pytest.mark.slow
 @pytest.mark.parametrize(("media", "codec"), [("mpegts", "libx265"), ("matroska", "libvpx-vp9")])
 def test_a_reconnect_keeps_the_decoder_of_the_same_stream(media: str, codec: str, card: Card) -> None:

@@ -1,4 +1,4 @@
-"""Models get the same pictures on the card that decoded them as in the host's memory."""
+"""Models get the same pixels on the GPU that decoded the images as in host memory."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mirror(path: Path, shape: Sequence[int | str] = (1, 3, 96, 128)) -> Path:
-    """A model that returns its input."""
+    """Writes a model that returns its input."""
     file = OnnxFile(inputs={"images": (shape, "float32")}, outputs={"output0": (shape, "float32")})
     file.nodes.append(node("Identity", ["images"], ["output0"]))
     return file.save(path)
 
 
 def queries(path: Path, layout: str) -> Path:
-    """A detector whose input is stretched: eight boxes, whose scores are the means of the channels."""
+    """Writes a detector with a stretched input: eight boxes, whose scores are the means of the channels."""
     names = "{0: 'red', 1: 'green', 2: 'blue'}"
     file = OnnxFile(inputs={"images": ((1, 3, 16, 16), "float32")}, metadata={"names": names})
     box = np.tile(np.array([0.5, 0.4, 0.5, 0.5], np.float32), (1, 8, 1))
@@ -72,7 +72,7 @@ def queries(path: Path, layout: str) -> Path:
 def results(
     path: Path, made: Any, *, decoder: str = "cuda", batch: ff.Batch | None = None
 ) -> tuple[list[Any], ff.Pipeline]:
-    """The node's results for each picture of a film, which stays on the card where one decodes it."""
+    """Returns the node's results for each image of a clip, which stays on the GPU if it was decoded there."""
     pipeline = ff.Pipeline()
     options: dict[str, Any] = {"on_device": True} if decoder != "cpu" else {}
     camera = pipeline.add(ff.open(path, decoder=decoder, **options), name="film")
@@ -319,7 +319,7 @@ def test_pictures_that_are_lost_with_the_card_are_drops(tmp_path: Path, film: Pa
 def test_a_classifier_reads_its_crops_on_the_card(
     options: dict[str, Any], stays: bool, tmp_path: Path, film: Path
 ) -> None:
-    """Two crops of other sizes in one run."""
+    """Two crops of different sizes in one run."""
     corners = np.array([[50, 40, 130, 81], [142, 83, 177, 160]], np.float32)
     colours = save_colours(tmp_path / "colours.onnx", width=24, height=16)
 

@@ -1,4 +1,4 @@
-"""Pictures that a card loses or damages: an error for their reader, and drops of the node that reads them."""
+"""Images that a GPU loses or corrupts: an error for their reader, and drops of the node that reads them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def test_a_picture_whose_card_is_lost_raises_at_its_reader(film: Path, card: Car
         planes_of(frames[1])[0].__cuda_array_interface__  # noqa: B018
     assert np.array_equal(frames[0].rgb, read_before)
     card.fault()
-    assert frames[1].rgb.shape == (HEIGHT, WIDTH, 3)  # it may be asked again
+    assert frames[1].rgb.shape == (HEIGHT, WIDTH, 3)  # a later request may succeed
     assert downloads(pipeline) == 2
 
 

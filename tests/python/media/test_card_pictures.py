@@ -1,4 +1,4 @@
-"""Pictures that stay on the card come to the host only if somebody reads them there, and then once."""
+"""Images on the GPU are copied to the host only if somebody reads them there, and only once."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("films") / "film.mp4", H264["b-frames"])
 
 
-# ---- one copy, for who reads
+# ---- one copy for all readers
 
 
 @pytest.mark.slow
@@ -124,7 +124,7 @@ def test_a_picture_is_read_once_its_copies_have_ended(film: Path, card: Card) ->
 
 
 def test_a_reader_asks_for_no_format_of_a_reader_that_has_gone(film: Path, card: Card) -> None:
-    for used in range(24):  # the next reader gets the address of a reader that has gone
+    for used in range(24):  # the next reader may get the address of one that was freed
         pipelines = [ff.Pipeline() for _ in range(24)]
         readers = [
             pipeline.reader(pipeline.add(ff.open(film, decoder="cpu"), name="film")) for pipeline in pipelines
@@ -192,7 +192,7 @@ def test_where_the_processor_decodes_frames_are_in_the_host(film: Path, card: Ca
     assert downloads(pipeline) == 0
 
 
-# ---- the watch over frozen pictures
+# ---- detection of frozen images
 
 
 @pytest.mark.slow
@@ -202,7 +202,7 @@ def test_the_watch_over_a_camera_copies_nothing_to_the_host(card: Card) -> None:
         TcpServer(live_clip("mpegts")) as server,
         Camera(server.url, decoder="cuda", on_device=True, queue=ff.Queue(30)) as camera,
     ):
-        samples = camera.read(45)  # one and a half seconds, with a keyframe three times a second
+        samples = camera.read(45)  # one and a half seconds, with three keyframes per second
         assert {sample.frame.device for sample in samples} == {"cuda:0"}
         assert camera.stats.downloads == 0
     assert card.count("bytes to host") == before
@@ -277,7 +277,7 @@ def test_a_file_waits_for_room_on_the_card(film: Path, card: Card) -> None:
     beside = pipeline.reader(pipeline.add(ff.open(film), name="beside"), queue=ff.Queue(PICTURES))
     with pipeline:
         until(lambda: pipeline.stats().device_bytes == 4 * CARD_BYTES, "the card to be full")
-        assert sum(1 for _ in beside) == PICTURES  # in the host's memory there is room
+        assert sum(1 for _ in beside) == PICTURES  # host memory has room for all
         seen = 0
         for _ in reader:
             seen += 1

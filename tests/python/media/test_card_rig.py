@@ -1,4 +1,4 @@
-"""The fake card of the tests does what FFmpeg expects of a card, and its faults are seen."""
+"""The tests' fake GPU does what FFmpeg expects of a real one, and its faults have an effect."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _run(command: list[str], folder: Path, faults: str = "") -> subprocess.Compl
 
 
 def _decode(path: Path, folder: Path, *how: str, faults: str = "") -> tuple[list[str], dict[str, int]]:
-    """Decodes with the ffmpeg command. Returns the sums of the pictures, and the counts of the card."""
+    """Decodes with the ffmpeg command. Returns the checksums of the images, and the counters of the GPU."""
     command = ["ffmpeg", "-v", "error", "-nostdin", *how, "-i", str(path), "-pix_fmt", "yuv420p"]
     ended = _run([*command, "-fps_mode", "passthrough", "-f", "framemd5", "-"], folder, faults)
     sums = [line.split(",")[-1].strip() for line in ended.stdout.splitlines() if line[:1] != "#"]
@@ -63,7 +63,7 @@ def test_h264_gives_the_pictures_of_the_stream(
 @pytest.mark.parametrize(
     ("faults", "on_card", "pictures"),
     [
-        ("none", False, 0),  # the command needs the device that it was given
+        ("none", False, 0),  # the command requires the device that it was told to use
         ("old", False, 0),
         ("sessions:0", False, PICTURES),
         ("no_h264", False, PICTURES),

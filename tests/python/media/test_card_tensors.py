@@ -1,4 +1,4 @@
-"""Other libraries get the planes on the card: by DLPack, and by CUDA's array interface."""
+"""Other libraries get the planes on the GPU: through DLPack, and through CUDA's array interface."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def test_memory_is_not_written_before_its_readers_have_ended(way: str, film: Pat
         row = stream.read(memory)  # asynchronous: not done yet
         memory.close()
         del frame, memory
-        for sample in reader:  # others are copied into the same memory, and waited for
+        for sample in reader:  # others are copied into the same memory, and synchronised
             sample.frame.luma  # noqa: B018
         del sample
     stream.finish()
@@ -209,7 +209,8 @@ def test_a_tensor_outlives_its_frame_and_its_pipeline(film: Path, card: Card) ->
     gc.collect()
     assert np.array_equal(tensor.pixels(card), wanted)
     assert card.count("contexts") == 1
-    thread = threading.Thread(target=tensor.close)  # without the GIL in a true consumer, and on any thread
+    # A real consumer calls it without the GIL, and on any thread.
+    thread = threading.Thread(target=tensor.close)
     thread.start()
     thread.join()
     gc.collect()

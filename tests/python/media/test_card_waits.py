@@ -1,4 +1,4 @@
-"""Waiting for a card: threads sleep, the time is counted, and why() names a card that is full."""
+"""Waiting for a GPU: threads sleep, the time is counted, and why() reports a saturated GPU."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def source_of(pipeline: ff.Pipeline, name: str = "film") -> ff.stats.SourceStats
 
 
 class Primary:
-    """The primary context as another library of this process uses it."""
+    """Uses the primary context like another library in this process."""
 
     def __init__(self, card: Card) -> None:
-        """Looks at the fake card."""
+        """Initialises the driver."""
         self._driver = card.driver
         self._is_used = False
         assert self._driver.cuInit(0) == 0
@@ -101,7 +101,7 @@ def test_the_time_for_which_decoding_waits_for_its_card_is_counted(film: Path, c
     _, on_card = frames_of(film, on_device=False)
     card.fault()
     _, on_cpu = frames_of(film, on_device=False, decoder="cpu")
-    # A clock of processor time may tick coarsely.
+    # The CPU clock may have a coarse resolution.
     assert source_of(on_card).card_wait >= 0.5 * PICTURES * 0.020
     assert source_of(on_cpu).card_wait == 0
 
@@ -124,7 +124,7 @@ def test_a_slow_card_that_is_lost_is_waited_for_no_longer(film: Path, card: Card
 
 
 def test_a_playlist_is_behind_by_the_pictures_that_wait_for_its_card(card: Card) -> None:
-    """A thread reads them ahead, so they arrive in time."""
+    """A thread reads packets ahead, so they arrive in time."""
     with HttpServer(live_clip("mpegts")) as server, Camera(server.playlist, decoder="cuda") as camera:
         camera.read(10)
         card.fault("slow:120")
@@ -134,7 +134,7 @@ def test_a_playlist_is_behind_by_the_pictures_that_wait_for_its_card(card: Card)
 
 @pytest.mark.slow
 def test_a_full_card_is_named_at_the_source_that_falls_behind(film: Path, card: Card) -> None:
-    """A file without a pace waits as long for its pictures, and is late for nothing."""
+    """A file that is not played in real time waits as long for its images, but is not late."""
     card.fault("slow:1000")
     pipeline = ff.Pipeline()
     played = pipeline.add(ff.open(film, decoder="cuda", loop=True, realtime=True), name="played")

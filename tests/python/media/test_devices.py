@@ -21,7 +21,7 @@ from freshframe._look import engine_stats
 
 
 def size(width: int, height: int, **given: Any) -> SimpleNamespace:
-    """A size as the engine gives it; without steps it is no grid."""
+    """A size as the engine returns it. Without steps, it is not a grid."""
     grid = {"min_width": width, "min_height": height, "step_width": 0, "step_height": 0}
     return SimpleNamespace(
         **{"width": width, "height": height, "fps": [], "fps_range": False, **grid, **given}
@@ -29,7 +29,7 @@ def size(width: int, height: int, **given: Any) -> SimpleNamespace:
 
 
 def camera(path: str, **given: Any) -> SimpleNamespace:
-    """A camera as the engine gives it."""
+    """A camera as the engine returns it."""
     nothing = {
         "name": "",
         "driver": "",
@@ -43,7 +43,7 @@ def camera(path: str, **given: Any) -> SimpleNamespace:
 
 
 def control(name: str, current: int, **given: Any) -> SimpleNamespace:
-    """A control as the engine gives it."""
+    """A control as the engine returns it."""
     rest = {"min": 0, "max": 0, "step": 1, "default": 0, "inactive": False, "menu": []}
     rest |= {"setting": "", "automatic": False}
     return SimpleNamespace(**{"name": name, "current": current, **rest, **given})
@@ -98,12 +98,12 @@ WEBCAM = camera(
     ],
 )
 DENIED = camera("/dev/video2", problem="permission denied", problem_code=errno.EACCES)
-MISSING = "/dev/video987"  # more than the kernel gives numbers to in practice
+MISSING = "/dev/video987"  # a number that the kernel does not reach in practice
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Returns which cameras there are."""
+    """Returns a function that sets which cameras exist."""
 
     def has(*cameras: SimpleNamespace) -> None:
         monkeypatch.setattr(_native, "cameras", lambda: list(cameras))
@@ -149,7 +149,7 @@ def test_devices_writes_one_object_per_camera(freshframe: Any, machine: Any) -> 
 
 
 def nameless() -> str:
-    """Python 3.11 does this for a user that /etc/passwd does not have."""
+    """Python 3.11 does this for a user that is not in /etc/passwd."""
     raise KeyError("getpwuid(): uid not found: 1234")
 
 
@@ -338,7 +338,7 @@ def test_the_statistics_have_the_settings_of_a_camera() -> None:
     with pipeline:
         source = pipeline.stats().nodes["camera"].source
         assert source is not None
-        assert (source.settings, source.settings_reason) == ({}, None)  # the driver has not been asked yet
+        assert (source.settings, source.settings_reason) == ({}, None)  # the driver has not been queried yet
     names = [name for name in vars(_native.SourceStats) if not name.startswith("_")]
     seen: Any = SimpleNamespace(**dict.fromkeys(names) | {"settings": {"gain": 3, "focus": None}})
     assert engine_stats._source(seen).settings == {"gain": 3, "focus": "auto"}

@@ -1,4 +1,4 @@
-"""What a video shows at the edges of a file: its beginning, gaps, its end, the join of a loop."""
+"""What a video shows at the edges of a file: its start, gaps, its end, the seam of a loop."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def ffmpeg(folder: Path, arguments: str) -> None:
 
 
 def film(folder: Path, codec: str = "-c:v libx264 -preset ultrafast -bf 0 -g 3") -> Film:
-    """Image n is full of the level 16 + 20 n."""
+    """Writes a clip in which image n has the level 16 + 20 n."""
     image = f"-f lavfi -i nullsrc=s=64x48:r=10:d={len(TIMES) / 10},geq=lum=16+20*N:cb=128:cr=128"
     ffmpeg(folder, f"{image} {codec} even.mp4")
     return read_film(folder / "even.mp4")
@@ -45,12 +45,12 @@ def at_times(folder: Path, last: int = LAST) -> Film:
 
 
 def reordered(folder: Path) -> Film:
-    """Decoded in another order than shown: the last packet is not the last image."""
+    """Writes a clip decoded in another order than shown, so that the last packet is not the last image."""
     return film(folder, "-c:v libx264 -preset ultrafast -bf 2 -b_strategy 0 -g 8")
 
 
 def concat(folder: Path, name: str, codec: str) -> Path:
-    """A file of ffmpeg with these times, whose last image has its duration."""
+    """Writes a file with these timestamps, whose last image has its duration."""
     text = "ffconcat version 1.0\n"
     for n, time in enumerate(TIMES):
         image = f"-f lavfi -i nullsrc=s=64x48:d=0.1,geq=lum=16+20*{n}:cb=128:cr=128 -frames:v 1"
@@ -88,7 +88,7 @@ class Case:
     name: str
     make: Callable[[Path], Path]
     shown: dict[float, int]  # image at a time
-    end: float  # seconds: from here on there is none
+    end: float  # time in seconds after which there is no image
 
 
 VARIED = {

@@ -1,4 +1,4 @@
-"""Names of files in any encoding, through every place that takes or gives one; and what is not a file."""
+"""File names in any encoding, in every place that takes or returns one; and paths that are not files."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

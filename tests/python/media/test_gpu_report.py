@@ -1,4 +1,4 @@
-"""The report of ./dev test-gpu sees a card that gives other pictures, and measures a sound card."""
+"""The report of ./dev test-gpu notices a GPU with wrong images, and measures a working one."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(
     clips: Path, card_folder: Path, fault: str, *names: str
 ) -> tuple[int, dict[str, dict[str, object]]]:
-    """Returns the exit status, and the lines by the names of their steps."""
+    """Returns the exit status, and the report's lines by step."""
     fake = {"LD_LIBRARY_PATH": str(card_folder), "FAKE_CARD": fault}
     ended = subprocess.run(
         [sys.executable, REPORT, clips, *names],

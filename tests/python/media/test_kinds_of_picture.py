@@ -1,4 +1,4 @@
-"""Pictures as phones, scanners and programs write them: one file, one sample, with the right pixels."""
+"""Images as phones, scanners and programs write them: one file, one sample, with the right pixels."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RGB, YCBCR = 2, 6
 
 
 def image() -> Pixels:
-    """Each quarter has its own colour, so that a turned picture shows it."""
+    """Returns an image whose quarters have different colours, so that a rotation is visible."""
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     half = (HEIGHT // 2, WIDTH // 2)
     pixels[: half[0], : half[1]] = 250, 10, 20
@@ -49,7 +49,9 @@ def tiff(
     compression: int = 1,
     colours: int = RGB,
 ) -> bytes:
-    """Pages of the image, whose levels the second one has inverted, with these tags beside the usual ones."""
+    """Returns a TIFF with pages of the image (inverted levels in the second one), and these tags besides the
+    usual ones.
+    """
     content = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", magic, 0)
     place = 4
     for page in range(pages):
@@ -100,7 +102,7 @@ def by_cv2(suffix: str, *flags: int, pixels: Pixels | None = None) -> bytes:
 
 
 def jpeg(*segments: tuple[int, bytes], pixels: Pixels | None = None) -> bytes:
-    """Makes a JPEG with these segments after its first marker: 0xE1 is Exif and XMP, 0xE2 MPF."""
+    """Returns a JPEG with these segments after its first marker: 0xE1 is Exif and XMP, 0xE2 MPF."""
     content = by_cv2(".jpg", cv2.IMWRITE_JPEG_QUALITY, 100, pixels=pixels)
     more = b"".join(
         b"\xff" + bytes([kind]) + struct.pack(">H", len(data) + 2) + data for kind, data in segments
@@ -114,7 +116,7 @@ def exif(orientation: int, thumbnail: bytes = b"") -> tuple[int, bytes]:
 
 
 def xmp(size: int) -> list[tuple[int, bytes]]:
-    """Long numbers in it are to FFmpeg the sound of a phone."""
+    """Returns XMP with long numbers, which FFmpeg mistakes for a phone's audio."""
     text = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>" + b"4567" * (size // 4)
     return [(0xE1, text[n : n + 65000]) for n in range(0, len(text), 65000)]
 
@@ -160,7 +162,7 @@ KINDS: dict[str, tuple[str, bytes]] = {
 
 
 def tga() -> bytes:
-    """Returns a TGA whose pixels contain the header of a frame of MP3."""
+    """Returns a TGA whose pixels contain the header of an MP3 frame."""
     bgr = image()[::-1, :, ::-1].copy()
     bgr[0, 10, :] = 0xFF, 0xFB, 0x90
     bgr[0, 11, 0] = 0
@@ -229,7 +231,7 @@ def test_a_strip_of_a_tiff_that_is_damaged_is_refused(tmp_path: Path) -> None:
         ff.Frame.read(tmp_path / "a.tif")
 
 
-TURNS = {1: 0, 3: 2, 6: 3, 8: 1}  # quarter turns of numpy.rot90
+TURNS = {1: 0, 3: 2, 6: 3, 8: 1}  # counterclockwise quarter turns of numpy.rot90
 
 
 @pytest.mark.parametrize("orientation", TURNS)
@@ -309,7 +311,7 @@ def test_a_picture_of_a_kind_that_ffmpeg_does_not_decode_is_not_called_damaged(
 
 
 def heic_of_tiles(folder: Path) -> bytes:
-    """The grid of an iPhone: four pictures of HEVC and an item that says how they are joined."""
+    """Returns an image like an iPhone's: four HEVC tiles, and an item that describes the grid."""
 
     def box(name: bytes, *parts: bytes) -> bytes:
         data = b"".join(parts)
@@ -355,7 +357,7 @@ def heic_of_tiles(folder: Path) -> bytes:
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 def test_a_photo_of_tiles_is_never_one_tile(tmp_path: Path) -> None:
-    """FFmpeg from 7.1 on has a stream for each tile, and an older one does not know the format."""
+    """FFmpeg 7.1 and newer have a stream for each tile; older versions do not support the format."""
     (tmp_path / "photos").mkdir()
     path = tmp_path / "photos" / "a.heic"
     path.write_bytes(heic_of_tiles(tmp_path))

@@ -1,4 +1,4 @@
-"""Videos as phones, recorders and programs write them: their times, numbers and pictures."""
+"""Videos as phones, recorders and programs write them: timestamps, numbers and images."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def ffmpeg(*arguments: str | Path) -> None:
 
 
 def film(rate: float) -> list[str]:
-    """The input of ffmpeg: picture n is full of the level 16 + 12 n."""
+    """Returns ffmpeg's input: image n has the level 16 + 12 n."""
     level = f"nullsrc=s=64x48:r={rate}:d={COUNT / rate},geq=lum=16+12*N:cb=128:cr=128"
     return ["-f", "lavfi", "-i", level]
 
@@ -66,7 +66,7 @@ def run(path: str | Path, **options: Any) -> Run:
 
 
 def without_index(path: Path) -> None:
-    """An AVI whose recorder was switched off."""
+    """Turns it into an AVI whose recorder was switched off."""
     content = path.read_bytes()
     path.write_bytes(content[: content.rindex(b"idx1")])
 
@@ -77,11 +77,11 @@ class Kind:
     name: str
     codec: str
     rate: float = 10
-    first: float = 0  # pts of the first picture
-    sound: float | None = None  # seconds by which the sound begins before the pictures
+    first: float = 0  # pts of the first image
+    sound: float | None = None  # seconds by which the audio starts before the video
     after: Callable[[Path], None] | None = None
     options: dict[str, str] = field(default_factory=dict)
-    near: float = 0.03  # seconds: an encoder's run-in of sound may count
+    near: float = 0.03  # tolerance in seconds, because an audio encoder's delay may count
 
     def write(self, folder: Path) -> Path:
         path = folder / self.name
@@ -188,7 +188,7 @@ def test_a_video_that_was_cut_without_encoding_begins_with_its_first_visible_pic
 
 
 def test_a_rotated_video_is_upright(tmp_path: Path) -> None:
-    """The matrix of tkhd that phones write: a quarter turn."""
+    """The matrix in tkhd that phones write: a rotation by 90 degrees."""
     ffmpeg(*film(10), *X264.split(), tmp_path / "a.mov")
     turn(tmp_path / "a.mov", 48)
     assert {
@@ -228,14 +228,14 @@ def test_other_files_that_were_joined_have_all_pictures_or_are_not_complete(
 
 
 def packets_of(path: Path) -> list[tuple[int, int]]:
-    """The place and size of each packet, in the order of decoding."""
+    """Returns position and size of each packet, in decoding order."""
     command = ["ffprobe", "-v", "error", "-show_entries", "packet=pos,size", "-of", "csv=p=0", str(path)]
     lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.split()
     return [(int(line.split(",")[1]), int(line.split(",")[0])) for line in lines]
 
 
 def spoil(path: Path, packets: tuple[int, ...]) -> None:
-    """Fills packets with zeros."""
+    """Overwrites packets with zeros."""
     content = bytearray(path.read_bytes())
     places = packets_of(path)
     for packet in packets:

@@ -1,4 +1,4 @@
-"""Numbers in a program whose locale has a decimal comma, as a toolkit for windows sets it."""
+"""Numbers in a program whose locale has a decimal comma, as GUI toolkits set it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = shutil.which("localedef")
     if program is None or not Path("/usr/share/i18n/locales/de_DE").exists():
         pytest.skip("needs the program localedef and its locales")
-    # A warning is an exit status of 1.
+    # The command exits with 1 after a warning.
     made = folder / "de_DE.UTF-8"
     subprocess.run([program, "-i", "de_DE", "-f", "UTF-8", made], check=False, capture_output=True)
     if not made.exists():

@@ -1,4 +1,4 @@
-"""Undamaged files in which a packet or a byte is not an image: every image comes, and the run is complete."""
+"""Valid files in which a packet or a byte is not an image: every image arrives, and the run is complete."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def ffmpeg(folder: Path, arguments: str) -> None:
 
 
 def levels(size: str = "64x48", count: int = COUNT, start: int = 16) -> str:
-    """The input of ffmpeg: image n is full of the level `start` + 10 n."""
+    """Returns ffmpeg's input: image n has the level `start` + 10 n."""
     return f"-f lavfi -i nullsrc=s={size}:r=10:d={count / 10},geq=lum={start}+10*N:cb=128:cr=128"
 
 
 def wanted(path: Path, stream: int) -> list[int]:
-    """The levels of the images that ffmpeg decodes, in full range."""
+    """Returns the levels of the images that ffmpeg decodes, in full range."""
     command = [*["ffmpeg", "-v", "quiet", "-nostdin", "-i"], str(path), "-map", f"0:{stream}"]
     form = ["-fps_mode", "passthrough", "-vf", "scale=1:1:flags=area,format=gray", "-f", "rawvideo", "-"]
     return list(subprocess.run([*command, *form], capture_output=True, check=True, timeout=60).stdout)
@@ -58,12 +58,12 @@ Make = Callable[[Path], Path]
 class Odd:
     name: str
     make: Make
-    stream: int = 0  # index of the video that is read
-    count: int | None = COUNT  # images; None: as many as ffmpeg decodes
+    stream: int = 0  # index of the video stream that is read
+    count: int | None = COUNT  # number of images; None: as many as ffmpeg decodes
 
 
 def by_ffmpeg(name: str, *runs: str) -> Make:
-    """Files that ffmpeg writes, one after the other; the last one, `name`, is the case."""
+    """Runs ffmpeg several times. The last file, `name`, is the case."""
 
     def make(folder: Path) -> Path:
         for each in runs:
@@ -101,7 +101,7 @@ def prepend(content: bytes) -> Callable[[Path], None]:
 
 
 def sample(place: int, data: bytes, codec: str = X264) -> Make:
-    """An MP4 with a packet more, before the packet `place`."""
+    """Writes an MP4 with an extra packet before the packet `place`."""
 
     def make(folder: Path) -> Path:
         ffmpeg(folder, f"{levels()} {codec} plain.mp4")
@@ -111,12 +111,12 @@ def sample(place: int, data: bytes, codec: str = X264) -> Make:
 
 
 def unit(*content: int) -> bytes:
-    """A unit of H.264 or H.265 with its length."""
+    """Returns an H.264 or H.265 unit with its length."""
     return len(content).to_bytes(4, "big") + bytes(content)
 
 
 def with_end_units(folder: Path) -> Path:
-    """Each packet ends with filler, and the last one with the end of the stream."""
+    """Ends each packet with filler, and the last one with an end of stream."""
     ffmpeg(folder, f"{levels()} {X264} plain.mp4")
     film = read_film(folder / "plain.mp4")
     packets = [replace(packet, data=packet.data + unit(12, 255, 255, 128)) for packet in film.packets]
@@ -125,7 +125,7 @@ def with_end_units(folder: Path) -> Path:
 
 
 def edited(*edits: tuple[int, int], codec: str = X264) -> Make:
-    """An MP4 with an edit list, in ms."""
+    """Writes an MP4 with an edit list, in ms."""
 
     def make(folder: Path) -> Path:
         ffmpeg(folder, f"{levels()} {codec} plain.mp4")
@@ -138,12 +138,12 @@ def edited(*edits: tuple[int, int], codec: str = X264) -> Make:
 
 
 def insert_box(content: bytes) -> Callable[[Path], None]:
-    """A box between those of the file's top level, after the last."""
+    """Adds a top-level box after the last one."""
     return append(content)
 
 
 def stuffing(path: Path) -> None:
-    """Empty packets between those of a transport stream."""
+    """Inserts empty packets between those of a transport stream."""
     content = path.read_bytes()
     empty = b"\x47\x1f\xff\x10" + b"\xff" * 184
     packets = [content[at : at + 188] for at in range(0, len(content), 188)]
@@ -163,7 +163,7 @@ def empties(folder: Path) -> Path:
 
 
 def without_end(path: Path) -> None:
-    """FFmpeg ends an FLV with a packet that has no image."""
+    """Removes the last packet, without an image, with which FFmpeg ends an FLV."""
     content = path.read_bytes()
     at = content.rindex(bytes.fromhex("1702000000"))
     path.write_bytes(content[: at - 11])
@@ -176,7 +176,7 @@ CHAPTERS = ";FFMETADATA1\n" + "".join(
 
 
 def beside(name: str, content: str, run: str) -> Make:
-    """As by_ffmpeg(), with a text file `side` beside."""
+    """Like by_ffmpeg(), with a subtitle file next to it."""
 
     def make(folder: Path) -> Path:
         (folder / "side.srt").write_text(content)
@@ -337,7 +337,7 @@ ODD = [
         count=None,
     ),
     Odd("fields of H.265", coded("a.mkv", f"{X265}:field=1"), count=None),
-    # a beginning that cannot be decoded
+    # a start that cannot be decoded
     Odd(
         "an open GOP, MKV",
         by_ffmpeg(
@@ -439,7 +439,7 @@ ODD = [
     Odd("an FLV with a list of keyframes", coded("a.flv", f"{X264} -flvflags add_keyframe_index")),
     Odd("an FLV with sound", coded("a.flv", f"{X264} -c:a aac", f"{levels()} -f lavfi -i sine=d=2")),
     Odd("an FLV without an end", after(coded("a.flv", X264), without_end)),
-    # other forms of containers
+    # other variants of containers
     Odd("fragments", coded("a.mp4", f"{X264} -movflags frag_keyframe+empty_moov")),
     Odd(
         "fragments of a second",

@@ -1,4 +1,4 @@
-"""ff.open: files, pictures and the demo scene as sources; their liveness, order and number."""
+"""ff.open: files, images and the demo scene as sources; whether they are live, their order and number."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ def test_missing_numbers_count_in_each_pass_of_a_loop(tmp_path: Path) -> None:
         seqs = [reader.get(timeout=60).seq for _ in range(7)]
         drops = pipeline.stats().nodes["pictures"].drops
     assert {seq % 6 for seq in seqs} <= {0, 1, 3}
-    # Late ticks of a busy machine count apart. Half of the others have no image.
+    # Late ticks of a busy machine are counted separately. Half of the others have no image.
     assert drops["decode"] >= (seqs[-1] + 1 - drops.get("device", 0)) // 2 - 3
 
 

@@ -1,4 +1,4 @@
-"""What open() refuses, and says, before anything is opened: odd URLs, paths, numbers and options."""
+"""Invalid URLs, paths, numbers and options that open() rejects or warns about before anything is opened."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

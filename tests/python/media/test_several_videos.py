@@ -52,7 +52,7 @@ def join(folder: Path, name: str, *parts: str, options: str = "") -> Path:
 
 
 def read(path: Path, stream: int | None = None) -> tuple[str, int, bool]:
-    """The part whose images come, their number, and whether the run was complete."""
+    """Returns which video the images came from, their number, and whether the run was complete."""
     pipeline = ff.Pipeline()
     seen: list[int] = []
     source = pipeline.add(ff.open(path, stream=stream), name="file")

@@ -1,4 +1,4 @@
-"""Loops over what open() returns: for, async for, with, close(), and what may not be mixed."""
+"""Loops over the result of open(): for, async for, with, close(), and invalid combinations."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ FORMS = [plain, inside_with, plain_async, inside_async_with]
 
 
 def running() -> list[str]:
-    """The names of the pipelines that run."""
+    """Returns the names of the running pipelines."""
     return [each.name for each in life._all_running() if not each.engine.ended]
 
 

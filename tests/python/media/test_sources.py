@@ -1,4 +1,4 @@
-"""Python sources and MockCamera: stamps, stop, wrong items."""
+"""Python sources and MockCamera: stamps, stop, invalid items."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def test_any_other_read_is_taken(source: type[ff.Source[int]]) -> None:
 
 
 class Yields(ff.Source[Any]):
-    """Yields one item, which is a right one or not."""
+    """Yields one item, valid or not."""
 
     live = False
 

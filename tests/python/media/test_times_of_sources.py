@@ -1,4 +1,4 @@
-"""The times of each kind of source are as docs/reference/time.md describes them."""
+"""The timestamps of each kind of source are as docs/reference/time.md describes them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

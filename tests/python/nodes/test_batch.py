@@ -13,7 +13,7 @@ from support import Collect, Count, Pictures, Push, edge
 
 import freshframe as ff
 
-# ---- what a node gets and gives
+# ---- inputs and results of a node
 
 
 def test_a_node_gets_batches_and_each_result_the_stamp_of_its_sample() -> None:

@@ -1,4 +1,4 @@
-"""Batches of cameras that end or are away: neither makes the others wait."""
+"""Batches of cameras that end or are offline: the other cameras do not have to wait."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def test_a_batch_below_a_merge_does_not_wait_for_a_camera_that_has_ended() -> No
         seen = sum(1 for _ in reader)
         stats = pipeline.stats()
     assert stats.nodes["second"].processed == seen
-    assert seen >= 45  # of 65; below 20 if each call waits for the camera that has ended
+    assert seen >= 45  # of 65; below 20 if each call waited for the camera that has ended
 
 
 @pytest.mark.slow
@@ -37,5 +37,5 @@ def test_a_camera_that_is_away_does_not_hold_up_the_batches_of_the_others() -> N
     reader = pipeline.reader(batch, queue=ff.Queue(300))
     counts = {"cam0": 0, "cam1": 0}
     with pipeline:
-        while sum(counts.values()) < 2 * 80:  # 80 of 90; 24 of 90 where each batch waits
+        while sum(counts.values()) < 2 * 80:  # 80 of 90; 24 of 90 if each batch waited
             counts[reader.get(timeout=100).source] += 1

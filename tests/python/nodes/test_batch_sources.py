@@ -1,4 +1,4 @@
-"""Below a batch: ports of one source of several, and their counters."""
+"""Downstream of a batch: ports of one source of several, and their counters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stops and killed workers at random moments, of joins and nodes of several results: 20 or 1,000."""
+"""Stops and kills of workers at random moments, with joins and nodes of several results: 20 or 1,000."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RESULTS = 100  # results of a call
 
 
 class Several(ff.Node[Any, int]):
-    """Notes what begins and ends, and on which thread."""
+    """Records which calls start and end, and on which thread."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -70,7 +70,7 @@ def test_a_join_and_a_generator_that_are_stopped_at_any_moment_end_in_order(time
             join=ff.Join(within=0.002, max_wait=wait, partial=chance.random() < 0.5),
         )
         several = pipeline.add(node, pairs, name="several")
-        pause = chance.choice([0, 0.0005])  # its full queue holds the generator up
+        pause = chance.choice([0, 0.0005])  # its full queue blocks the generator
         pipeline.add(functools.partial(wait_for, pause), several)
         pipeline.start()
         time.sleep(chance.uniform(0, 0.03))
@@ -130,9 +130,9 @@ def worker(pipeline: ff.Pipeline) -> ff.stats.WorkerStats:
 
 
 def until_one_works(pipeline: ff.Pipeline, killed: set[int]) -> int:
-    """The process of the next worker, which has finished a sample and is at work on others."""
+    """Returns the PID of the next worker that has finished a sample and is working on others."""
 
     while not (one := worker(pipeline)).pid or one.pid in killed:
         until(lambda: worker(pipeline).pid not in killed | {0}, "the next worker")
     until(lambda: worker(pipeline).processed > one.processed, "a sample of it")
-    return one.pid  # never 0, which would be this process group
+    return one.pid  # never 0, which would mean this process group

@@ -1,4 +1,4 @@
-"""`NodeError.sample`: the sample that a node failed on, with its picture, in each home of a node."""
+"""`NodeError.sample`: the sample that a node failed on, with its frame, wherever the node runs."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

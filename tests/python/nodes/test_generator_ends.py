@@ -44,11 +44,12 @@ def test_results_before_an_exception_are_delivered_and_the_sample_is_an_error() 
 
 
 class GoesBack(ff.Node[int, int]):
-    """The second sample's result has the stamp of the first one, after its own result."""
+    """The second sample's result has the stamp of the first one, after the result of its own."""
 
     def __init__(self, when_closed: Callable[[], None]) -> None:
         self.when_closed = when_closed
-        self.kept: list[Any] = []  # the generators, as a debugger may hold them: no reference count ends them
+        # Keeps the generators, as a debugger may, so that reference counting does not end them.
+        self.kept: list[Any] = []
 
     def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
         frame = inspect.currentframe()

@@ -27,7 +27,7 @@ class Wants(ff.Node[Any, Any]):
 
 
 def message(node: Any, **options: Any) -> str:
-    """The text of the error that a node below a camera ends its pipeline with."""
+    """Returns the message of the error with which a node downstream of a camera ends its pipeline."""
     pipeline = ff.Pipeline()
     pipeline.add(node, pipeline.add(ff.open(SCENE)), **options)
     with pytest.raises(ff.NodeError) as caught:

@@ -1,4 +1,4 @@
-"""One contract in every home of a node: a thread, a worker process, batches in both, a plugin in both."""
+"""The same contract wherever a node runs: a thread, a worker process, batches in both, a plugin in both."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _library: list[Path] = []
 
 @pytest.fixture(scope="module", autouse=True)
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The nodes of homes.cpp."""
+    """Compiles the nodes in homes.cpp."""
     code = Path(__file__).with_name("homes.cpp").read_text(encoding="utf-8")
     _library.append(compiled(tmp_path_factory.mktemp("homes"), code, language="c++"))
     yield
@@ -41,7 +41,10 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def made(kind: type[ff.Node[Any, Any]], home: str, **options: Any) -> Any:
-    """A node of this class for this home: the plugin's nodes have the names of the classes in Python."""
+    """Returns a node of this class for this place.
+
+    The plugin's nodes have the names of the Python classes.
+    """
     return ff.native.node(_library[0], kind.__name__, **options) if "plugin" in home else kind(**options)
 
 
@@ -66,7 +69,7 @@ def run(
 
 
 class Several(ff.Node[int, int]):
-    """Gives as many results as the value says."""
+    """Emits as many results as the value says."""
 
     def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
         for number in range(sample.value):
@@ -74,7 +77,7 @@ class Several(ff.Node[int, int]):
 
 
 class Delayed(ff.Node[Any, Any]):
-    """One sample later; the last one at the end. In every home."""
+    """Emits each value one sample later, and the last one at the end."""
 
     def open(self) -> None:
         self.waiting: list[ff.Sample[Any]] = []
@@ -129,7 +132,7 @@ class Backwards(Delayed):
 
 
 class Fails(ff.Node[int, int]):
-    """Two results, and an exception between them."""
+    """Emits two results, and raises between them."""
 
     def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
         yield sample.value
@@ -220,7 +223,7 @@ def test_ticks_come_while_nothing_else_does(home: str) -> None:
 @ONE_BY_ONE
 def test_an_exception_after_a_result_is_an_error_of_the_sample(home: str) -> None:
     samples = run(Fails, [0, 1, 2], home, on_error="skip")
-    before = [] if "process" in home else [1]  # a worker's results leave together
+    before = [] if "process" in home else [1]  # a worker's results are sent together
     assert [s.value for s in samples] == [0, 0, *before, 2, 2]
 
 
@@ -353,7 +356,7 @@ def test_more_than_1000_results_of_a_call_are_an_error() -> None:
 
 
 class DiesInTheMiddle(ff.Node[int, int]):
-    """Kills its process after 50 of 100 results of every third sample."""
+    """Kills its process after 50 of 100 results on every third sample."""
 
     def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
         for number in range(100):

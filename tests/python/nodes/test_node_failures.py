@@ -1,4 +1,4 @@
-"""The effects of a failing node: NodeError with node, sample, source and cause, or a counted skip."""
+"""What happens when a node fails: NodeError with node, sample, source and cause, or a counted skip."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

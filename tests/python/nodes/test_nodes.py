@@ -248,8 +248,9 @@ def test_nodes_that_never_wait_let_other_threads_have_the_gil(burn: int) -> None
     made = []
     with pipeline:
         for _ in range(100):
-            time.sleep(0)  # lets the GIL go and wants it back
+            time.sleep(0)  # releases and requests the GIL
             made.append(source.made)
     between = sorted(after - before for before, after in itertools.pairwise(made))
-    # At most 5 ms of its calls go by, some thousands; without a fair share it makes hundreds of thousands.
+    # At most 5 ms of its calls pass, which is some thousands; without a fair share it makes hundreds of
+    # thousands.
     assert between[50] < 20_000, between[-10:]

@@ -1,4 +1,4 @@
-"""Presence: each beginning has exactly one end, with the right times and the right reason."""
+"""Presence: each start has exactly one end, with the right times and the right reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
 
 
 def events_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.types.PresenceEvent]:
-    """The events of a node with a gap of a second for samples with pts, utc and value."""
+    """Returns the events of a node with max_gap=1 for these samples: pts, utc and value."""
     node = ff.Presence(lambda names: names, max_gap=1.0)
     found: list[ff.types.PresenceEvent] = []
     for pts, utc, value in samples:
@@ -72,7 +72,7 @@ def test_times_are_the_wall_times_of_the_samples() -> None:
 
 @pytest.mark.parametrize("ahead", [3612.0, -3600.0])
 def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float) -> None:
-    """The clock changes after a connection, when the camera's clock is known, or after a clock was set."""
+    """The clock changes after a reconnection, or when the camera's clock becomes known, or is set."""
     first, ended, second, _ = events_of(
         (1.0, 1e9 + 1, {"yard"}),
         (10.0, 1e9 + 10 + ahead, {"yard"}),
@@ -236,7 +236,7 @@ pipeline.run()
 def test_equal_keys_of_two_nodes_are_two_events_and_each_ends_after_a_crash(tmp_path: Path) -> None:
     ended = run_program(TWO_NODES, arguments=[str(tmp_path / "yard")])
     assert ended.code == -signal.SIGKILL, ended
-    (tmp_path / "yard" / "sent").unlink()  # all of them come again
+    (tmp_path / "yard" / "sent").unlink()  # all of them are sent again
     events: list[dict[str, Any]] = []
     source = Push(live=False)
     source.end()
@@ -275,20 +275,20 @@ def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
 
 
 def expect_nothing(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
-    """No event follows, even after further ticks of Presence."""
+    """Checks that no event follows, even after further ticks of Presence."""
     ticks = pipeline.stats().nodes["Presence"].ticks + 3
     until(lambda: pipeline.stats().nodes["Presence"].ticks >= ticks, "ticks")
     assert reader.poll() is None
 
 
 class Merged:
-    """A camera that comes and goes above one Presence, with a reader of all events."""
+    """A Presence whose camera is removed and added, with a reader of all events."""
 
     def __init__(self) -> None:
         self.pipeline = ff.Pipeline()
         other = self.pipeline.add(Push(), name="other")
         self._states = self.pipeline.add(lambda names: names, [other], name="states")
-        self.gate = threading.Event()  # closed: samples wait at Presence
+        self.gate = threading.Event()  # while cleared, samples wait at Presence
         node = ff.Presence(self._keys, max_gap=600)
         node.tick_every = 0.05
         presence = self.pipeline.add(node, self._states, queue=ff.RECORDING)
@@ -354,11 +354,11 @@ def test_samples_that_waited_while_another_source_took_the_name_end_nothing() ->
 
 
 class Below:
-    """Presence below a slow node and whatever is connected to it, with a reader of all events."""
+    """Presence downstream of a slow node and of other sources, with a reader of all events."""
 
     def __init__(self) -> None:
         self.pipeline = ff.Pipeline()
-        self.gate = threading.Event()  # closed: samples wait in the slow node
+        self.gate = threading.Event()  # while cleared, samples wait in the slow node
         self._slow = self.pipeline.add(self._pass_on, [self.pipeline.add(Push(), name="other")], name="slow")
         node: ff.Presence[set[str]] = ff.Presence(set, max_gap=600)
         node.tick_every = 0.05
@@ -375,7 +375,7 @@ class Below:
         return camera
 
     def expect(self, *wanted: tuple[str, str | None]) -> None:
-        """The next events are these."""
+        """Checks the next events."""
         found = [self.reader.get(60).value for _ in wanted]
         assert [(event.key, event.reason) for event in found] == list(wanted)
 
@@ -384,7 +384,7 @@ def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> N
     below, first, second = Below(), Push(), Push()
     with below.pipeline:
         camera = below.add(first, slowly=True)
-        first.push(set())  # gives nothing to Presence
+        first.push(set())  # produces nothing at Presence
         until(lambda: below.pipeline.stats().nodes["slow"].state == "working", "the slow node")
         below.pipeline.remove(camera)
         below.add(second, slowly=False)

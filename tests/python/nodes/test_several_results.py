@@ -26,7 +26,7 @@ def twice(value: int) -> Iterator[int]:
 
 
 class Tiles(ff.Node[int, tuple[int, int]]):
-    """Four results per sample."""
+    """Emits four results per sample."""
 
     def process(self, sample: ff.Sample[int], /) -> Iterator[tuple[int, int]]:
         for tile in range(4):
@@ -123,7 +123,7 @@ def test_the_results_of_a_sample_reach_a_slow_child_together_unless_it_has_asked
         assert len(whole) >= 2
         assert whole == sorted(seen)[:-3]
         assert edge(pipeline, "slow").drops.keys() <= {"stop"}
-        assert edge(pipeline, "tiles").drops["queue_full"]  # pictures are dropped whole, above
+        assert edge(pipeline, "tiles").drops["queue_full"]  # frames are dropped as a whole, upstream
     check_books(pipeline)
 
 
@@ -168,7 +168,7 @@ def test_a_recorder_writes_whose_stream_a_sample_is_of(tmp_path: Path, home: dic
     pipeline.run()
     wanted = [("camera", 0, 0, 0), ("camera", 1, 0, 1), ("sums", 0, 0, 1), ("sums", 0, 1, -1)]
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
-    # Two streams are served in turn, so only their own order is sure.
+    # Two streams are served in turn, so only the order within each is certain.
     assert sorted((line["source"], line["seq"], line["part"], line["value"]) for line in lines) == wanted
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
     written = [(row["source"], int(row["seq"]), int(row["part"]), int(row["value"])) for row in rows]
@@ -202,7 +202,7 @@ def test_a_box_tracker_keeps_its_ids_below_tiles() -> None:
 
 
 class Delayed(ff.Node[ff.Frame, int]):
-    """A result three samples later, of the sample or of its stamp."""
+    """Emits a result three samples later, with the sample or with its stamp."""
 
     def __init__(self, by_stamp: bool) -> None:
         self.by_stamp = by_stamp

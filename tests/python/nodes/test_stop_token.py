@@ -1,4 +1,4 @@
-"""Node.stop_token: a node that waits in its call learns that it has to end."""
+"""Node.stop_token: a node that waits in its call is notified that it has to end."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Gate(ff.Source[int]):
 
 
 class Paced(ff.Source[int]):
-    """Counts the ticks, and takes `work` seconds for each."""
+    """Counts the ticks, and needs `work` seconds for each."""
 
     live = False
 
@@ -98,7 +98,7 @@ class Paced(ff.Source[int]):
 
 
 def first(source: Paced, count: int) -> list[float]:
-    """The pts of the first samples, stopped while the source waits for the next tick."""
+    """Returns the pts of the first samples, and stops while the source waits for the next tick."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(source))
     with pipeline:
@@ -144,14 +144,15 @@ def test_every_lets_other_threads_run_while_it_waits() -> None:
         return counted[0] - before
 
     try:
-        measured_until(count_during_wait, lambda rise: rise > 2)  # a tick that is already due needs no wait
+        # For a tick that is already due, there is no wait.
+        measured_until(count_during_wait, lambda rise: rise > 2)
     finally:
         ended.set()
         thread.join()
 
 
 class Shared(ff.Source[None]):
-    """Two threads wait for the next tick of one iterator."""
+    """Two threads that wait for the next tick of one iterator."""
 
     def __init__(self) -> None:
         self.refused: list[str] = []

@@ -47,7 +47,7 @@ def test_ticks_come_before_the_first_sample_and_pass_max_age() -> None:
 
 
 def test_ticks_come_below_a_parent_that_never_pauses() -> None:
-    """All samples wait before the first one is processed, so the thread never finds its queue empty."""
+    """All samples are queued before the first one is processed, so the queue is never empty."""
     samples = 500
     seen_at: list[int] = []
 

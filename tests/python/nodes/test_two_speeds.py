@@ -1,5 +1,6 @@
-"""The results of a file depend on its `pts` alone: each step gives the same results at two speeds. Of
-a live source the source's silence counts, and not the slowness of a step."""
+"""The results of a file depend only on its `pts`: each step returns the same results at two speeds. For a
+live source, silence of the source matters, but not the slowness of a step.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from support import Push, until
 import freshframe as ff
 
 STEP = 0.1  # seconds of pts between two samples
-PAUSE = 0.35  # seconds of the slow step, once or twice
+PAUSE = 0.35  # duration of the slow step in seconds, once or twice
 
 
 class File(ff.Source[Any]):
@@ -35,7 +36,7 @@ class File(ff.Source[Any]):
 
 KEYS = [{"yard"}] * 5 + [set()] * 2 + [{"yard"}] * 3 + [set()] * 6 + [{"door"}] * 3
 ZONE = {"gate": [(0, 0), (100, 0), (100, 100), (0, 100)]}
-# An object walks through a zone, is lost for some samples, and comes back.
+# An object crosses a zone, is lost for some samples, and reappears.
 WALK = (
     [at((50 + 10 * n, 50), ids=[1]) for n in range(4)]
     + [at(ids=[])] * 6
@@ -53,7 +54,7 @@ def presence_text(event: ff.types.PresenceEvent) -> str:
 
 
 def worker_text(event: ff.types.PresenceEvent) -> str:
-    # A worker does not know whether other sources remain. So the last key of a file is "gone" if the worker
+    # A worker cannot see whether other sources remain. So the last key of a file is "gone" if the worker
     # notices the end of its source before the end of its input, otherwise "stop".
     return presence_text(event).replace(" stop ", " gone ")
 
@@ -101,7 +102,7 @@ STEPS: dict[str, tuple[list[Any], Callable[[ff.Pipeline, Any], Any], Callable[[A
 
 
 def results(name: str, slow: str) -> list[str]:
-    """The results of the step. `slow`: where something pauses."""
+    """Returns the results of the step. `slow`: where something pauses."""
     values, add, show = STEPS[name]
     pipeline = ff.Pipeline(stall_timeout=None)
 
@@ -139,7 +140,7 @@ RECORDERS: dict[str, Callable[[Path], Any]] = {
 
 
 def recorded(name: str, folder: Path, *, pauses: bool) -> dict[str, list[float]]:
-    """The files that a recorder writes: the `pts` of their frames."""
+    """Returns the `pts` of the frames in each file that a recorder writes."""
     folder.mkdir()
     recorder = RECORDERS[name](folder)
     pipeline = ff.Pipeline(stall_timeout=None)
@@ -206,7 +207,7 @@ def test_the_last_key_of_a_file_stops_although_a_step_upstream_ends_late(
 
 
 class Live:
-    """Presence below a live source, with a step between that waits at a gate."""
+    """Presence downstream of a live source, with a step between them that waits at a gate."""
 
     def __init__(self, step: Callable[[Any], Any], max_gap: float = 0.3) -> None:
         self.gate = threading.Event()
@@ -233,7 +234,7 @@ class Live:
         until(lambda: self.ticks >= wanted, "ticks")
 
     def push(self, keys: set[str]) -> None:
-        """A sample that is captured now, with the time of its capture."""
+        """Pushes a sample that is captured now, with its capture time as pts."""
         now = time.monotonic()
         self.source.push_stamped(keys, now, now)
 
@@ -277,7 +278,7 @@ def test_a_live_key_outlasts_a_consumer_that_keeps_presence_waiting() -> None:
             now = time.monotonic()
             source.push_stamped({f"key {n}" for n in range(number + 1)}, now, now)
         until(lambda: pipeline.stats().nodes["Presence"].state == "blocked", "Presence waits for room")
-        time.sleep(0.5)  # longer than the gap; only a fault makes a difference
+        time.sleep(0.5)  # longer than the gap; makes a difference only if there is a bug
         now = time.monotonic()
         source.push_stamped({f"key {n}" for n in range(8)}, now, now)
         gate.set()

@@ -1,4 +1,4 @@
-"""freshframe.numeric: the types that it accepts, its results, and the safety of the memory that it reads."""
+"""freshframe.numeric: accepted types, results, and the safety of the memory that is read."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def test_integers_never_wrap() -> None:
     assert numeric.sum(np.full(1000, -(2**63))) == -1000 * 2**63
     assert numeric.sum(np.full(3, 255, np.uint8)) == 765
     assert numeric.mean(np.full(1000, 2**64 - 1, np.uint64)) == float(2**64 - 1)
-    for value in (2**63 - 1, 2**63, 2**64 - 1):  # the edges of what fits into a machine word
+    for value in (2**63 - 1, 2**63, 2**64 - 1):  # the limits of a machine word
         assert numeric.sum(np.array([value], np.uint64)) == value
         assert numeric.sum(np.array([-value // 2, -value // 2 + 1])) == -value // 2 * 2 + 1
 
@@ -45,7 +45,7 @@ def test_mean_of_integers_is_rounded_once() -> None:
 
 
 def hard_cases() -> list[tuple[str, Array]]:
-    """Sums that are hard to get right."""
+    """Returns sums that are hard to compute accurately."""
     random = np.random.default_rng(2)
     million = 1_000_000
     signs = random.choice([-1.0, 1.0], million)

@@ -1,4 +1,4 @@
-"""freshframe.numeric reads arrays of any layout where they lie, and refuses other objects by name."""
+"""freshframe.numeric reads arrays of any layout in place, and reports other objects by type."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from freshframe import numeric
 
 
 def layouts(x: Array) -> list[tuple[str, Array]]:
-    """Views of a three-dimensional array."""
+    """Returns views of a three-dimensional array."""
     unaligned = np.frombuffer(b"." + x.tobytes(), x.dtype, offset=1).reshape(x.shape)
     read_only = x.view()
     read_only.flags.writeable = False
@@ -86,7 +86,7 @@ def test_what_else_is_wrong_with_a_memoryview_is_said_as_it_is() -> None:
 
 
 class Metres(np.ndarray[Any, Any]):
-    """A subclass that might mean anything."""
+    """A subclass with an unknown meaning."""
 
 
 REFUSED: list[tuple[Any, str]] = [

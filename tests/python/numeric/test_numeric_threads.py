@@ -1,4 +1,4 @@
-"""freshframe.numeric beside other threads: they run meanwhile, and cannot take the memory away."""
+"""freshframe.numeric and other threads: they run in the meantime, and cannot free the memory."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def test_other_threads_run_while_a_large_array_is_summed() -> None:
     def count() -> None:
         while not stop.is_set():
             next(turns)
-            time.sleep(0)  # otherwise it would not give the GIL back
+            time.sleep(0)  # otherwise the thread would not release the GIL
 
     def lets_others_run() -> bool:
         first = next(turns)
@@ -39,7 +39,8 @@ def test_other_threads_run_while_a_large_array_is_summed() -> None:
     before = sys.getswitchinterval()
     counter.start()
     try:
-        sys.setswitchinterval(1000)  # no thread is made to release: those that run meanwhile were let in
+        # No thread is forced to release the GIL, so those that run got it from the call.
+        sys.setswitchinterval(1000)
         until(lambda: next(turns) > 100, "the counter does not count")
         until(lets_others_run, "no other thread runs meanwhile")
     finally:
@@ -77,7 +78,7 @@ def test_a_small_array_keeps_the_gil() -> None:
 
 
 def test_threads_may_all_be_the_first_to_sum() -> None:
-    """An import may release the GIL. No thread may wait for the import's end with the GIL held."""
+    """An import may release the GIL. No thread may wait for the end of the import while it holds the GIL."""
     ended = run_program("""
         import builtins, threading, time
         import freshframe.numeric as numeric
@@ -117,7 +118,7 @@ def test_threads_that_sum_the_same_array_get_the_same_result() -> None:
 
 
 def while_summing(data: Any, expected: float, disturb: Callable[[], bool]) -> None:
-    """Sums again and again until `disturb()`, called by another thread, has once returned True."""
+    """Sums repeatedly until `disturb()`, which another thread calls, has returned True."""
     done = threading.Event()
     errors: list[BaseException] = []
 
@@ -150,14 +151,14 @@ def test_an_array_that_is_summed_cannot_be_resized() -> None:
 
 
 def test_a_bytearray_that_is_summed_cannot_be_resized() -> None:
-    """Nothing but the sum's own export of the buffer stands in the way, and it is gone afterwards."""
+    """Only the sum's own export of the buffer prevents the resize, and it is released afterwards."""
     data = bytearray(64_000_000)
 
     def grow() -> bool:
         try:
             data.extend(b"")
             data.append(0)
-            data.pop()  # without a GIL the sum may have begun since
+            data.pop()  # without a GIL, the sum may have started in the meantime
         except BufferError:
             return True
         return False
@@ -195,7 +196,7 @@ def test_the_last_name_of_an_array_may_be_deleted_or_rebound_while_it_is_summed(
         assert numeric.sum(take()) == 8e6
         other.join()
         assert deleted.is_set()
-        filler = np.zeros(8_000_000)  # takes the memory if it was freed
+        filler = np.zeros(8_000_000)  # reuses the memory if it was freed
         assert filler[0] == 0
 
 

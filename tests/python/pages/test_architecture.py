@@ -1,4 +1,4 @@
-"""The walks of docs/development/walks.md against the tree: each named function is in its file."""
+"""Checks docs/development/walks.md against the tree: each named function is in its file."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def blocks(binding: str, language: str) -> list[str]:
 
 
 def compiled(program: str, folder: Path, name: str) -> str:
-    """Builds a module as the page does, with warnings, and returns what the compiler says."""
+    """Builds a module as the page does, with warnings, and returns the compiler's output."""
     includes = run_to_end([sys.executable, "-m", "pybind11", "--includes"]).stdout.split()
     system = [word.replace("-I", "-isystem", 1) for word in includes]
     target = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
@@ -90,7 +90,10 @@ def test_an_array_in_the_released_part_is_refused_with_the_words_of_the_page(tmp
 
 
 def cargo(folder: Path, program: str) -> str:
-    """Builds the crate of the page with this program, and returns what cargo says; skips without crates."""
+    """Builds the crate of the page with this program, and returns cargo's output.
+
+    Skips if crates are missing.
+    """
     if shutil.which("cargo") is None:
         pytest.skip("needs cargo")
     (folder / "src").mkdir(exist_ok=True)

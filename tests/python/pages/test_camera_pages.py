@@ -1,4 +1,4 @@
-"""The programs about cameras that go away: open-an-ip-camera.md and wall-of-cameras.md."""
+"""The programs about cameras that disconnect: open-an-ip-camera.md and wall-of-cameras.md."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

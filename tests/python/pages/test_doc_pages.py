@@ -79,7 +79,7 @@ TREE_PATH = re.compile(
 
 
 def gone_paths(text: str) -> list[str]:
-    """Returns the paths in a text that do not exist in this tree. Placeholders such as NAME are skipped."""
+    """Returns the paths in a string that do not exist in this tree. Skips placeholders such as NAME."""
     text = re.sub(r"`[^`]*`\s+of\s+commit", "", text)
     names = [name for name in TREE_PATH.findall(text) if not re.search("FOLDER|NAME", name)]
     return [name for name in names if not (ROOT / name).exists() and ROOT / name not in GENERATED]
@@ -187,7 +187,8 @@ def test_the_peers_run_goes_on_where_it_ended() -> None:
     done = [{"peer": name, "trial": trial, "round": number} for number, trial, name in first[:3]]
     document["pieces"].append({"settings": {"size": "1280x720", "fps": 60.0}, "runs": done})
     assert list(peers.to_do(document, names, options)) == first[3:]
-    document["pieces"][0]["settings"]["fps"] = 30.0  # another frame rate, so none of these runs is done
+    # Another frame rate, which means that none of these runs has been done.
+    document["pieces"][0]["settings"]["fps"] = 30.0
     assert list(peers.to_do(document, names, options)) == first
 
 

@@ -39,11 +39,12 @@ ELSEWHERE = {
     "clips.md",
     "genicam.md",
 }  # separate tests
-OUTPUT = re.compile(r"\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # right below the program
+OUTPUT = re.compile(r"\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # directly below the program
 NEEDS_A_MODEL = "ff.Ask("  # a server: test_ask_a_vision_model.py has one
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# Code that loads a module whose threads would outlive the test -> the module. Such a program gets a process.
+# Code that loads a module whose threads would outlive the test -> the module. Such a program runs in a
+# process of its own.
 OWN_THREADS = {
     "import cv2": "cv2",
     "ff.OnnxDetector(": "onnxruntime",
@@ -157,9 +158,9 @@ def is_starting(process: subprocess.Popen[str]) -> bool:
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Program, tuple[int | None, str]]]:
-    """Runs all programs without an end concurrently; yields exit status after Ctrl-C, and stderr.
+    """Runs all endless programs concurrently. Yields the exit status after Ctrl-C, and stderr.
 
-    The status is None if a program has ended by itself.
+    The status is None if a program ended by itself.
     """
     with ExitStack() as stack:
         running = {}

@@ -1,4 +1,4 @@
-"""The programs of the pages about the GIL: C++ is compiled, Python runs, Cython is translated."""
+"""The programs of the pages about the GIL: compiles C++, runs Python, translates Cython."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

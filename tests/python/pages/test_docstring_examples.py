@@ -20,7 +20,7 @@ PUBLIC = TOP | {
     if name != "Plane"  # NumPy's own docstring
 }
 WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspect.getdoc(what) or ""))
-# They need no example: programs only receive them, or a page has the example.
+# These need no example, because programs only receive them, or a page has one.
 WITHOUT = {
     "OnnxClassifier",
     *("Frame", "Reader", "Sample"),

@@ -59,7 +59,7 @@ def test_every_example_is_run_here() -> None:
     programs = {
         path.relative_to(EXAMPLES).as_posix()
         for path in EXAMPLES.rglob("*.py")
-        # test_twelve_programs.py runs the files of programs/, test_extension_examples.py runs packages, and
+        # test_twelve_programs.py runs those in programs/, test_extension_examples.py runs packages, and
         # fleet/tests/clusters/test_sites.py runs fleet_on_ray, which needs a cluster
         if path.parent.name not in ("programs", "fleet_on_ray")
         and not any(
@@ -99,7 +99,7 @@ def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
 @pytest.mark.slow
 def test_four_ways_of_computing_are_compared() -> None:
     ways = ("a thread pool", "a node ", "a node, process=True", "a node, Process(workers=2)")
-    for seconds in (1.5, 6, 24):  # a busy machine may have no result in a shorter time
+    for seconds in (1.5, 6, 24):  # on a busy machine, a shorter time may not produce a result
         out = run("1_slow_consumer/four_ways.py", "--seconds", seconds, "--compute", 0.1)
         lines = [next(line for line in out.splitlines() if line.startswith(way)) for way in ways]
         empty = [line for line in lines if not re.search(r"\d/s +\d+\.\d\d/s +\d+\.\d\d s ", line)]
@@ -183,7 +183,7 @@ def test_things_are_counted_in_the_zones_of_a_file(tmp_path: Path) -> None:
     left_half = [[0, 0], [320, 0], [320, 360], [0, 360]]
     halves = {"left": left_half, "right": [[320 + x, y] for x, y in left_half]}
     zones.write_text(json.dumps(halves))
-    # With this seed no shape is occluded before, which could be mistaken for a ball.
+    # With this seed, no shape is occluded, which could be mistaken for a ball.
     scene = "demo:shapes?size=640x360&fps=30&frames=90&pace=0&seed=6"
     out = run("count_people_in_zone.py", scene, zones, "--only", "ball", "--video", video)
     lines = re.findall(r"^ *(\d) s: (\d+) left, (\d+) right$", out, re.MULTILINE)
@@ -247,7 +247,7 @@ def test_the_cpp_node_finds_what_numpy_finds(clip: Path) -> None:
     out = run("native_node/main.py", clip)
     same, pairs = map(int, re.findall(r"^(\d+) of (\d+) pictures", out)[0])
     assert pairs == 39
-    assert same >= 38  # a cell at the threshold may fall on either side of it: sums are rounded
+    assert same >= 38  # rounding may put a cell on either side of the threshold
     assert re.findall(r"^(\S+) +\d+ us", out, re.MULTILINE) == ["C++", "NumPy"]
 
 
@@ -337,11 +337,11 @@ def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
 # --- results to receivers -----------------------------------------------------------------------------------
 
 SCENE = "demo:circles?size=320x240&fps=30&frames=40"
-AT_ONCE = SCENE + "&pace=0"  # behaves as a file: drops no frame
+AT_ONCE = SCENE + "&pace=0"  # behaves like a file: drops no frames
 
 
 def is_gapless(numbers: list[int]) -> bool:
-    """Returns True if each number of a box arrived once. A busy machine misses frames of a live scene."""
+    """Returns True if each number of a box arrived once. A busy machine loses frames of a live scene."""
     return len(numbers) > 1 and numbers == list(range(1, len(numbers) + 1))
 
 

@@ -16,7 +16,8 @@ import freshframe as ff
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
 SHOWS = re.compile(r"^```text$|^!\[|^<picture>", re.MULTILINE)
-# Pages without output, because their programs need a compiler, a browser or another service. May only shrink.
+# Pages without output, because their programs need a compiler, a browser or another service. The list may
+# only shrink.
 SHOW_NOTHING = {
     "call-python-from-a-thread",
     "compose",

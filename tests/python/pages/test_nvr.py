@@ -1,4 +1,4 @@
-"""examples/nvr.py: cameras come and go over HTTP."""
+"""examples/nvr.py: adds and removes cameras over HTTP."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

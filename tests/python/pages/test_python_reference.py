@@ -31,7 +31,7 @@ def entry(page: str, name: str) -> str:
 @pytest.mark.slow
 def test_every_public_name_has_an_entry(page: str) -> None:
     entries = {name.split(".")[1] for name in re.findall(r"^### (ff\.[\w.]+)$", page, re.MULTILINE)}
-    # Names are freshframe's, or on pages.
+    # Modules do not have an entry.
     modules = {"types"}
     assert set(ff.__all__) - entries - modules == set()
 

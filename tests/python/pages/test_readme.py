@@ -29,14 +29,14 @@ OUTPUT = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def with_detector() -> str:
-    """Returns the program with the scene and tracker of the next block, as the README tells its reader."""
+    """Returns the program with the scene and tracker of the next block, as README tells the reader to do."""
     begin, end = FIRST.index("camera = "), FIRST.index("drawn = ")
     return FIRST[:begin] + PARTS + FIRST[end:]
 
 
 @contextmanager
 def running(program: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Runs a program without an end, and ends it by Ctrl-C."""
+    """Runs an endless program, and ends it with Ctrl-C."""
     (folder / "first.py").write_text(program, encoding="utf-8")
     path = os.pathsep.join([str(Path(ff.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(

@@ -58,7 +58,7 @@ def with_buffer_of_one(program: str) -> str:
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Yields the output of each loop. All run concurrently, because they mostly sleep."""
+    """Yields the output of each loop. They run concurrently, because they mostly sleep."""
     folder = tmp_path_factory.mktemp("behind")
     (folder / "ultralytics.py").write_text(MODEL)
     queued, fresh, thread = BLOCKS

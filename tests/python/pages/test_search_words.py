@@ -1,4 +1,4 @@
-"""What people type into the search of the site is in a heading of the page that answers it."""
+"""What people type into the site's search is in a heading of the page that answers it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 DOCS = Path(__file__).parents[3] / "docs"
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
-# The search of Sphinx gives a word of a heading three times the score of any other word.
+# Sphinx's search scores a word in a heading three times as high as any other word.
 PAGES = {
     "minutes behind": "how-to/rtsp-stream-minutes-behind",
     "latency": "explanation/why-results-are-late",

@@ -1,4 +1,4 @@
-"""An error of the system in the channel to a worker ends the worker or its node, and never the program."""
+"""A system error in the channel to a worker ends the worker or its node, but never the program."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def test_a_channel_that_fails_ends_no_program(workers: str) -> None:
     ended = run_program(PROGRAM, arguments=[workers])
     assert ended.code == 0, ended
     first, last = ended.out.splitlines()
-    # Whether the worker or the node fails depends on which of reading and writing notices the error first.
+    # Whether the worker or the node fails depends on whether reading or writing notices the error first.
     if first == "restarted True":
         assert last == "ended ['ended', 'ended']", ended
     else:

@@ -1,4 +1,4 @@
-"""`NodeError.sample` of a call that a worker did not answer: it died, hung or was killed."""
+"""`NodeError.sample` of a call that a worker did not finish: it died, hung or was killed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

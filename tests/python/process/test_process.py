@@ -1,4 +1,4 @@
-"""Nodes in worker processes: the options, the samples that go there and the results that come back."""
+"""Nodes in worker processes: the options, the samples that are sent there, and the results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ def test_a_wrong_result_names_the_child() -> None:
         pipeline.run()
 
 
-# ---- what Python opens, and when
+# ---- what Python unpickles, and when
 
 
 @pytest.mark.slow

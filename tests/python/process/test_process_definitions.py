@@ -38,7 +38,7 @@ def test_classes_of_a_script_travel_both_ways() -> None:
 
 
 def in_main(definition: Any) -> Any:
-    """Makes it look like a class of a script: no other process can import it."""
+    """Makes it look like a class of a script, which no other process can import."""
     definition.__module__ = "__main__"
     return definition
 
@@ -75,7 +75,7 @@ def test_a_class_of_a_script_travels_once() -> None:
     assert len(b"".join(map(bytes, pickling.dumps(Box(1))))) > 300  # with its class
     definitions.pickle(Box)
     assert len(b"".join(map(bytes, pickling.dumps(Box(1), definitions.knows)))) < 150
-    assert len(b"".join(map(bytes, pickling.dumps(Box(1))))) > 300  # others do not know it
+    assert len(b"".join(map(bytes, pickling.dumps(Box(1))))) > 300  # other processes do not have the class
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_objects_of_a_script_go_on_from_worker_to_worker_unopened() -> None:
     def wrapped(number: int) -> Box:
         return Box(number)
 
-    def opened(box: Any) -> int:  # does not know the class by itself
+    def opened(box: Any) -> int:  # does not have the class itself
         return int(box.number)
 
     pipeline = ff.Pipeline()
@@ -174,7 +174,9 @@ def test_modules_registered_by_value_travel(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_function_of_a_script_travels_with_each_value() -> None:
-    """With a number, every worker below would have to get the function and all objects to which it refers."""
+    """With a number, every downstream worker would have to get the function and all objects that it refers
+    to.
+    """
 
     @in_main
     def twice(number: int) -> int:
@@ -212,7 +214,7 @@ def test_what_only_a_node_refers_to_stays_with_its_own_workers() -> None:
     known, _ = definitions.pickle(below)
     assert len(first) > 1_000_000
     assert len(known) < 1_000
-    definitions.pickle([Box])  # a class that is no node's may be in its results
+    definitions.pickle([Box])  # a class that is not the node's may occur in its results
     known, _ = definitions.pickle(below)
     assert len(known) > 100
     assert values(run_node(Detector(), [1, 2], process=True)) == [1_000_000] * 2
@@ -220,7 +222,7 @@ def test_what_only_a_node_refers_to_stays_with_its_own_workers() -> None:
 
 @pytest.mark.slow
 def test_a_class_lives_as_long_as_its_pipeline_and_its_unopened_results() -> None:
-    # In a separate program: the tests' fixtures keep their pipelines.
+    # In a separate program, because the tests' fixtures keep their pipelines.
     ended = run_program("""
         import gc, weakref
         import freshframe as ff

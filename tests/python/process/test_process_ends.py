@@ -1,4 +1,4 @@
-"""Nodes in worker processes: stop, exit, signals, forks, and what reaches the program's log and output."""
+"""Nodes in worker processes: stop, exit, signals, forks, and output that reaches the program."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def test_workers_pass_sigint_by() -> None:
 
 
 class Wire:
-    """Replaces a worker's end: takes as many records as it has room for."""
+    """Replaces a worker's socket: accepts as many records as it has room for."""
 
     def __init__(self, room: int) -> None:
         self.room = room

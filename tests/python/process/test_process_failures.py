@@ -249,7 +249,7 @@ def test_the_error_of_a_node_that_keeps_every_frame_says_so(pipelines: list[ff.P
         pipeline.run()
     assert type(info.value.__cause__) is ff.FramesHeldError
     pipelines.clear()
-    del info, pipeline  # both have the failed sample
+    del info, pipeline  # both refer to the failed sample
     gc.collect()
 
 

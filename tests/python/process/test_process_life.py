@@ -1,4 +1,4 @@
-"""Nodes in worker processes: hooks, order, queues, counters, and their place in the dashboard."""
+"""Nodes in worker processes: hooks, order, queues, counters, and how the dashboard shows them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def test_next_waits_for_an_idle_worker() -> None:
     with pipeline:
         for number in range(5):
             sample = None
-            while sample is None:  # a value that comes before the worker is idle again is dropped
+            while sample is None:  # a value that arrives before the worker is idle again is dropped
                 push.push(number)
                 with contextlib.suppress(ff.ReadTimeoutError):
                     sample = reader.get(0.1)
@@ -167,7 +167,7 @@ def test_nodes_of_main_travel_however_it_was_started(way: str, tmp_path: Path) -
     package.mkdir()
     (tmp_path / "a_module.py").write_text(SCRIPT)
     (package / "__init__.py").touch()
-    (package / "inside.py").write_text(SCRIPT)  # the package has no __main__
+    (package / "inside.py").write_text(SCRIPT)  # the package does not have a __main__
     whole = tmp_path / "whole"
     whole.mkdir()
     (whole / "__main__.py").write_text(SCRIPT)
@@ -189,7 +189,7 @@ def test_workers_read_nothing_from_the_terminal() -> None:
 
 @pytest.fixture(scope="module")
 def product_here() -> float:
-    """Computed by the library's threads, which stay: they must be there before a test counts threads."""
+    """Starts the threads of the library, which stay, before a test counts threads."""
     return process_nodes.product(300)
 
 
@@ -274,7 +274,7 @@ def test_a_long_path_of_modules_reaches_the_workers(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         sys, "path", [*sys.path, *(f"/no/such/{'x' * 200}/{number}" for number in range(700))]
     )
-    assert len(":".join(sys.path)) > 128 << 10  # the kernel's limit of one argument
+    assert len(":".join(sys.path)) > 128 << 10  # the kernel's limit for one argument
     (sample,) = ff.testing.run_node(process_nodes.double, [1], process=True)
     assert sample.value == 2
 

@@ -1,4 +1,4 @@
-"""Nodes in worker processes at the limits: few descriptors, many workers, odd pictures, many kills."""
+"""Nodes in worker processes at the limits: few descriptors, many workers, odd frames, many kills."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def test_a_small_and_full_dev_shm_is_enough(tmp_path: Path) -> None:
 
 
 def memory_group() -> Path | None:
-    """A control group of 350 MB into which this process may put others; None means not available."""
+    """Returns a control group of 350 MB into which this process may move others, or None."""
     for top, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
         group = Path(top) / f"freshframe-test-{os.getpid()}"
         try:
@@ -194,7 +194,7 @@ def test_a_worker_that_the_kernel_ends_for_its_memory_is_replaced(tmp_path: Path
 
 
 class Growing(ff.Source[ff.Frame]):
-    """Frames whose size changes every 50 of them, each full of its number."""
+    """Emits frames whose size changes every 50 frames, each filled with its number."""
 
     live = False
     sizes = ((640, 480), (1, 1), (1281, 721), (64, 48), (3, 1000), (640, 480))

@@ -1,4 +1,4 @@
-"""Log records of a worker that arrive too fast: those that are lost are counted."""
+"""Log records of a worker that arrive too fast: the lost ones are counted."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LOST = re.compile(r"\(and (\d+) more, which arrived too fast\)|^(\d+) log record
 
 
 class End:
-    """The worker's end of its socket, which takes that many records until it is full."""
+    """The worker's end of its socket, which accepts this many records until it is full."""
 
     def __init__(self, room: int) -> None:
         self.room = room

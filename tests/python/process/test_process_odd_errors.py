@@ -1,4 +1,4 @@
-"""Nodes in worker processes: exceptions that cannot be printed, changed, pickled or caught as others."""
+"""Nodes in worker processes: exceptions that cannot be printed, modified, pickled or caught as usual."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def test_a_worker_whose_parent_has_ended_prints_nothing() -> None:
         "ours.close()\n"
         "os.dup2(theirs.detach(), 3)\n"
         "from freshframe._process.worker import main\n"
-        "main(0)\n"  # without a guard, which would end it first now and then
+        "main(0)\n"  # without the guard thread, which would sometimes end it first
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")

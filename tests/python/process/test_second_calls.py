@@ -1,4 +1,4 @@
-"""A refused or failed result of a worker changes nothing for its later results."""
+"""A rejected or failed result of a worker does not affect its later results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MEMORY = 256 * calls.MEBIBYTE
 
 
 def summary(value: Any) -> Any:
-    """The value, or the size of an array in mebibytes."""
+    """Returns the value, or the size of an array in mebibytes."""
     return value if isinstance(value, str) else len(value) // calls.MEBIBYTE
 
 
@@ -41,7 +41,7 @@ def run(
         stats = pipeline.stats().nodes["node"]
         taken = edge(pipeline, "node").delivered
         assert taken == stats.processed + sum(stats.drops.values()) == len(given), stats
-        # All of it can be shown, whatever the exceptions say.
+        # All of it can be printed, whatever the exceptions contain.
         (stats.last_error or "").encode()
         assert repr(pipeline.stats())
         assert str(pipeline.why())

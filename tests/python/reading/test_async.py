@@ -1,4 +1,4 @@
-"""asyncio: async for is woken without the GIL, loses nothing when cancelled, ends with the stream."""
+"""asyncio: async for is woken without the GIL, loses nothing when cancelled, and ends with the stream."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def test_a_cancelled_wait_loses_no_sample() -> None:
                 try:
                     values.append((await task).value)
                 except asyncio.CancelledError:
-                    iterator = aiter(reader)  # a cancelled generator is finished, the reader is not
+                    iterator = aiter(reader)  # a cancelled generator is finished, but the reader is not
             source.end()
             values.extend(await collect(reader))
         return values
@@ -283,8 +283,8 @@ def test_samples_wake_the_loop_without_any_native_thread_taking_the_gil() -> Non
             iterator = aiter(reader)
             await anext(iterator)
             task = asyncio.ensure_future(anext(iterator))
-            await asyncio.sleep(0)  # from here on the next frame has to wake the loop
-            sys.setswitchinterval(1000)  # from here on no other thread gets the GIL
+            await asyncio.sleep(0)  # from here on, the next frame has to wake the loop
+            sys.setswitchinterval(1000)  # from here on, no other thread gets the GIL
             try:
                 target = edge(pipeline, "reader").passed_in + 20
                 deadline = time.monotonic() + WATCHDOG
@@ -313,7 +313,7 @@ def test_get_in_a_worker_thread_of_the_loop_works_too() -> None:
 @pytest.mark.table(cases=2)
 @pytest.mark.parametrize("kind", ["epoll", "eventfd", "pipe", "file"])
 def test_a_reader_leaves_a_descriptor_alone_that_got_the_number_of_its_own(kind: str) -> None:
-    """A program that daemonizes does this: it closes all descriptors, and opens others."""
+    """Programs that daemonize do this: they close all descriptors, and open others."""
     ended = run_program(f"""
         import asyncio, gc, os, select
         import freshframe as ff

@@ -1,4 +1,4 @@
-"""`async for` over a reader ends on Ctrl-C where a server only notes the signal."""
+"""`async for` over a reader ends on Ctrl-C if a server's handler only records the signal."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from freshframe._pipeline import interrupts
 
 @pytest.fixture
 def signals() -> Iterator[list[int]]:
-    """The signals that arrive: handlers that only note them, as a server does."""
+    """Yields the signals that arrive, with handlers that only record them, as a server's do."""
     noted: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

@@ -1,4 +1,4 @@
-"""Consumers that come late below a file: the log counts the samples that they have missed."""
+"""Consumers that are added late downstream of a file: the log counts the samples that they missed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import freshframe as ff
 
 
 def running(push: int, *, live: bool) -> tuple[ff.Pipeline, ff.Port[Any], Push]:
-    """A pipeline that has read `push` samples of its source, and the source."""
+    """Returns a pipeline that has read `push` samples of its source, and the source."""
     pipeline, source = ff.Pipeline(keep_running=True), Push(live=live)
     camera = pipeline.add(source, name="clip")
     first = pipeline.reader(camera, name="first", queue=ff.Queue(8) if live else ff.LOSSLESS)
@@ -105,6 +105,7 @@ def test_results_without_a_taker_count_as_missed(caplog: pytest.LogCaptureFixtur
         late = pipeline.reader(step)
         until(lambda: missed(caplog), "the log")
         [line] = missed(caplog)
-        assert re.search(r"has missed [23] samples of 'step'", line), line  # the last one may be on its way
+        # The last one may still be on its way.
+        assert re.search(r"has missed [23] samples of 'step'", line), line
         source.push(4)
         assert late.get().value == 4

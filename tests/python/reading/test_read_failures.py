@@ -18,7 +18,7 @@ GOOD = 5  # frames before the damage
 
 @pytest.fixture(scope="module")
 def torn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MP4 whose index gives its sixth frame a size of half a gigabyte."""
+    """Writes an MP4 whose index claims half a gigabyte for its sixth frame."""
     path = tmp_path_factory.mktemp("torn") / "torn.mp4"
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open("demo:circles?size=64x48&pace=0&frames=12"))
@@ -123,7 +123,9 @@ def test_the_other_sources_end_too() -> None:
 
 
 def test_nodes_whose_close_waits_for_each_other_all_end() -> None:
-    """More of them than threads that leave at a time (Note [Leaving in a queue] in node/gil_turn.cpp)."""
+    """More than the number of threads that may leave at a time (Note [Leaving in a queue] in
+    node/gil_turn.cpp).
+    """
     together = threading.Barrier(24)
 
     class Meets(ff.Node[int, None]):

@@ -51,7 +51,7 @@ def test_latest_returns_the_identical_sample_when_nothing_is_newer_and_counts_no
 
 @pytest.mark.parametrize("as_one", [False, True], ids=["ports", "merge"])
 def test_latest_is_the_newest_of_all_ports_by_its_capture(as_one: bool) -> None:
-    """A camera that is away has left an old sample, with the greater `pts`."""
+    """A camera that is offline has left an old sample, with the larger `pts`."""
     dead, alive = Push(), Push()
     pipeline = ff.Pipeline()
     ports = [pipeline.add(dead, name="dead"), pipeline.add(alive, name="alive")]

@@ -1,4 +1,4 @@
-"""Reader.latest(): max_age, several threads, and what it refuses."""
+"""Reader.latest(): max_age, several threads, and invalid arguments."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def test_the_columns_of_nothing_have_their_shapes() -> None:
     assert len(found) == 0
 
 
-# ---- results are used again, and only those without references
+# ---- results are reused, but only those without references
 
 
 def live_reader(pipeline: ff.Pipeline) -> ff.Reader[ff.Circles]:

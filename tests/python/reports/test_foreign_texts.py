@@ -1,4 +1,4 @@
-"""Texts of cameras, servers, workers and files, of any bytes: whatever reports them goes on."""
+"""Strings from cameras, servers, workers and files may contain any bytes without breaking any report."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TEXTS: dict[str, bytes] = {
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """All texts of a result, at any depth."""
+    """Yields all strings in a result, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -54,7 +54,7 @@ def texts_in(value: Any) -> Iterator[str]:
 def everything_works(
     pipeline: ff.Pipeline, dashboard: ff.types.Dashboard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All reports of a pipeline can be had, written and read."""
+    """Checks that all reports of a pipeline can be created, written and read."""
     stats, why = pipeline.stats(), pipeline.why()
     for text in (*texts_in(stats), *texts_in(why), repr(stats), str(why), repr(pipeline)):
         text.encode()
@@ -65,7 +65,7 @@ def everything_works(
         try:
             with urllib.request.urlopen(dashboard.url.rstrip("/") + path, timeout=100) as answer:
                 body = answer.read()
-        except urllib.error.HTTPError as error:  # /healthz of a camera that is away
+        except urllib.error.HTTPError as error:  # /healthz with a camera that is offline
             with error:
                 body = error.read()
         text = body.decode()
@@ -135,7 +135,7 @@ def test_of_a_camera_that_is_away(
             assert "\x1b" not in why_away(pipeline)
 
 
-# Lines of a playlist between the length and the name of a segment, with a text in place of "%b".
+# Lines of a playlist between the length and the name of a segment, with a string in place of "%b".
 TAGS: dict[str, bytes] = {
     "title": b"#EXTINF:9,%b\n",
     "unknown": b"#EXT-X-%b:%b\n",
@@ -161,7 +161,7 @@ def test_of_a_tag_of_a_playlist(tag: str, name: str, caplog: pytest.LogCaptureFi
         server.files["init.mp4"] = clip.header
         server.tags = TAGS[tag].replace(b"%b", TEXTS[name])
         server.add(clip, 0, 1)
-        server.is_over = True  # an event that has ended begins with its first segment
+        server.is_over = True  # a playlist that has ended starts with its first segment
         pipeline = ff.Pipeline()
         source = ff.open(server.url, pace="burst", reconnect=False, **PATIENT)
         reader = pipeline.reader(pipeline.add(source, name="camera"), queue=ff.Queue(512))
@@ -174,7 +174,7 @@ def test_of_a_tag_of_a_playlist(tag: str, name: str, caplog: pytest.LogCaptureFi
             refusal = str(error)
     refusal.encode()
     assert (tag == "method") == ("its samples are encrypted" in refusal)
-    # FFmpeg 9 refuses one in a media playlist
+    # FFmpeg 9 rejects one in a media playlist
     assert not refusal or tag == "method" or (tag == "media" and "Master Playlist tag found" in refusal)
 
 

@@ -26,7 +26,9 @@ def boom(value: object) -> None:
 
 
 def failed_pipeline(name: str) -> ff.Pipeline:
-    """A pipeline that ends by itself, with one line logged by its engine: one per name in 10 seconds."""
+    """Returns a pipeline that has ended by itself, with one line logged by its engine (one per name in 10
+    seconds).
+    """
     pipeline = ff.Pipeline()
     pipeline.add(boom, pipeline.add(Count(1)), name=name, on_error="skip")
     pipeline.start()
@@ -42,7 +44,7 @@ def log_threads() -> list[threading.Thread]:
 
 
 def test_a_line_is_logged_while_the_main_thread_holds_the_lock_of_a_handler() -> None:
-    """QueueHandler.emit does this, and the interpreter may run pending calls in the middle of it."""
+    """QueueHandler.emit does this, and the interpreter may run pending calls while it holds the lock."""
     held: queue.Queue[logging.LogRecord] = queue.Queue()
     handler = logging.handlers.QueueHandler(held)
     ff_logger = logging.getLogger("freshframe")
@@ -51,7 +53,7 @@ def test_a_line_is_logged_while_the_main_thread_holds_the_lock_of_a_handler() ->
         with held.mutex:
             pipeline = failed_pipeline("beside")
             until(lambda: pipeline.stats().nodes["beside"].state == "ended", "the end")
-            for _ in range(1000):  # a thousand occasions for whatever the interpreter has been asked to run
+            for _ in range(1000):  # a thousand opportunities for the interpreter to run pending calls
                 pass
         assert held.get(timeout=100).getMessage().startswith("node 'beside' failed")
     finally:
@@ -113,7 +115,7 @@ def test_a_handler_may_stop_the_pipeline(caplog: pytest.LogCaptureFixture) -> No
 
     class Stopper(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            made.wait(100)  # the line may come before start() has returned
+            made.wait(100)  # the line may be logged before start() has returned
             pipeline.stop()
             stopped.set()
 
@@ -129,11 +131,11 @@ def test_a_handler_may_stop_the_pipeline(caplog: pytest.LogCaptureFixture) -> No
 
 
 class LeaveError(BaseException):
-    """An exception of a signal's handler, such as of a time limit."""
+    """Raised by a signal handler, such as one for a time limit."""
 
 
 def left_everywhere(call: Callable[[], object]) -> None:
-    """Leaves the call by an exception wherever the interpreter lets a signal's handler run."""
+    """Raises out of the call in every place where the interpreter may run a signal handler."""
     places, number = 1, 0
 
     def look(frame: FrameType, event: str, _: object) -> None:
@@ -153,11 +155,11 @@ def left_everywhere(call: Callable[[], object]) -> None:
             places = number
         finally:
             sys.setprofile(None)
-    assert number > 1  # fewer where another thread holds the lock at this moment
+    assert number > 1  # there are fewer places while another thread holds the lock
 
 
 class Spoiler(logging.Handler):
-    """Fails as it gets its line."""
+    """Raises for each log record that it gets."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -171,7 +173,10 @@ class Spoiler(logging.Handler):
 
 @pytest.fixture
 def spoil(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[BaseException], None]]:
-    """Logs a line with a handler that raises this. If it is no exit, sys.excepthook fails too."""
+    """Logs a line with a handler that raises this exception.
+
+    Unless it is an exit, sys.excepthook fails, too.
+    """
     spoiler = Spoiler(SystemExit(1))
     logging.getLogger("freshframe").addHandler(spoiler)
 
@@ -193,7 +198,7 @@ def wake_often() -> None:
 
 
 def exchange_thread() -> None:
-    """Replaces the thread that logs by another, which does not run."""
+    """Replaces the thread that logs by another, which is not running."""
     thread = log.leave()
     if thread is not None:
         thread.join()

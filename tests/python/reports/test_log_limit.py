@@ -1,4 +1,4 @@
-"""Lines of a fault in the log: each name once, then one line in 10 seconds with the number of the others."""
+"""Log lines of repeated faults: one per name, then one line in 10 seconds with the number of the others."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ WARNING = 2
 
 
 class Log:
-    """A limiter with a clock that stands still."""
+    """A limiter with a stopped clock."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -20,13 +20,13 @@ class Log:
         self.limiter = Limiter(lambda _, text: self.lines.append(text), lambda: self.now)
 
     def say(self, *texts: str) -> list[str]:
-        """The lines that are written for these."""
+        """Returns the lines that are written for these."""
         for text in texts:
             self.limiter(WARNING, text)
         return self.taken()
 
     def tell(self, *, last: bool = False) -> tuple[list[str], float | None]:
-        """The lines that are logged, and the seconds until the next one."""
+        """Returns the lines that are logged, and the seconds until the next one."""
         seconds = self.limiter.tell(last=last)
         return self.taken(), seconds
 

@@ -54,7 +54,7 @@ def test_progress_calls_back_in_the_thread_of_run() -> None:
     assert {thread for thread, _ in calls} == {threading.current_thread()}
     now = calls[-1][1]
     assert isinstance(now.samples, int)
-    assert now.total is None  # a Python source does not say how many will come
+    assert now.total is None  # a Python source does not report its length
     assert now.remaining is None
     assert now.elapsed > 0
     assert now.dropped == 0
@@ -81,11 +81,11 @@ def test_progress_true_writes_its_bar_to_stderr_only(capfd: pytest.CaptureFixtur
 
 
 class GoneError(OSError):
-    """Raised by a terminal that has gone away."""
+    """Raised by a terminal that has been closed."""
 
 
 class Gone(io.StringIO):
-    """A terminal whose reader goes away: before that, and after."""
+    """A terminal that is closed at some point."""
 
     writes = 0
 

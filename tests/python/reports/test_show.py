@@ -23,7 +23,7 @@ SCENE = "demo:circles?size=320x180&fps=30"
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
-    """A display and a browser; returns its arguments."""
+    """Fakes a display and a browser. Returns the browser's arguments."""
     started: list[list[str]] = []
     browser = tmp_path / "chromium"
     browser.write_text("#!/bin/sh\n")
@@ -138,7 +138,7 @@ def test_a_pipeline_shows_itself_as_a_drawing() -> None:
 
 
 class Printer:
-    """The printer that IPython gives to _repr_pretty_()."""
+    """The printer that IPython passes to _repr_pretty_()."""
 
     def __init__(self) -> None:
         self.shown = ""
@@ -159,7 +159,7 @@ def answers() -> Iterator[tuple[str, Any]]:
 
 
 def test_every_answer_that_is_text_shows_this_text_in_a_notebook() -> None:
-    """The repr() of all values of a snapshot is some thousand letters on one line."""
+    """The repr() of all values in a snapshot is a single line of some thousand characters."""
     for name, answer in answers():
         shown = answer._repr_html_()
         assert ET.fromstring(shown).tag == "pre", name

@@ -1,4 +1,4 @@
-"""A reader that waits in vain says why: another reader that is not read, a source without a connection."""
+"""A reader that waits in vain reports why: another reader is not read, or a source is not connected."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None
 
     def work(number: int) -> None:
         nonlocal slept, computed, lasted
-        if number % 4 == 1:  # the short calls between make the next one unexpected
+        if number % 4 == 1:  # the short calls in between make the next one unexpected
             began = time.monotonic()
             time.sleep(0.02)
             slept += time.monotonic() - began
@@ -243,7 +243,7 @@ def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None
             while time.thread_time() < began + 0.02:
                 pass
             computed += time.thread_time() - began
-            lasted += time.monotonic() - start  # it has the GIL, too, while another process has its core
+            lasted += time.monotonic() - start  # it holds the GIL, too, while another process uses its CPU
 
     pipeline = ff.Pipeline()
     pipeline.add(work, pipeline.add(Count(16)), name="work")
