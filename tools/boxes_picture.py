@@ -1,4 +1,4 @@
-"""Draws the moving picture of README.md: the shapes of the built-in scene, with boxes, names and paths."""
+"""Draws the animation in README.md: the shapes of the built-in scene, with boxes, names and trails."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SCENE = f"demo:shapes?size=640x360&fps={FPS}&frames={5 * FPS}&pace=0&seed=4"
 
 
 def main() -> None:
-    """Writes to the path given, or to docs/pictures/boxes.webp."""
+    """Writes to the given path, or to docs/pictures/boxes.webp."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs/pictures/boxes.webp"
     pipeline = ff.Pipeline()
     boxes = pipeline.add(

@@ -3,10 +3,10 @@
     changed.py tests    a line `python FOLDER` for each folder of pytest, `cpp PATTERN` for suites of ctest
     changed.py plots    the plots, such as gil, that have not changed, nor the files that they import:
                         `./dev test` leaves out their tests
-    changed.py digests  a number for each plot, before its tests run: `./dev test` keeps them if all pass
+    changed.py digests  a hash for each plot, before its tests run: `./dev test` stores them if all pass
 
-A change is a difference from origin/main, also in the working tree. Where origin/main is not known, it is a
-difference from the commit before. Where HEAD is origin/main, `tests` compares with the commit before, too.
+A change is a difference from origin/main, including the working tree. Without origin/main, the comparison is
+with the previous commit. If HEAD is origin/main, `tests` compares with the previous commit, too.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 GREEN = ROOT / "build" / "green"
 
-# Product folder: folders of tests. The longest folder that a changed file is in counts.
-# `python` below stands for tests/python, `cpp` for tests/cpp.
+# Product folder: folders of tests. For a changed file, the longest matching folder counts. `python` below
+# stands for tests/python, `cpp` for tests/cpp.
 TABLE: dict[str, Sequence[str]] = {
     "include/freshframe": ("cpp/core", "cpp/plugin", "python/native", "python/graph"),
     "src/bindings": (
@@ -76,15 +76,15 @@ TABLE: dict[str, Sequence[str]] = {
     ".": ("python/tree", "python/pages"),
 }
 
-# The files that all tests in Python load.
+# The files that all Python tests load.
 RIGS = (
     "tests/python/conftest.py", "tests/python/support.py", "tests/python/rigs/__init__.py",
     "tests/python/rigs/checked_tests.py", "tests/python/rigs/command_line.py",
     "tests/python/rigs/repeated.py", "tests/python/rigs/tiers.py", "tests/python/rigs/watchdog.py",
 )  # fmt: skip
 
-# The tests of a plot in Python, and the files that it needs: tests/python/tree/test_plots.py compares them
-# with what its tests import and read. Tests of ctest have its name as a label.
+# The Python tests of a plot, and the files that they need: tests/python/tree/test_plots.py compares them with
+# what the tests import and read. Tests of ctest have the plot's name as a label.
 PLOTS = {
     "gil": (
         ("gil/tests", "tests/python/gil"),
@@ -120,15 +120,15 @@ PLOTS = {
 
 
 def git(*arguments: str) -> str:
-    """Returns the output of a command of git in this tree."""
+    """Returns the output of a git command in this tree."""
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def differing_files(*, counts_published: bool) -> list[str] | None:
-    """Returns the paths that differ from what was published, or None where git cannot answer.
+    """Returns the paths that differ from what was published, or None if git fails.
 
     Args:
-        counts_published: The last commit counts as a change although it is published.
+        counts_published: Counts the last commit as a change, although it is published.
     """
     try:
         try:
@@ -144,12 +144,12 @@ def differing_files(*, counts_published: bool) -> list[str] | None:
 
 
 def find_folder(path: str) -> str:
-    """Returns the folder of the table that a path is in, the longest one."""
+    """Returns the longest folder of the table that contains a path."""
     return max((one for one in TABLE if path.startswith(one + "/")), key=len, default=".")
 
 
 def find_tests(paths: Iterable[str]) -> list[str]:
-    """Returns the test folders of changed files, of the product and of the tests."""
+    """Returns the test folders for changed files of the product and of the tests."""
     found: set[str] = set()
     for path in paths:
         if path.startswith(("tests/python/rigs/", "tests/python/conftest.py", "tests/conftest.py")):
@@ -190,7 +190,7 @@ def print_tests() -> int:
 
 
 def digest(plot: str) -> str:
-    """Returns a number of the contents of a plot's files."""
+    """Returns a hash of the contents of a plot's files."""
     total = hashlib.sha256()
     for path in git(
         "ls-files", "--cached", "--others", "--exclude-standard", "--", *PLOTS[plot][1]
@@ -201,12 +201,12 @@ def digest(plot: str) -> str:
 
 
 def unchanged_plots() -> list[str]:
-    """Returns the plots that are as they were in origin/main, or in the last green run."""
+    """Returns the plots that have not changed since origin/main, or since the last green run."""
     paths = differing_files(counts_published=False)
     green = GREEN.read_text().split() if GREEN.exists() else []
     found = []
     for plot, (_, parts) in PLOTS.items():
-        touched = paths is None or any(  # no clone: all tests run
+        touched = paths is None or any(  # not a clone: all tests run
             path == part or path.startswith(part.rstrip("/") + "/") for path in paths for part in parts
         )
         if not touched or (green and digest(plot) in green):
@@ -215,7 +215,7 @@ def unchanged_plots() -> list[str]:
 
 
 def main(verb: str) -> int:
-    """Prints tests, plots, or numbers of the plots."""
+    """Prints tests, plots, or hashes of the plots."""
     if verb == "tests":
         return print_tests()
     if verb == "plots":

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Fails when C++ files, or their folders, include each other in a circle, unless tools/circles.toml lists it.
+"""Fails if C++ files or folders include each other in a cycle that tools/circles.toml does not list.
 
-A .cpp and its .hpp count as one file. Folders are compared as they are, not with the folders inside them.
-The exceptions may only shrink: an exception that is larger than the circle that is left fails, too.
+A .cpp and its .hpp count as one file. Subfolders do not count as part of their folder. The exceptions may
+only shrink: an exception that is larger than the remaining cycle is an error, too.
 
-    check_circles.py [ROOT]     prints circles, and the includes that make them
+    check_circles.py [ROOT]     prints cycles, and the includes that cause them
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -42,7 +42,7 @@ def read_includes(root: Path) -> dict[str, set[str]]:
                         other = candidate.resolve().relative_to(root).with_suffix("").as_posix()
                         found[name].update({other} - {name})
                         break
-            found[name]  # a file without includes is a node, too
+            found[name]  # so that a file without includes is a node, too
     return found
 
 
@@ -56,7 +56,7 @@ def join_folders(files: Graph) -> dict[str, set[str]]:
 
 
 def reach(graph: Graph, start: str) -> set[str]:
-    """Returns the nodes at the end of a path from `start`, which is one of them only in a circle."""
+    """Returns the nodes that can be reached from `start`, which include `start` only if it is in a cycle."""
     found: set[str] = set()
     left = [start]
     while left:
@@ -67,7 +67,7 @@ def reach(graph: Graph, start: str) -> set[str]:
 
 
 def find_circles(graph: Graph) -> list[list[str]]:
-    """Returns the sets of several nodes that reach each other, sorted."""
+    """Returns the sets of nodes that can all reach each other, sorted."""
     reached = {node: reach(graph, node) for node in graph}
     circles = {
         tuple(sorted(other for other in others if node in reached.get(other, ())))
@@ -77,7 +77,7 @@ def find_circles(graph: Graph) -> list[list[str]]:
 
 
 def complain(kind: str, graph: Graph, exceptions: Iterable[Iterable[str]]) -> list[str]:
-    """Returns a line for each circle that is not listed, and for each exception that can shrink."""
+    """Returns a line for each cycle that is not listed, and for each exception that can shrink."""
     found = find_circles(graph)
     allowed = [set(one) for one in exceptions]
     lines = []
@@ -96,7 +96,7 @@ def complain(kind: str, graph: Graph, exceptions: Iterable[Iterable[str]]) -> li
 
 
 def main() -> int:
-    """Prints the complaints. The exit status is 1 when there are any."""
+    """Prints the complaints. The exit status is 1 if there are any."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     exceptions = tomllib.loads((root / "tools/circles.toml").read_text(encoding="utf-8"))
     files = read_includes(root)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fails where C++ files use a name of the oldest supported FFmpeg that the newest lacks or calls deprecated.
+"""Fails if C++ files use a name of the oldest supported FFmpeg that is removed or deprecated in the newest.
 
 tools/ffmpeg_names.txt lists these names. Lines inside an #if about a version or a name of FFmpeg may use
-them. It lists a field with its structure. The check knows no types and looks after each dot or arrow.
-Each source file also includes <cstdint> before the first header of FFmpeg, which needs it.
+them. Fields are listed with their structure, but the check does not resolve types: it looks after each dot or
+arrow. Each source file must also include <cstdint> before FFmpeg's first header, which needs it.
 
     check_ffmpeg.py                  reads the files in src, include, tests, bench and examples
     check_ffmpeg.py --write OLD NEW  writes the list from two folders with FFmpeg's headers: /usr/include/...
@@ -31,7 +31,7 @@ LIBRARIES = ("libavcodec", "libavformat", "libavutil", "libswscale")
 NO_CODE = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
 NAME = re.compile(r"\b(?:av|AV|FF|sws|SWS|Sws)[A-Za-z]*_?[A-Z_a-z]\w*")
 USED_FIELD = re.compile(r"(?:->|\.)\s*([a-z]\w*)\b(?!\s*\()")
-# Our own structures, or others of FFmpeg, have fields with these names.
+# Fields of our own structures, or of others in FFmpeg, also have these names.
 ELSEWHERE = frozenset({"color_primaries", "color_range", "color_space", "color_trc", "input", "written"})
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 CONDITION = re.compile(r"\s*#\s*(if|endif)\w*(.*)")
@@ -42,12 +42,12 @@ DEPRECATED = re.compile(r"\battribute_deprecated\b([^;{]*)")
 
 
 def without_comments(text: str) -> str:
-    """The code, each line where it was."""
+    """Returns the code with unchanged line numbers."""
     return NO_CODE.sub(lambda found: "\n" * found[0].count("\n"), text)
 
 
 def unconditional_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Number and text of each line that stands in no #if about FFmpeg."""
+    """Yields number and text of each line outside of any #if about FFmpeg."""
     conditions: list[bool] = []
     for number, line in enumerate(without_comments(text).splitlines(), 1):
         if condition := CONDITION.match(line):
@@ -60,7 +60,7 @@ def unconditional_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def misuses(text: str, listed: list[str]) -> list[tuple[int, str]]:
-    """Line and name of each use of a listed name."""
+    """Returns line and name of each use of a listed name."""
     names = {name for name in listed if "." not in name}
     fields = {name.partition(".")[2]: name for name in listed if "." in name}
     fields = {one: name for one, name in fields.items() if one not in ELSEWHERE}
@@ -77,7 +77,10 @@ def misuses(text: str, listed: list[str]) -> list[tuple[int, str]]:
 
 
 def early_header(path: Path, folders: list[Path], seen: set[Path]) -> str | None:
-    """Reads the includes as a compiler does: "" where <cstdint> is first, else FFmpeg's first header."""
+    """Follows the includes as a compiler does.
+
+    Returns "" if <cstdint> is first, else FFmpeg's first header.
+    """
     for quote, name in INCLUDE.findall(path.read_text(encoding="utf-8")):
         if quote == "<":
             if name == "cstdint":
@@ -95,14 +98,14 @@ def early_header(path: Path, folders: list[Path], seen: set[Path]) -> str | None
 
 @dataclass
 class Headers:
-    """Holds the names that the headers of a version declare."""
+    """The names that the headers of a version declare."""
 
     names: set[str] = field(default_factory=set)
     fields: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deprecated: set[str] = field(default_factory=set)
 
     def add(self, code: str) -> None:
-        """Reads a header without comments."""
+        """Adds the names of a header without comments."""
         self.names.update(NAME.findall(code))
         code = re.sub(r"^\s*#.*$", "", code, flags=re.MULTILINE)
         for found in STRUCTURE.finditer(code):
@@ -113,7 +116,7 @@ class Headers:
 
 
 def body_at(code: str, begin: int) -> str:
-    """Up to the brace that closes the one before `begin`."""
+    """Returns the code up to the brace that closes the one before `begin`."""
     depth = 1
     for at in range(begin, len(code)):
         depth += {"{": 1, "}": -1}.get(code[at], 0)
@@ -123,7 +126,7 @@ def body_at(code: str, begin: int) -> str:
 
 
 def find_fields(body: str) -> set[str]:
-    """The names that a structure's body declares, without those that are deprecated."""
+    """Returns the names that a structure's body declares, without deprecated ones."""
     names: set[str] = set()
     for declaration in body.split(";"):
         if "attribute_deprecated" not in declaration:
@@ -132,7 +135,7 @@ def find_fields(body: str) -> set[str]:
 
 
 def headers_in(folder: Path) -> Headers:
-    """Reads those of the four libraries."""
+    """Reads the headers of the four libraries."""
     headers = Headers()
     for library in LIBRARIES:
         paths = sorted((folder / library).glob("*.h"))
@@ -144,7 +147,10 @@ def headers_in(folder: Path) -> Headers:
 
 
 def names_gone(old: Headers, new: Headers) -> list[str]:
-    """Returns the names that a program for both may not use. Of a lost structure its name is enough."""
+    """Returns the names that a program for both versions cannot use.
+
+    For a removed structure, its name is enough.
+    """
     gone = (old.names - new.names) | (old.names & new.deprecated)
     for structure, fields in old.fields.items():
         if structure in new.fields:
@@ -153,7 +159,7 @@ def names_gone(old: Headers, new: Headers) -> list[str]:
 
 
 def main() -> int:
-    """Prints the findings. The exit status is 1 when there is one."""
+    """Prints the findings. The exit status is 1 if there are any."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

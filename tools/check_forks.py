@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fails when a mutex may stay locked forever in a forked child (include/freshframe/forks.hpp).
+"""Fails if a mutex may stay locked forever in a forked child (include/freshframe/forks.hpp).
 
-Each mutex either has a hold, for which forks wait, or tools/forks.toml says why no child uses it. No variable
-of a function is made at its first use, since the lock of its first use would stay locked, too. And
-pthread_atfork() is called in one place.
+Each mutex either has a hold, which forks wait for, or tools/forks.toml gives the reason why no child uses it.
+Functions must not have static variables with dynamic initialization, because its guard could stay locked,
+too. And pthread_atfork() is called in only one place.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -32,7 +32,7 @@ REGISTRY = Path("include/freshframe/forks.hpp")
 
 
 def sources(root: Path) -> Iterator[Path]:
-    """Yields every file of the engine and of gil/."""
+    """Yields all source files of the engine and of gil/."""
     for folder in ("include", "src", "gil/include", "gil/src"):
         for path in sorted((root / folder).rglob("*")):
             if path.suffix in {".cpp", ".hpp", ".h"} and not path.is_symlink():
@@ -63,7 +63,7 @@ def check_file(path: Path, name: str, known: dict[str, set[str]]) -> Iterator[st
 
 
 def check_archive(nm: str, archive: str, excused: set[str]) -> Iterator[str]:
-    """Yields a line for each variable of a function that is made at its first use."""
+    """Yields a line for each function-level static variable with a guard."""
     output = subprocess.run([nm, "-C", archive], check=True, capture_output=True, text=True).stdout
     for name in sorted({match[1] for line in output.splitlines() if (match := GUARD.search(line))}):
         if not name.startswith("freshframe::forks::") and name.rpartition("::")[2] not in excused:
@@ -71,7 +71,7 @@ def check_archive(nm: str, archive: str, excused: set[str]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Prints what was found; the exit status is 1 when there is anything."""
+    """Prints the findings. The exit status is 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", type=Path)
     parser.add_argument("--nm", default="nm", help="the program that lists symbols")

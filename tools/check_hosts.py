@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Fails when a file names a host of a package registry: clients have their own, or a mirror.
+"""Fails if a file contains the host of a package registry, because clients have their own setting or a
+mirror.
 
-Lock files are left out.
+Ignores lock files.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -31,14 +32,14 @@ OWN = {"tools/check_hosts.py"}
 
 
 def found_in(text: str) -> Iterator[tuple[int, str]]:
-    """The hosts in a text, each with its line."""
+    """Yields the hosts in a string with their lines."""
     for number, line in enumerate(text.splitlines(), 1):
         for match in HOST.finditer(line):
             yield number, match[0]
 
 
 def main() -> int:
-    """Prints a line for each host. The exit status is 1 when there is one."""
+    """Prints a line for each host. The exit status is 1 if there are any."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Fails when a class, function, file or pair of folders of the product outgrows the limits of the house.
+"""Fails if a class, function, file or pair of folders of the product exceeds a size limit.
 
-A class has at most 45 methods and 40 fields: beyond that it has parts. A function has fewer
+A class has at most 45 methods and 40 fields; a larger one must be split. A function has fewer
 than 20 branches (its cyclomatic complexity, as lizard counts it). A file of the product has at most 600
-lines. A header of src with its `.cpp` has at least 60, unless files of two folders include it. A header
-that one `.cpp` alone includes stands in that file. At least half of the lines of C++ and of Python are in
-files of 200 lines and more. Two folders of a layer do not include each other. At most 2 % of the comments
-and docstrings of a folder begin with a fragment. tools/house.toml lists what exceeds a limit today with
-its number, which may only shrink: `check_house.py --write` writes the smaller numbers, and never a larger
-one.
+lines. A header of src with its `.cpp` has at least 60, unless files of two folders include it. A header that
+only one `.cpp` includes must be merged into that file. At least half of the lines of C++ and of Python are in
+files of 200 lines and more. Two folders of a layer must not include each other. At most 2 % of the comments
+and docstrings of a folder may start with a fragment. tools/house.toml lists what exceeds a limit today, with
+its number, which may only shrink: `check_house.py --write` writes smaller numbers, but never larger ones.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -44,9 +43,9 @@ LIMITS = {
     "mutual includes": 0,
     "fragments in percent": 2,
 }
-SMALL = 60  # lines of an idea: of a header and its .cpp
+SMALL = 60  # minimum lines of a header plus its .cpp
 SHORT = 200  # lines of a file
-ENOUGH = 2000  # lines of a language, below which their share in short files says nothing
+ENOUGH = 2000  # lines of a language below which the share in short files is not checked
 PRODUCT = (
     "src",
     "include",
@@ -61,7 +60,7 @@ PRODUCT = (
 SUFFIXES = {".cpp", ".hpp", ".h", ".py", ".js", ".css", ".html"}
 VENDORED = re.compile(r"(^|/)(vendor|third_party)/|uPlot", re.IGNORECASE)
 CPP = tree_sitter.Parser(tree_sitter.Language(tree_sitter_cpp.language()))
-# The annotations of clang's thread safety analysis stand where the grammar expects none.
+# clang's thread safety annotations are in places where the grammar does not expect them.
 ANNOTATION = re.compile(rb"FRESHFRAME_[A-Z_]+\([^()]*(?:\([^()]*\)[^()]*)*\)|FRESHFRAME_[A-Z_]+\b")
 INCLUDE = re.compile(r'^#include "([^"]+/[^"]+)"', re.MULTILINE)
 COMMENT = re.compile(r"^\s*///?\s+(.*)")
@@ -71,11 +70,11 @@ FRAGMENTS = re.compile(
     r"|(?:Also|Else|Otherwise|Then|Instead)\b|(?:None|Null|nullopt|False|True|Empty|Nothing)[:. ]"
 )
 
-Rows = dict[str, int]  # a place, and how much of the thing that a limit counts
+Rows = dict[str, int]  # a place -> the number that a limit applies to
 
 
 def product_files(root: Path) -> list[Path]:
-    """The source files of the product, without vendored and generated ones."""
+    """Returns the source files of the product, without vendored and generated ones."""
     found = (path for top in PRODUCT for path in sorted((root / top).rglob("*")))
     return [
         path
@@ -88,14 +87,14 @@ def product_files(root: Path) -> list[Path]:
 
 
 def in_src(path: Path, root: Path) -> Path:
-    """A path below the root, or below gil/ for a file of gil/src."""
+    """Returns a path relative to the root, or to gil/ for a file of gil/src."""
     place = path.relative_to(root)
     return Path(*place.parts[1:]) if place.parts[:2] == ("gil", "src") else place
 
 
 def cpp_classes(text: bytes) -> Iterator[tuple[str, int, int]]:
-    """Name, methods and fields of each class that a C++ file defines."""
-    # Blanks keep the places of everything else.
+    """Yields name, methods and fields of each class that a C++ file defines."""
+    # Blanks preserve all offsets.
     tree = CPP.parse(ANNOTATION.sub(lambda match: b" " * len(match[0]), text))
     waiting = [(tree.root_node, "")]
     while waiting:
@@ -110,7 +109,7 @@ def cpp_classes(text: bytes) -> Iterator[tuple[str, int, int]]:
 
 
 def members(body: tree_sitter.Node) -> tuple[int, int]:
-    """Methods and fields among the members of a class."""
+    """Returns the numbers of methods and fields in a class body."""
     methods = fields = 0
     for member in body.children:
         inner = member.children[-1] if member.type == "template_declaration" else member
@@ -125,7 +124,7 @@ def members(body: tree_sitter.Node) -> tuple[int, int]:
 
 
 def is_method(declarator: tree_sitter.Node) -> bool:
-    """Whether a declarator declares a method: `f()`, `*f()` or `&f()`, not a pointer to a function."""
+    """Returns True if a declarator declares a method (`f()`, `*f()` or `&f()`), not a pointer to a function."""
     while declarator.type in {"pointer_declarator", "reference_declarator"}:
         declarator = declarator.named_children[-1]
     if declarator.type != "function_declarator":
@@ -135,7 +134,7 @@ def is_method(declarator: tree_sitter.Node) -> bool:
 
 
 def python_classes(text: str) -> Iterator[tuple[str, int, list[str]]]:
-    """Name, number of methods and names of the parents of each class that a Python file defines."""
+    """Yields name, number of methods and names of the parents of each class that a Python file defines."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ClassDef):
             methods = {x.name for x in node.body if isinstance(x, (ast.FunctionDef, ast.AsyncFunctionDef))}
@@ -144,7 +143,7 @@ def python_classes(text: str) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def count_classes(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
-    """Methods and fields per class; those of a class in Python with its parents'."""
+    """Counts methods and fields per class. Python classes include inherited methods."""
     methods: Rows = {}
     fields: Rows = {}
     python: Classes = {}
@@ -166,7 +165,10 @@ Classes = dict[str, dict[str, tuple[int, list[str]]]]  # by name and file: metho
 
 
 def with_parents(name: str, place: str, classes: Classes, seen: set[tuple[str, str]]) -> int:
-    """The methods of a class in Python and of its parents. Of several of a parent's name: the largest."""
+    """Returns the number of methods of a Python class and its parents.
+
+    If several classes have a parent's name, the largest counts.
+    """
     if (name, place) in seen:
         return 0
     seen.add((name, place))
@@ -181,13 +183,13 @@ def with_parents(name: str, place: str, classes: Classes, seen: set[tuple[str, s
 
 
 def count_branches(files: Iterable[Path], root: Path) -> Rows:
-    """The cyclomatic complexity of each function; of several with one name, that of the largest."""
+    """Returns the cyclomatic complexity of each function; for several with the same name, the largest."""
     branches: Rows = {}
     for path in files:
         if path.suffix not in {".cpp", ".hpp", ".h", ".py"}:
             continue
         place = path.relative_to(root).as_posix()
-        # lizard leaves out functions that ask for it, and takes annotations for names.
+        # lizard skips functions that ask for it, and mistakes annotations for names.
         text = path.read_bytes().replace(b"lizard forgives", b"")
         code = ANNOTATION.sub(lambda match: b" " * len(match[0]), text).decode()
         functions = lizard.analyze_file.analyze_source_code(str(path), code).function_list
@@ -200,7 +202,9 @@ def count_branches(files: Iterable[Path], root: Path) -> Rows:
 
 
 def count_pairs(files: Iterable[Path], root: Path) -> Rows:
-    """How many includes lead back, for each pair of folders of a layer that include each other."""
+    """Returns the number of includes in the less frequent direction, for each two folders of a layer that
+    include each other.
+    """
     arrows: Counter[tuple[str, str]] = Counter()
     for path in files:
         place = in_src(path, root)
@@ -221,7 +225,7 @@ def count_pairs(files: Iterable[Path], root: Path) -> Rows:
 
 
 def includers(root: Path) -> dict[str, set[str]]:
-    """Returns for each header its includers, without its own `.cpp`. Tests and benchmarks count."""
+    """Returns the files that include each header, without its own `.cpp`. Tests and benchmarks count."""
     found: dict[str, set[str]] = defaultdict(set)
     for top in ("src", "include", "gil", "tests", "bench", "examples"):
         for path in (root / top).rglob("*"):
@@ -234,14 +238,14 @@ def includers(root: Path) -> dict[str, set[str]]:
 
 
 def beside(place: str) -> str:
-    """Returns the `.cpp` of a header or the header of a `.cpp`: src/platform has a folder per system."""
+    """Returns the `.cpp` of a header, or the header of a `.cpp`. src/platform has a folder per system."""
     if place.endswith(".cpp"):
         return place[:-4].replace("src/platform/linux/", "src/platform/") + ".hpp"
     return place[:-4].replace("src/platform/", "src/platform/linux/") + ".cpp"
 
 
 def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
-    """Returns for each layer ideas too small for a file, and headers with one `.cpp` as their user."""
+    """Returns for each layer the headers that are too small for a file, and those that only one `.cpp` uses."""
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
     users = includers(root)
     small: Counter[str] = Counter()
@@ -252,7 +256,7 @@ def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
             continue
         layer, other = "/".join(path.parts[:2]), beside(place)
         if path.suffix == ".cpp" and other in lines:
-            continue  # its header counts both
+            continue  # counted with its header
         includes = users.get(place, set())
         folders = {user.rpartition("/")[0] for user in includes}
         small[layer] += number + lines.get(other, 0) < SMALL and len(folders) < 2
@@ -261,7 +265,7 @@ def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
 
 
 def count_short(files: Iterable[Path]) -> Rows:
-    """How many percent of the lines of C++ and of Python are in short files."""
+    """Returns which percentage of the lines of C++ and of Python is in short files."""
     totals: Counter[str] = Counter()
     short: Counter[str] = Counter()
     for path in files:
@@ -274,7 +278,7 @@ def count_short(files: Iterable[Path]) -> Rows:
 
 
 def texts(path: Path) -> Iterator[str]:
-    """The first line of each comment and docstring of a file, without the file's own first lines."""
+    """Yields the first line of each comment and docstring in a file, except those at its start."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         for node in ast.walk(ast.parse(text)):
@@ -290,7 +294,7 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def count_fragments(files: Iterable[Path], root: Path) -> Rows:
-    """Returns for each folder how many percent of its comments and docstrings begin with a fragment."""
+    """Returns for each folder the percentage of comments and docstrings that start with a fragment."""
     totals: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for path in files:
@@ -305,7 +309,7 @@ def count_fragments(files: Iterable[Path], root: Path) -> Rows:
 
 
 def measure(root: Path) -> dict[str, Rows]:
-    """Returns the numbers of each limit, place by place."""
+    """Returns the numbers for each limit, by place."""
     files = product_files(root)
     methods, fields = count_classes(files, root)
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
@@ -317,7 +321,9 @@ def measure(root: Path) -> dict[str, Rows]:
 
 
 def compare(found: dict[str, Rows], listed: dict[str, Rows]) -> tuple[list[str], dict[str, Rows]]:
-    """Sentences about what exceeds its limit or listed number, and the list with today's smaller numbers."""
+    """Returns messages about what exceeds its limit or listed number, and the list with today's smaller
+    numbers.
+    """
     wrong: list[str] = []
     smaller: dict[str, Rows] = defaultdict(dict)
     for kind, limit in LIMITS.items():
@@ -331,7 +337,7 @@ def compare(found: dict[str, Rows], listed: dict[str, Rows]) -> tuple[list[str],
 
 
 def written(listed: dict[str, Rows]) -> str:
-    """The text of tools/house.toml."""
+    """Returns the contents of tools/house.toml."""
     lines = [
         "# What exceeds the limits of tools/check_house.py today. Each number may only shrink.",
         "# SPDX-License-Identifier: Apache-2.0",
@@ -347,7 +353,7 @@ def written(listed: dict[str, Rows]) -> str:
 
 
 def main() -> int:
-    """Prints what is above its limit; the exit status is 1 when there is anything."""
+    """Prints what exceeds its limit. The exit status is 1 if anything does."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Fails when the unnamed namespaces of two files of a layer have the same name, or one the name of a header.
+"""Fails if the unnamed namespaces of two files of a layer define the same name, or one defines a header's
+name.
 
 Builds of ./dev join files of a layer into one translation unit (CMAKE_UNITY_BUILD), where the second
-definition is an error, and so is a use of a name that a header has in the same namespace. Which files meet
-depends on their number, so the rule holds for the whole layer, and for those tests of a layer that share a
-namespace.
+definition is an error, and so is the use of a name that a header declares in the same namespace. Which files
+are joined depends on their number, so the rule applies to the whole layer, and to those tests of a layer that
+share a namespace.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -20,7 +21,7 @@ UNNAMED = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.MULTILINE | re
 QUALIFIERS = r"(?:(?:inline|static|constexpr|const|constinit|thread_local) )+"
 VARIABLE = re.compile(rf"^{QUALIFIERS}[^\s(=][^(=\n]*?[ *&](\w+)(?:\[[^\n]*\])*(?: =|\{{|;)", re.MULTILINE)
 TYPE = re.compile(r"^(?:class|struct|enum class|enum) (?:\[\[\w+\]\] )?(\w+)", re.MULTILINE)
-ADDRESS = re.compile(r"&(\w+)\b(?!::)")  # of a function, which must then have no overload
+ADDRESS = re.compile(r"&(\w+)\b(?!::)")  # address of a function, which must not have overloads then
 ALIAS = re.compile(r"^(using \w+ = [^;]+;)", re.MULTILINE)
 FUNCTION = re.compile(r"^\w[^\n;={}()]*[ *&]\w+\([^;{}]*?\)(?= (?:noexcept )?\{)", re.MULTILINE)
 NAMESPACE = re.compile(r"^namespace ([\w:]+) \{$", re.MULTILINE)
@@ -45,13 +46,16 @@ def definitions(text: str) -> set[str]:
 
 
 def aliases(text: str) -> dict[str, str]:
-    """The aliases of the unnamed namespaces: two files may define the same one in the same way."""
+    """Returns the aliases in the unnamed namespaces.
+
+    Two files may define the same alias with the same meaning.
+    """
     lines = [alias for inside in UNNAMED.findall(text) for alias in ALIAS.findall(inside)]
     return {line.split()[1]: WORDS.sub(" ", line) for line in lines}
 
 
 def clashes(files: dict[Path, str]) -> list[str]:
-    """Sentences about the names that several of these files, path and text, define."""
+    """Returns messages about names that several of these files define."""
     places: dict[str, list[Path]] = defaultdict(list)
     meanings: dict[str, dict[str, Path]] = defaultdict(dict)
     for path, text in sorted(files.items()):
@@ -79,7 +83,7 @@ def clashes(files: dict[Path, str]) -> list[str]:
 
 
 def hidden(files: dict[Path, str], headers: dict[Path, str]) -> list[str]:
-    """Sentences about the names of these files that a header has in the same namespace."""
+    """Returns messages about names in these files that a header declares in the same namespace."""
     found = []
     for path, text in sorted(files.items()):
         names = {name.partition("(")[0] for name in definitions(text)} | aliases(text).keys()
@@ -95,7 +99,7 @@ def hidden(files: dict[Path, str], headers: dict[Path, str]) -> list[str]:
 
 
 def main() -> int:
-    """Prints the findings. The exit status is 1 when there is one."""
+    """Prints the findings. The exit status is 1 if there are any."""
     layers: dict[str, dict[Path, str]] = defaultdict(dict)
     headers: dict[str, dict[Path, str]] = defaultdict(dict)
     for sources in (ROOT / "src", ROOT / "gil" / "src"):

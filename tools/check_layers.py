@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fails when a C++ file includes a header that its layer or its room may not use (rules: tools/layers.toml).
+"""Fails if a C++ file includes a header that its layer or its room may not use (rules: tools/layers.toml).
 
-It fails, too, when an internal header declares names in the public namespace, or when a text goes to Python
-by a conversion that raises for bytes that are not UTF-8. The compiler cannot do this: headers of FFmpeg or
-Python may lie in its default search path, and every layer sees src/.
+Also fails if an internal header declares names in the public namespace, or if a string is converted for
+Python in a way that raises for bytes that are not UTF-8. The compiler cannot check includes, because headers
+of FFmpeg or Python may be in its default search path, and every layer can include from src/.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -23,7 +23,7 @@ else:
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 STANDARD = re.compile(r"[a-z0-9_]+")  # <vector>, <cstdint>: no slash, no suffix
 PUBLIC_NAMESPACE = re.compile(r"^namespace freshframe \{", re.MULTILINE)
-# Ways to Python on which one byte of a camera, a file or a worker that is not UTF-8 raises.
+# Conversions to Python that raise for strings of a camera, a file or a worker that are not UTF-8.
 STRICT_TEXT = re.compile(
     r"#include <nanobind/stl/(?:string|string_view|filesystem)\.h>"
     r"|nb::str\([^()\"]*\.(?:c_str|data|what)\(\)"
@@ -47,7 +47,7 @@ class Layer:
     libraries_of_rooms: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def may_include(self, header: str, room: str) -> bool:
-        """Returns whether a file in a room of this layer may include a foreign header."""
+        """Returns True if a file in a room of this layer may include a foreign header."""
         own = self.libraries + self.libraries_of_rooms.get(room, ())
         return bool(STANDARD.fullmatch(header)) or header.startswith(own)
 
@@ -76,7 +76,7 @@ def includes(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def find_owner(header: str, folder: Path, root: Path, layers: dict[str, Layer]) -> str | None:
-    """Returns the layer that a header belongs to, None for a foreign one."""
+    """Returns the layer that a header belongs to, or None for a foreign one."""
     top, _, rest = header.partition("/")
     if top == "freshframe" and rest:
         name = rest.removesuffix(".hpp").removesuffix(".h").partition("/")[0]
@@ -91,7 +91,7 @@ def find_owner(header: str, folder: Path, root: Path, layers: dict[str, Layer]) 
 
 
 def find_layer(path: str, layers: dict[str, Layer]) -> str | None:
-    """Returns the longest name of a layer that a path relative to a folder of SOURCES begins with."""
+    """Returns the layer with the longest name that a path relative to a folder of SOURCES starts with."""
     return max((name for name in layers if path.startswith(name + "/")), key=len, default=None)
 
 
@@ -111,7 +111,7 @@ def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -
 
 
 def check_rooms(path: Path, layer: Layer, root: Path) -> Iterator[str]:
-    """Yields a line per include of a room that is above the room of the file."""
+    """Yields a line for each include of a room above the file's own."""
     if not layer.rooms:
         return
     where = path.relative_to(root)
@@ -127,7 +127,7 @@ def check_rooms(path: Path, layer: Layer, root: Path) -> Iterator[str]:
 
 
 def find_rank(path: str, layer: Layer) -> int | None:
-    """Returns the rank of the room that a path begins with, None if the layer does not list it."""
+    """Returns the rank of the room that a path starts with, or None if the layer does not list it."""
     room, slash, _ = path.partition("/")
     if not slash:
         return len(layer.rooms)  # the layer's root is above its rooms
@@ -135,7 +135,7 @@ def find_rank(path: str, layer: Layer) -> int | None:
 
 
 def check_namespace(path: Path, layer: Layer, root: Path) -> Iterator[str]:
-    """Yields a line when an internal header declares something among the public names."""
+    """Yields a line if an internal header declares something in the public namespace."""
     if path.suffix == ".hpp" and PUBLIC_NAMESPACE.search(path.read_text(encoding="utf-8")):
         yield (
             f"{path.relative_to(root)}: an internal header of layer '{layer.name}' opens namespace "
@@ -144,7 +144,7 @@ def check_namespace(path: Path, layer: Layer, root: Path) -> Iterator[str]:
 
 
 def check_texts(path: Path, root: Path) -> Iterator[str]:
-    """Yields a line for each text that goes to Python by a strict conversion."""
+    """Yields a line for each string that is converted strictly for Python."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if STRICT_TEXT.search(line):
             where = path.relative_to(root)
@@ -152,7 +152,7 @@ def check_texts(path: Path, root: Path) -> Iterator[str]:
 
 
 def violations(root: Path) -> tuple[list[str], int]:
-    """Returns the complaints and the number of files read."""
+    """Returns the complaints and the number of files that were read."""
     layers = read_rules(root)
     found: list[str] = []
     files = 0
@@ -180,7 +180,7 @@ def violations(root: Path) -> tuple[list[str], int]:
 
 
 def main() -> int:
-    """Prints the complaints; the exit status is 1 when there are any."""
+    """Prints the complaints. The exit status is 1 if there are any."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     found, files = violations(root)
     print("\n".join(found) or f"check_layers: {files} files, no forbidden include")

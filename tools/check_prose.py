@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-r"""Fails when the prose of the tree has more long sentences or private words than tools/prose.toml allows.
+r"""Fails if the prose of the tree has more long sentences or private words than tools/prose.toml allows.
 
 Three checks, over pages, the docstrings and comments of Python, and the comments of C++: the length of a
 page's sentences, words that this project once used for the field's own (SWAPS), and second names for one
-thing (NAMES). The table to write by is docs/development/words.md. Each check has a limit for each of these
-places. A limit may only shrink: `--tighten` writes today's smaller numbers, and never a larger one.
+thing (NAMES). docs/development/words.md lists the words to use. Each check has a limit for each of these
+places. A limit may only shrink: `--tighten` writes today's smaller numbers, but never larger ones.
 
     check_prose.py                  fails if a count exceeds its limit
-    check_prose.py --tighten        writes the counts that have become smaller
+    check_prose.py --tighten        writes the counts that have decreased
     check_prose.py --show picture   lists the places of a word
     check_prose.py FILE...          lists all places in these files, and fails if there are any
 
-Titles of commits that are not in origin/main yet are read too. A bad title is reported without failing,
+Titles of commits that are not in origin/main yet are checked, too. A bad title is reported without failing,
 because a pushed title cannot be changed.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -37,8 +37,8 @@ else:
 ROOT = Path(__file__).resolve().parents[1]
 LONG = 35  # words of a sentence
 LONG_SENTENCE = "long sentences"
-TITLE = 72  # letters of a commit's title
-# Each word: its name, what it matches within a paragraph, and what to write instead.
+TITLE = 72  # maximum length of a commit title
+# For each word: a pattern for it within a paragraph, and what to write instead.
 SWAPS: dict[str, tuple[str, str]] = {
     "text": (
         r"\b(?:[Ee]mpty|[Aa]n?|[Ee]ach|[Tt]his|[Tt]he) texts?\b(?! (?:file|node|field|editor|box|track))",
@@ -76,7 +76,7 @@ SWAPS: dict[str, tuple[str, str]] = {
     "of before": (r"\bof before\b", "previous, earlier"),
     "mend": (r"\b[Mm]end(?:s|ed|ing)?\b", "fix"),
 }
-# Second names of one thing.
+# Second names for the same thing.
 NAMES: dict[str, tuple[str, str]] = {
     "frame rate": (r"\b(?:pictures|images) (?:per|a) second\b", "frame rate; frames per second"),
     "timestamp": (r"\b[Tt]ime[ -]stamps?\b", "timestamp"),
@@ -107,15 +107,15 @@ class Hit(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        """Returns the place as a compiler writes it, with what to write instead."""
+        """Returns the place in a compiler's format, with what to write instead."""
         return f"{self.file}:{self.line}: {self.text!r} ({self.word}): {BETTER[self.word]}"
 
 
-Line = tuple[int, str]  # its number and its prose
+Line = tuple[int, str]  # line number and prose
 
 
 def paragraphs(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Joins lines that follow each other, up to a line without text."""
+    """Joins consecutive lines, up to a line without text."""
     whole: list[Line] = []
     for number, text in lines:
         if whole and (not text or number != whole[-1][0] + 1):
@@ -128,7 +128,7 @@ def paragraphs(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def read_markdown(text: str) -> Iterator[Line]:
-    """Yields the lines of a page without its programs, comments and the targets of links."""
+    """Yields the lines of a page without its programs, comments and link targets."""
 
     def without(match: re.Match[str]) -> str:
         return "\n" * match[0].count("\n")
@@ -139,14 +139,14 @@ def read_markdown(text: str) -> Iterator[Line]:
     text = re.sub(r"\]\([^)\n]*\)", "]", text)
     for number, line in enumerate(text.split("\n"), 1):
         words = line.strip()
-        if re.match(r"[-|#>]|\d+\. ", words):  # an item, a row and a title begin a paragraph
+        if re.match(r"[-|#>]|\d+\. ", words):  # a list item, a table row and a heading start a paragraph
             yield number, ""
         yield number, words
 
 
 def read_python(text: str) -> Iterator[Line]:
     """Yields the comments and docstrings of a program."""
-    begins = True  # a statement: a string elsewhere is no docstring
+    begins = True  # start of a statement: a string elsewhere is not a docstring
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
@@ -164,7 +164,7 @@ def read_cpp(text: str) -> Iterator[Line]:
     """Yields the comments of a C++ file."""
     for number, line in enumerate(text.split("\n"), 1):
         if match := CPP_COMMENT.search(line):
-            if line[: match.start()].strip():  # a comment beside code begins a paragraph
+            if line[: match.start()].strip():  # a comment after code starts a paragraph
                 yield number, ""
             yield number, re.sub(r"`[^`]+`", "X", match[1] or "").strip()
 
@@ -173,10 +173,10 @@ READERS = {"docs": read_markdown, "Python": read_python, "C++": read_cpp}
 
 
 def find_hits(file: str, kind: str, text: str) -> Iterator[Hit]:
-    """Yields the places of all words in the text of a file."""
+    """Yields the places of all words in a file's text."""
     for paragraph in paragraphs(READERS[kind](text)):
         whole = ""
-        starts: list[tuple[int, int]] = []  # for each line: its place in `whole`, its number
+        starts: list[tuple[int, int]] = []  # for each line: its offset in `whole`, and its number
         for number, words in paragraph:
             starts.append((len(whole), number))
             whole += words + " "
@@ -218,7 +218,7 @@ def counted(hits: Iterable[tuple[str, Hit]]) -> Counts:
 
 
 def compare(found: Counts, limits: Counts) -> tuple[list[str], list[str], Counts]:
-    """Returns sentences about counts above and below their limits, and the limits with the smaller counts."""
+    """Returns messages about counts above and below their limits, and the limits with the smaller counts."""
     above, below = [], []
     smaller: Counts = {}
     for name, better in BETTER.items():
@@ -234,7 +234,7 @@ def compare(found: Counts, limits: Counts) -> tuple[list[str], list[str], Counts
 
 
 def written(limits: Counts) -> str:
-    """Returns the text of tools/prose.toml. A number a line lets two people seldom change the same one."""
+    """Returns the contents of tools/prose.toml. One number per line makes merge conflicts rare."""
     lines = [
         "# How often the words of tools/check_prose.py may occur. Each number may only shrink:",
         "# `tools/check_prose.py --tighten` writes today's smaller ones, also after a conflict.",
@@ -246,7 +246,7 @@ def written(limits: Counts) -> str:
 
 
 def without_conflict(text: str) -> str:
-    """Returns prose.toml with the smaller number where a merge has left two."""
+    """Returns prose.toml with the smaller number where a merge conflict has left two."""
 
     def smaller(match: re.Match[str]) -> str:
         numbers: dict[str, int] = {}
@@ -272,7 +272,7 @@ def newest(root: Path, hits: Iterable[Hit]) -> list[Hit]:
 
 
 def wrong_titles(titles: Iterable[str]) -> list[str]:
-    """Returns sentences about titles of commits that break the rules."""
+    """Returns messages about commit titles that break the rules."""
     wrong = []
     for title in titles:
         if len(title) > TITLE:
@@ -288,7 +288,7 @@ def wrong_titles(titles: Iterable[str]) -> list[str]:
 
 
 def main() -> int:
-    """Prints what exceeds its limit; the exit status is 1 when there is anything."""
+    """Prints what exceeds its limit. The exit status is 1 if anything does."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

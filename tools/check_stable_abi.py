@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Fails when a module of the stable ABI imports a symbol outside it, which another version may lack.
+"""Fails if a module for the stable ABI imports a symbol outside it, which may be missing in another version.
 
     tools/check_stable_abi.py dist/freshframe-0.1.0-cp312-abi3-*.whl
     tools/check_stable_abi.py python/freshframe/_native.abi3.so
 
-A module is one of the stable ABI by its name, `.abi3.so`. Others are left out.
+A module for the stable ABI has a name that ends with `.abi3.so`. Others are ignored.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -24,7 +24,7 @@ ENDING = ".abi3.so"
 
 
 def stable_symbols() -> dict[str, tuple[int, int]]:
-    """The symbols of the stable ABI, each with the version that added it."""
+    """Returns the symbols of the stable ABI, each with the version that added it."""
     import abi3info  # noqa: PLC0415  (of the groups `test` and `wheel`)
 
     return {
@@ -35,12 +35,12 @@ def stable_symbols() -> dict[str, tuple[int, int]]:
 
 
 def outside(symbols: Iterable[str], stable: dict[str, tuple[int, int]]) -> list[str]:
-    """The symbols of Python that CPython 3.12 does not promise to each later version."""
+    """Returns the Python symbols that CPython 3.12 does not guarantee for later versions."""
     return sorted(name for name in symbols if OF_PYTHON.fullmatch(name) and stable.get(name, (9, 9)) > OLDEST)
 
 
 def imported(module: Path) -> set[str]:
-    """The names that a module wants from others."""
+    """Returns the names that a module imports."""
     said = subprocess.run(
         ["nm", "-D", "--undefined-only", str(module)], check=True, capture_output=True, text=True
     ).stdout
@@ -48,7 +48,7 @@ def imported(module: Path) -> set[str]:
 
 
 def find_modules(path: Path, folder: Path) -> Iterator[Path]:
-    """The modules of the stable ABI in a wheel, or the given one."""
+    """Yields the modules for the stable ABI in a wheel, or the given one."""
     if path.suffix != ".whl":
         if path.name.endswith(ENDING):
             yield path
@@ -65,7 +65,7 @@ def find_modules(path: Path, folder: Path) -> Iterator[Path]:
 
 
 def main() -> int:
-    """Prints a line for each module. The exit status is 1 when one is refused."""
+    """Prints a line for each module. The exit status is 1 if one is rejected."""
     stable = stable_symbols()
     failed = False
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Fails when an archive of the engine refers to a symbol of Python: its threads could then hold the GIL."""
+"""Fails if an archive of the engine refers to a symbol of Python, because its threads could then hold the
+GIL.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,13 +15,13 @@ PYTHON = re.compile(r"_?Py[A-Z_]\w*")
 
 
 def undefined_symbols(nm: str, archive: str) -> set[str]:
-    """Returns the names that the archive wants from elsewhere."""
+    """Returns the names that the archive leaves undefined."""
     output = subprocess.run([nm, "-u", archive], check=True, capture_output=True, text=True).stdout
     return {line.split()[-1] for line in output.splitlines() if line.split()[:1] in (["U"], ["w"], ["v"])}
 
 
 def main() -> int:
-    """Prints the findings. The exit status is 1 when an archive refers to Python or has nothing to read."""
+    """Prints the findings. The exit status is 1 if an archive refers to Python, or cannot be read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nm", default="nm", help="the program that lists symbols")
     parser.add_argument("archives", nargs="+")

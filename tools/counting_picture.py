@@ -1,4 +1,4 @@
-"""Draws the picture of docs/how-to/count-objects.md: circles that crossed a line, and its counts."""
+"""Draws the image of docs/how-to/count-objects.md: circles that crossed a line, and its counts."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ SCENE = "demo:circles?size=640x360&fps=30&frames=240&pace=0&balls=4&seed=5"
 
 
 def main() -> None:
-    """Writes to the path given, or to docs/pictures/line.png."""
+    """Writes to the given path, or to docs/pictures/line.png."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs/pictures/line.png"
     path.parent.mkdir(exist_ok=True)
     pipeline = ff.Pipeline()

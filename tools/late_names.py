@@ -1,11 +1,11 @@
-"""Writes the tables of names that a package loads at their first use, from its import statements.
+"""Writes the tables of names that a package loads at their first use, based on its import statements.
 
 python tools/late_names.py            # writes the tables
 python tools/late_names.py --check    # fails if a table differs from the imports above it
 
-A name is written once, in an import: at the top for what every program needs, below `TYPE_CHECKING` for the
-rest. Type checkers, editors and packers of programs read those. This fills in `__all__` and the modules of
-the late names.
+A name is written once, in an import: at the top if every program needs it, otherwise below `TYPE_CHECKING`.
+    Type checkers, editors and packaging tools read those. This program fills in `__all__` and the modules of
+    the late names.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -30,7 +30,9 @@ END = "# ----\n"
 
 
 def imported(statements: list[ast.stmt]) -> Iterator[tuple[str, str]]:
-    """The public names that import statements of the package bind, each with its module; "" for a module."""
+    """Yields the public names that import statements of the package bind, each with its module; "" for a
+    module.
+    """
     for each in statements:
         if isinstance(each, ast.ImportFrom) and each.level > 0:
             for alias in each.names:
@@ -44,7 +46,7 @@ def _is_for_checkers(statement: ast.stmt) -> bool:
 
 
 def defined(statements: list[ast.stmt]) -> Iterator[str]:
-    """The public names that a module assigns."""
+    """Yields the public names that a module assigns."""
     for each in statements:
         if isinstance(each, ast.Assign):
             names = [target.id for target in each.targets if isinstance(target, ast.Name)]
@@ -52,7 +54,7 @@ def defined(statements: list[ast.stmt]) -> Iterator[str]:
 
 
 def tables(text: str) -> str:
-    """The text between the marks: `_MODULES`, `_LATER` and `__all__`."""
+    """Returns the code between the marks: `_MODULES`, `_LATER` and `__all__`."""
     before = ast.parse(text.partition(BEGIN)[0]).body
     late = {
         name: module
@@ -71,7 +73,7 @@ def tables(text: str) -> str:
 
 
 def written(text: str) -> str:
-    """The text of a file with its table as it should be."""
+    """Returns a file's text with the correct tables."""
     head, _, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2]
     made = head + BEGIN + tables(text) + END + tail

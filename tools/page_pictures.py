@@ -1,4 +1,4 @@
-"""Draws the pictures of how-to pages: a moment of what the program of the page writes or serves.
+"""Makes the images of how-to pages: a moment of the video or page that the page's program produces.
 
 ./dev screenshots installs what it needs.
 """
@@ -24,18 +24,18 @@ import browser  # noqa: E402  (from tests/web)
 
 import freshframe as ff  # noqa: E402
 
-# Of each picture: its page, the file that a program of the page writes, the second, and the width.
+# For each image: its page, the file that a program of the page writes, the time in seconds, and the width.
 PICTURES = {
     "blurred": ("draw", "labelled.mkv", 1.6, 640),
     "heat": ("count-objects", "heat.mp4", 3.9, 640),
     "speeds": ("measure-speed", "speeds.mkv", 1.4, 800),
 }
 QUALITY = 80
-SECONDS = 20  # that a page is open before its picture
+SECONDS = 20  # seconds for which a page is open before its screenshot
 
 
-# Of each picture in a browser: its page, a text of the program, the address (or None if the program prints
-# it), and the size.
+# For each screenshot: its page, a string in the program, the URL (or None if the program prints it), and the
+# size.
 SHOTS: dict[str, tuple[str, str, str | None, tuple[int, int]]] = {
     "browser": ("boxes-in-a-browser", "http.server", "http://127.0.0.1:8000", (680, 520)),
     "circles": ("flask", "flask.Flask", "http://127.0.0.1:5000", (976, 556)),
@@ -44,7 +44,7 @@ SHOTS: dict[str, tuple[str, str, str | None, tuple[int, int]]] = {
 
 
 def program(page: str, sign: str) -> str:
-    """Returns the program of a page that contains a text."""
+    """Returns the program of a page that contains a string."""
     text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8")
     blocks: list[str] = re.findall(r"^```python(?: forever)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return next(block for block in blocks if sign in block)
@@ -67,7 +67,7 @@ def draw(name: str, folder: str, target: Path) -> None:
 
 
 def shoot(name: str, folder: str, target: Path) -> None:
-    """Runs the program of a page, and writes what a browser shows of it."""
+    """Runs the program of a page, and writes a screenshot of it in a browser."""
     page, sign, url, size = SHOTS[name]
     (Path(folder) / "program.py").write_text(program(page, sign), encoding="utf-8")
     command = [sys.executable, "-u", "program.py"]
@@ -88,7 +88,7 @@ def shoot(name: str, folder: str, target: Path) -> None:
 
 
 def main() -> None:
-    """Writes the pictures named, or all."""
+    """Writes the given images, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=sorted([*PICTURES, *SHOTS]))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")

@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def measured(name: str, root: str | None, rest: Sequence[str]) -> Row:
-    """Runs what a row shows."""
+    """Returns the row of a platform after running its tests."""
     if name in SYSTEMS:
         return run_suite(name, str(root))
     if name in PYTHONS:
@@ -145,12 +145,14 @@ def write_page(rows: Mapping[str, Row]) -> None:
 
 
 def _order(row: Row) -> int:
-    """A number that grows from run to run; 0 of runs before there were such numbers."""
+    """Returns a number that increases from run to run; 0 for runs from before there were such numbers."""
     return int(row.get("order", 0))
 
 
 def tables(rows: Mapping[str, Row]) -> str:
-    """The rows of the commit that was measured last, and apart from them those of other commits."""
+    """Returns a table of the rows measured at the latest commit, and a separate one of those of other
+    commits.
+    """
     last = max(rows.values(), key=lambda row: (_order(row), row.get("date", "")), default={}).get(
         "commit", ""
     )
@@ -166,7 +168,7 @@ def tables(rows: Mapping[str, Row]) -> str:
 
 
 def table(rows: Mapping[str, Row]) -> str:
-    """In Markdown, without the columns that are empty in all rows."""
+    """Returns a Markdown table without the columns that are empty in all rows."""
     heads = [head for head in COLUMNS if any(_shown(row.get(head, "")) for row in rows.values())]
     titles = ["", *(COLUMNS[head] for head in heads)]
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
@@ -176,7 +178,7 @@ def table(rows: Mapping[str, Row]) -> str:
 
 
 def _shown(cell: str) -> str:
-    """A cell without a package's version of the compiler, ctest's sum when all passed, and "none"."""
+    """Shortens a cell: no package version of the compiler, only the total if ctest passed, and "" for "none"."""
     if cell == "none":
         return ""
     cell = re.sub(r"^the wheel in a bare root of Debian GNU/Linux ", "Debian ", cell)

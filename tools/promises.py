@@ -1,6 +1,6 @@
-"""Writes docs/development/promises.md, the list of all that the tests promise, for `./dev docs`.
+"""Writes docs/development/promises.md, the list of everything that the tests guarantee, for `./dev docs`.
 
-A test's name is a sentence. The page is not checked in: it changes with each test.
+A test's name is a sentence. The page is not checked in, because it changes with each test.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -30,21 +30,21 @@ def sentence(words: str) -> str:
 
 
 def read_python(path: Path) -> Iterator[str]:
-    """Yields the sentences of a file, in its order."""
+    """Yields the sentences of a file, in order."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
             yield sentence(node.name.removeprefix("test_").replace("_", " "))
 
 
 def read_cpp(path: Path) -> Iterator[str]:
-    """Yields the sentences of a file: the suite is their subject."""
+    """Yields the sentences of a file, with the suite as the subject."""
     for suite, name in CPP_TEST.findall(path.read_text(encoding="utf-8")):
         words = [word if word.isupper() and len(word) > 1 else word.lower() for word in WORD.findall(name)]
         yield f"{suite}: {' '.join(words)}."
 
 
 def folders(root: Path = ROOT) -> dict[str, list[Path]]:
-    """Returns the files of tests of each folder."""
+    """Returns the test files of each folder."""
     found: dict[str, list[Path]] = {}
     for place in PLACES:
         for path in sorted((root / place).rglob("*")):

@@ -111,13 +111,13 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 MODULES = ("demo", "fleet", "gil", "masks", "native", "numeric", "stats", "testing")
-# Google's sections of a docstring, and whether their entries have names.
+# Sections of Google-style docstrings: those whose entries have names, and others.
 NAMED = {"Args", "Attributes", "Raises"}
 TEXTS = {"Returns", "Yields", "Example", "Note"}
 
 
 def page() -> str:
-    """The text of the whole page."""
+    """Returns the whole page."""
     parts = [HEAD]
     for title, names in SECTIONS.items():
         parts.append(f"## {title}\n")
@@ -149,7 +149,7 @@ def _entry(name: str, what: object, place: str) -> list[str]:
         lines.append(f"```text\n{signature}\n```\n")
     if not inspect.isclass(what) and not callable(
         what
-    ):  # a predefined queue: the class's docstring is no help
+    ):  # a predefined queue, for which the class's docstring is misleading
         return [*lines, f"`{what!r}`\n"]
     lines.append(_text(_doc(what)) + "\n")
     for member, documented in _members(what):
@@ -160,7 +160,7 @@ def _entry(name: str, what: object, place: str) -> list[str]:
 
 
 def _doc(what: object) -> str:
-    """The docstring; without its first line where that is the signature of a native function."""
+    """Returns the docstring, without a first line that is the signature of a native function."""
     text = inspect.getdoc(what) or ""
     first, _, rest = text.partition("\n")
     native = hasattr(what, "__nb_signature__") and first.startswith(f"{getattr(what, '__name__', '')}(")
@@ -168,7 +168,7 @@ def _doc(what: object) -> str:
 
 
 def _members(what: object) -> Iterator[tuple[str, Any]]:
-    """Public methods and properties of the class itself, in the order of the source."""
+    """Yields public methods and properties of the class itself, in source order."""
     if not inspect.isclass(what) or issubclass(what, (Exception, enum.Enum)):
         return
     for name, member in vars(what).items():
@@ -180,7 +180,7 @@ def _members(what: object) -> Iterator[tuple[str, Any]]:
 
 
 def _is_native(member: object) -> bool:
-    """A static method or an attribute of a class of nanobind's, which is no routine and no property."""
+    """Returns True for a static method or an attribute of a nanobind class, which inspect does not recognise."""
     return hasattr(member, "__nb_signature__") or inspect.isgetsetdescriptor(member)
 
 
@@ -203,7 +203,9 @@ def _signature(name: str, what: Any) -> str:
 
 
 def _declared(name: str, what: Any) -> str:
-    """The signature in the stub of a native method whose own text has no types; "" for anything else."""
+    """Returns the signature in the stub of a native method whose own signature has no types; "" for anything
+    else.
+    """
     owner = getattr(what, "__objclass__", None)
     if owner is None or owner.__module__ != "freshframe._native" or not inspect.isroutine(what):
         return ""
@@ -220,7 +222,7 @@ def _declared(name: str, what: Any) -> str:
 
 
 def _call(name: str, parameters: list[inspect.Parameter], arrow: str) -> str:
-    """`name(parameters) -> type`, one parameter per line where one line is too long."""
+    """Returns `name(parameters) -> type`, with one parameter per line if one line would be too long."""
     texts: list[str] = []
     last = next((each for each in reversed(parameters) if each.kind is each.POSITIONAL_ONLY), None)
     for each in parameters:
@@ -252,7 +254,7 @@ def _on_one_line(signature: str) -> str:
 
 
 def _text(docstring: str) -> str:
-    """A docstring in Google's style as Markdown."""
+    """Converts a Google-style docstring to Markdown."""
     out: list[str] = []
     for title, body in _parts(docstring):
         if title:
@@ -267,7 +269,7 @@ def _text(docstring: str) -> str:
 
 
 def _parts(docstring: str) -> Iterator[tuple[str, list[str]]]:
-    """The text before the first section, then each section; a line "GIL: ..." is separate text."""
+    """Yields the text before the first section, then each section. A line "GIL: ..." is a part of its own."""
     title, body = "", list[str]()
     for line in docstring.splitlines():
         heading = re.fullmatch(r"(\w+):", line)
@@ -283,7 +285,7 @@ def _parts(docstring: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _entries(body: list[str]) -> Iterator[str]:
-    """`name`: text, one for each name."""
+    """Yields `name`: description, for each name."""
     entry: list[str] = []
     for line in textwrap.dedent("\n".join(body)).strip().splitlines():
         if entry and line and not line.startswith(" "):
@@ -300,12 +302,12 @@ def _named(entry: list[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Double backquotes of reStructuredText become single ones; a star is no emphasis."""
+    """Replaces the double backquotes of reStructuredText by single ones, and escapes stars."""
     return re.sub(r"(?<!`)\*(?!`)", r"\\*", text.replace("``", "`")) if "`" in text or "*" in text else text
 
 
 def main() -> None:
-    """Writes the page to the file that the command line names."""
+    """Writes the page to the file given on the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path, nargs="?", default=PAGE, help="default: docs/reference/python.md")
     parser.parse_args().file.write_text(page(), encoding="utf-8")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes a release: version, changelog, tag, and its parts in dist/: wheels, sources, notes, site, image.
 
-Without --go it only prints its steps, and whether they could succeed. It publishes nothing. The pushed tag
-does that: .github/workflows/release.yml makes the same parts by --make and uploads them.
+Without --go, it only prints its steps, and whether they could succeed. It does not publish anything; pushing
+the tag does: .github/workflows/release.yml makes the same parts with --make and uploads them.
 
     tools/release.py 0.2.0 --python python3.11 --python 3.13
     tools/release.py 0.2.0 --python python3.11 --python 3.13 --aarch64 python3.11 --go
@@ -37,7 +37,8 @@ PROJECT = re.compile(r"(project\(freshframe VERSION )(\d+\.\d+\.\d+)")
 UNRELEASED = "## Unreleased\n"
 URLS = re.compile(r"\[project\.urls\]\n(?:.+\n)*\n")
 PLACES = {"Documentation": "docs/index.md", "Changelog": "CHANGELOG.md"}  # besides repository and issues
-# What stands in dist/ at the end, by the part of a release that makes it. The workflow uploads the same.
+# The files in dist/ at the end, by the part of a release that makes them. The workflow uploads the same
+# files.
 PARTS = {
     "sdist": "freshframe-{version}.tar.gz",
     "wheels": "freshframe-{version}-*.whl",
@@ -51,7 +52,8 @@ PARTS = {
     "sums": "SHA256SUMS",
 }
 TO_AN_INDEX = ("sdist", "wheels", "gil-budget", "fleet")
-BY_DEV = {"sdist": ("sdist",), "fleet": ("wheel", "--fleet"), "site": ("docs",)}  # parts of one call
+# Parts that one call of ./dev makes.
+BY_DEV = {"sdist": ("sdist",), "fleet": ("wheel", "--fleet"), "site": ("docs",)}
 FAILURES = (subprocess.CalledProcessError, ValueError, OSError)  # failures of a step
 TAG = """import sys, sysconfig
 kind = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
@@ -60,7 +62,7 @@ print("cp312-abi3" if sys.version_info >= (3, 12) and not kind else own)"""
 
 
 def read_version(cmake: str) -> str:
-    """The version in the text of CMakeLists.txt, the only place where it stands."""
+    """Returns the version in CMakeLists.txt, the only place that contains it."""
     found = PROJECT.search(cmake)
     if found is None:
         raise ValueError("CMakeLists.txt has no line 'project(freshframe VERSION ...'")
@@ -68,7 +70,7 @@ def read_version(cmake: str) -> str:
 
 
 def with_version(cmake: str, version: str) -> str:
-    """CMakeLists.txt of a release."""
+    """Returns CMakeLists.txt with the version of a release."""
     return PROJECT.sub(rf"\g<1>{version}", cmake, count=1)
 
 
@@ -81,12 +83,12 @@ def unreleased(changelog: str) -> str:
 
 
 def with_release(changelog: str, version: str, day: str) -> str:
-    """The changelog with an empty "Unreleased" above the version's own heading."""
+    """Returns the changelog with an empty "Unreleased" above a new heading for the version."""
     return changelog.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {day}\n", 1)
 
 
 def find_notes(changelog: str, version: str) -> str:
-    """Returns the changelog's text about a version, for the page of its release."""
+    """Returns the changelog's text about a version, for its release page."""
     _, found, rest = changelog.partition(f"\n## {version} - ")
     if not found:
         raise ValueError(f"CHANGELOG.md has no heading '## {version} - DAY'")
@@ -94,7 +96,7 @@ def find_notes(changelog: str, version: str) -> str:
 
 
 def links_to(address: str, text: str, version: str) -> str:
-    """A text whose links into the tree lead to the repository."""
+    """Returns a text whose relative links lead to the repository."""
     sys.path.insert(0, str(Path(__file__).parent / "wheel"))
     from bill import with_links  # noqa: PLC0415
 
@@ -102,12 +104,12 @@ def links_to(address: str, text: str, version: str) -> str:
 
 
 def is_free_threaded(python: str) -> bool:
-    """Whether it is such a Python, by its name."""
+    """Returns True for a free-threaded Python, judging by its name."""
     return re.search(r"\dt$", python) is not None
 
 
 def packed(folder: Path, archive: Path) -> None:
-    """A folder as a .tar.gz. The same files give the same bytes."""
+    """Packs a folder as a .tar.gz. The same files result in the same bytes."""
 
     def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.mtime = entry.uid = entry.gid = 0
@@ -115,7 +117,7 @@ def packed(folder: Path, archive: Path) -> None:
         entry.mode = 0o755 if entry.isdir() else 0o644
         return entry
 
-    # The archive does not contain its own name.
+    # The gzip header does not contain the file name.
     with (
         archive.open("wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream,
@@ -126,7 +128,7 @@ def packed(folder: Path, archive: Path) -> None:
 
 
 def read_address(settings: str) -> str:
-    """The repository's address in the text of tools/release.toml; empty while it is not set."""
+    """Returns the repository's address in tools/release.toml; empty until it is set."""
     address = str(tomllib.loads(settings)["address"])
     if address and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
         wanted = "https://HOST/OWNER/NAME"
@@ -135,12 +137,12 @@ def read_address(settings: str) -> str:
 
 
 def list_pythons(settings: str, key: str = "pythons") -> list[str]:
-    """The interpreters that a release has wheels for."""
+    """Returns the interpreters that a release has wheels for."""
     return list(tomllib.loads(settings).get(key, ["python3"]))
 
 
 def unverified(settings: str) -> Iterator[str]:
-    """Actions of the workflows whose hash was not compared with its version."""
+    """Yields actions in the workflows whose hash was not verified for its version."""
     for name, action in tomllib.loads(settings).get("actions", {}).items():
         if not action["verified"]:
             yield (
@@ -150,7 +152,7 @@ def unverified(settings: str) -> Iterator[str]:
 
 
 def with_urls(pyproject: str, address: str) -> str:
-    """pyproject.toml with the addresses that an index shows."""
+    """Returns pyproject.toml with the URLs that a package index shows."""
     urls = {"Repository": address, "Issues": f"{address}/issues"}
     urls |= {name: f"{address}/blob/main/{path}" for name, path in PLACES.items()}
     table = "[project.urls]\n" + "".join(f'{name} = "{url}"\n' for name, url in urls.items()) + "\n"
@@ -159,18 +161,18 @@ def with_urls(pyproject: str, address: str) -> str:
 
 
 def with_repository(citation: str, address: str) -> str:
-    """CITATION.cff with the repository's address as its last line."""
+    """Returns CITATION.cff with the repository's address as its last line."""
     rest = re.sub(r"^repository-code:.*\n", "", citation, flags=re.MULTILINE)
     return f'{rest}repository-code: "{address}"\n'
 
 
 def with_owner(owners: str, address: str) -> str:
-    """CODEOWNERS whose teams belong to the repository's owner."""
+    """Returns CODEOWNERS with teams of the repository's owner."""
     return re.sub(r"@[\w-]+/", f"@{address.split('/')[3]}/", owners)
 
 
 def with_clone(readme: str, address: str) -> str:
-    """README.md with the address for `git clone` and the badge of the tests."""
+    """Returns README.md with the address for `git clone` and the badge of the tests."""
     return readme.replace(CLONE, address)
 
 
@@ -184,14 +186,14 @@ ADDRESSED = {
 
 
 def parts(version: str) -> tuple[int, ...]:
-    """The numbers of a version such as 1.2.3."""
+    """Returns the numbers of a version such as 1.2.3."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise ValueError(f"a version is three numbers such as 0.2.0, got {version!r}")
     return tuple(int(part) for part in version.split("."))
 
 
 def next_versions(current: str) -> set[str]:
-    """The semantic versions that may follow; the current one, too, when it was never released."""
+    """Returns the semantic versions that may follow, and the current one if it was never released."""
     major, minor, patch = parts(current)
     return {current, f"{major}.{minor}.{patch + 1}", f"{major}.{minor + 1}.0", f"{major + 1}.0.0"}
 
@@ -204,7 +206,7 @@ def git(*arguments: str) -> str:
 
 
 def obstacles(version: str, pythons: Sequence[str]) -> Iterator[str]:
-    """Why this version cannot be released from this tree with wheels for these Pythons."""
+    """Yields the reasons why this version cannot be released from this tree with wheels for these Pythons."""
     current = read_version((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
     if version not in next_versions(current):
         yield f"{version} does not follow {current}; possible are {', '.join(sorted(next_versions(current)))}"
@@ -223,7 +225,10 @@ def obstacles(version: str, pythons: Sequence[str]) -> Iterator[str]:
 
 
 def interpreter(name: str) -> str:
-    """An interpreter by its version, such as 3.14t: tools/interpreters.sh builds it. Others are programs."""
+    """Returns the path of an interpreter such as 3.14t, which tools/interpreters.sh builds.
+
+    Other names are programs.
+    """
     if not re.fullmatch(r"3\.\d+t?", name):
         return name
     command = [str(ROOT / "tools/interpreters.sh"), name]
@@ -232,7 +237,7 @@ def interpreter(name: str) -> str:
 
 
 def unusable(pythons: Sequence[str]) -> Iterator[str]:
-    """Interpreters that cannot be run, and those whose wheel another one's would replace."""
+    """Yields interpreters that cannot be run, and those whose wheel would be overwritten by another one's."""
     tags: dict[str, str] = {}
     for python in pythons:
         if re.fullmatch(r"3\.\d+t?", python):  # tools/interpreters.sh builds it
@@ -253,20 +258,20 @@ def unusable(pythons: Sequence[str]) -> Iterator[str]:
 
 
 def describe_failure(error: Exception) -> str:
-    """Returns the reason that a failed step gives."""
+    """Returns the reason for a failed step."""
     if isinstance(error, subprocess.CalledProcessError):
         return f"{shlex.join(map(str, error.cmd))} ended with {error.returncode}"
     return str(error)
 
 
 def checksums(folder: Path) -> str:
-    """Lines that `sha256sum --check` reads."""
+    """Returns lines for `sha256sum --check`."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS")
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 
 
 def copy_bills(folder: Path) -> None:
-    """A copy of each wheel's bill of materials beside it."""
+    """Copies each wheel's bill of materials next to the wheel."""
     for path in folder.glob("freshframe-*.whl"):
         with zipfile.ZipFile(path) as wheel:
             names = [name for name in wheel.namelist() if name.endswith("sboms/freshframe.cdx.json")]
@@ -276,7 +281,7 @@ def copy_bills(folder: Path) -> None:
 
 
 def is_source(file: str, versions: Mapping[str, str]) -> bool:
-    """Whether a file is of a source package in this version: others may lie beside it."""
+    """Returns True if a file belongs to a source package of this version. Others may be next to it."""
     name, _, rest = file.partition("_")
     version = versions.get(name, "").split(":")[-1]
     if not version:
@@ -286,7 +291,7 @@ def is_source(file: str, versions: Mapping[str, str]) -> bool:
 
 
 def third_party_sources(folder: Path, version: str) -> None:
-    """The sources of the libraries in the wheels, as the LGPL asks for, with the programs that build them."""
+    """Packs the sources of the libraries in the wheels, as required by the LGPL, with the build scripts."""
     sys.path.insert(0, str(ROOT / "tools/wheel"))
     from bill import version as version_of_library  # noqa: PLC0415
     from bundled import ALL_LIBRARIES, Origin  # noqa: PLC0415
@@ -310,12 +315,12 @@ def third_party_sources(folder: Path, version: str) -> None:
 
 
 class Release:
-    """The steps. Each prints its commands, and runs them when `go` is set."""
+    """The steps of a release. Each prints its commands, and runs them if `go` is set."""
 
     def __init__(
         self, version: str, pythons: list[str], aarch64: list[str], go: bool, budgets: list[str] | None = None
     ) -> None:
-        """Does nothing yet. `budgets`: the Pythons of gil-budget; None means those with a GIL."""
+        """Stores the options. `budgets`: the Pythons for gil-budget; None means those with a GIL."""
         self.version = version
         self.pythons = pythons
         self.budgets = (
@@ -324,22 +329,22 @@ class Release:
         self.aarch64 = aarch64
         self.go = go
         self.dist = ROOT / "dist"
-        self.undo = ""  # the command that takes back the steps so far
+        self.undo = ""  # the command that undoes the steps so far
 
     def run(self, *command: str) -> None:
-        """Runs a program, or prints it."""
+        """Runs a program, or only prints it."""
         print("  $", " ".join(command))
         if self.go:
             subprocess.run(command, cwd=ROOT, check=True)
 
     def write(self, name: str, text: str) -> None:
-        """Writes a file of the tree, or says so."""
+        """Writes a file of the tree, or only prints its name."""
         print(f"  write {name}")
         if self.go:
             (ROOT / name).write_text(text, encoding="utf-8")
 
     def write_address(self) -> None:
-        """The repository's address, or what waits for it, into each file that shows it."""
+        """Writes the repository's address into each file that shows it."""
         address = ""
         if self.go:
             address = read_address((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
@@ -347,7 +352,7 @@ class Release:
             self.write(name, with_it((ROOT / name).read_text(encoding="utf-8"), address) if address else "")
 
     def all_steps(self) -> None:
-        """One after the other."""
+        """Runs all steps in order."""
         day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         print(f"1. version {self.version} and its changelog")
         cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
@@ -373,7 +378,7 @@ class Release:
         print(f"  git push origin {branch} v{self.version}")
 
     def make(self, part: str) -> None:
-        """One part, into dist/."""
+        """Makes one part in dist/."""
         name = PARTS[part].format(version=self.version)
         print(f"  part {part}: {name}")
         if part in BY_DEV:
@@ -401,11 +406,11 @@ class Release:
                 self.check_for_an_index(files)
 
     def program(self, python: str) -> str:
-        """The interpreter, which is made if no such one exists; its name in a dry run."""
+        """Returns the interpreter, which is built if necessary; in a dry run, its name."""
         return interpreter(python) if self.go else python
 
     def count_files(self, part: str) -> int:
-        """How many files a part has: one for each Python, for each machine, or one."""
+        """Returns how many files a part has: one for each Python, for each machine, or one."""
         if part in ("wheels", "bills"):
             return len(self.pythons) + len(self.aarch64)
         if part == "gil-budget":
@@ -413,7 +418,7 @@ class Release:
         return 2 if part == "sources" and self.aarch64 else 1
 
     def check_for_an_index(self, files: Sequence[Path]) -> None:
-        """Whether an index would take their metadata and show their README."""
+        """Checks that a package index would accept their metadata and render their README."""
         environment = ROOT / "build/index"
         with (ROOT / "pyproject.toml").open("rb") as file:
             [twine] = tomllib.load(file)["dependency-groups"]["index"]
@@ -424,7 +429,7 @@ class Release:
         self.run(program, "-m", "twine", "check", "--strict", *(str(path) for path in files))
 
     def write_part(self, part: str) -> None:
-        """Parts that no other program writes."""
+        """Writes a part that no other program makes."""
         name = self.dist / PARTS[part].format(version=self.version)
         if part == "bills":
             copy_bills(self.dist)
@@ -443,7 +448,7 @@ class Release:
 
 
 def make_parts(release: Release, parts: Sequence[str]) -> int:
-    """Parts of a version that the tree has."""
+    """Makes parts of a version, which must be the version of the tree."""
     tree = read_version((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
     if release.version != tree:
         print(f"release: the tree is version {tree}, not {release.version}", file=sys.stderr)

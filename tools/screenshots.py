@@ -1,6 +1,6 @@
-"""Makes the pictures of the dashboard in docs/pictures from the real page, with a program worth looking at.
+"""Makes the screenshots of the dashboard in docs/pictures from the real page, with a realistic program.
 
-./dev screenshots installs the browser. The pictures of a run replace those of the run before.
+./dev screenshots installs the browser. The images replace those of the previous run.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -24,18 +24,18 @@ QUALITY = 82
 
 
 def brightness(frame: ff.Frame) -> float:
-    """A step in Python that computes with the GIL."""
+    """A Python step that computes while it holds the GIL."""
     rows = frame.luma[::16]
     return sum(float(sum(row.tolist())) for row in rows) / rows.size
 
 
 def archive(frame: ff.Frame) -> None:
-    """Too slow for two cameras."""
+    """A step that is too slow for two cameras."""
     time.sleep(0.22)
 
 
 def build() -> tuple[ff.Pipeline, list[ff.Port[ff.Frame]]]:
-    """Two cameras, trackers, a step in Python and a consumer that cannot keep up."""
+    """Returns a pipeline with two cameras, trackers, a Python step, and a consumer that cannot keep up."""
     pipeline = ff.Pipeline("Yard watch")
     north = pipeline.add(ff.open("demo:circles?fps=30&size=1280x720&balls=4&seed=1"), name="north camera")
     yard = pipeline.add(ff.open("demo:circles?fps=25&size=640x480&balls=3&seed=7"), name="yard camera")
@@ -71,7 +71,7 @@ def main() -> int:
             for name, size in (("dashboard", (1440, 900)), ("dashboard-phone", (390, 844))):
                 for scheme in ("dark", "light"):
                     page.size(*size, dark=scheme == "dark", phone=size[0] < 500)
-                    time.sleep(2)  # the layout, and a picture of the new width
+                    time.sleep(2)  # waits for the layout, and for an image of the new width
                     path = options.out / f"{name}-{scheme}.webp"
                     page.picture(path, quality=QUALITY)
                     print(f"{path}: {path.stat().st_size} bytes")

@@ -1,10 +1,11 @@
-"""Writes tests/python/api/signatures.txt: each stable name of the package with its signature, a line each.
+"""Writes tests/python/api/signatures.txt: each stable name of the package with its signature, one per line.
 
 python tools/signatures.py            # writes the list
 python tools/signatures.py --check    # fails if the package differs from the list
-python tools/signatures.py --promise  # fails if a line of the last release is gone and CHANGELOG.md silent
+python tools/signatures.py --promise  # fails if a line of the last release is gone, and CHANGELOG.md does not
+list it
 
-Names of the table in docs/reference/stability.md are provisional, and not in the list.
+Names in the table of docs/reference/stability.md are provisional, and not in the list.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -24,12 +25,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = "tests/python/api/signatures.txt"
-# Objects of other classes that are no nodes are made by the library alone: a new field breaks no program.
+# Objects of other classes, except nodes, are created only by the library, so a new field does not break
+# programs.
 MADE_BY_PROGRAMS = {"Batch", "Circles", "Detections", "Join", "Pipeline", "Process", "Queue"}
 MADE_BY_OPEN = {"VideoSource"}
 HOOKS = {"close", "finish", "on_tick", "open", "process", "process_batch", "read", "source_gone"}
 HEADING = "\n## Provisional names\n"
-_NATIVE = re.compile(r"\b(?:freshframe\.)?_native\.")  # the module of a class says nothing to users
+_NATIVE = re.compile(r"\b(?:freshframe\.)?_native\.")  # users do not need the module of a class
 
 
 def provisional() -> set[str]:
@@ -41,12 +43,12 @@ def provisional() -> set[str]:
 
 
 def signatures() -> list[str]:
-    """The lines of the list."""
+    """Returns the lines of the list."""
     import freshframe as ff  # noqa: PLC0415
 
     unsure = provisional()
     found: dict[str, str] = {}
-    described = set[int]()  # a class that two modules name is described once
+    described = set[int]()  # a class that is in two modules is described once
     for name, what in _public(ff, "", unsure):
         if inspect.isclass(what) and id(what) in described:
             found[name] = f"ff.{name} is {what.__name__}"
@@ -60,7 +62,7 @@ def signatures() -> list[str]:
 
 
 def _public(module: ModuleType, place: str, unsure: set[str]) -> Iterator[tuple[str, Any]]:
-    """The names of a module and of those that it names, itself before its modules."""
+    """Yields the names in a module, then those in its public submodules."""
     later = []
     for name in sorted({*module.__all__, *getattr(module, "_MODULES", ())}):
         what = getattr(module, name)
@@ -90,14 +92,16 @@ def _is_made_by_programs(cls: type) -> bool:
 
 
 def is_hook(cls: type, member: str) -> bool:
-    """Whether it is a method of a node of the package that only the engine calls."""
+    """Returns True for a method of one of the package's nodes that only the engine calls."""
     is_ready_made = any(each.__name__ in ("Node", "Source") for each in cls.__mro__[1:])
-    closes = member == "close" and hasattr(cls, "__exit__")  # as programs do, too
+    closes = member == "close" and hasattr(cls, "__exit__")  # called by programs, too
     return is_ready_made and cls.__name__ not in ("Node", "Source") and member in HOOKS and not closes
 
 
 def _members(name: str, cls: type) -> Iterator[tuple[str, str]]:
-    """The attributes and methods of a class, and of what it inherits from classes that are not public."""
+    """Yields the attributes and methods of a class, including those inherited from classes that are not
+    public.
+    """
     fields = (
         {each.name: each.type for each in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else {}
     )
@@ -134,12 +138,12 @@ def _one_line(name: str, what: Any) -> str:
 
 
 def find_name(line: str) -> str:
-    """The name that a line describes: "Pipeline.add"."""
+    """Returns the name that a line describes: "Pipeline.add"."""
     return re.split(r"[(:= ]", line.removeprefix("ff."), maxsplit=1)[0]
 
 
 def parameters(line: str) -> tuple[str, list[str], str]:
-    """Returns the text before the parameters of a line, each of them, and the text after them."""
+    """Returns the part of a line before the parameters, each parameter, and the part after them."""
     name, opened, rest = line.partition("(")
     if not opened:
         return line, [], ""
@@ -155,11 +159,11 @@ def parameters(line: str) -> tuple[str, list[str], str]:
 
 
 def is_kept(before: str, now: str) -> bool:
-    """Whether each call that a line allows is one of the other line: parameters with defaults may follow."""
+    """Returns True if each call that was valid still is: parameters with defaults may be appended."""
     (name, old, returned), (same_name, new, same_returned) = parameters(before), parameters(now)
     if (name, returned) != (same_name, same_returned):
         return False
-    if "*" in old and "*" in new:  # keywords have no order
+    if "*" in old and "*" in new:  # keyword-only parameters have no order
         star = old.index("*")
         more = [each for each in new if each not in old]
         return (
@@ -171,7 +175,7 @@ def is_kept(before: str, now: str) -> bool:
 
 
 def broken(before: list[str], now: list[str], notes: str) -> list[str]:
-    """Lines of a release that are gone, and whose names no entry below "Breaking" has."""
+    """Returns lines of a release that are gone, and whose names are not in an entry below "Breaking"."""
     section = "\n".join(re.findall(r"^### Breaking\n(.*?)(?=^##|\Z)", notes, re.MULTILINE | re.DOTALL))
     said = set(re.findall(r"\w+(?:\.\w+)*", section))
     said |= {name.removeprefix("ff.") for name in said}
@@ -191,9 +195,12 @@ def _git(*arguments: str) -> str:
 
 
 def unkept() -> list[str]:
-    """Returns the breaches of the last release's promise. Before the first one no promise exists."""
+    """Returns the lines that break the promise of the last release.
+
+    Before the first release, there are none.
+    """
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    # Before HEAD: a release's own names are no promise yet.
+    # Before HEAD, because a release does not promise its own names yet.
     tag = _git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^")
     if not tag:
         released = re.findall(r"^## (\d\S*)", changelog, re.MULTILINE)

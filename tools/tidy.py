@@ -1,10 +1,10 @@
-"""Runs clang-tidy on the C++ files that changed, or on all: several files of a target joined into one.
+"""Runs clang-tidy on changed C++ files, or on all, with several files of a target joined into one.
 
-Headers are read once for the files that are joined. Their text is joined without #include, because clang's
-analyzer follows only what stands in the main file.
+Headers are parsed once for joined files. The files are concatenated, not included, because clang's analyzer
+follows only code in the main file.
 
-Files that changed come first, then those of the newest commits, then the others, from a place that the commit
-decides. So runs that end early leave out other files each time.
+Changed files are checked first, then those of the newest commits, then the others, starting at a file that
+depends on the commit. So runs that are stopped early skip different files each time.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -32,10 +32,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (ROOT / "src", ROOT / "gil" / "src", ROOT / "tests" / "cpp", ROOT / "gil" / "tests" / "cpp")
 INCLUDED = ("src", "include", "tests", "gil/src", "gil/include", "gil/tests")
 RULES = ".clang-tidy"
-AT_ONCE = 24  # files that are joined
-NEWEST = 20  # commits whose files come before the others
-# The analyzer follows paths through a function until it has this many states. By default it has 225,000, and
-# takes five times as long.
+AT_ONCE = 24  # number of files that are joined
+NEWEST = 20  # number of commits whose files are checked before the others
+# The analyzer stops exploring a function after this many states. The default is 225,000, and takes five times
+# as long.
 STATES = 20_000
 DOES_NOT_COMPILE = "clang-diagnostic-error"
 CONFIGURATION = (
@@ -55,7 +55,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a run: clang-tidy's text, whether all is clean, and the seconds that it took."""
+    """The outcome of a run: clang-tidy's output, whether it is clean, and the seconds that it took."""
 
     sources: Sequence[Source]
     text: str
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def sources(database: Path) -> list[Source]:
-    """The files of FOLDERS in a compile_commands.json."""
+    """Returns the files of FOLDERS in a compile_commands.json."""
     found = {}
     for entry in json.loads(database.read_text(encoding="utf-8")):
         path = Path(entry["directory"], entry["file"]).resolve()
@@ -77,14 +77,14 @@ def sources(database: Path) -> list[Source]:
 
 
 class Includes:
-    """The files of this tree that a file includes, directly or through others."""
+    """Finds the files of this tree that a file includes, directly or indirectly."""
 
     def __init__(self) -> None:
         """Reads nothing yet."""
         self._whole: dict[Path, frozenset[Path]] = {}
 
     def of(self, path: Path) -> frozenset[Path]:
-        """Returns the headers with the file itself."""
+        """Returns the included files and the file itself."""
         if path not in self._whole:
             self._whole[path] = frozenset({path})  # ends a circle
             self._whole[path] |= {one for header in self._named(path) for one in self.of(header)}
@@ -100,14 +100,14 @@ class Includes:
 
 
 def changed() -> set[Path]:
-    """The files that differ from the commit where this branch left origin/main; without one, from HEAD."""
+    """Returns the files that differ from the merge base with origin/main; without origin/main, from HEAD."""
     base = _git("merge-base", "HEAD", "origin/main") or ["HEAD"]
     names = _git("diff", "--name-only", base[0]) + _git("ls-files", "--others", "--exclude-standard")
     return {ROOT / name for name in names}
 
 
 def touched() -> set[Path]:
-    """The files of the newest commits. A checkout without origin/main does not know what has changed."""
+    """Returns the files of the newest commits, for checkouts without origin/main."""
     return {ROOT / name for name in _git("log", f"-{NEWEST}", "--format=", "--name-only")}
 
 
@@ -117,9 +117,9 @@ def _git(*words: str) -> list[str]:
 
 
 def joined(chosen: Iterable[Source]) -> list[list[Source]]:
-    """Groups of files of a layer with the same rules and options.
+    """Returns groups of files of a layer with the same rules and options.
 
-    Files of Highway include themselves and stay alone.
+    Files that use Highway include themselves, and are not joined.
     """
     by_options = defaultdict(list)
     groups = []
@@ -134,12 +134,12 @@ def joined(chosen: Iterable[Source]) -> list[list[Source]]:
 
 
 def find_rules(path: Path) -> Path:
-    """The folder with the rules for a file."""
+    """Returns the folder with the rules for a file."""
     return next(folder for folder in path.parents if (folder / RULES).exists())
 
 
 def copy_rules(places: Iterable[Path], folder: Path) -> None:
-    """Gives joined files the rules of their parts: clang-tidy looks for them from a file upwards."""
+    """Copies the rules for joined files, because clang-tidy looks for them in the folders above a file."""
     for place in places:
         for above in (place, *place.parents):
             if above == ROOT:
@@ -151,16 +151,16 @@ def copy_rules(places: Iterable[Path], folder: Path) -> None:
 
 
 def find_layer(path: Path) -> Path:
-    """The folder of a layer, or of its tests. Within it, names are unique in namespaces without a name."""
+    """Returns the folder of a layer, or of its tests, within which names in unnamed namespaces are unique."""
     top = next(folder for folder in FOLDERS if path.is_relative_to(folder))
     return top / path.relative_to(top).parts[0]
 
 
 class Text:
-    """The text of several files, one after the other, and the way back to the lines of each."""
+    """The joined text of several files, and the mapping back to the lines of each."""
 
     def __init__(self, group: Sequence[Source], folder: Path) -> None:
-        """Writes it into `folder` if there are several."""
+        """Writes the text into `folder` if there are several files."""
         self._ends: list[int] = []
         self._paths = [source.path for source in group]
         self.path = group[0].path
@@ -175,7 +175,7 @@ class Text:
         self.path.write_text(text, encoding="utf-8")
 
     def restored(self, remarks: str) -> str:
-        """Remarks with the names and lines of the files."""
+        """Returns clang-tidy's output with the names and lines of the original files."""
         if not self._ends:
             return remarks
         lines, shift = [], 0
@@ -200,9 +200,9 @@ def check(group: Sequence[Source], folder: Path) -> Outcome:
 
 
 def remarks_on(group: Sequence[Source], folder: Path) -> tuple[str, bool]:
-    """Returns the remarks, and whether the files are clean. A group that does not compile is halved."""
+    """Returns the output, and whether the files are clean. A group that does not compile is split in two."""
     text = Text(group, folder)
-    # A joined file lies elsewhere than the headers beside its parts.
+    # A joined file is not in the folder of the headers that its parts include.
     places = sorted({source.path.parent for source in group})
     beside = [f"-iquote{place}" for place in places]
     command = ["clang-tidy", "--quiet", str(text.path), "--", *group[0].options, *beside, *CONFIGURATION]
@@ -217,7 +217,7 @@ def remarks_on(group: Sequence[Source], folder: Path) -> tuple[str, bool]:
 
 
 def main() -> int:
-    """The exit status is 1 when there is a remark."""
+    """Checks the files. The exit status is 1 if there is any finding."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build", type=Path, help="the folder with compile_commands.json: each file alone")
     parser.add_argument("--all", action="store_true", help="also the files that have not changed")
@@ -240,12 +240,12 @@ def main() -> int:
 
 
 def longest_first(groups: list[list[Source]]) -> list[list[Source]]:
-    """So that no long run is left when the others have ended."""
+    """Returns the groups by size, so that no long run is left at the end."""
     return sorted(groups, key=lambda group: -sum(source.path.stat().st_size for source in group))
 
 
 def in_turn(others: Sequence[Source], newest: set[Path], commit: Sequence[str]) -> list[list[Source]]:
-    """Groups of the newest files, then the other groups, from a place that the commit decides."""
+    """Returns groups of the newest files, then the other groups, starting at one that depends on the commit."""
     first = [source for source in others if source.path in newest]
     rest = joined(source for source in others if source.path not in newest)
     place = int(commit[0], 16) % len(rest) if commit and rest else 0
@@ -253,7 +253,7 @@ def in_turn(others: Sequence[Source], newest: set[Path], commit: Sequence[str]) 
 
 
 def run(groups: Sequence[Sequence[Source]], folder: Path, jobs: int, limit: float) -> bool:
-    """Prints each remark once, and which files were left out. Returns whether all were clean."""
+    """Prints each finding once, and the files that were skipped. Returns True if all were clean."""
     folder.mkdir(exist_ok=True)
     copy_rules({find_rules(source.path) for group in groups for source in group}, folder)
     began = time.monotonic()
@@ -282,13 +282,13 @@ def run(groups: Sequence[Sequence[Source]], folder: Path, jobs: int, limit: floa
 
 
 def span(group: Sequence[Source]) -> str:
-    """A group in words: its files lie in the order of their names."""
+    """Returns a description of a group, whose files are sorted by name."""
     names = [str(source.path.relative_to(ROOT)) for source in group]
     return names[0] if len(names) == 1 else f"{len(names)} files, {names[0]} to {names[-1]}"
 
 
 def check_in_time(group: Sequence[Source], folder: Path, end: float) -> Outcome | None:
-    """None when it is too late to begin."""
+    """Returns None if it is too late to start."""
     return check(group, folder) if time.monotonic() < end else None
 
 

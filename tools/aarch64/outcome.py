@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def cpp(results: Path) -> str:
-    """Counts of GoogleTest's report, which is there only when the program came to its end."""
+    """Returns the counts in GoogleTest's report, which exists only if the program finished."""
     if not results.exists():
         return "did not finish: failed"
     found = {"passed": 0, "failed": 0, "skipped": 0}
@@ -23,7 +23,7 @@ def cpp(results: Path) -> str:
 
 
 def python(log: str) -> str:
-    """Counts of pytest's last line."""
+    """Returns the counts in pytest's last line."""
     found = re.findall(r"^((?:\d+ [a-z]+(?:, )?)+) in [0-9.:]+s", log, re.MULTILINE)
     return found[-1] if found else "did not finish: failed"
 

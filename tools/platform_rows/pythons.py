@@ -17,7 +17,7 @@ from pathlib import Path
 from platform_rows.row import ROOT, Row, counts, facts, logged, minutes_since
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
-OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
+OLDEST_NUMPY = "numpy==1.24.*"  # has wheels only for 3.10 and 3.11
 RUN_PARALLEL = "pytest-run-parallel==0.10.0"
 PARALLEL = [
     "tests/python/api/test_option_errors.py",
@@ -46,7 +46,7 @@ PARALLEL = [
 
 
 def run_python(name: str, arguments: Sequence[str]) -> Row:
-    """Builds for it and runs the Python tests."""
+    """Builds for one Python, and runs the Python tests."""
     folder, python = make_folder(name), environment(name)
     left_out = packages(name, python)
     _build(name, folder, python)
@@ -63,15 +63,17 @@ def run_python(name: str, arguments: Sequence[str]) -> Row:
 
 
 def remarks(left_out: Sequence[str], arguments: Sequence[str]) -> list[str]:
-    """Notes on tests that did not run: those of missing packages, and those that the arguments leave out."""
+    """Returns notes on tests that did not run: those of missing packages, and those that the arguments
+    exclude.
+    """
     without = [f"without {', '.join(left_out)}"] if left_out else []
     return without + ([f"a part: `{shlex.join(arguments)}`"] if arguments else [])
 
 
 @contextmanager
 def side_by_side() -> Iterator[list[str]]:
-    """Yields options with which pytest runs files side by side, as in ./dev test."""
-    # The path of a Unix socket has room for 107 bytes, so the folder's name is short.
+    """Yields options with which pytest runs files in parallel, as in ./dev test."""
+    # The path of a Unix socket may have at most 107 bytes, so the folder's name is short.
     with tempfile.TemporaryDirectory(prefix="ff-") as short:
         yield ["-n", "4", "--dist=loadfile", "--no-loadscope-reorder", f"--basetemp={short}/t"]
 
@@ -83,7 +85,7 @@ def run_tests(
     settings: Mapping[str, str],
     launcher: Sequence[str] = (),
 ) -> str:
-    """Runs pytest with these settings of the environment, started by `launcher`; returns its counts."""
+    """Runs pytest with these environment variables, started by `launcher`. Returns its counts."""
     command: list[str | Path] = [
         *launcher,
         python,
@@ -99,7 +101,7 @@ def run_tests(
 
 
 def interpreter(name: str) -> str:
-    """Path of a Python of that version and kind."""
+    """Returns the path of a Python of this version and kind."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     for place in sorted(root.glob(f"versions/{name}.*/bin/python3"), reverse=True):
         if re.fullmatch(r"\d+\.\d+\.\d+", place.parents[1].name):
@@ -113,14 +115,14 @@ def interpreter(name: str) -> str:
 
 
 def make_folder(name: str) -> Path:
-    """Returns the folder for the environment and the logs of a Python, made if it is not there."""
+    """Returns the folder for the environment and the logs of a Python. Creates it if necessary."""
     folder = ROOT / "build" / f"python-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def environment(name: str) -> Path:
-    """Returns the Python of an environment in its folder, made if it is not there."""
+    """Returns the Python of an environment in its folder. Creates it if necessary."""
     venv = make_folder(name) / "venv"
     python = venv / "bin" / "python"
     if not python.exists():
@@ -129,16 +131,16 @@ def environment(name: str) -> Path:
 
 
 def packages(name: str, python: Path) -> list[str]:
-    """Installs what builds and tests need; returns the test packages without a wheel."""
+    """Installs the packages for builds and tests. Returns the test packages without a wheel."""
     numpy = OLDEST_NUMPY if name in ("3.10", "3.11") else "numpy"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", "pip"], check=True)
     subprocess.run([*pip, "--group", "build", numpy, "cloudpickle", "rich"], cwd=ROOT, check=True)
     left_out = []
     for package in [*_group("test"), *([RUN_PARALLEL] if name.endswith("t") else [])]:
-        if package.startswith("numba"):  # 190 MB; ./dev test has it
+        if package.startswith("numba"):  # 190 MB; ./dev test runs it
             continue
-        # A package without a wheel does not support this Python. NumPy keeps its version.
+        # A package without a wheel does not support this Python. NumPy's version is pinned.
         ended = subprocess.run(
             [*pip, "--only-binary", ":all:", package, numpy], capture_output=True, text=True, check=False
         )
@@ -148,7 +150,7 @@ def packages(name: str, python: Path) -> list[str]:
 
 
 def _group(name: str) -> list[str]:
-    """A dependency group of pyproject.toml, without a parser: Python 3.10 has none."""
+    """Returns a dependency group of pyproject.toml, without tomllib, which Python 3.10 does not have."""
     text = (ROOT / "pyproject.toml").read_text()
     found = re.search(rf"^{name} = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
     assert found is not None
@@ -156,8 +158,8 @@ def _group(name: str) -> list[str]:
 
 
 def _build(name: str, folder: Path, python: Path) -> None:
-    """The modules lie beside each other in python/freshframe: the names of their files differ."""
-    build = str(folder.parent / f"cmake-{name}")  # as deep as build/dev
+    """The modules for several Pythons are next to each other in python/freshframe, with different file names."""
+    build = str(folder.parent / f"cmake-{name}")  # as many levels deep as build/dev
     variables = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
     settings = [f"-DPython_EXECUTABLE={python}"]
     if shutil.which("ccache"):

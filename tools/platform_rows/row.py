@@ -1,4 +1,4 @@
-"""A row of docs/reference/platforms.md: what ran, with what outcome."""
+"""A row of docs/reference/platforms.md: what was run, and the result."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -30,12 +30,12 @@ Row = dict[str, str]
 
 
 def minutes_since(began: float) -> str:
-    """Whole minutes, at least one."""
+    """Returns the number of whole minutes, at least one."""
     return str(max(1, round((time.monotonic() - began) / 60)))
 
 
 def logged(command: Sequence[str | Path], log: Path, settings: Mapping[str, str] | None = None) -> str:
-    """Runs it with these settings of the environment; returns its output, which is kept in `log`."""
+    """Runs a command with these environment variables. Returns its output, which is also written to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as lines:
         subprocess.run(
@@ -57,7 +57,7 @@ def facts(python: Path) -> Row:
 
 
 def read_facts(text: str) -> Row:
-    """The facts in a log, with the date and the commit."""
+    """Returns the facts in a log, with the date and the commit."""
     found = re.search(r"^facts (\{.*\})$", text, re.MULTILINE)
     known: Row = json.loads(found.group(1)) if found else {}
     commit = subprocess.run(
@@ -67,7 +67,7 @@ def read_facts(text: str) -> Row:
 
 
 def short(word: str) -> str:
-    """The name of a file of Python tests; another argument of pytest as it is."""
+    """Returns the short name of a Python test file, or another pytest argument unchanged."""
     return re.sub(r"^tests/python/(?:\w+/)*test_(\w+)\.py$", r"\1", word)
 
 
@@ -79,9 +79,9 @@ def _numbers(summary: str) -> dict[str, int]:
 
 
 def counts(text: str) -> str:
-    """`2043 passed, 7 failed, 12 skipped` of the last run of pytest, or of that of `./dev test`.
+    """Returns `2043 passed, 7 failed, 12 skipped` of the last run of pytest or `./dev test`.
 
-    Failed tests of the latter were run again, alone: a test that passed then has passed.
+    `./dev test` runs failed tests again, alone: a test that passes then counts as passed.
     """
     lines = re.findall(rf"^pytest:\s*{_SUMMARY}", text, re.MULTILINE)
     lines = lines or re.findall(rf"^=*\s*{_SUMMARY}", text, re.MULTILINE)

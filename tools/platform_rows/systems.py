@@ -14,12 +14,12 @@ from platform_rows.row import FACTS, ROOT, Row, counts, logged, minutes_since, r
 
 SUITES = ("bookworm", "trixie", "forky")
 SYSTEMS = (*SUITES, *(f"{suite}-clang" for suite in SUITES))
-# Under QEMU worker processes do not start.
+# Worker processes do not start under QEMU.
 ON_AARCH64 = ["tests/python/gil/test_gil_header.py", *PARALLEL, "-k", "not worker and not process"]
 
 
 def run_suite(name: str, program: str) -> Row:
-    """Runs ./dev test in a bare root, with the suite's g++ or clang."""
+    """Runs ./dev test in a bare root, with g++ or clang of that release."""
     suite, _, compiler = name.partition("-")
     inside = f"./dev test --all; .venv/bin/python -c {shlex.quote(FACTS)}"
     if compiler:

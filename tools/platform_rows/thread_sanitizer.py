@@ -1,4 +1,4 @@
-"""Python tests of concurrency under ThreadSanitizer, with which the interpreter is compiled too."""
+"""Python tests of concurrency under ThreadSanitizer, which the interpreter is compiled with, too."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,13 +25,13 @@ from platform_rows.row import ROOT, Row, facts, minutes_since, short
 INSTRUMENTED = ("3.14ts",)
 # Tests in which threads use the same objects at the same time.
 STRESS = ("tests/python/life/test_thread_safety.py", "tests/python/numeric/test_numeric_threads.py")
-# The ThreadSanitizer of g++ 12 ends at addresses with more than 28 random bits.
+# The ThreadSanitizer of g++ 12 aborts if addresses have more than 28 random bits.
 FIXED_ADDRESSES = ("setarch", platform.machine(), "-R")
-# ThreadSanitizer does not see the atomics with which FFmpeg, Cairo and NumPy hand memory over: they are built
-# without it. tests/cpp/core/sanitizer_suppressions_test.cpp explains the order of Cairo's locks. Cairo also
-# frees memory with a mutex and uses it again, and ThreadSanitizer takes the new mutex for the ended one. The
-# last two are CPython's own and missing in its list: the status of a context of decimal that threads share,
-# and faulthandler, which reads the frames of all threads when a test is stuck.
+# ThreadSanitizer does not see the atomics with which FFmpeg, Cairo and NumPy synchronise, because they are
+# built without it. tests/cpp/core/sanitizer_suppressions_test.cpp explains Cairo's lock order. Cairo also
+# frees memory that contains a mutex and reuses it, and ThreadSanitizer mistakes the new mutex for the old
+# one. The last two are in CPython and missing in its own list: a decimal context that threads share, and
+# faulthandler, which reads the frames of all threads if a test hangs.
 OTHERS_REPORTS = """
 race:libavutil.so
 race:libavcodec.so
@@ -48,7 +48,8 @@ race:_Py_DumpTracebackThreads
 def run_instrumented(name: str, arguments: Sequence[str]) -> Row:
     """Builds for it, runs the tests and counts the reports of ThreadSanitizer."""
     folder = make_folder(name)
-    # pip takes minutes on such an interpreter. The same version without ThreadSanitizer does its work.
+    # pip takes minutes on such an interpreter, so the same version without ThreadSanitizer installs the
+    # packages.
     plain = name.removesuffix("s")
     installer = environment(plain)
     left_out = packages(plain, installer)
@@ -74,7 +75,9 @@ def run_instrumented(name: str, arguments: Sequence[str]) -> Row:
 
 
 def _install(name: str, folder: Path, installer: Path) -> None:
-    """Installs freshframe into a folder: in the tree it would replace modules without ThreadSanitizer."""
+    """Installs freshframe into a folder, because in the tree it would replace modules without
+    ThreadSanitizer.
+    """
     settings = {
         "build-dir": str(ROOT / "build" / f"cmake-{name}"),
         "cmake.build-type": "RelWithDebInfo",
@@ -92,7 +95,7 @@ def _install(name: str, folder: Path, installer: Path) -> None:
 
 
 def _environment(name: str, folder: Path, installer: Path) -> Path:
-    """Makes an environment of the instrumented Python, with freshframe and the packages of the tests."""
+    """Creates an environment of the instrumented Python, with freshframe and the packages of the tests."""
     venv = folder / "venv"
     original = interpreter(name)
     subprocess.run([*FIXED_ADDRESSES, original, "-m", "venv", "--without-pip", venv], check=True)
@@ -107,7 +110,10 @@ def _environment(name: str, folder: Path, installer: Path) -> Path:
 
 
 def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tuple[str, int]:
-    """Runs these tests; returns pytest's counts and the number of reports, those of child processes too."""
+    """Runs these tests.
+
+    Returns pytest's counts and the number of reports, including those of child processes.
+    """
     for old in folder.glob(f"{part}-report.*"):
         old.unlink()
     options = {
@@ -129,7 +135,7 @@ def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tup
 
 
 def _expect_instruments(python: Path, site: Path) -> None:
-    """Fails if the tests would run on modules without ThreadSanitizer, which would have no reports."""
+    """Fails if the tests would use modules without ThreadSanitizer, which would not report anything."""
     look = "import freshframe._native as m; print(b'__tsan_init' in open(m.__file__, 'rb').read())"
     said = subprocess.run(
         [*FIXED_ADDRESSES, str(python), "-c", look],

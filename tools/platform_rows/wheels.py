@@ -1,4 +1,4 @@
-"""The wheel of dist/, used as its users do."""
+"""Tests the wheel in dist/ the way that users install it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,7 +17,7 @@ ON_WHEEL_AARCH64 = ON_AARCH64[1:]  # the tests of the header need modules of a b
 
 
 def run_wheel(name: str, arguments: Sequence[str]) -> Row:
-    """Runs the Python tests against the wheel of dist/ for one Python, in its own environment."""
+    """Runs the Python tests against the wheel in dist/ for one Python, in its own environment."""
     folder, python = make_folder(name), environment(name)
     left_out = packages(name, python)
     tag = make_tag(name)
@@ -45,7 +45,7 @@ def run_wheel(name: str, arguments: Sequence[str]) -> Row:
 
 
 def make_tag(name: str) -> str:
-    """The tag of the wheel for a Python such as 3.13 or 3.14t."""
+    """Returns the tag of the wheel for a Python such as 3.13 or 3.14t."""
     if not name.endswith("t") and int(name.partition(".")[2]) >= 12:
         return "cp312-abi3"
     tag = "cp" + name.replace(".", "")
@@ -53,13 +53,13 @@ def make_tag(name: str) -> str:
 
 
 def run_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:
-    """Uses the wheel of dist/ for aarch64 under QEMU, then runs Python tests against it."""
+    """Installs the wheel in dist/ for aarch64 under QEMU, then runs Python tests with it."""
     began = time.monotonic()
     row = run_proof(name)
     work = ROOT / "build" / "aarch64"
     version = name.removeprefix(AARCH64).removeprefix("-")
     log = ROOT / "build" / "wheel" / f"pytest-{name}.log"
-    # NumPy and freshframe of the proof's folder come first; build/aarch64/site has pytest.
+    # NumPy and freshframe are taken from the proof's folder first; build/aarch64/site has pytest.
     site = ROOT / "build" / "wheel" / "proof" / "site-packages"
     folders = (site, work / "site")
     chosen = arguments or ON_WHEEL_AARCH64
@@ -77,7 +77,7 @@ def run_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:
 
 
 def run_proof(suite: str) -> Row:
-    """Uses the wheel of dist/ in a bare root, as its user does."""
+    """Installs and tries the wheel in dist/ in a bare root, like a user."""
     proof = ROOT / "build" / "wheel" / f"proof-{suite}.jsonl"
     proof.unlink(missing_ok=True)
     began = time.monotonic()
@@ -107,7 +107,7 @@ def run_proof(suite: str) -> Row:
 
 
 def count_steps(steps: Sequence[Mapping[str, object]]) -> str:
-    """Returns the number of passed steps and the names of left out ones."""
+    """Returns the number of passed steps, and the names of those that were left out."""
     found = {str(step["step"]): str(step["found"]) for step in steps if "found" in step}
     left_out = [name for name, text in found.items() if text.startswith("left out")]
     outcome = f"{len(found) - len(left_out)} steps passed"

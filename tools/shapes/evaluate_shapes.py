@@ -19,15 +19,15 @@ import freshframe as ff
 
 SCENES = 500
 NOISES = 500
-SEED = 999  # training uses seeds of two numbers
-USUAL = 0.65  # confidence, as the demo has it
+SEED = 999  # different from the training, whose seeds consist of two numbers
+USUAL = 0.65  # confidence threshold of the demo
 URL = "demo:shapes?size=640x360&fps=10&pace=0&frames=300"
 
 Found = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]  # boxes, confidences, classes
 
 
 def overlaps(box: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Intersection over union with each."""
+    """Returns the intersection over union with each box."""
     width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
     height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
     both = np.clip(width, 0, None) * np.clip(height, 0, None)
@@ -36,7 +36,7 @@ def overlaps(box: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[Any
 
 
 def average_precision(found: Sequence[Found], truth: Sequence[Found], kind: int, overlap: float) -> float:
-    """Area under precision over recall at 101 points, as COCO defines it."""
+    """Returns the area under the precision-recall curve at 101 points, as defined by COCO."""
     chosen = [
         (boxes, sure) for boxes, sure, classes in ((b[c == kind], s[c == kind], c) for b, s, c in found)
     ]
@@ -62,7 +62,7 @@ def average_precision(found: Sequence[Found], truth: Sequence[Found], kind: int,
 
 
 def detect(path: Path, pictures: Sequence[npt.NDArray[np.uint8]], confidence: float) -> list[Found]:
-    """The model's detections in pictures with red first."""
+    """Returns the model's detections in RGB images."""
     detector = ff.OnnxDetector(path, min_confidence=confidence)
     frames = [ff.Frame.from_array(picture, format="rgb") for picture in pictures]
     results = [sample.value for sample in ff.testing.run_node(detector, frames)]
@@ -87,7 +87,7 @@ def measure(path: Path, scenes: int = SCENES, noises: int = NOISES) -> dict[str,
 
 
 def built_in(path: Path) -> dict[str, float]:
-    """Recall and precision in the scene of `demo:shapes`, of shapes that are seen whole."""
+    """Returns recall and precision in the scene of `demo:shapes`, for shapes that are fully visible."""
     from freshframe._cli.demo.shapes import compare  # noqa: PLC0415
 
     pipeline = ff.Pipeline()

@@ -1,4 +1,4 @@
-"""Pictures with balls, squares and triangles, and their truth, for the training of the model of shapes."""
+"""Images with balls, squares and triangles, and their ground truth, to train the model of shapes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,21 +13,21 @@ NAMES = ("ball", "square", "triangle")
 SIDE = 160  # pixels of a picture
 _SMALLEST, _LARGEST = 6.0, 30.0  # radius of the circle around a shape
 _MOST_SHAPES = 7
-_EMPTY_SHARE = 0.08  # share of pictures with nothing to find
-_LEAST_CONTRAST = 90  # sum over the three colours of the difference to the background
+_EMPTY_SHARE = 0.08  # fraction of images without any shapes
+_LEAST_CONTRAST = 90  # minimum difference to the background, summed over the three colours
 
-Picture = npt.NDArray[np.uint8]  # (SIDE, SIDE, 3), red first
+Picture = npt.NDArray[np.uint8]  # (SIDE, SIDE, 3), RGB
 Floats = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture and its shapes.
+    """An image and its shapes.
 
     Attributes:
-        picture: (SIDE, SIDE, 3) uint8, red first.
+        picture: (SIDE, SIDE, 3) uint8, RGB.
         boxes: (n, 4), x1 y1 x2 y2 in pixels, edges.
-        classes: (n,), numbers of NAMES.
+        classes: (n,), indices into NAMES.
     """
 
     picture: Picture
@@ -54,14 +54,14 @@ def scene(rng: np.random.Generator) -> Scene:
 
 
 def noise(rng: np.random.Generator) -> Picture:
-    """Returns a picture in which every pixel has another colour, of any contrast."""
+    """Returns an image of random pixels, of any contrast."""
     span = rng.integers(8, 129)
     middle = rng.integers(span, 257 - span)
     return rng.integers(middle - span, middle + span, (SIDE, SIDE, 3)).astype(np.uint8)
 
 
 def _pattern(rng: np.random.Generator) -> Picture:
-    """Nothing to find: noise of some grain, stripes, or an empty background."""
+    """Returns an image without shapes: noise of some grain, stripes, or an empty background."""
     kind = rng.random()
     if kind < 0.3:
         return _as_seen(_background(rng), rng)
@@ -76,7 +76,7 @@ def _pattern(rng: np.random.Generator) -> Picture:
 
 
 def _background(rng: np.random.Generator) -> Floats:
-    """One colour, a gradient, or a wall above a floor, with blurred spots of other colours in some."""
+    """Returns one colour, a gradient, or a wall above a floor, sometimes with blurred spots of other colours."""
     picture: Floats = np.empty((SIDE, SIDE, 3), np.float32)
     picture[:] = rng.uniform(0, 255, 3)
     kind = rng.random()
@@ -98,7 +98,7 @@ def _background(rng: np.random.Generator) -> Floats:
 def _free_place(
     rng: np.random.Generator, taken: list[tuple[float, float, float]]
 ) -> tuple[float, float, float] | None:
-    """x, y and radius; shapes may hide a little of each other."""
+    """Returns x, y and radius of a free position, where shapes overlap only slightly; None if none is found."""
     for _ in range(20):
         r = float(np.exp(rng.uniform(np.log(_SMALLEST), np.log(_LARGEST))))
         x, y = rng.uniform(r, SIDE - r, 2)
@@ -116,7 +116,7 @@ def _colour(rng: np.random.Generator, behind: Floats) -> Floats:
 
 
 def _paint(picture: Floats, kind: int, place: tuple[float, float, float], rng: np.random.Generator) -> Any:
-    """Paints a shape, gives its box."""
+    """Paints a shape and returns its box."""
     x, y, r = place
     left, top = max(0, int(x - r - 2)), max(0, int(y - r - 2))
     right, bottom = min(SIDE, int(x + r + 3)), min(SIDE, int(y + r + 3))
@@ -128,7 +128,7 @@ def _paint(picture: Floats, kind: int, place: tuple[float, float, float], rng: n
     else:
         corners = 4 if NAMES[kind] == "square" else 3
         turns = rng.random() * 2 * np.pi + 2 * np.pi * np.arange(corners) / corners
-        normals = turns + np.pi / corners  # normals of the sides between them
+        normals = turns + np.pi / corners  # normals of the sides between the corners
         inner = r * np.cos(np.pi / corners)
         distance = np.full((bottom - top, right - left), -np.inf, np.float32)
         for angle in normals:
@@ -152,7 +152,7 @@ def _paint(picture: Floats, kind: int, place: tuple[float, float, float], rng: n
 
 
 def _shadow(picture: Floats, x: float, y: float, r: float) -> None:
-    """Draws it on the floor below a shape."""
+    """Draws a shadow on the floor below a shape."""
     top, bottom = max(0, int(y - r / 4 - 1)), min(SIDE, int(y + r / 4 + 2))
     left, right = max(0, int(x - r - 1)), min(SIDE, int(x + r + 2))
     if top >= bottom or left >= right:
@@ -165,7 +165,7 @@ def _shadow(picture: Floats, x: float, y: float, r: float) -> None:
 
 
 def _as_seen(picture: Floats, rng: np.random.Generator) -> Picture:
-    """Returns it as a camera and a codec leave it: blurred, with coarser colour, noisy."""
+    """Returns the image as a camera and a codec would: blurred, with reduced colour resolution, noisy."""
     if rng.random() < 0.5:
         picture = _blurred(picture, rng.uniform(0.05, 0.3))
     if rng.random() < 0.6:
@@ -179,7 +179,7 @@ def _as_seen(picture: Floats, rng: np.random.Generator) -> Picture:
 
 
 def _blurred(picture: Floats, share: float) -> Floats:
-    """A little of each pixel goes to its neighbours."""
+    """Blends each pixel with its neighbours."""
     for axis in (0, 1):
         padded = np.pad(picture, [(1, 1) if i == axis else (0, 0) for i in range(3)], "edge")
         before, after = np.take(padded, range(SIDE), axis), np.take(padded, range(2, SIDE + 2), axis)

@@ -1,6 +1,6 @@
-"""Puts the licences of all that a wheel carries, and a bill of materials (CycloneDX), into the wheel.
+"""Adds the licences of everything in a wheel, and a bill of materials (CycloneDX), to the wheel.
 
-The wheel's description, which is README.md, gets links that lead to the repository.
+Links in the wheel's description, which is README.md, are changed to lead to the repository.
 
 Prints the path of the finished wheel.
 """
@@ -31,13 +31,13 @@ EXPRESSION = (
 
 
 def recorded(origin: Origin, library: Library, name: str) -> str:
-    """Returns what libraries.sh noted about a library; empty means it did not build this one."""
+    """Returns what libraries.sh recorded about a library; empty if it did not build the library."""
     path = origin.prefix / "share" / "freshframe-wheel" / library.name / name
     return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
 
 
 def nanobind() -> importlib.metadata.Distribution:
-    """Nanobind as one of the environments has it that modules are built in."""
+    """Returns nanobind from one of the environments in which modules are built."""
     folders = [
         *Path("build").glob("wheel/python-*"),
         *Path("build").glob("gil_budget/tools-*"),
@@ -50,13 +50,13 @@ def nanobind() -> importlib.metadata.Distribution:
 
 
 def notices(origin: Origin, library: Library) -> str:
-    """The copyright notices of a library."""
+    """Returns the copyright notices of a library."""
     if library.name == "nanobind":
         files = nanobind().files or []
         return next(f.read_text() for f in files if f.name == "LICENSE" and "licenses" in str(f))
     if library.package:
         text = origin.notices(library).read_text(encoding="utf-8")
-        # The notices of all of Boost are 2 MB; the parts used here have one licence.
+        # The notices of all of Boost are 2 MB; the parts used here have a single licence.
         return (
             text[text.index("Boost Software License - Version") :][:1600]
             if library.licence == "BSL-1.0"
@@ -69,7 +69,7 @@ def notices(origin: Origin, library: Library) -> str:
 
 
 def version(origin: Origin, library: Library) -> str:
-    """Its version: Debian's, or that of the Python package."""
+    """Returns a library's version: Debian's, or that of the Python package."""
     if library.name == "nanobind":
         return nanobind().version
     if library.package:
@@ -78,7 +78,7 @@ def version(origin: Origin, library: Library) -> str:
 
 
 def component(origin: Origin, library: Library, files: dict[str, bytes]) -> dict[str, Any]:
-    """A library as CycloneDX describes it."""
+    """Returns the CycloneDX description of a library."""
     number = version(origin, library)
     entry: dict[str, Any] = {
         "type": "library",
@@ -105,7 +105,7 @@ def component(origin: Origin, library: Library, files: dict[str, bytes]) -> dict
 
 
 def bill(origin: Origin, files: dict[str, bytes], wheel_version: str) -> dict[str, Any]:
-    """The whole bill of materials."""
+    """Returns the whole bill of materials."""
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -124,7 +124,7 @@ def bill(origin: Origin, files: dict[str, bytes], wheel_version: str) -> dict[st
 
 
 def other_versions(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """The libraries that two bills have in different versions."""
+    """Returns the libraries that have different versions in two bills."""
     before, now = ({each["name"]: each["version"] for each in bill["components"]} for bill in (wanted, found))
     return [
         f"{name} {before.get(name, 'none')}, not {now.get(name, 'none')}"
@@ -134,7 +134,7 @@ def other_versions(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 
 def with_licences(metadata: str, names: list[str], expression: str = EXPRESSION) -> str:
-    """METADATA with the expression of all that is inside, and a line per text."""
+    """Returns METADATA with a licence expression for everything inside, and a line per licence file."""
     head, separator, body = metadata.partition("\n\n")
     lines = [
         f"License-Expression: {expression}" if x.startswith("License-Expression:") else x
@@ -144,13 +144,15 @@ def with_licences(metadata: str, names: list[str], expression: str = EXPRESSION)
 
 
 def with_links(text: str, repository: str, version: str) -> str:
-    """Returns the text with links to the repository, because an index or a release shows no tree."""
+    """Returns the text with links to the repository, because a package index or a release page does not show
+    the tree.
+    """
     text = re.sub(r"\]\((?![a-z]+:|#)", f"]({repository}/blob/v{version}/", text)
     return re.sub(r'\b(src|srcset)="(?![a-z]+:)', rf'\1="{repository}/raw/v{version}/', text)
 
 
 def for_an_index(metadata: str) -> str:
-    """METADATA whose description has links that lead somewhere, where it names the repository."""
+    """Returns METADATA whose description has absolute links, if METADATA contains the repository."""
     head, separator, description = metadata.partition("\n\n")
     fields = dict(re.findall(r"^(Version: |Project-URL: Repository, )(.+)$", head, re.MULTILINE))
     if "Project-URL: Repository, " in fields:
@@ -159,7 +161,7 @@ def for_an_index(metadata: str) -> str:
 
 
 def write(path: Path, files: dict[str, bytes], modes: dict[str, int], record: str) -> None:
-    """A wheel with a RECORD of all its files. The same input gives the same bytes."""
+    """Writes a wheel with a RECORD of all files. The same input results in the same bytes."""
     rows = io.StringIO()
     lines = csv.writer(rows, lineterminator="\n")
     for name, data in files.items():
@@ -171,7 +173,7 @@ def write(path: Path, files: dict[str, bytes], modes: dict[str, int], record: st
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED
             executable = modes.get(name, 0) >> 16 & 0o100
-            info.external_attr = (0o100755 if executable else 0o100644) << 16  # whatever the umask was
+            info.external_attr = (0o100755 if executable else 0o100644) << 16  # independent of the umask
             wheel.writestr(info, data)
 
 
@@ -191,7 +193,7 @@ def main() -> None:
     info = next(name for name in files if name.endswith(".dist-info/METADATA")).rsplit("/", 1)[0]
     files.pop(f"{info}/RECORD")
     for name in [name for name in files if name.startswith(f"{info}/sboms/")]:
-        del files[name]  # listed by a tool that knows only the files it copied
+        del files[name]  # listed by a tool that sees only the files that it copied
 
     texts = {f"third-party/{library.name}.txt": notices(origin, library) for library in LIBRARIES}
     for name in COMMON_LICENCES:

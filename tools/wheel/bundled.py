@@ -1,4 +1,4 @@
-"""Lists the contents of a wheel beside our own code: the bill of materials and the checks read it."""
+"""Lists the third-party contents of a wheel, for the bill of materials and the checks."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 MODULES = ("_native", "_numeric")
 
 LIBRARIES = (
-    # under the LGPL: shared, so that the user can replace them
+    # under the LGPL: shared libraries, so that users can replace them
     Library("ffmpeg", "LGPL-2.1-or-later", shared=("libavcodec", "libavformat", "libavutil", "libswscale")),
     Library("cairo", "LGPL-2.1-only OR MPL-1.1", shared=("libcairo",)),
     Library("gnutls28", "LGPL-2.1-or-later", shared=("libgnutls",), package="libgnutls30"),
@@ -44,7 +44,7 @@ LIBRARIES = (
     Library("libidn2", LGPL_OR_GPL, shared=("libidn2",), package="libidn2-0"),
     Library("libunistring", LGPL_OR_GPL, shared=("libunistring",), package="libunistring2"),
     Library("libtasn1-6", "LGPL-2.1-or-later", shared=("libtasn1",), package="libtasn1-6"),
-    # others that are taken as Debian has them
+    # others that are copied from Debian
     Library("p11-kit", "BSD-3-Clause", shared=("libp11-kit",), package="libp11-kit0"),
     Library("libffi", "MIT", shared=("libffi",), package="libffi8"),
     Library("dav1d", "BSD-2-Clause", shared=("libdav1d",), package="libdav1d6"),
@@ -61,7 +61,7 @@ LIBRARIES = (
     Library("gcc-12", GCC, inside=MODULES, package="libstdc++6", cross="libstdc++-12-dev-arm64-cross"),
     Library("nanobind", "BSD-3-Clause AND MIT", inside=MODULES),
 )
-# Shared ones of a wheel of gil-budget.
+# Shared libraries in a wheel of gil-budget.
 OF_GIL_BUDGET = (
     Library("elfutils", LGPL_OR_GPL, shared=("libdw", "libelf"), package="libdw1"),
     Library("xz-utils", "0BSD", shared=("liblzma",), package="liblzma5"),
@@ -75,22 +75,21 @@ class Origin:
     """Where the libraries of a wheel come from.
 
     Attributes:
-        prefix: What libraries.sh has filled.
-        root: An unpacked Debian of another architecture (tools/aarch64/root.sh); None means this machine's
-            own.
+        prefix: The folder that libraries.sh has filled.
+        root: An unpacked Debian of another architecture (tools/aarch64/root.sh); None means this machine.
     """
 
     prefix: Path
     root: Path | None = None
 
     def notices(self, library: Library) -> Path:
-        """The copyright notices of a library of a binary package."""
+        """Returns the file with the copyright notices of a library from a Debian package."""
         if self.root is None or self._is_cross(library):
             return Path("/usr/share/doc") / self._package(library) / "copyright"
         return self.root / "usr/share/doc" / library.package / "copyright"
 
     def version(self, library: Library) -> str:
-        """The version of the source package that a library of a binary package was built of."""
+        """Returns the version of the source package that a library was built from."""
         wanted = "${Built-Using}" if self._is_cross(library) else "${source:Version}"
         command = ["dpkg-query", "-W", "-f", f"{wanted}\n", self._package(library)]
         if self.root is not None and not self._is_cross(library):
@@ -105,7 +104,7 @@ class Origin:
 
     @property
     def folders(self) -> list[Path]:
-        """The folders of Debian's shared libraries."""
+        """Returns the folders of Debian's shared libraries."""
         if self.root is not None:
             return list((self.root / "usr/lib").glob("*-linux-gnu"))
         return [folder for root in ("/lib", "/usr/lib") for folder in Path(root).glob("*-linux-gnu")]
@@ -117,16 +116,16 @@ class Origin:
         return library.cross if self._is_cross(library) else library.package
 
 
-# The texts that notices refer to.
+# The licence texts that notices refer to.
 COMMON_LICENCES = ("LGPL-2.1", "LGPL-3", "GPL-2", "GPL-3", "MPL-1.1", "Apache-2.0")
 
 
 def find_stem(file_name: str) -> str:
-    """The plain name: libdw of freshframe.libs/libdw-0-1a2b3c4d.188.so and of libdw-0.188.so."""
+    """Returns the plain name: libdw for freshframe.libs/libdw-0-1a2b3c4d.188.so and for libdw-0.188.so."""
     name = re.split(r"\.so\b|\.\d", Path(file_name).name, maxsplit=1)[0]
     return re.sub(r"(-\d+)?(-[0-9a-f]{8})?$", "", name)
 
 
 def find_library(file_name: str) -> Library | None:
-    """The library that a bundled file is of; None means it must not be there."""
+    """Returns the library that a bundled file belongs to, or None if the file must not be there."""
     return next((library for library in ALL_LIBRARIES if find_stem(file_name) in library.shared), None)

@@ -1,7 +1,7 @@
-"""Fails when a wheel would not load where it must, or carries what it may not.
+"""Fails if a wheel would not load on a supported system, or contains code that it must not.
 
-It reads every ELF file of the wheel: versions of symbols, the libraries that it wants, and where each
-bundled library comes from. Its code must come from our own build, and FFmpeg must call itself LGPL.
+Reads every ELF file of the wheel: symbol versions, required libraries, and the origin of each bundled
+    library. Its code must come from our own build, and FFmpeg must report the LGPL.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -23,20 +23,20 @@ GLIBC = (2, 34)
 OF_THE_SYSTEM = re.compile(
     r"(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|libgcc_s\.so\.1|libz\.so\.1|ld-linux-.*\.so\.\d)"
 )
-X264 = b"x264 - core %d%s"  # FFmpeg's decoder has "x264 - core %d", which it looks for in streams
+X264 = b"x264 - core %d%s"  # FFmpeg's decoder contains "x264 - core %d", to look for it in streams
 GPL_SIGNS = (b"--enable-gpl", b"--enable-nonfree", X264, b"x265 (build", b"libx264", b"libx265")
 OWN_WORD = re.compile(rb"(?:libav\w+|libsw\w+) license: ([\x20-\x7e]+)")
 
 
 @dataclass
 class Binary:
-    """An ELF file of the wheel."""
+    """An ELF file in a wheel."""
 
     name: str
     needed: list[str] = field(default_factory=list)
     run_path: str = ""
     versions: set[str] = field(default_factory=set)
-    code: str = ""  # digest of its machine code, which neither strip nor patchelf changes
+    code: str = ""  # hash of its machine code, which strip and patchelf do not change
     data: bytes = b""
 
     @classmethod
@@ -63,12 +63,12 @@ class Binary:
 
     @property
     def bundled(self) -> bool:
-        """A library of others, beside the package."""
+        """True for a third-party library next to the package."""
         return ".libs/" in self.name
 
 
 def too_new(versions: set[str], glibc: tuple[int, int] = GLIBC) -> list[str]:
-    """Versions of symbols that a system of the wheel's platform may lack."""
+    """Returns versions of symbols that may be missing on a system of the wheel's platform."""
     found = []
     for version in sorted(versions):
         kind, _, number = version.partition("_")
@@ -79,7 +79,7 @@ def too_new(versions: set[str], glibc: tuple[int, int] = GLIBC) -> list[str]:
 
 
 def find_problems(binary: Binary, files: set[str], built: dict[str, str]) -> Iterator[str]:
-    """The faults of one file. `files`: names of all; `built`: digests of our libraries' code."""
+    """Yields the faults of one file. `files`: names of all; `built`: hashes of our libraries' code."""
     if newer := too_new(binary.versions):
         yield f"wants {', '.join(newer)}; allowed is GLIBC up to {GLIBC[0]}.{GLIBC[1]} and no GLIBCXX"
     for library in binary.needed:
@@ -105,13 +105,15 @@ def find_problems(binary: Binary, files: set[str], built: dict[str, str]) -> Ite
 
 
 def missing_libraries(files: set[str]) -> list[str]:
-    """Libraries of the table that the wheel lacks: a module that uses them would not load."""
+    """Returns libraries of the table that the wheel does not contain, so that modules using them would not
+    load.
+    """
     present = {find_stem(name) for name in files}
     return [name for library in LIBRARIES for name in library.shared if name not in present]
 
 
 def built_code(origin: Origin) -> dict[str, str]:
-    """Digest of the code of each shared library that libraries.sh built or took, by the stem of its name."""
+    """Returns a hash of the code of each shared library that libraries.sh built or copied, by stem."""
     found = {}
     for library in ALL_LIBRARIES:
         for folder in origin.folders if library.package else [origin.prefix / "lib"]:

@@ -1,7 +1,7 @@
-"""Uses an installed wheel as a user on a bare system does, and prints a line of JSON per step.
+"""Uses an installed wheel like a user on a bare system, and prints a line of JSON per step.
 
-It needs the folder that prove.sh makes beside it: clips, a certificate, and the tests' servers. Nothing else
-is imported but freshframe and the standard library.
+It needs the folder that prove.sh makes next to it: clips, a certificate, and the tests' servers. It imports
+nothing else except freshframe and the standard library.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -36,7 +36,7 @@ Step = Callable[[], object]
 
 
 def import_times() -> object:
-    """Milliseconds of processes that import nothing, NumPy, freshframe: medians."""
+    """Returns the median time in ms of processes that import nothing, NumPy, or freshframe."""
     times: dict[str, list[float]] = {}
     statements = ("pass", "import numpy", "import freshframe")
     for statement in statements * (ROUNDS + 1):
@@ -47,7 +47,7 @@ def import_times() -> object:
 
 
 def decode_h264() -> object:
-    """A file that another encoder wrote: every frame, and the first one's mean."""
+    """Decodes a file from another encoder: counts the frames, and checks the mean of the first."""
     import freshframe as ff  # noqa: PLC0415
 
     source = ff.open(HERE / "h264.mp4")
@@ -58,7 +58,7 @@ def decode_h264() -> object:
 
 
 def read_live(scheme: str) -> object:
-    """A few frames of a server on loopback."""
+    """Reads a few frames from a server on loopback."""
     from rigs.live.faulty_server import Clip  # noqa: PLC0415
     from rigs.live.rtsp import RtspServer  # noqa: PLC0415
     from rigs.live.servers import HttpServer, TlsFront  # noqa: PLC0415
@@ -79,7 +79,7 @@ def read_live(scheme: str) -> object:
 
 
 def write_video() -> object:
-    """What "auto" takes, that it says so, and that the file can be read back; an explicit h264 is refused."""
+    """Checks which codec "auto" chooses and logs, that the file can be read, and that h264 is rejected."""
     import freshframe as ff  # noqa: PLC0415
 
     lines: list[str] = []
@@ -118,14 +118,14 @@ def command(*arguments: str) -> list[str]:
 
 
 def shared_libraries() -> set[Path]:
-    """The files of shared libraries in this process."""
+    """Returns the files of shared libraries in this process."""
     lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
     return {Path(line.split()[-1]) for line in lines if ".so" in line}
 
 
 def libraries() -> object:
-    """All libraries of the wheel are loaded, and none of the same name came with them from elsewhere."""
-    for name in ("bz2", "ctypes", "lzma", "numpy"):  # Python's own use some of the same names
+    """Checks that all libraries of the wheel are loaded, and no others of the same name from elsewhere."""
+    for name in ("bz2", "ctypes", "lzma", "numpy"):  # Python's own modules use some of the same names
         with contextlib.suppress(ModuleNotFoundError):  # the published CPython 3.10 was built without liblzma
             importlib.import_module(name)
     before = shared_libraries()
@@ -148,7 +148,7 @@ def libraries() -> object:
 
 
 def serve() -> object:
-    """The dashboard of a pipeline that runs: its page, its state, a picture."""
+    """Checks the dashboard of a running pipeline: its page, its state, an image."""
     import freshframe as ff  # noqa: PLC0415
 
     pipeline = ff.Pipeline()
@@ -172,7 +172,7 @@ def serve() -> object:
 
 
 def readme() -> object:
-    """The programs of README.md: those without an end get Ctrl-C some seconds after their first line."""
+    """Runs the programs of README.md. Endless ones get Ctrl-C some seconds after their first line."""
     text = (HERE / "README.md").read_text(encoding="utf-8")
     found: dict[str, int] = {}
     for kind, program in re.findall(r"^```python ?(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
@@ -198,7 +198,7 @@ def readme() -> object:
 
 
 def doctor() -> object:
-    """No check fails, and the interpreter is supported."""
+    """Checks that `doctor` finds no fault, and that the interpreter is supported."""
     lines = command("doctor", "--json")
     checks = {each["check"]: each for each in map(json.loads, lines)}
     if checks["Python"]["state"] != "ok":
@@ -207,7 +207,7 @@ def doctor() -> object:
 
 
 def watch_gil() -> object:
-    """Native call stacks through libdw."""
+    """Checks native call stacks, which need libdw."""
     if importlib.util.find_spec("gil_budget") is None:
         return "left out: there is no gil-budget for this Python"
     code = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: sorted(range(3000000))\n"
@@ -235,7 +235,7 @@ STEPS: dict[str, Step] = {
 
 
 def main() -> int:
-    """Every step; the exit status is the number of those that failed."""
+    """Runs every step. The exit status is the number of those that failed."""
     failed = 0
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "?")
     print(json.dumps({"system": system, "python": platform.python_version(), "libc": platform.libc_ver()[1]}))
