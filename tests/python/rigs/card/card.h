@@ -44,7 +44,7 @@ int card_hits(const char* name, unsigned number);
 Result card_state(void);
 Result card_state_in_context(void);
 
-/// Returns 0 if there is no memory left.
+/// Returns 0 if no memory is left.
 DeviceAddress card_take(size_t bytes);
 /// Waits for the work of all streams first, as a driver does, because that work may use the memory.
 void card_give(DeviceAddress memory);
