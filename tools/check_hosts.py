@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Fails if a file contains the host of a package registry, because clients have their own setting or a
-mirror.
+"""Fails if a file contains the host of a package registry: clients have their own setting, or a mirror.
 
 Ignores lock files.
 """

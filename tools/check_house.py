@@ -124,7 +124,7 @@ def members(body: tree_sitter.Node) -> tuple[int, int]:
 
 
 def is_method(declarator: tree_sitter.Node) -> bool:
-    """Returns True if a declarator declares a method (`f()`, `*f()` or `&f()`), not a pointer to a function."""
+    """Returns True if a declarator is a method (`f()`, `*f()` or `&f()`), not a pointer to a function."""
     while declarator.type in {"pointer_declarator", "reference_declarator"}:
         declarator = declarator.named_children[-1]
     if declarator.type != "function_declarator":
@@ -202,9 +202,7 @@ def count_branches(files: Iterable[Path], root: Path) -> Rows:
 
 
 def count_pairs(files: Iterable[Path], root: Path) -> Rows:
-    """Returns the number of includes in the less frequent direction, for each two folders of a layer that
-    include each other.
-    """
+    """Returns for each two folders that include each other the includes in the rarer direction."""
     arrows: Counter[tuple[str, str]] = Counter()
     for path in files:
         place = in_src(path, root)
@@ -245,7 +243,7 @@ def beside(place: str) -> str:
 
 
 def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
-    """Returns for each layer the headers that are too small for a file, and those that only one `.cpp` uses."""
+    """Returns for each layer headers that are too small for a file, and those that only one `.cpp` uses."""
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
     users = includers(root)
     small: Counter[str] = Counter()
@@ -321,9 +319,7 @@ def measure(root: Path) -> dict[str, Rows]:
 
 
 def compare(found: dict[str, Rows], listed: dict[str, Rows]) -> tuple[list[str], dict[str, Rows]]:
-    """Returns messages about what exceeds its limit or listed number, and the list with today's smaller
-    numbers.
-    """
+    """Returns messages about exceeded limits or listed numbers, and the list with today's smaller numbers."""
     wrong: list[str] = []
     smaller: dict[str, Rows] = defaultdict(dict)
     for kind, limit in LIMITS.items():

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Fails if the unnamed namespaces of two files of a layer define the same name, or one defines a header's
-name.
+"""Fails if unnamed namespaces of two files of a layer define the same name, or one hides a header's name.
 
 Builds of ./dev join files of a layer into one translation unit (CMAKE_UNITY_BUILD), where the second
 definition is an error, and so is the use of a name that a header declares in the same namespace. Which files

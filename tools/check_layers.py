@@ -111,7 +111,7 @@ def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -
 
 
 def check_rooms(path: Path, layer: Layer, root: Path) -> Iterator[str]:
-    """Yields a line for each include of a room above the file's own."""
+    """Yields a line for each include of a room that is above the room of the file."""
     if not layer.rooms:
         return
     where = path.relative_to(root)

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
-"""Fails if an archive of the engine refers to a symbol of Python, because its threads could then hold the
-GIL.
-"""
+"""Fails if an archive of the engine refers to a symbol of Python: its threads could then hold the GIL."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

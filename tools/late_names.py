@@ -4,8 +4,8 @@ python tools/late_names.py            # writes the tables
 python tools/late_names.py --check    # fails if a table differs from the imports above it
 
 A name is written once, in an import: at the top if every program needs it, otherwise below `TYPE_CHECKING`.
-    Type checkers, editors and packaging tools read those. This program fills in `__all__` and the modules of
-    the late names.
+Type checkers, editors and packaging tools read those. This program fills in `__all__` and the modules of the
+late names.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -30,9 +30,7 @@ END = "# ----\n"
 
 
 def imported(statements: list[ast.stmt]) -> Iterator[tuple[str, str]]:
-    """Yields the public names that import statements of the package bind, each with its module; "" for a
-    module.
-    """
+    """Yields the public names that import statements bind, each with its module; "" for a module."""
     for each in statements:
         if isinstance(each, ast.ImportFrom) and each.level > 0:
             for alias in each.names:

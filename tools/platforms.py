@@ -150,9 +150,7 @@ def _order(row: Row) -> int:
 
 
 def tables(rows: Mapping[str, Row]) -> str:
-    """Returns a table of the rows measured at the latest commit, and a separate one of those of other
-    commits.
-    """
+    """Returns a table of the rows measured at the latest commit, and a separate one of the others."""
     last = max(rows.values(), key=lambda row: (_order(row), row.get("date", "")), default={}).get(
         "commit", ""
     )
@@ -178,7 +176,7 @@ def table(rows: Mapping[str, Row]) -> str:
 
 
 def _shown(cell: str) -> str:
-    """Shortens a cell: no package version of the compiler, only the total if ctest passed, and "" for "none"."""
+    """Shortens a cell: no package version of the compiler, the total if ctest passed, "" for "none"."""
     if cell == "none":
         return ""
     cell = re.sub(r"^the wheel in a bare root of Debian GNU/Linux ", "Debian ", cell)

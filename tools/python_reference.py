@@ -180,7 +180,7 @@ def _members(what: object) -> Iterator[tuple[str, Any]]:
 
 
 def _is_native(member: object) -> bool:
-    """Returns True for a static method or an attribute of a nanobind class, which inspect does not recognise."""
+    """Returns True for a static method or attribute of a nanobind class, which inspect does not recognise."""
     return hasattr(member, "__nb_signature__") or inspect.isgetsetdescriptor(member)
 
 
@@ -203,9 +203,7 @@ def _signature(name: str, what: Any) -> str:
 
 
 def _declared(name: str, what: Any) -> str:
-    """Returns the signature in the stub of a native method whose own signature has no types; "" for anything
-    else.
-    """
+    """Returns the stub's signature of a native method that has no types itself; "" for anything else."""
     owner = getattr(what, "__objclass__", None)
     if owner is None or owner.__module__ != "freshframe._native" or not inspect.isroutine(what):
         return ""

@@ -99,9 +99,7 @@ def is_hook(cls: type, member: str) -> bool:
 
 
 def _members(name: str, cls: type) -> Iterator[tuple[str, str]]:
-    """Yields the attributes and methods of a class, including those inherited from classes that are not
-    public.
-    """
+    """Yields attributes and methods of a class, including those inherited from classes that are not public."""
     fields = (
         {each.name: each.type for each in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else {}
     )

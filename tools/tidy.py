@@ -139,7 +139,7 @@ def find_rules(path: Path) -> Path:
 
 
 def copy_rules(places: Iterable[Path], folder: Path) -> None:
-    """Copies the rules for joined files, because clang-tidy looks for them in the folders above a file."""
+    """Copies the rules for joined files, because clang-tidy looks for them in a file's parent folders."""
     for place in places:
         for above in (place, *place.parents):
             if above == ROOT:
@@ -245,7 +245,7 @@ def longest_first(groups: list[list[Source]]) -> list[list[Source]]:
 
 
 def in_turn(others: Sequence[Source], newest: set[Path], commit: Sequence[str]) -> list[list[Source]]:
-    """Returns groups of the newest files, then the other groups, starting at one that depends on the commit."""
+    """Returns groups of the newest files, then the others, starting at one that depends on the commit."""
     first = [source for source in others if source.path in newest]
     rest = joined(source for source in others if source.path not in newest)
     place = int(commit[0], 16) % len(rest) if commit and rest else 0

@@ -1,7 +1,7 @@
 """A consumer that needs a second of CPU time per frame: in a thread pool, as a node, in one process, in two.
 
 Each way runs in a separate program with the same camera, the same debugger and a heartbeat: a loop that
-    sleeps for 1 ms and records how long that took. The heartbeat stands for a game loop or a web server.
+sleeps for 1 ms and records how long that took. The heartbeat stands for a game loop or a web server.
 """
 # SPDX-License-Identifier: Apache-2.0
 

@@ -1,7 +1,7 @@
 """Runs many demo cameras on two agents, kills one of the agents, and counts the results.
 
 Shows a Fleet: cameras restart on the other agent, each result arrives once, and the counters add up although
-    a process died. Usage: python main.py [CAMERAS [SECONDS]]
+a process died. Usage: python main.py [CAMERAS [SECONDS]]
 """
 # SPDX-License-Identifier: Apache-2.0
 

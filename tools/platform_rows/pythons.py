@@ -63,9 +63,7 @@ def run_python(name: str, arguments: Sequence[str]) -> Row:
 
 
 def remarks(left_out: Sequence[str], arguments: Sequence[str]) -> list[str]:
-    """Returns notes on tests that did not run: those of missing packages, and those that the arguments
-    exclude.
-    """
+    """Returns notes on tests that did not run, due to missing packages or the arguments."""
     without = [f"without {', '.join(left_out)}"] if left_out else []
     return without + ([f"a part: `{shlex.join(arguments)}`"] if arguments else [])
 
@@ -158,7 +156,7 @@ def _group(name: str) -> list[str]:
 
 
 def _build(name: str, folder: Path, python: Path) -> None:
-    """The modules for several Pythons are next to each other in python/freshframe, with different file names."""
+    """The modules for several Pythons are all in python/freshframe, with different file names."""
     build = str(folder.parent / f"cmake-{name}")  # as many levels deep as build/dev
     variables = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
     settings = [f"-DPython_EXECUTABLE={python}"]

@@ -75,9 +75,7 @@ def run_instrumented(name: str, arguments: Sequence[str]) -> Row:
 
 
 def _install(name: str, folder: Path, installer: Path) -> None:
-    """Installs freshframe into a folder, because in the tree it would replace modules without
-    ThreadSanitizer.
-    """
+    """Installs freshframe into a folder: in the tree, it would replace modules without ThreadSanitizer."""
     settings = {
         "build-dir": str(ROOT / "build" / f"cmake-{name}"),
         "cmake.build-type": "RelWithDebInfo",

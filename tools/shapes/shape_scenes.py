@@ -76,7 +76,7 @@ def _pattern(rng: np.random.Generator) -> Picture:
 
 
 def _background(rng: np.random.Generator) -> Floats:
-    """Returns one colour, a gradient, or a wall above a floor, sometimes with blurred spots of other colours."""
+    """Returns one colour, a gradient, or wall and floor, sometimes with blurred spots of other colours."""
     picture: Floats = np.empty((SIDE, SIDE, 3), np.float32)
     picture[:] = rng.uniform(0, 255, 3)
     kind = rng.random()
@@ -98,7 +98,7 @@ def _background(rng: np.random.Generator) -> Floats:
 def _free_place(
     rng: np.random.Generator, taken: list[tuple[float, float, float]]
 ) -> tuple[float, float, float] | None:
-    """Returns x, y and radius of a free position, where shapes overlap only slightly; None if none is found."""
+    """Returns x, y and radius of a position where shapes overlap only slightly; None if none is found."""
     for _ in range(20):
         r = float(np.exp(rng.uniform(np.log(_SMALLEST), np.log(_LARGEST))))
         x, y = rng.uniform(r, SIDE - r, 2)

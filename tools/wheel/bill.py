@@ -144,9 +144,7 @@ def with_licences(metadata: str, names: list[str], expression: str = EXPRESSION)
 
 
 def with_links(text: str, repository: str, version: str) -> str:
-    """Returns the text with links to the repository, because a package index or a release page does not show
-    the tree.
-    """
+    """Returns the text with links to the repository, because a package index does not show the tree."""
     text = re.sub(r"\]\((?![a-z]+:|#)", f"]({repository}/blob/v{version}/", text)
     return re.sub(r'\b(src|srcset)="(?![a-z]+:)', rf'\1="{repository}/raw/v{version}/', text)
 

@@ -1,7 +1,7 @@
 """Fails if a wheel would not load on a supported system, or contains code that it must not.
 
 Reads every ELF file of the wheel: symbol versions, required libraries, and the origin of each bundled
-    library. Its code must come from our own build, and FFmpeg must report the LGPL.
+library. Its code must come from our own build, and FFmpeg must report the LGPL.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -105,9 +105,7 @@ def find_problems(binary: Binary, files: set[str], built: dict[str, str]) -> Ite
 
 
 def missing_libraries(files: set[str]) -> list[str]:
-    """Returns libraries of the table that the wheel does not contain, so that modules using them would not
-    load.
-    """
+    """Returns libraries of the table that are missing in the wheel, so that modules would not load."""
     present = {find_stem(name) for name in files}
     return [name for library in LIBRARIES for name in library.shared if name not in present]
 
