@@ -99,7 +99,7 @@ def is_hook(cls: type, member: str) -> bool:
 
 
 def _members(name: str, cls: type) -> Iterator[tuple[str, str]]:
-    """Yields attributes and methods of a class, including those inherited from classes that are not public."""
+    """Yields attributes and methods of a class, including those inherited from private classes."""
     fields = (
         {each.name: each.type for each in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else {}
     )

@@ -5,9 +5,9 @@ import { BROKEN, Cameras } from "./fleet_cameras.js";
 import { attribute, byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
 
-const PERIOD = 1000; // milliseconds between two questions
-const OLD = 15000; // milliseconds without a new state; the program makes one every 10 s at least
-const GIL_KEPT = 3; // seconds without a report of an agent's Python, which sends one a second
+const PERIOD = 1000; // milliseconds between two requests
+const OLD = 15000; // milliseconds without a new state; the program makes one at least every 10 s
+const GIL_KEPT = 3; // seconds without a heartbeat of an agent's Python code, which sends one per second
 const LOSSES = ["outbox_full", "expired", "fenced", "lost_with_agent"];
 
 const cameras = new Cameras();
@@ -101,7 +101,7 @@ function showAgents(agents) {
 
 function loadBar(load) {
   const bar = el("i");
-  bar.style.inlineSize = `${Math.min(100, Math.round(load * 100))}%`; // a style attribute would be refused
+  bar.style.inlineSize = `${Math.min(100, Math.round(load * 100))}%`; // a style attribute would be blocked
   return bar;
 }
 

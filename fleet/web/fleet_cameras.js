@@ -4,10 +4,10 @@
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
 
-const ROW = 32; // pixels; fleet.css says the same
-const MORE = 6; // rows above and below what can be seen
+const ROW = 32; // pixels, the same as in fleet.css
+const MORE = 6; // rows above and below the visible ones
 const STATES = ["running", "waiting", "starting", "closing", "away", "unplaced", "failed", "ended"];
-export const BROKEN = ["away", "unplaced", "failed"]; // states of a camera that gives nothing and should
+export const BROKEN = ["away", "unplaced", "failed"]; // states of a camera that should deliver results but does not
 const TONE = {
   running: "ok",
   waiting: "starting",
@@ -19,7 +19,7 @@ const TONE = {
   ended: "ended",
 };
 
-// A column has a text of each camera, and a key to sort by.
+// A column has a text for each camera, and a key to sort by.
 const COLUMNS = [
   { key: "name", title: "Camera", show: (camera) => camera.name, by: (camera) => camera.name },
   { key: "state", title: "State", show: (camera) => camera.state, by: (camera) => STATES.indexOf(camera.state) },
@@ -38,11 +38,11 @@ const countOf = (epoch) => Number(epoch.split(".")[1] ?? 0);
 const epochText = (epoch) => (epoch === "" ? "–" : format.count(countOf(epoch)));
 
 export class Cameras {
-  agent = null; // the one whose cameras are shown; null: all
-  rate = null; // results a second of all cameras
+  agent = null; // the agent whose cameras are shown; null: all
+  rate = null; // results per second of all cameras
   #all = [];
   #shown = [];
-  #before = new Map(); // by name: what results a second are computed from
+  #before = new Map(); // by name: the previous counts, to compute results per second
   #sort = { key: "name", down: false };
   #rows = [];
   #scroller = byId("scroller");
@@ -71,7 +71,7 @@ export class Cameras {
       const before = this.#before.get(camera.name);
       const same = before && before.epoch === camera.epoch;
       camera.rate = same ? (camera.results - before.results) / (now - before.at) : null;
-      // A camera that has just started has a rate from its second state on.
+      // A camera that has just started has a rate only from its second state on.
       seen.set(camera.name, { epoch: camera.epoch, results: camera.results, at: now });
     }
     this.#before = seen;
@@ -125,7 +125,7 @@ export class Cameras {
     this.#draw();
   }
 
-  // Rows are made once, one for each visible place, and are filled again when the table is scrolled.
+  // Rows are created once, one for each visible place, and are refilled when the table is scrolled.
   #draw() {
     const rows = byId("rows");
     rows.style.blockSize = `${Math.max(1, this.#shown.length) * ROW}px`;

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to", "run"]
 
-_EVERY = 1.0  # seconds between two looks of `top`
-_SHOWN_CAMERAS = 40  # cameras in `status` and `top`; --json has all
+_EVERY = 1.0  # seconds between two updates of `top`
+_SHOWN_CAMERAS = 40  # maximum number of cameras in `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
 _WIDTH = 110  # columns of `status`
 _HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet begins one"
-_STUCK = 3.0  # seconds without a word of an agent's Python
+_STUCK = 3.0  # seconds without a heartbeat of an agent's Python code
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def run(options: Any, messages: Messages) -> outcome.ExitCode:
     return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
 
 
-Ask = Callable[..., Any]  # what, and its arguments by name
+Ask = Callable[..., Any]  # the request, and its arguments by name
 
 
 def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> outcome.ExitCode:
@@ -81,7 +81,7 @@ def name_one(name: str) -> str:
 
 
 def _what_follows(state: dict[str, Any], options: Any) -> str:
-    """Says what follows a drain or resume."""
+    """Describes what happens after a drain or resume."""
     if options.verb == "resume":
         return f"{options.agent} takes cameras again"
     count = state["agents"][options.agent]["camera_count"]
@@ -119,7 +119,7 @@ def _top(ask: Ask, options: Any) -> outcome.ExitCode:
 
 
 def page(state: dict[str, Any]) -> RenderableType:
-    """Agents, cameras that need a look first, readers and events."""
+    """Shows agents, cameras (those with problems first), readers and events."""
     from rich.console import Group  # noqa: PLC0415  (slow to load)
     from rich.text import Text  # noqa: PLC0415
 
@@ -273,7 +273,7 @@ def _program(app: str) -> dict[str, Any]:
             f"cannot read {app!r}: there is no such file; expected a program that defines build"
         )
     module = app_file.loaded(path, [])
-    del sys.modules[app_file.MODULE]  # agents cannot import it: what it defines travels to them
+    del sys.modules[app_file.MODULE]  # agents cannot import it, so its definitions are pickled by value
     return vars(module)
 
 
@@ -294,7 +294,7 @@ def count_cameras(count: int) -> str:
 
 
 def _record(sample: FleetSample) -> dict[str, Any]:
-    """Returns a result in the types of JSON. A value that has no form in JSON becomes its repr()."""
+    """Converts a result to JSON types. A value without a JSON form becomes its repr()."""
     try:
         value = value_record(sample.value)
     except (ff.OptionError, TypeError):

@@ -1,4 +1,4 @@
-"""A fleet's Unix socket, through which ``freshframe fleet`` looks at it and drains agents."""
+"""A fleet's Unix socket, through which ``freshframe fleet`` reads its state and drains agents."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ._listener import Listener
 
 _MOST = 1 << 16  # bytes of a request
 _PATIENCE = 5.0  # seconds
-_MOST_PATH = 107  # bytes of a Unix socket's path
+_MOST_PATH = 107  # maximum length of a Unix socket's path in bytes
 
 
 class Desk:
-    """Answers one request per connection, of this user's processes only; a line of JSON each way."""
+    """Answers one request per connection of this user's processes, with a line of JSON in each direction."""
 
     def __init__(self, name: str, answers: dict[str, Callable[..., Any]]) -> None:
-        """Listens.
+        """Starts to listen.
 
         Raises:
-            FreshframeError: It cannot.
+            FreshframeError: The socket cannot be created.
         """
         self.path = state_folder() / f"{name}.sock"
         self._answers = answers
@@ -43,7 +43,7 @@ class Desk:
                     "XDG_STATE_HOME names a shorter one"
                 )
             with contextlib.suppress(FileNotFoundError):
-                self.path.unlink()  # left by a killed program: we hold the lock of the state
+                self.path.unlink()  # left by a killed program, as this one holds the lock
             listening.bind(os.fspath(self.path))
             self.path.chmod(0o600)  # its folder is 0700
             listening.listen(8)
@@ -77,8 +77,8 @@ class Desk:
         self._listener.forget_in_child()
 
     def close(self) -> None:
-        """Ends the listening and removes the socket's file. Idempotent."""
-        with self._closing:  # a fleet that begins after the end of a second close() has the path
+        """Stops listening and removes the socket's file. Idempotent."""
+        with self._closing:  # a fleet that starts after the end of a second close() may reuse the path
             if self._listener.closed:
                 return
             self._listener.close()
@@ -93,7 +93,7 @@ def _find_user(connection: socket.socket) -> int:
 
 
 def running() -> list[str]:
-    """Names of this user's fleets that have a socket."""
+    """Returns the names of this user's running fleets."""
     return sorted(path.stem for path in state_folder().glob("*.sock") if _answers(path))
 
 
@@ -107,10 +107,10 @@ def _answers(path: Path) -> bool:
 
 
 def ask(name: str, what: str, **arguments: Any) -> Any:
-    """Asks a fleet of this user.
+    """Sends a request to a fleet of this user, and returns the answer.
 
     Raises:
-        FreshframeError: No fleet has this name, it does not answer, or it refuses.
+        FreshframeError: There is no fleet of this name, it does not answer, or it rejects the request.
     """
     path = state_folder() / f"{name}.sock"
     try:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from freshframe import Pipeline, Port
 
 
-_PATIENCE = 0.5  # seconds that a page waits for the state
+_PATIENCE = 0.5  # seconds for which a page waits for the state
 
 Build = Callable[[str], "tuple[Pipeline, Mapping[str, Port[Any]]]"]
 
@@ -167,7 +167,7 @@ class Fleet(ClosedByWith):
         self._controller = controller
         self._builds = SentBuilds(controller.add_build)
         self._life = Life(controller)
-        self._life.begin(self._answers())  # the answers need the life
+        self._life.begin(self._answers())  # the answers need `_life`
         for agent, labels in specs.items():
             controller.add_agent(agent, labels)
 

@@ -1,4 +1,4 @@
-"""A listening socket with a thread that takes its connections."""
+"""A listening socket with a thread that accepts its connections."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,29 +12,29 @@ from collections.abc import Callable
 
 from freshframe._agent import logger
 
-_PATIENCE = 5.0  # seconds for the connection that is being taken
+_PATIENCE = 5.0  # timeout for a single connection in seconds
 _TRY_AGAIN = 0.1  # seconds
 
 
 class Listener:
-    """Listens for connections. The user sets itself up between the constructor and start()."""
+    """Listens for connections. The caller completes its own setup between the constructor and start()."""
 
     def __init__(self, listening: socket.socket, take: Callable[[socket.socket], None], name: str) -> None:
-        """`take`: given each connection, on the thread of that name; the connection is its own then."""
+        """`take` is called with each connection, which it owns then, on a thread with this name."""
         self._socket = listening
         self._take = take
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.closed = False
 
     def start(self) -> None:
-        """Begins to listen. To be called once."""
+        """Starts to listen. Must be called only once."""
         self._thread.start()
 
     def _run(self) -> None:
         while not self.closed:
             try:
                 connection, _ = self._socket.accept()
-            except OSError:  # closed, or no descriptor is free now
+            except OSError:  # the socket was closed, or there is no free descriptor
                 if not self.closed:
                     time.sleep(_TRY_AGAIN)
                 continue
@@ -45,7 +45,7 @@ class Listener:
                 logger.exception("%s: a connection is lost", self._thread.name)
 
     def close(self) -> None:
-        """Ends the listening and its thread. Idempotent."""
+        """Stops listening, and ends the thread. Idempotent."""
         if self.closed:
             return
         self.closed = True
@@ -55,7 +55,7 @@ class Listener:
         self._socket.close()
 
     def forget_in_child(self) -> None:
-        """In a forked child: its copy would go on taking connections without an answer."""
+        """Called in a forked child, whose copy would accept connections and never answer."""
         self.closed = True
         with contextlib.suppress(OSError):
             os.close(self._socket.detach())

@@ -1,4 +1,4 @@
-"""Events of an agent and orders to it: the messages between the two ends in Python."""
+"""Events of an agent and orders to it: the messages between the Python code on both sides."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,7 +14,7 @@ Run = tuple[int, int]  # camera number, epoch
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """Shows that the agent's Python runs."""
+    """The agent's Python code is running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A run was stopped by order."""
+    """A run was stopped by an order."""
 
     run: Run
 
@@ -65,7 +65,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Carries a line of the agent's log."""
+    """A line of the agent's log."""
 
     level: int
     logger: str
@@ -88,7 +88,7 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A function that later Start orders name by its number."""
+    """A function that later Start orders refer to by its number."""
 
     number: int
     known: bytes
@@ -97,14 +97,14 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class ForgetBuild:
-    """No camera has this function any more."""
+    """No camera uses this function any more."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A camera is to be started."""
+    """Start a camera."""
 
     run: Run
     name: str
@@ -115,14 +115,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A run is to be closed."""
+    """Close a run."""
 
     run: Run
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The agent closes all cameras and ends."""
+    """Close all cameras and exit."""
 
 
 Order = Levels | Build | ForgetBuild | Start | Stop | End

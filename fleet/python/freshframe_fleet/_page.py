@@ -1,4 +1,4 @@
-"""The page of a fleet: its state as JSON, published for the server in native code while a browser looks."""
+"""The page of a fleet: its state as JSON, published to the native server while a browser shows it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,16 +28,16 @@ from ._url import masked
 if TYPE_CHECKING:
     from ._stats import FleetStats
 
-_PERIOD = 0.25  # seconds between two looks for requests
+_PERIOD = 0.25  # seconds between two checks for requests
 _MOST_PORTS = 65535
 _BELIEVED = 5.0  # seconds
 _SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
-_STALLED = 3.0  # seconds without a look of the controller at its agents: their leases are over
-_OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
-_SHARE = 50  # a rest is that many times as long as making a state
+_STALLED = 3.0  # seconds without a sign of the controller, after which the leases of its agents have expired
+_OFTEN, _RARELY = 1.0, 10.0  # seconds between two states: while there are requests, and without
+_SHARE = 50  # minimum pause, as a multiple of the time for making a state
 _BROKEN = ("failed", "unplaced", "away")
 
-# Addresses, files and their types. The page also loads files of a pipeline's page, which the server has.
+# Paths, files and their types. The page also loads files of a pipeline's page, which the server already has.
 _FILES = (
     ("/", "fleet.html", "text/html"),
     ("/fleet.css", "fleet.css", "text/css"),
@@ -49,10 +49,10 @@ _open: weakref.WeakSet[FleetDashboard] = weakref.WeakSet()
 
 
 class FleetDashboard(ClosedByWith):
-    """The live page of a fleet, as Fleet.serve() returns it. It ends with close() or with the fleet.
+    """The live page of a fleet, returned by Fleet.serve(). Served until it or the fleet is closed.
 
     Attributes:
-        urls: Where it is served, each with the token if there is one.
+        urls: URLs at which it is served, with the token if there is one.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class FleetDashboard(ClosedByWith):
         if not 0 <= check.integer("port", port) <= _MOST_PORTS:
             raise OptionError(f"port must be 0 (a free one) to {_MOST_PORTS}, got {port}")
         self._stats = stats
-        self._good: bytes | None = None  # the answer of /healthz, if the fleet is sound
+        self._good: bytes | None = None  # the response of /healthz while the fleet is healthy
         self._ticked = ticked
         self._rest = _OFTEN
         self._pid = os.getpid()
@@ -87,7 +87,7 @@ class FleetDashboard(ClosedByWith):
         return self.urls[0]
 
     def close(self) -> None:
-        """Ends the server and its connections. Idempotent. GIL: released while waiting."""
+        """Stops the server and closes its connections. Idempotent. GIL: released while waiting."""
         if os.getpid() != self._pid:
             return
         self._closing.set()
@@ -100,11 +100,11 @@ class FleetDashboard(ClosedByWith):
         return self.url
 
     def __repr__(self) -> str:
-        """The URL without its token."""
+        """Returns the URL without its token."""
         return f"<FleetDashboard {self.url.partition('?')[0]}>"
 
     def _repr_html_(self) -> str:
-        """Returns a link to the page, which notebooks show."""
+        """Returns a link to the page, for notebooks."""
         shown = html.escape(self.url.partition("?")[0])
         return f'<a href="{html.escape(self.url)}" target="_blank" rel="noreferrer">{shown}</a>'
 
@@ -114,7 +114,7 @@ class FleetDashboard(ClosedByWith):
         while not self._closing.wait(_PERIOD):
             now = time.monotonic()
             if self._is_stalled():
-                published = float("-inf")  # the state is made as soon as it goes on
+                published = float("-inf")  # so that the state is made as soon as it continues
                 continue
             self._renew_health()
             if self._pages.asked == asked and now - published < self._rest:
@@ -123,7 +123,7 @@ class FleetDashboard(ClosedByWith):
             try:
                 self._publish()
                 failing_since = None
-            except StateError as error:  # it is busy, or gone if it stays so
+            except StateError as error:  # the controller is busy, or has failed if this persists
                 published = float("-inf")
                 failing_since = failing_since or now
                 if now - failing_since > _STALLED:
@@ -137,7 +137,7 @@ class FleetDashboard(ClosedByWith):
         self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
 
     def _is_stalled(self) -> bool:
-        """Whether the controller is stuck. It is not asked, because its lock may be held."""
+        """Returns True if the controller hangs. It is not asked, because its lock may be held."""
         ticked = self._ticked() if self._ticked is not None else None
         if ticked is None or self._closing.is_set():
             return False
@@ -161,20 +161,20 @@ class FleetDashboard(ClosedByWith):
         self._rest = min(_RARELY, max(_OFTEN, _SHARE * (time.monotonic() - began)))
 
     def _renew_health(self) -> None:
-        """A sound state is believed for some seconds only: this program may be stopped."""
+        """Extends the healthy response for some seconds. It expires if this program is stopped."""
         if self._good is not None:
             self._pages.set_for("/healthz", self._good, _BELIEVED, _SILENT)
 
 
 def set_files(pages: native.Pages) -> None:
-    """Has the server answer with the files of the page."""
+    """Passes the files of the page to the server."""
     folder = Path(__file__).with_name("_web")
     for address, name, kind in _FILES:
         pages.set(address, f"{kind}; charset=utf-8", (folder / name).read_bytes(), 200)
 
 
 def page_state(stats: FleetStats) -> dict[str, Any]:
-    """The state for the page, with epochs as "TERM.COUNT", which JavaScript's numbers cannot hold."""
+    """Returns the state for the page. Epochs are "TERM.COUNT", as JavaScript's numbers are too small."""
     state = stats.to_dict()
     for camera in state["cameras"].values():
         epoch = camera["epoch"]
@@ -184,7 +184,7 @@ def page_state(stats: FleetStats) -> dict[str, Any]:
 
 
 def health(stats: FleetStats) -> tuple[bool, str]:
-    """Whether no camera is without a place, failed or away, and a sentence."""
+    """Returns whether no camera is unplaced, failed or away, and a sentence about it."""
     if stats.reason is not None:
         return False, f"the controller has failed: {stats.reason}"
     broken = [camera for camera in stats.cameras.values() if camera.state in _BROKEN]

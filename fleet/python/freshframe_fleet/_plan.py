@@ -22,7 +22,7 @@ def local_setup(name: Any, start_timeout: Any, gil_timeout: Any, outbox_bytes: A
     Raises:
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
-        StateError: This program has no Python to start agents with.
+        StateError: There is no Python interpreter to start agents with.
     """
     times, options = _specs.checked_times(start_timeout, gil_timeout)
     options = {**options, "outbox_bytes": _specs.checked_outbox_bytes(outbox_bytes)}
@@ -34,6 +34,6 @@ def local_setup(name: Any, start_timeout: Any, gil_timeout: Any, outbox_bytes: A
 
 
 def _made_up_name() -> str:
-    # No process id: two containers with one folder of states can have the same. And short, because it is in a
-    # socket's path.
+    # Not the process ID, which may be the same in two containers that share the state folder. Short, because
+    # it is part of a socket's path.
     return "local-" + "".join(secrets.choice(_LETTERS) for _ in range(5))

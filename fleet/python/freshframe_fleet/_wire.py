@@ -1,4 +1,4 @@
-"""Messages between a controller and its agents; src/fleet/records.hpp has the other side of it."""
+"""Messages between a controller and its agents; src/fleet/records.hpp defines the same formats."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,17 +22,18 @@ _MOST = 64 << 20  # bytes of a message
 
 
 def loss_name(cause: str) -> str:
-    """The name of a cause in the statistics of a fleet."""
+    """Returns the name of a cause in the statistics of a fleet."""
     return "stopped" if cause == "stop" else cause
 
 
 _FIELDS = native.fleet_records()
-# Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
+# Why an agent's pipeline has lost a frame or a result, in the order of a camera's record.
 LOSSES: tuple[str, ...] = tuple(_FIELDS["losses"])
 CAMERA = np.dtype(_FIELDS["camera"])
 OUTBOX = np.dtype(_FIELDS["outbox"])
 RESULT = np.dtype(_FIELDS["result"])
-# Records.tolist() gives tuples in these orders, a few of them ten times as fast as field by field.
+# Field orders of the tuples from Records.tolist(), which is ten times as fast as access field by field for a
+# few records.
 _IN_ORDER = (
     (OUTBOX, ("epoch", "reported", "full", "expired", "fenced", "handed", "waiting", "camera", "reader")),
     (RESULT, ("epoch", "ordinal", "seq", "part", "pts", "time", "camera", "size_bytes")),
@@ -45,7 +46,7 @@ _LENGTH = struct.Struct("<I")
 
 
 def framed(*parts: bytes | memoryview) -> bytes:
-    """Packs a message after its length."""
+    """Prepends the length to a message."""
     return b"".join((_LENGTH.pack(sum(map(len, parts))), *parts))
 
 
@@ -54,7 +55,7 @@ def _message(kind: int, body: bytes) -> bytes:
 
 
 def order(what: Order) -> bytes:
-    """An order for the agent's Python side."""
+    """Packs an order for the agent's Python code."""
     return _message(_ORDER, pickle.dumps(what, 5))
 
 
@@ -70,12 +71,12 @@ def reader_gone(number: int) -> bytes:
 
 
 def pull(number: int, batch: int, most: tuple[int, int]) -> bytes:
-    """A reader wants results and has the batch before this one; ``most``: results, bytes."""
+    """Packs a reader's request for results, which confirms the batch before it. ``most``: results, bytes."""
     return _message(_PULL, struct.pack("<IQII", number, batch, *most))
 
 
 def forget(run: tuple[int, int]) -> bytes:
-    """The outboxes of a run end."""
+    """Packs the message that ends the outboxes of a run."""
     return _message(_FORGET, struct.pack("<QI", run[1], run[0]))
 
 
@@ -83,8 +84,8 @@ def forget(run: tuple[int, int]) -> bytes:
 class Renewal:
     """An agent is alive and reports its cameras and outboxes."""
 
-    cpu: float  # seconds of processor time
-    answers: dict[tuple[int, int], str]  # answers of cameras that are away, by run
+    cpu: float  # CPU time in seconds
+    answers: dict[tuple[int, int], str]  # responses of cameras that are away, by run
     cameras: Records
     last: Records  # outboxes that have ended; reported once
     outboxes: Records
@@ -92,17 +93,17 @@ class Renewal:
 
 @dataclass(slots=True)
 class Batch:
-    """Holds the results of one pull."""
+    """The results of one pull."""
 
     reader: int
     number: int
     outboxes: Records
     results: Records
-    pickles: memoryview  # one after the other
+    pickles: memoryview  # concatenated
 
 
 def parsed(message: memoryview) -> Renewal | Batch | Event:
-    """A message of an agent."""
+    """Parses a message of an agent."""
     kind = message[0]
     if kind == EVENT:
         event: Event = pickle.loads(message[1:])
@@ -136,23 +137,23 @@ def _records(data: memoryview, kind: np.dtype[Any], count: int) -> tuple[Records
 
 
 class MessageReader:
-    """Takes a stream apart.
+    """Splits a stream into messages.
 
-    A message that came whole is a view of what was received, and no copy of it. A message that came in parts
-    is copied once, to where all of it has room.
+    A message that arrived as a whole is a view of the received data, without a copy. A message that arrived
+    in parts is copied once, into a buffer for all of it.
     """
 
     def __init__(self) -> None:
-        """Makes a reader that has got no bytes yet."""
-        self._head = b""  # head of a message whose length is not known yet
-        self._begun: bytearray | None = None  # a message without its end, with its length before it
+        """Starts without any data."""
+        self._head = b""  # header of a message whose length is not known yet
+        self._begun: bytearray | None = None  # an incomplete message, preceded by its length
         self._filled = 0  # bytes of that
 
     def add(self, data: bytes | memoryview) -> Iterator[memoryview]:
-        """The messages that are whole now.
+        """Yields the messages that are complete now.
 
         Raises:
-            ValueError: A length is impossible.
+            ValueError: A length is invalid.
         """
         rest = memoryview(data)
         while rest:
@@ -164,21 +165,21 @@ class MessageReader:
                 yield whole[_LENGTH.size :]
 
     def room(self, least: int) -> memoryview | None:
-        """Returns where the rest of a message that lacks `least` bytes belongs; then filled() follows."""
+        """Returns the buffer for a message that lacks `least` bytes or more; call filled() afterwards."""
         begun = self._begun
         return (
             None if begun is None or len(begun) - self._filled < least else memoryview(begun)[self._filled :]
         )
 
     def filled(self, size: int) -> Iterator[memoryview]:
-        """Yields the message that is whole now, after `size` bytes were written to its room()."""
+        """Yields the message if it is complete after `size` bytes were written to the buffer from room()."""
         self._filled += size
         if self._begun is not None and self._filled == len(self._begun):
             whole, self._begun = memoryview(self._begun), None
             yield whole[_LENGTH.size :]
 
     def _next(self, data: memoryview) -> tuple[memoryview | None, memoryview]:
-        """The first message of these bytes, if it is whole, and what follows it."""
+        """Returns the first message in these bytes if it is complete, and the rest."""
         if self._head:
             data = memoryview(self._head + data)
             self._head = b""

@@ -12,7 +12,7 @@ __all__ = ["cluster"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out tests of minutes."""
+    """Skips tests that take minutes."""
     for item in items:
         if item.get_closest_marker("full") and os.environ.get("FRESHFRAME_TEST_TIER") != "full":
             item.add_marker(pytest.mark.skip(reason="takes minutes: FRESHFRAME_TEST_TIER=full"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-# Ray reads both when it is imported. Without the first it takes the machine's outer address.
+# Ray reads both when it is imported. Without the first, it uses the machine's external address.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
@@ -22,7 +22,7 @@ NODE: dict[str, Any] = {
 
 
 def add_node(cluster: Any, site: str) -> Any:
-    """A node whose raylet comes up; on a busy machine Ray's own start gives up now and then."""
+    """Adds a node, and tries again: on a busy machine, Ray's own start sometimes fails."""
     with contextlib.suppress(Exception):
         return cluster.add_node(**NODE, labels={"site": site})
     return cluster.add_node(**NODE, labels={"site": site})
@@ -30,7 +30,7 @@ def add_node(cluster: Any, site: str) -> Any:
 
 @contextlib.contextmanager
 def new_cluster() -> Iterator[Any]:
-    """The sites north, which is the head, and south."""
+    """Yields a cluster with the sites north, which is the head node, and south."""
     ray = pytest.importorskip(
         "ray", reason="Ray is not installed: ./dev test-fleet has an environment with it"
     )

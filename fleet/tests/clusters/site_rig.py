@@ -1,4 +1,4 @@
-"""Two sites with painted cameras on a Ray cluster, and a reader whose results are judged from outside."""
+"""Two sites with painted cameras on a Ray cluster, and a reader whose results are checked independently."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Keeper(threading.Thread):
                 camera, frame = sample.value
                 assert sample.camera == f"camera-{camera}"
                 self.rows.append((sample.site, sample.camera, sample.epoch, frame, time.monotonic()))
-        except BaseException as error:  # the test shows it
+        except BaseException as error:  # the test reports it
             self.failure = error
 
     def wait(self, cameras: set[str], since: float) -> float:
-        """Waits until each camera has a result that came after `since`. Returns the seconds."""
+        """Waits until each camera has a result that arrived after `since`. Returns the seconds."""
 
         def latest() -> dict[str, float]:
             return {camera: at for _, camera, _, _, at in self.rows if at > since}
@@ -80,7 +80,7 @@ class Keeper(threading.Thread):
 
 
 def specs(server: CameraServer, cameras: Iterable[int] = range(CAMERAS)) -> dict[str, Any]:
-    """Cameras with odd numbers are in the north."""
+    """Returns the specifications of both sites. Cameras with odd numbers are in the north."""
     return {
         site: {
             "cameras": {f"camera-{n}": server.url(n) for n in cameras if n % 2 == odd},

@@ -29,7 +29,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "freshframe" / "fleets"
 
 
-one_fleet = shared_fleet(agents=2)  # shared by all tests that do no harm
+one_fleet = shared_fleet(agents=2)  # shared by all tests that do not damage it
 
 
 @pytest.fixture

@@ -63,7 +63,8 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         assert "there is no agent 'agent7'" in capsys.readouterr().err
         path = state_folder / "yard.sock"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        with socket.socket(socket.AF_UNIX) as stranger:  # garbage gets an error, and harms no request
+        # Garbage results in an error, and does not affect other requests.
+        with socket.socket(socket.AF_UNIX) as stranger:
             stranger.connect(str(path))
             stranger.sendall(b"[1]\n")
             assert b"no such request" in stranger.recv(1000)
@@ -115,7 +116,7 @@ def test_run_names_what_is_wrong(
     told = capsys.readouterr().err
     assert text in told
     assert "internal error" not in told
-    assert "_cli" not in told  # a traceback shows the user's lines only
+    assert "_cli" not in told  # a traceback shows only lines of the user's code
 
 
 class Odd:

@@ -1,4 +1,4 @@
-"""The distribution freshframe-fleet: who imports what, and the message where it is missing."""
+"""The distribution freshframe-fleet: its imports, and the message if it is missing."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FLEET = Path(freshframe_fleet.__file__).parent
 
 
 def imported(path: Path) -> Iterator[tuple[str, str]]:
-    """The absolute imports of a file: modules and names."""
+    """Yields the absolute imports of a file: modules and names."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -32,7 +32,7 @@ def imported(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def of_engine() -> set[tuple[str, str]]:
-    """The imports of the engine in fleet/."""
+    """Returns the imports of the engine in fleet/."""
     found = {each for path in FLEET.rglob("*.py") for each in imported(path)}
     return {each for each in found if each[0].partition(".")[0] == "freshframe"}
 
@@ -83,7 +83,7 @@ def test_each_name_of_the_package_is_in_the_face() -> None:
 
 @pytest.fixture(scope="module")
 def without_fleet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of programs that have freshframe alone."""
+    """Returns the environment of programs that have only freshframe."""
     folder = tmp_path_factory.mktemp("alone")
     (folder / "freshframe").symlink_to(ENGINE)
     (folder / "freshframe_fleet.py").write_text(
@@ -121,7 +121,8 @@ def test_an_error_within_the_package_is_not_taken_for_its_absence(tmp_path: Path
     (tmp_path / "freshframe_fleet.py").write_text("import nothing_of_this_name\n")
     ended = run_to_end(
         [sys.executable, "-c", "import freshframe.fleet"],
-        # Both versions have one size, and may have one second: no bytecode may stay of the first.
+        # Both versions have the same size and may have the same timestamp, so no bytecode of the first one
+        # may be kept.
         env={
             **os.environ,
             "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",
@@ -145,7 +146,8 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         (tmp_path / "freshframe_fleet" / "_version.py").write_text(f'VERSION = "{version}"\n')
         ended = run_to_end(
             [sys.executable, "-c", "from freshframe.fleet import Fleet"],
-            # Both versions have one size, and may have one second: no bytecode may stay of the first.
+            # Both versions have the same size and may have the same timestamp, so no bytecode of the first
+            # one may be kept.
             env={
                 **os.environ,
                 "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",

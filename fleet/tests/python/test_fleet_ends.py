@@ -1,4 +1,4 @@
-"""Fleets end with their programs, their agents end too, and nothing is left."""
+"""Fleets end with their programs, their agents end too, and nothing is left behind."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def test_two_fleets_of_one_name_are_refused_and_epochs_rise(state_folder: Path) 
                 ff.fleet.Fleet(name="yard")
             fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
             epochs.append(fleet.reader("ticks").get(100).epoch)
-        time.sleep(1)  # the clock of epochs has seconds
+        time.sleep(1)  # the clock of epochs has a resolution of a second
     assert epochs == sorted(set(epochs))
 
 
@@ -96,7 +96,7 @@ def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
 
 
 def test_an_agent_that_cannot_be_started_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The controller tries again and again while the program has too many."""
+    """The controller tries again and again while the program has too many open files."""
 
     def refuse(*_: int) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -35,7 +35,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.
 
 
 def opened(fleet: ff.fleet.Fleet, server: CountingServer) -> FleetReader:
-    """A reader that gets results of the camera."""
+    """Returns a reader that receives results of the camera."""
     reader = fleet.reader("circles")
     fleet.add("gate", server.url, fleet_builds.stream, exclusive=True)
     reader.get(100)
@@ -68,7 +68,7 @@ def test_a_paused_controller_leaves_the_session_open(fleet: ff.fleet.Fleet, serv
     reader = opened(fleet, server)
     epoch = fleet.stats().cameras["gate"].epoch
     controller: Any = fleet._controller
-    with controller.lock:  # no report is heard
+    with controller.lock:  # so that no report is handled
         time.sleep(3)
         assert server.sessions == 1
     until(lambda: reader.get(100).seq > 0, "results after the pause")

@@ -32,7 +32,7 @@ def epochs_of(stats: ff.fleet.FleetStats) -> dict[str, int]:
 
 
 class Watch:
-    """A fleet with cameras whose results are read, and the rules that hold after each fault."""
+    """A fleet whose cameras' results are read, and the rules that hold after each fault."""
 
     def __init__(self, cameras: int = 4, exclusive: bool = False) -> None:
         self.fleet = ff.fleet.Fleet(agents=2)
@@ -50,7 +50,7 @@ class Watch:
         return {camera.agent for camera in self.fleet.stats().cameras.values()}
 
     def read(self, seconds: float = 0.1) -> list[FleetSample]:
-        """The results so far."""
+        """Returns the results so far."""
         end = time.monotonic() + seconds
         with contextlib.suppress(ff.ReadTimeoutError):
             while time.monotonic() < end:
@@ -64,7 +64,7 @@ class Watch:
         return {name for name, camera in self.fleet.stats().cameras.items() if camera.agent == agent}
 
     def is_back(self, names: set[str], epochs: dict[str, int]) -> bool:
-        """Whether each of these cameras has given a result of a newer epoch."""
+        """Returns True if each of these cameras has delivered a result of a newer epoch."""
         newer = {s.camera for s in self.read() if s.epoch > epochs[s.camera]}
         return names <= newer
 
@@ -116,7 +116,7 @@ def test_an_agent_that_is_stopped_for_a_second_goes_on(watch: Watch) -> None:
     time.sleep(1)
     os.kill(pid, signal.SIGCONT)
     watch.read(1)
-    if watch.fleet.stats().agents["agent0"].deaths == 0:  # a busy machine may stop it for longer
+    if watch.fleet.stats().agents["agent0"].deaths == 0:  # a busy machine may suspend it for longer
         assert watch.epochs() == epochs
         assert watch.pid("agent0") == pid
 
@@ -128,9 +128,9 @@ def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: fl
     os.kill(pid, signal.SIGSTOP)
     stopped = time.monotonic()
     until(lambda: watch.is_back(mine, epochs), "the cameras of the stopped agent")
-    assert time.monotonic() - stopped > 1.5  # not before the lease has lapsed
+    assert time.monotonic() - stopped > 1.5  # not before the lease has expired
     time.sleep(max(0.0, seconds - (time.monotonic() - stopped)))
-    assert not Path(f"/proc/{pid}").exists()  # nothing of it wakes up
+    assert not Path(f"/proc/{pid}").exists()  # none of its processes is left
     events = [event.text for event in watch.fleet.stats().events if event.about == "agent0"]
     assert any("silent for" in text and "killed" in text for text in events), events
 
@@ -152,8 +152,8 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
         if event.utc >= resumed
     ]
     for utc, silence in silences:
-        assert utc - silence >= resumed - 0.1, after.events  # no silence counts the pause
-    if not silences:  # a busy machine may keep an agent from its renewals for longer than its lease
+        assert utc - silence >= resumed - 0.1, after.events  # the pause does not count as silence
+    if not silences:  # a busy machine may keep an agent from renewing its lease in time
         assert [agent.deaths for agent in after.agents.values()] == [
             agent.deaths for agent in before.agents.values()
         ]
@@ -165,7 +165,8 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
 def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    # Long enough that the stacks, which come after four fifths of it, are there on a busy machine, too.
+    # Long enough that the stack traces, which are written after four fifths of it, are complete even on a
+    # busy machine.
     change_setup(monkeypatch, Times(gil_timeout=5), gil_timeout=5)
     with ff.fleet.Fleet(agents=1) as fleet:
         reader = fleet.reader("ticks")

@@ -1,4 +1,4 @@
-"""The dashboard of fleets for Grafana asks for metrics that exist."""
+"""The Grafana dashboard for fleets queries metrics that exist."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A fleet survives Ctrl-C, forks, handlers that wait and builds that hang."""
+"""A fleet survives Ctrl-C, forks, blocking log handlers and hanging builds."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def filled() -> FleetReader:
-    """A reader with some results of one camera."""
+    """Returns a reader with some results of one camera."""
     reader = FleetReader(Results(1, "ticks"), lambda number: "cam", lambda results: None)
     pickles = [packed(number) for number in range(RESULTS)]
     results = np.zeros(RESULTS, _wire.RESULT)
@@ -59,7 +59,7 @@ def filled() -> FleetReader:
 
 
 class Interrupt:
-    """Raises KeyboardInterrupt at the n-th line of the reader's code, where a signal could be heard."""
+    """Raises KeyboardInterrupt at the n-th line of the reader's code where a signal could be handled."""
 
     def __init__(self, at: int) -> None:
         self.left = at
@@ -70,7 +70,7 @@ class Interrupt:
         if event in ("call", "line"):
             line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
             if line.startswith(("return sample", "del self._back")):
-                return self  # the interpreter looks at no signal before these
+                return self  # the interpreter does not handle signals before these
             self.left -= 1
             if self.left == 0:
                 raise KeyboardInterrupt
@@ -109,8 +109,8 @@ def interrupt_each_line() -> None:
 
 
 def test_an_interrupt_at_any_line_of_a_pull_loses_and_repeats_nothing() -> None:
-    # It runs in its own thread. CPython 3.11 treats an exception as still being handled when its handler
-    # was interrupted, and every later failure would name it.
+    # In a thread of its own: CPython 3.11 treats an exception as still being handled if its handler was
+    # interrupted, and would report it with every later failure.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(interrupt_each_line).result()
 
@@ -124,7 +124,7 @@ def test_a_send_that_is_interrupted_leaves_whole_messages() -> None:
         link.send(b"a whole message")
         theirs.setblocking(False)
         with pytest.raises(BlockingIOError):
-            theirs.recv(100)  # it is sent by the controller's thread alone
+            theirs.recv(100)  # only the controller's thread sends it
         link.flush()
         assert theirs.recv(100) == b"a whole message"
 
@@ -142,7 +142,8 @@ def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.Monk
         cameras = {f"cam{number}": "ticks:0.05" for number in range(50)}
         fleet._builds.number_build(fleet_builds.ticks)
         controller: Any = fleet._controller
-        with monkeypatch.context() as patch, controller.lock:  # it is not done before it is waited for
+        # So that it is not done before somebody waits for it.
+        with monkeypatch.context() as patch, controller.lock:
             patch.setattr(threading.Event, "wait", wait)
             with pytest.raises(KeyboardInterrupt):
                 fleet.add_many(cameras, fleet_builds.ticks)
@@ -199,7 +200,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
 
 
 class Waiting(logging.Handler):
-    """Waits for a gate with the first line, then asks the fleet."""
+    """Waits for a gate on the first line, then asks the fleet."""
 
     def __init__(self, fleet: ff.fleet.Fleet) -> None:
         super().__init__()
@@ -264,7 +265,7 @@ def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hang
 
 @pytest.mark.slow
 def test_a_build_that_hangs_fails_and_others_start(hanging: ff.fleet.Fleet) -> None:
-    bad = {f"bad{number}": "1000" for number in range(40)}  # more than start at a time
+    bad = {f"bad{number}": "1000" for number in range(40)}  # more than start at the same time
     hanging.add_many(bad, fleet_builds.slow_to_build)
     until(lambda: bad.keys() <= told(hanging, "no start within 0.3 s"), "the failure of each")
     assert told(hanging, "in slow_to_build at")
@@ -287,7 +288,7 @@ def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
         "    return ticks(url)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    for agent in hanging.stats().agents.values():  # the next one knows the folder
+    for agent in hanging.stats().agents.values():  # the next one has the same folder
         os.kill(process_of(hanging, agent.name), signal.SIGKILL)
     build = importlib.import_module("slow_to_import").build
     hanging.add("slow", "ticks:0.05", build)
@@ -320,7 +321,7 @@ def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_
 
 
 def told(fleet: ff.fleet.Fleet, text: str) -> set[str]:
-    """Cameras of which an event says so."""
+    """Returns the cameras with an event that contains this text."""
     return {event.about for event in fleet.stats().events if text in event.text}
 
 

@@ -1,4 +1,4 @@
-"""A controller's link to an agent: its runs, its latest renewal, and when its socket takes more."""
+"""A controller's link to an agent: its runs, its latest renewal, and when its socket is writable."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RUN = (0, 7 << 32)
 
 
 class Agent:
-    """The other end of a link. There is no process."""
+    """The other end of a link, without a process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.loop = Loop("loop")

@@ -1,4 +1,4 @@
-"""Every result of a fleet is delivered, on its way, or counted with its cause."""
+"""Every result of a fleet is delivered, in transit, or counted with its cause."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A fault of one camera is its own: crashes, ends of the process, and texts without an end."""
+"""Faults of one camera do not affect others: crashes, exits of the process, and endless messages."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from support import until
 import freshframe as ff
 from freshframe_fleet._url import cut
 
-LONG = 8192 + 100  # letters: with the note about those that were left out
+LONG = 8192 + 100  # characters, including the remark about those that were left out
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def segv() -> None:
 
 
 def in_a_librarys_thread() -> None:
-    """Runs as a decoder's thread does that a node has started."""
+    """Crashes on a thread that a node has started, like a decoder's."""
     thread = threading.Thread(target=segv)
     thread.start()
     thread.join()
@@ -57,7 +57,7 @@ def abort() -> None:
 
 
 def overflow() -> None:
-    """Overflows the stack in C: Python 3.14 notices the end of the stack in Python calls."""
+    """Overflows the C stack: Python 3.14 detects the end of the stack in Python calls."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler._stack_overflow()  # type: ignore[attr-defined]
 
@@ -68,7 +68,7 @@ ENDS: dict[str, Callable[[], object]] = {
 
 
 def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Its node ends the process as the URL says, on its tenth tick."""
+    """Its node ends the process in the way that the URL says, on its tenth tick."""
 
     def work(number: int) -> int:
         if number == 10:
@@ -94,8 +94,8 @@ def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.fleet.F
     until(lambda: fleet.stats().cameras["bad"].crashes >= 2, "its next crash")
     stats = fleet.stats()
     starts = [camera.starts for name, camera in stats.cameras.items() if name != "bad"]
-    if not any("silent for" in event.text for event in stats.events):  # nor has a busy machine
-        assert sorted(set(starts)) in ([1], [1, 2])  # the first crash has cost some of them a start
+    if not any("silent for" in event.text for event in stats.events):  # unless the machine is busy
+        assert sorted(set(starts)) in ([1], [1, 2])  # the first crash has restarted some of them
     fleet.remove("bad")
     until(lambda: "extra0" not in fleet.stats().agents, "the end of that agent")
 

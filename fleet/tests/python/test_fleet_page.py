@@ -45,7 +45,7 @@ def stats(*cameras: CameraStats) -> FleetStats:
 
 
 def get(url: str) -> Any:
-    """The answer of a page; a token is exchanged for a cookie."""
+    """Returns the response of a page. Its token is exchanged for a cookie."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     with opener.open(url, timeout=30) as answer:
         return answer.read()
@@ -65,7 +65,7 @@ def test_the_page_and_its_state_are_served() -> None:
         until(
             lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera"
         )
-        assert get(page.url + "healthz").startswith(b"1 of 1 cameras run")  # then the cost of a busy machine
+        assert get(page.url + "healthz").startswith(b"1 of 1 cameras run")  # after that, on a busy machine
         address = page.url
         assert address in str(page)
     with pytest.raises(urllib.error.URLError):
@@ -74,7 +74,7 @@ def test_the_page_and_its_state_are_served() -> None:
 
 @pytest.mark.slow
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its lock may be held meanwhile: the page does not wait for it."""
+    """Its lock may be held in the meantime: the page does not wait for it."""
     monkeypatch.setattr("freshframe_fleet._page._STALLED", 0.5)
     with ff.fleet.Fleet(agents=1) as fleet:
         page = fleet.serve()
@@ -110,7 +110,7 @@ def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.Mon
 
 
 def status(url: str) -> int:
-    """Returns the status of an answer."""
+    """Returns the status of a response."""
     try:
         get(url)
     except urllib.error.HTTPError as error:
@@ -131,7 +131,7 @@ def width_of(frame: ff.Frame) -> int:
 
 
 def test_epochs_are_texts_that_javascript_can_hold() -> None:
-    """The fleet's start and the count; none before the first start."""
+    """The fleet's start and the count; empty before the first start."""
     state = page_state(stats(CAMERA, replace(CAMERA, name="new", epoch=0)))
     assert state["cameras"]["gate"]["epoch"] == "1763700000.3"
     assert state["cameras"]["new"]["epoch"] == ""

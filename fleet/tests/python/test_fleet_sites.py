@@ -1,4 +1,4 @@
-"""RaySites without Ray: the actor of a site, the program's side of it, and what is counted."""
+"""RaySites without Ray: the actor of a site, the program's side, and the counters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def test_a_batch_comes_again_until_it_is_confirmed(site: Site) -> None:
     while not rows:
         _, number, _, rows = site.take("ticks", "log", "me", False)
     assert site.take("ticks", "log", "me", False)[1::2] == (number, rows)
-    site.confirm("ticks", "log", "me", number - 1)  # of an earlier one
+    site.confirm("ticks", "log", "me", number - 1)  # an earlier batch
     assert site.take("ticks", "log", "me", False)[1::2] == (number, rows)
     site.confirm("ticks", "log", "me", number)
     again, following, counts, more = site.take("ticks", "log", "me", False)
@@ -166,7 +166,7 @@ class ActorUnavailableError(RayError):
 
 
 class FakeRay:
-    """One actor, whose calls are answered by the test."""
+    """A single actor, whose calls the test answers."""
 
     exceptions = SimpleNamespace(
         RayError=RayError, RayTaskError=RayTaskError, ActorUnavailableError=ActorUnavailableError
@@ -193,7 +193,7 @@ class FakeRay:
         return SimpleNamespace(remote=call)
 
     def answer(self, what: Any) -> None:
-        """Answers the latest call that is no change()."""
+        """Answers the latest call other than change()."""
         number = max(n for n, (name, _) in enumerate(self.calls) if name != "change")
         self.answers[number] = what
 
@@ -254,7 +254,7 @@ def test_a_site_that_fails_while_starting_is_tried_after_growing_waits(clock: Cl
     with pytest.raises(ConnectionError):
         site.result(call, clock.now, [call])
     clock.now += 0.2
-    assert site.ask("stats") is not None  # a site that had answered starts at once
+    assert site.ask("stats") is not None  # a site that has answered before is restarted immediately
 
 
 def test_a_site_that_ray_restarts_is_asked_without_growing_waits(clock: Clock) -> None:
@@ -304,7 +304,7 @@ def test_an_error_of_a_change_is_raised_to_the_program(clock: Clock) -> None:
 
 
 class Yard:
-    """A reader of one site, whose answers the test gives."""
+    """A reader of one site, whose answers come from the test."""
 
     def __init__(self) -> None:
         self.ray = FakeRay()
@@ -382,7 +382,7 @@ def test_the_end_of_a_site_is_one_gap_of_each_camera_and_loses_what_waited_there
         yard.answer(True)
     yard.answer(RayError("killed"))
     yard.read()
-    assert len(yard.given) == 3  # it cannot come again: the site has gone
+    assert len(yard.given) == 3  # it cannot be sent again, because the site is gone
     counts = yard.counts
     assert (counts.deaths, counts.gaps, counts.lost_with_site, counts.waiting) == (1, 0, 4, 0)
     clock.now += 1
@@ -439,7 +439,7 @@ def test_a_reader_that_is_closed_ends(yard: Yard) -> None:
 
 @pytest.fixture
 def rays(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> FakeRay:
-    """Ray, to which the program is connected."""
+    """Fakes Ray, with the program connected to it."""
     ray: Any = FakeRay()
     ray.is_initialized = lambda: True
     ray.util = SimpleNamespace(
@@ -507,7 +507,7 @@ def test_limits_are_more_than_nothing(rays: Any, option: str, value: float) -> N
         ff.fleet.RaySites(NORTH, fleet_builds.ticks, **limit)
 
 
-# ---- what the program gives
+# ---- arguments of the program
 
 
 @pytest.mark.parametrize(

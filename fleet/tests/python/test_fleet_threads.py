@@ -1,4 +1,4 @@
-"""The thread that takes connections for the command line goes on, whatever fails in it."""
+"""The thread that accepts connections of the command line survives all errors."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PASSING = [OSError("passes"), *ERRORS]
 
 
 class Listening:
-    """A listening socket, which gives what it is made of and then waits for its end."""
+    """A listening socket that returns the given items, and then waits until it is closed."""
 
     def __init__(self, *given: Any) -> None:
         self._given = list(given)

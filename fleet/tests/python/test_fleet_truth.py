@@ -1,4 +1,4 @@
-"""A fleet reports the truth about its cameras and agents: cameras that are away, losses, health, metrics."""
+"""A fleet reports the truth about its cameras and agents: offline cameras, losses, health, metrics."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def closed_port() -> Iterator[int]:
 
 
 def slow(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """A node that is ten times slower than its camera, and a side branch that is slower still."""
+    """A node that is ten times slower than its camera, and a side branch that is even slower."""
     pipeline = ff.Pipeline()
     source = pipeline.add(fleet_builds.Ticks(0.005))
     pipeline.add(lambda number: time.sleep(0.5), source)
@@ -55,7 +55,7 @@ def work(number: int) -> int:
 
 
 def side_branch(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """A branch beside the output that takes a picture now and then."""
+    """A side branch, next to the output, that takes a frame now and then."""
     pipeline = ff.Pipeline()
     source = pipeline.add(fleet_builds.Ticks(0.01))
     pipeline.add(lambda number: time.sleep(0.5), source)
@@ -63,7 +63,7 @@ def side_branch(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def silent(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Nothing that it sees is worth a result."""
+    """A node that never returns a result."""
     pipeline = ff.Pipeline()
     return pipeline, {"ticks": pipeline.add(lambda number: None, pipeline.add(fleet_builds.Ticks(0.01)))}
 
@@ -117,7 +117,8 @@ def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.
     camera = stats.cameras["slow"]
     assert camera.agent is not None
     assert camera.drops["queue_full"] == camera.dropped > camera.kept
-    assert abs(camera.produced - camera.kept - camera.dropped) < 250  # frames of a second: two reports
+    # Frames of one second, which is two reports.
+    assert abs(camera.produced - camera.kept - camera.dropped) < 250
     [(agent, text)] = stats.saturated().items()
     assert agent == camera.agent
     assert re.fullmatch(r"loses \d+% of the frames, with \d+ cameras and a load of \d+%", text)

@@ -38,7 +38,7 @@ def labelled(label: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]
 
 
 def counted(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """How many builds its agent has."""
+    """Emits how many builds its agent has."""
     pipeline = ff.Pipeline()
 
     def count(_: int) -> int:
@@ -104,7 +104,7 @@ def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
     with fleet.reader("ticks") as reader:
         with controller.lock:
             link = controller.parts.links.get(camera.agent)
-            controller.parts.links.on_message(link, Started(run, ["labels"]))  # it has come late
+            controller.parts.links.on_message(link, Started(run, ["labels"]))  # it arrived late
         (tmp_path / "ready").touch()
         assert reader.get(100).value >= 0
 

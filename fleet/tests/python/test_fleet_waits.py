@@ -1,4 +1,4 @@
-"""How long results wait for a reader that does not read."""
+"""How long results are kept for a reader that does not read."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def test_results_expire_and_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         balance(fleet)
         counts = fleet.stats().readers[0]
         ordinal, dropped = -1, 0
-        while dropped < counts.expired:  # on a busy machine in more than one gap
+        while dropped < counts.expired:  # on a busy machine, in several gaps
             sample = reader.get(100)
             assert sample.ordinal == ordinal + 1 + sample.dropped
             ordinal, dropped = sample.ordinal, dropped + sample.dropped

@@ -1,4 +1,4 @@
-"""The frames that an agent counts are of sources whose samples come to an output."""
+"""An agent counts the frames of those sources whose samples reach an output."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Numbers(ff.Source[int]):
 
 
 class Sums(ff.Node[int, int]):
-    """Begins a stream, which has one sample."""
+    """Starts a stream, which has one sample."""
 
     def process(self, sample: ff.Sample[int]) -> int:
         return sample.value
@@ -46,7 +46,7 @@ def first(value: Any, _: Any) -> Any:
 
 
 class Build:
-    """A pipeline with three sources, and the ends of some outputs."""
+    """A pipeline with three sources, and the last nodes of some outputs."""
 
     def __init__(self) -> None:
         self.pipeline = ff.Pipeline()

@@ -1,4 +1,4 @@
-"""The files of a fleet's page: all are served, and no text can become markup."""
+"""The files of a fleet's page: all are served, and no string can become markup."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The streams between a controller and its agents are taken apart as they come."""
+"""Messages between a controller and its agents are parsed however they are split."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Test cameras, a fleet and random faults, and the rules that its results must keep."""
+"""Test cameras, a fleet and random faults, and the rules that its results must obey."""
 
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path

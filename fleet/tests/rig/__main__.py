@@ -74,7 +74,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 4 when a rule was broken."""
+    """Returns the exit code: 0, or 4 if a rule was broken."""
     options, given = _options(arguments)
     cameras = f"{options.cameras} + {options.counted} cameras"
     _say(f"{cameras}, {options.agents} agents, {options.faults} faults, seed {options.seed}")

@@ -1,11 +1,11 @@
-"""Whether every frame that the counted cameras made was read or is in a counter of the fleet.
+"""Checks that every frame of the counting cameras was read or is in a counter of the fleet.
 
 For each run, and for all of them together:
 
     frames made == read + counted + untold
 
 `frames made` is the camera's own count. `counted` is the sum of the public counters of the fleet. `untold`
-may be there only in runs whose agent was killed: frames that were made after its last report.
+can occur only in runs whose agent was killed: frames that were made after its last report.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -21,25 +21,25 @@ from .counted_camera import CountedRun
 from .rules import Result, Verdict
 
 _LOSSES = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
-_REPORTS_EVERY = 2.5  # seconds: an agent that has not reported for 2.0 is killed within 0.5
+_REPORTS_EVERY = 2.5  # seconds: an agent that has not reported for 2.0 s is killed within 0.5 s
 _Run = tuple[int, int]  # camera, epoch
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The fleet's knowledge of a run at its end."""
+    """What the fleet knew about a run at its end."""
 
     reported: int
     lost: bool  # it ended with its agent
 
 
 def read_ledger(path: Path) -> dict[_Run, Entry]:
-    """The lines that the program under test has written, one for each end of a run that its reader noted."""
+    """Reads the lines that the program under test has written: one for each end of a run."""
     ledger: dict[_Run, Entry] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         camera, epoch, reported, lost = json.loads(line)
         run = (camera, epoch)
-        if reported is not None or run not in ledger:  # a run that has ended can be noted again
+        if reported is not None or run not in ledger:  # a run that has ended may be reported again
             ledger[run] = Entry(reported or 0, lost)
     return ledger
 
@@ -55,12 +55,12 @@ def check_accounts(
     """Applies the rule.
 
     Args:
-        verdict: Gets the findings and figures.
+        verdict: Findings and figures are added to it.
         runs: The counts of the cameras.
-        results: Of these cameras, as they were read.
-        ledger: The fleet's knowledge of each run.
-        counters: The reader's, and `dropped` and `unreported_possible`.
-        fps: Frames a second of each camera.
+        results: Results of these cameras, as they were read.
+        ledger: What the fleet knew about each run.
+        counters: Those of the reader, and `dropped` and `unreported_possible`.
+        fps: Frames per second of each camera.
     """
     read = Counter((result.camera, result.epoch) for result in results)
     made = {(run.camera, run.epoch): run.frames for run in runs}

@@ -1,10 +1,10 @@
 """Test cameras over HTTP that count their sessions, for `./dev test-fleet --check`.
 
 `python -m rig.camera_server CAMERAS FPS LOG` serves http://127.0.0.1:PORT/camera/0 and so on,
-prints the port and ends with its standard input. A line `CAMERA SECONDS` of that has a camera close its
-sessions and refuse others for so long. Each camera sends MJPEG (multipart/x-mixed-replace), frame n at
-n / fps seconds after the server's start. A line of LOG is an object: a session that was opened, or one that
-was closed with the ranges of frames it was sent.
+prints the port and ends with its standard input. A line `CAMERA SECONDS` there makes a camera close its
+sessions and reject others for that long. Each camera sends MJPEG (multipart/x-mixed-replace), frame n at n /
+fps seconds after the server's start. A line of LOG is an object: a session that was opened, or one that was
+closed with the ranges of frames it was sent.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,23 +28,24 @@ from freshframe._errors import SourceError
 
 from . import FOLDER
 
-_REQUEST_TIME = 5.0  # seconds for a request's head
+_REQUEST_TIME = 5.0  # seconds for the header of a request
 _SILENCE = (
-    3.0  # seconds without room for a frame: the session is over, as with a camera that wants to be kept alive
+    # Seconds without room for a frame after which the session ends, as with a camera that expects a sign of life.
+    3.0
 )
-_SEND_BUFFER = 8 * 1024  # bytes that wait in the server at most
+_SEND_BUFFER = 8 * 1024  # maximum bytes that are queued in the server
 _BOUNDARY = "freshframe-camera"
 
 
 class CameraServer(ClosedByWith):
-    """Runs the server as a separate process, so that no fault of the program under test touches it."""
+    """Runs the server as a separate process, so that faults of the program under test do not affect it."""
 
     def __init__(self, cameras: int, fps: float, log: Path) -> None:
-        """Starts it and waits for its port.
+        """Starts the server and waits for its port.
 
         Args:
             cameras: 1 to 65536.
-            fps: Frames a second of each.
+            fps: Frames per second of each camera.
             log: A new file for the sessions.
 
         Raises:
@@ -71,13 +72,13 @@ class CameraServer(ClosedByWith):
         return f"http://127.0.0.1:{self._port}/camera/{camera}"
 
     def away(self, camera: int, seconds: float) -> None:
-        """Has a camera close its sessions and refuse others for a while."""
+        """Makes a camera close its sessions and reject others for a while."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{camera} {seconds}\n")
         self._process.stdin.flush()
 
     def close(self) -> None:
-        """Ends every session and the process."""
+        """Closes every session and ends the process."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -106,7 +107,7 @@ class _Log:
 
 
 class _Cameras:
-    """Answers requests. One task for each session."""
+    """Responds to requests, with one task per session."""
 
     def __init__(self, cameras: int, fps: float, log: _Log) -> None:
         self._cameras = cameras
@@ -115,7 +116,7 @@ class _Cameras:
         self._start = time.monotonic()
         self._sessions: set[asyncio.Task[None]] = set()
         self._open: dict[asyncio.StreamWriter, int] = {}  # to which camera
-        self._back_at: dict[int, float] = {}  # cameras that are away
+        self._back_at: dict[int, float] = {}  # cameras that are offline, and until when
 
     async def serve(self) -> None:
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0, backlog=4096)
@@ -133,7 +134,7 @@ class _Cameras:
         self._back_at[camera] = time.monotonic() + seconds
         for writer, of in self._open.items():
             if of == camera:
-                writer.transport.abort()  # its session sees it
+                writer.transport.abort()  # its session notices it
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -170,7 +171,8 @@ class _Cameras:
                 b"HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\n"
                 b"Content-Type: multipart/x-mixed-replace; boundary=" + _BOUNDARY.encode() + b"\r\n\r\n"
             )
-            left = asyncio.ensure_future(reader.read())  # ends when the client leaves, perhaps with a reset
+            # Ends when the client disconnects, perhaps with a reset.
+            left = asyncio.ensure_future(reader.read())
             left.add_done_callback(lambda end: end.cancelled() or end.exception())
             while not left.done():
                 now = time.monotonic()
@@ -204,7 +206,7 @@ def _log_at(path: str) -> Iterator[_Log]:
 
 
 def main() -> None:
-    """The process: see the head of this file."""
+    """The main program of the process; see the top of this file."""
     cameras, fps, path = sys.argv[1:]
     with _log_at(path) as log:
         asyncio.run(_Cameras(int(cameras), float(fps), log).serve())

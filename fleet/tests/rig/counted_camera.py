@@ -1,7 +1,7 @@
 """Test cameras that count their own frames in a file, which survives the death of their agent.
 
-A run is one start of a camera. Its file is `CAMERA.EPOCH` in the folder of the counts: the number of frames
-that were made, and whether the run has ended in order. Nothing of the fleet writes to it or reads it.
+A run is one start of a camera. Its file in the folder of the counts is `CAMERA.EPOCH`: the number of frames
+that were made, and whether the run ended normally. The fleet itself neither writes nor reads it.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -18,42 +18,42 @@ from urllib.parse import parse_qs, urlencode
 
 import freshframe as ff
 
-_COUNTS = struct.Struct("<QQ")  # frames, 1 if the run has ended in order
+_COUNTS = struct.Struct("<QQ")  # number of frames, and 1 if the run ended normally
 _END = "end"  # a file of this name ends all cameras
 
 
 @dataclass(frozen=True)
 class CountedRun:
-    """Holds the counts of a run."""
+    """The counts of a run."""
 
     camera: int
     epoch: int
     frames: int
-    ended: bool  # in order: its agent was not killed before
+    ended: bool  # normally: its agent was not killed before
 
 
 class CountedCameras:
-    """Keeps their folder for the rig."""
+    """Manages their folder for the rig."""
 
     def __init__(self, folder: Path, fps: float) -> None:
-        """The folder must be there, and empty."""
+        """The folder must exist, and be empty."""
         self._folder = folder
         self._fps = fps
 
     def url(self, camera: int) -> str:
-        """Returns the URL that build_counted() takes."""
+        """Returns the URL for build_counted()."""
         return "counted?" + urlencode({"camera": camera, "fps": self._fps, "folder": self._folder.absolute()})
 
     def fail(self, camera: int) -> None:
-        """Has its source raise at the next frame."""
+        """Makes its source raise at the next frame."""
         (self._folder / f"fail-{camera}").touch()
 
     def end(self) -> None:
-        """Has all of them end with the next frame."""
+        """Makes all of them end at the next frame."""
         (self._folder / _END).touch()
 
     def runs(self) -> list[CountedRun]:
-        """Returns their counts until now."""
+        """Returns their counts so far."""
         found = []
         for path in self._folder.glob("*.*"):
             camera, epoch = map(int, path.name.split("."))
@@ -63,7 +63,7 @@ class CountedCameras:
 
 
 class _Counted(ff.Source[tuple[int, int]]):
-    """Gives (camera, number of the frame in this run, from 1)."""
+    """Emits (camera, number of the frame in this run, from 1)."""
 
     live = True
 
@@ -75,7 +75,7 @@ class _Counted(ff.Source[tuple[int, int]]):
         self._end = folder / _END
 
     def read(self) -> Iterator[tuple[tuple[int, int], float]]:
-        """Counts a frame before it gives it: what a reader gets was counted."""
+        """Counts each frame before emitting it, so that everything a reader receives was counted."""
         with self._path.open("x+b") as file:
             file.truncate(_COUNTS.size)
             counts = mmap.mmap(file.fileno(), _COUNTS.size)
@@ -93,7 +93,9 @@ class _Counted(ff.Source[tuple[int, int]]):
 
 
 def _epoch() -> int:
-    """Returns the epoch of the run whose build is called: only the agent knows it, some frames above."""
+    """Returns the epoch of the run whose build is called, which only the agent knows, some frames up the
+    stack.
+    """
     frame: Any = sys._getframe(1)
     while frame is not None:
         epoch = getattr(frame.f_locals.get("run"), "epoch", None)
@@ -104,7 +106,7 @@ def _epoch() -> int:
 
 
 def build_counted(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Builds a pipeline that gives a result for each frame."""
+    """Builds a pipeline that emits a result for each frame."""
     given = {name: values[0] for name, values in parse_qs(url.partition("?")[2]).items()}
     source = _Counted(int(given["camera"]), _epoch(), float(given["fps"]), Path(given["folder"]))
     pipeline = ff.Pipeline()

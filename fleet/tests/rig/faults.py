@@ -1,4 +1,4 @@
-"""Faults for a fleet under test: chosen at random by a seed, and brought about."""
+"""Faults for a fleet under test: chosen at random with a seed, and applied."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -24,13 +24,13 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LASTING: tuple[Kind, ...] = ("stop agent", "stop program", "camera away")
-# Seconds: below, at and beyond the time after which a silent agent is killed, the last one seldom.
+# Seconds: below, at and above the time after which a silent agent is killed; the last one is rare.
 PAUSES: tuple[float, ...] = (1.0, 1.0, 1.5, 1.5, 3.0, 3.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault. `pick` chooses its victim among those that are there, 0 to 1."""
+    """One fault. `pick`, 0 to 1, chooses the victim among those that exist."""
 
     kind: Kind
     pick: float
@@ -42,7 +42,7 @@ class Fault:
 
 
 def schedule(seed: int, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[Fault]:
-    """The same faults for the same seed."""
+    """Yields the same faults for the same seed."""
     choose = random.Random(seed)
     for _ in range(count):
         kind = choose.choice(list(kinds))
@@ -51,20 +51,20 @@ def schedule(seed: int, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[F
 
 
 class Cameras(Protocol):
-    """The test cameras, as far as faults are theirs."""
+    """What faults can do to the test cameras."""
 
     served: int  # from 0 on
     counted: int  # after these
 
     def away(self, camera: int, seconds: float) -> None:
-        """A served camera closes its sessions and takes none for a while."""
+        """Makes a served camera close its sessions and reject others for a while."""
 
     def fail(self, camera: int) -> None:
-        """A counted camera's source raises."""
+        """Makes a counted camera's source raise."""
 
 
 class Faults:
-    """Brings faults about in a fleet that runs in another process."""
+    """Applies faults to a fleet that runs in another process."""
 
     def __init__(
         self,
@@ -72,13 +72,13 @@ class Faults:
         ask: Callable[[list[Any]], Mapping[str, Any]],
         cameras: Cameras | None = None,
     ) -> None:
-        """`program`: its process number. `ask`: gives it a command; returns its stats."""
+        """`program`: its PID. `ask`: sends it a command and returns its stats."""
         self._program = program
         self._ask = ask
         self._cameras = cameras
 
     def bring_about(self, fault: Fault) -> str:
-        """Does it, returns when it is over. The result says who was hit."""
+        """Applies the fault, and returns when it has ended. The result describes what was affected."""
         if fault.kind.startswith("camera"):
             return self._hit_camera(fault)
         stats = self._ask(["stats"])
@@ -142,7 +142,7 @@ def _picked(among: Sequence[Any], pick: float) -> Any:
 
 @contextlib.contextmanager
 def _process(pid: int) -> Iterator[Callable[[signal.Signals], None]]:
-    """Sends signals to a process and never to another one that has got its number."""
+    """Sends signals to a process, and never to another one that has reused its PID."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:  # it has ended by itself

@@ -11,7 +11,7 @@ import freshframe as ff
 
 
 def stamp_of(frame: ff.Frame) -> tuple[int, int] | None:
-    """A node: camera and frame of a stamped picture."""
+    """Returns camera and frame of a stamped image."""
     return read_stamp(frame.luma)
 
 

@@ -32,7 +32,7 @@ def camera_name(camera: int) -> str:
 
 
 def camera_number(name: str) -> int:
-    """The inverse of camera_name()."""
+    """Returns the number for a name from camera_name()."""
     return int(name.rpartition("-")[2])
 
 
@@ -47,7 +47,7 @@ def _keep(reader: FleetReader, path: Path) -> None:
 
 
 def _keep_ledger(reader: Any, path: Path) -> None:
-    """Writes the reader's record of each run when it ends: a line for each end."""
+    """Writes the reader's record of each run at its end, one line for each."""
     books = reader._results.counters
     end = books.end
 
@@ -64,8 +64,8 @@ def _keep_ledger(reader: Any, path: Path) -> None:
 def _add_all(fleet: ff.fleet.Fleet, urls: Sequence[str], counted: Sequence[str], exclusive: set[int]) -> None:
     """Adds the cameras.
 
-    A reader of an output that no camera has ends. Those with stamps may have started before one that counts
-    is there, so a camera that no agent can take keeps the outputs of its kind open.
+    A reader ends if no camera has its output. Cameras with stamps may have started before one that counts is
+    added, so a camera that no agent can take keeps the outputs of its kind open.
     """
     if counted:
         fleet.add("nowhere", counted[0], build_counted, needs={"site": "nowhere"})
@@ -92,8 +92,8 @@ def _answer(fleet: ff.fleet.Fleet, command: list[Any], books: Sequence[Counters]
 def _empty(fleet: ff.fleet.Fleet, books: Sequence[Counters]) -> dict[str, Any]:
     """Waits for the end of the cameras that end, removes each camera and waits for the remaining results.
 
-    It also waits for the last record of each run in the ``books``, those of its readers. A run
-    whose last record has not come ends with its agent when the fleet is closed, and these stats lack that.
+    It also waits for the last record of each run in ``books``, the counters of its readers. Without it, a run
+    would end with its agent when the fleet is closed, which these stats would not show.
 
     Returns the stats, and what each camera had dropped before it was removed.
     """
@@ -122,7 +122,7 @@ def _wait(fleet: ff.fleet.Fleet, condition: Any) -> FleetStats:
 
 
 def main() -> None:
-    """The process: see the head of this file."""
+    """The main program of the process; see the top of this file."""
     options = json.loads(sys.argv[1])
     exclusive, urls, counted = set(options["exclusive"]), options["urls"], options["counted"]
     folder = Path(options["folder"])

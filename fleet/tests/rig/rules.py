@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SHORT_OVERLAP = (
-    0.25  # seconds: between a server's hearing of an end and the next session's begin, at a busy machine
+    0.25  # seconds between the server noticing an end and the start of the next session, on a busy machine
 )
 
 
 @dataclass(frozen=True)
 class Session:
-    """A connection to a camera, as its server saw it."""
+    """A connection to a camera, from its server's point of view."""
 
     camera: int
-    opened: float  # seconds of CLOCK_MONOTONIC
+    opened: float  # by CLOCK_MONOTONIC, in seconds
     closed: float
     sent: tuple[tuple[int, int], ...]  # ranges of frames, both ends included
 
@@ -30,11 +30,12 @@ class Result:
 
     camera: int
     epoch: int
-    ordinal: int  # within (camera, epoch), as its agent sent it: from 0, without gaps where it was made
-    frame: int  # the number in the picture
-    stamp: int  # the camera in the picture
-    at: float  # seconds of CLOCK_MONOTONIC
-    dropped: int = -1  # missing before it in this epoch, by the reader's count; -1 if the reader has none
+    ordinal: int  # within (camera, epoch), as its agent sent it: from 0, without gaps
+    frame: int  # the number in the image
+    stamp: int  # the camera in the image
+    at: float  # by CLOCK_MONOTONIC, in seconds
+    # Number of results missing before it in this epoch, as counted by the reader; -1 if not counted.
+    dropped: int = -1
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Verdict:
 
 
 def read_sessions(log: Path, now: float) -> list[Session]:
-    """The sessions of a camera server's log. One that was never closed lasts until `now`."""
+    """Returns the sessions in a camera server's log. A session that was never closed lasts until `now`."""
     opened: dict[int, tuple[int, float]] = {}
     sessions = []
     for line in log.read_text(encoding="utf-8").splitlines():
@@ -83,11 +84,11 @@ def check(
     """Applies every rule.
 
     Args:
-        sessions: Of all cameras, sorted by their begin.
-        results: In the order in which one reader got them.
+        sessions: Sessions of all cameras, sorted by their start.
+        results: In the order in which one reader received them.
         counters: The fleet's own, summed over its outboxes: reported, delivered, outbox_full, expired,
             fenced, lost_with_agent, waiting.
-        exclusive: Cameras that may have one session at any time.
+        exclusive: Cameras that may have only one session at a time.
 
     Returns:
         The broken rules, and the figures of the run.
@@ -102,7 +103,7 @@ def check(
 def check_results(
     verdict: Verdict, results: Sequence[Result], counters: Mapping[str, int], overlapped: set[int]
 ) -> None:
-    """Applies the rules that need no session; `overlapped`: cameras whose frames may come in two epochs."""
+    """Applies the rules that need no sessions. `overlapped`: cameras whose frames may be in two epochs."""
     _check_once(verdict, results, overlapped)
     _check_order(verdict, results)
     _check_ordinals(verdict, results)
@@ -111,7 +112,10 @@ def check_results(
 
 
 def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: set[int]) -> set[int]:
-    """At most one session of an exclusive camera; how long others had two. Which cameras had two."""
+    """Checks that an exclusive camera has at most one session.
+
+    Returns the cameras that had two at the same time.
+    """
     overlapped = set()
     ends: dict[int, float] = {}
     worst_exclusive = others = 0.0
@@ -137,7 +141,7 @@ def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: se
 
 
 def _check_once(verdict: Verdict, results: Iterable[Result], overlapped: set[int]) -> None:
-    """No frame twice, in any epochs, unless the camera sent it to two sessions; no ordinal twice."""
+    """No ordinal occurs twice, and no frame unless the camera sent it to two sessions, in any epochs."""
     frames: set[tuple[int, int]] = set()
     ordinals: set[tuple[int, int, int]] = set()
     for result in results:
@@ -152,7 +156,7 @@ def _check_once(verdict: Verdict, results: Iterable[Result], overlapped: set[int
 
 
 def _check_order(verdict: Verdict, results: Iterable[Result]) -> None:
-    """Within an epoch ordinals and frames rise; an epoch does not come after a newer one."""
+    """Within an epoch, ordinals and frames increase, and no epoch follows a newer one."""
     last: dict[int, Result] = {}
     for result in results:
         before = last.get(result.camera)
@@ -168,7 +172,7 @@ def _check_order(verdict: Verdict, results: Iterable[Result]) -> None:
 
 
 def _check_ordinals(verdict: Verdict, results: Iterable[Result]) -> None:
-    """The ordinals that agents sent and the gaps that the reader counted are the same."""
+    """The ordinals that agents sent match the gaps that the reader counted."""
     last: dict[tuple[int, int], int] = {}
     told = 0
     for result in results:
@@ -210,7 +214,7 @@ def _check_origin(verdict: Verdict, sessions: Iterable[Session], results: Iterab
 
 
 def _check_books(verdict: Verdict, results: Sequence[Result], counters: Mapping[str, int]) -> None:
-    """The fleet's counters balance, and agree with the read results and the missing ordinals."""
+    """The fleet's counters add up, and agree with the results and the missing ordinals."""
     causes = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
     explained = counters["delivered"] + sum(counters[cause] for cause in causes)
     if counters["reported"] != explained:
@@ -237,7 +241,7 @@ def _check_books(verdict: Verdict, results: Sequence[Result], counters: Mapping[
 
 
 def _measure_gaps(verdict: Verdict, results: Iterable[Result]) -> None:
-    """The longest time that a camera's readers waited, and how long an epoch's change took."""
+    """Measures the longest wait of a camera's readers, and how long changes of epochs took."""
     last: dict[int, Result] = {}
     longest = 0.0
     changes = []

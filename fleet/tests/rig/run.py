@@ -1,4 +1,4 @@
-"""Runs a fleet under faults with cameras that count sessions, and judges it: `./dev test-fleet --check`."""
+"""Runs a fleet under faults with cameras that count sessions, and checks it: `./dev test-fleet --check`."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,23 +25,23 @@ from .faults import Fault, Faults, schedule
 from .program import camera_name
 from .rules import Result, Verdict, check, check_results, read_sessions
 
-_RECOVERY_TIME = 60.0  # seconds after a fault in which every camera must give a result again
+_RECOVERY_TIME = 60.0  # seconds after a fault within which every camera must deliver a result again
 _COUNTERS = ("reported", "delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """The things to run.
+    """What to run.
 
     Attributes:
         cameras: Test cameras with a server, which counts their sessions.
         counted: Test cameras that count their own frames.
-        agents: Agents of the fleet.
+        agents: Number of agents.
         exclusive: How many of the cameras allow one session.
-        fps: Frames a second of each camera.
-        faults: How many, one after the other.
-        seed: Chooses them.
-        folder: Where the logs go: sessions.jsonl, stamps.jsonl, counted.jsonl, ledger.jsonl, faults.log,
+        fps: Frames per second of each camera.
+        faults: Number of faults, one after the other.
+        seed: Seed of the faults.
+        folder: Folder for the logs: sessions.jsonl, stamps.jsonl, counted.jsonl, ledger.jsonl, faults.log,
             stats.json, and the counts of cameras in counts/.
     """
 
@@ -56,7 +56,7 @@ class CheckOptions:
 
 
 class _Cameras:
-    """All of them, for faults."""
+    """All test cameras, for faults."""
 
     def __init__(self, options: CheckOptions, server: CameraServer) -> None:
         self.served, self.counted = options.cameras, options.counted
@@ -121,7 +121,7 @@ class _Program:
 
 
 class _Results:
-    """Follows the logs of results while they grow."""
+    """Follows the logs of results as they grow."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -145,7 +145,7 @@ class _Results:
                 self.latest[result.camera] = result.at
 
     def wait_for_all(self, cameras: int, since: float) -> float | None:
-        """Waits until each camera has given a result after `since`. Returns the seconds, or None."""
+        """Waits until each camera has delivered a result after `since`. Returns the seconds, or None."""
         while time.monotonic() < since + _RECOVERY_TIME:
             self.read()
             if len(self.latest) == cameras and min(self.latest.values()) > since:
@@ -159,7 +159,7 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
 
     Args:
         options: What to run.
-        say: Takes a line of progress for each fault.
+        say: Called with a line of progress for each fault.
 
     Returns:
         The broken rules, and figures.
@@ -208,7 +208,7 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
 
 
 def _judged(options: CheckOptions, results: _Results, stats: Mapping[str, Any]) -> Verdict:
-    """Judges by the rules of results, and by the counts of the cameras that count their frames."""
+    """Applies the rules for results, and compares with the counts of the cameras that count their frames."""
     readers = {reader["output"]: reader for reader in stats["readers"]}
     counters = {name: readers["stamps"][name] for name in _COUNTERS}
     sessions = read_sessions(options.folder / "sessions.jsonl", time.monotonic())
@@ -246,7 +246,7 @@ def _one(
 
 
 def report(verdict: Verdict) -> list[str]:
-    """The verdict as lines for people."""
+    """Returns the verdict as readable lines."""
     width = max(map(len, verdict.figures))
     lines = [
         f"{name.replace('_', ' '):<{width}}  {_number(value)}" for name, value in verdict.figures.items()

@@ -1,4 +1,4 @@
-"""The browser of tests/web."""
+"""Uses the browser of tests/web."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

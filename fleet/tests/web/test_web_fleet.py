@@ -20,7 +20,7 @@ CAMERAS = 1000
 
 
 def camera(number: int) -> dict[str, Any]:
-    """A camera's state as the page gets it; each hundredth has failed."""
+    """Returns a camera's state as the page receives it. One in a hundred has failed."""
     failed = number % 100 == 7
     return {
         "name": f"camera-{number}",
@@ -37,7 +37,7 @@ def camera(number: int) -> dict[str, Any]:
 
 
 def state(**changes: Any) -> dict[str, Any]:
-    """A fleet of four agents, one of them dead."""
+    """Returns the state of a fleet with four agents, one of them dead."""
     agents = {
         f"agent{number}": {
             "name": f"agent{number}",
@@ -86,7 +86,7 @@ def show(pages: Any, page: Page, **changes: Any) -> None:
 
 
 def names(page: Page) -> list[str]:
-    """The cameras of the rows that are there."""
+    """Returns the cameras in the existing rows."""
     return page.texts("#rows .row:not([hidden]) > :first-child")
 
 

@@ -58,7 +58,7 @@ def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> N
             asking = threading.Event()
 
             class Asked:
-                """Replaces the lock of the camera's node, and reports that another thread tries to take it."""
+                """Replaces the lock of the camera's node, and reports when another thread wants it."""
 
                 def __enter__(self) -> None:
                     asking.set()

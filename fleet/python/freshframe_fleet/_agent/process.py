@@ -76,7 +76,7 @@ class _Agent:
         self._end.tell(pickle.dumps(event, 5))
 
     def work(self) -> None:
-        """Executes the controller's orders until it sends End or is gone."""
+        """Executes the controller's orders until it sends End or disconnects."""
         _begin_beat(lambda: self._tell(Alive()), self._gil_timeout)
         threading.Thread(target=self._look, name="ended pipelines", daemon=True).start()
         while True:
@@ -232,7 +232,7 @@ class _Agent:
                 logging.getLogger("freshframe").warning("camera %r: %s", run.name, error)
                 if not run.exclusive:
                     return
-                self._crew.write_off(threading.get_ident())  # meanwhile, others can be closed
+                self._crew.write_off(threading.get_ident())  # meanwhile, other runs can be closed
 
     def _tell_end(self, run: Run, event: EndOfRun) -> None:
         with self._lock:
@@ -304,7 +304,7 @@ class _Agent:
 
 
 def main(parent: int, options: dict[str, Any]) -> None:
-    """Runs an agent until the controller sends End or is gone."""
+    """Runs an agent until the controller sends End or disconnects."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the program that owns the fleet
     native.let_leaks_pass()
     faulthandler.enable()

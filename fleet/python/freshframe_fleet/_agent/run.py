@@ -121,7 +121,7 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def counts(self) -> Counter[str]:
-        """Number of results that were kept, refused because the run was closed, or too large."""
+        """Number of results that were kept, rejected because the run was closed, or too large."""
         stream = self._stream
         return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 
@@ -219,7 +219,7 @@ class Run:
 
 
 def hangs(run: Run) -> str:
-    """Says for how long the build function has not returned, and where it is."""
+    """Returns for how long the build function has been running, and where it is."""
     began, frame = run.began, sys._current_frames().get(run.thread)
     since = "" if began is None else f" after {time.monotonic() - began:.0f} s"
     where = "".join(f", in {each.name} at {each.filename}:{each.lineno}" for each in _innermost(frame))

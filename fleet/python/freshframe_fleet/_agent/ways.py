@@ -66,6 +66,9 @@ class Ways:
         return edge.parent in reached and edge.of in (None, source) and self._passes_on(edge)
 
     def _passes_on(self, edge: EdgeStats) -> bool:
-        """Whether the child's results have the sources of this edge. A join has those of its first parent."""
+        """Returns True if the child's results have the sources of this edge.
+
+        A join's have those of its first parent.
+        """
         child = self._stats.nodes.get(edge.child)
         return child is None or child.join is None or edge is self._into[edge.child][0]

@@ -1,4 +1,4 @@
-"""A controller carries out decisions, and hears what agents say: results, renewals of leases and events."""
+"""Carries out a controller's decisions, and handles messages of agents: results, renewals and events."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -34,14 +34,14 @@ from .parts import Parts
 
 
 class Actions:
-    """Carries out actions on the controller's thread, with its lock."""
+    """Carries out actions. Called on the controller's thread with its lock held."""
 
     def __init__(self, parts: Parts) -> None:
-        """Makes the actions of one controller."""
+        """Creates the actions of one controller."""
         self._parts = parts
 
     def do(self, actions: list[Action]) -> None:
-        """Carries out actions, in their order."""
+        """Carries out actions in order."""
         for action in actions:
             if isinstance(action, Launch):
                 self._launch(action.agent)
@@ -84,7 +84,7 @@ class Actions:
         parts.readers.forget_cameras(forgotten)
 
     def release_build(self, number: int) -> None:
-        """One camera less has it. Agents forget it with the last one."""
+        """Called when a camera no longer uses a build. After the last camera, agents drop the build."""
         parts = self._parts
         if not parts.builds.release(number):
             return
@@ -112,7 +112,10 @@ class Actions:
         parts.readers.introduce(link)
 
     def bury(self, link: Link) -> None:
-        """Forgets an agent whose process has ended. Messages that have arrived are read, the rest is lost."""
+        """Removes an agent whose process has ended.
+
+        Messages that have arrived are handled; everything else is lost.
+        """
         parts = self._parts
         if link.socket is not None:
             parts.links.read(link, last=True)
@@ -130,15 +133,15 @@ class Actions:
 
 
 class Hearing:
-    """Hears messages on the controller's thread, with its lock."""
+    """Handles messages. Called on the controller's thread with its lock held."""
 
     def __init__(self, parts: Parts, actions: Actions) -> None:
-        """Makes the hearing of one controller."""
+        """Creates the message handlers of one controller."""
         self._parts = parts
         self._actions = actions
 
     def take(self, link: Link, message: Any) -> None:
-        """A message of an agent."""
+        """Handles a message of an agent."""
         if isinstance(message, _wire.Batch):
             self._parts.readers.take(link, message)
         elif isinstance(message, _wire.Renewal):
@@ -147,7 +150,7 @@ class Hearing:
             self.hear(link, message, boot_time())
 
     def renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
-        """Takes the records of an agent's cameras and outboxes, which show that it works."""
+        """Handles a renewal, which shows that an agent works: the records of its cameras and outboxes."""
         parts = self._parts
         parts.readers.end_outboxes(link, message.last)
         link.note_renewal(message, now)
@@ -159,7 +162,7 @@ class Hearing:
         self._actions.do(parts.decisions.tick(now))
 
     def hear(self, link: Link, event: Event, now: float) -> None:
-        """An event of an agent."""
+        """Handles an event of an agent."""
         parts = self._parts
         decisions, do = parts.decisions, self._actions.do
         decisions.python_ran(link.name, now)

@@ -1,4 +1,4 @@
-"""The cameras of a controller: names, addresses, builds and counts. The decisions have the rest."""
+"""The cameras of a controller: names, URLs, builds and counts. The rest is in the decisions."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from .counts import CameraCounts
 
-_MOST_GONE = 100  # removed cameras whose names are kept though no result of them waits
+# Maximum number of removed cameras whose names are kept although none of their results are queued.
+_MOST_GONE = 100
 
 
 @dataclass
 class Known:
-    """Holds what is known of one camera."""
+    """The controller's data about one camera."""
 
     name: str
     url: str
@@ -22,10 +23,10 @@ class Known:
 
 
 class Cameras:
-    """Holds the cameras of one fleet, by number. A number is never given twice."""
+    """The cameras of one fleet, by number. Numbers are never reused."""
 
     def __init__(self) -> None:
-        """Makes a table without cameras."""
+        """Starts without any cameras."""
         self._known: dict[int, Known] = {}
         self._numbers: dict[str, int] = {}
         self._next = 0
@@ -40,28 +41,28 @@ class Cameras:
         return number
 
     def number(self, name: str) -> int | None:
-        """The number of a camera that is there."""
+        """Returns the number of an existing camera, or None."""
         return self._numbers.get(name)
 
     def get(self, number: int) -> Known | None:
-        """A camera that is there."""
+        """Returns an existing camera, or None."""
         return self._known.get(number)
 
     def name_of(self, number: int) -> str:
-        """A camera's name, also after its end while a reader may have results of it."""
+        """Returns a camera's name, even after its removal while a reader may have results of it."""
         known = self._known.get(number)
         return known.name if known is not None else self._gone.get(number, f"unknown camera {number}")
 
     def remove(self, number: int) -> Known:
         """Removes a camera that has ended."""
         known = self._known[number]
-        self._gone[number] = known.name  # before the next line: a reader may ask for it at any moment
+        self._gone[number] = known.name  # before the next line, because a reader may ask for it at any moment
         del self._known[number]
         self._numbers.pop(known.name, None)
         return known
 
     def forget(self, in_use: Callable[[], Collection[int]]) -> list[int]:
-        """The numbers of removed cameras that are forgotten now, as no result of them is in use."""
+        """Forgets removed cameras that have no results in use any more. Returns their numbers."""
         if len(self._gone) <= _MOST_GONE:
             return []
         used = in_use()

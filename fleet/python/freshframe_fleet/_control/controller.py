@@ -1,4 +1,4 @@
-"""A fleet's controller, as the program sees it: it adds and removes agents, cameras and readers."""
+"""A fleet's controller as the program sees it: adds and removes agents, cameras and readers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,18 +29,18 @@ from .parts import Parts
 from .readers import Readers
 from .setup import Setup
 
-_END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
+_END_TIMEOUT = 8.0  # seconds within which agents have to close their cameras
 
 
 class Life:
-    """Holds the phases of one controller's life."""
+    """The phases of a controller's life."""
 
     def __init__(self, parts: Parts, actions: Actions) -> None:
-        """The thread begins with start()."""
+        """The thread is started by start()."""
         self._parts = parts
         self._actions = actions
         self._decided = 0.0
-        self.ticked = 0.0  # when the thread was last seen to work
+        self.ticked = 0.0  # when the thread last worked
 
     def start(self) -> None:
         """Starts the controller's thread."""
@@ -117,7 +117,10 @@ class Life:
         parts.lock.close()
 
     def forget_in_child(self) -> None:
-        """In a forked child: closes what would keep the agents and the state's lock alive there."""
+        """Called in a forked child.
+
+        Closes what would otherwise keep the agents and the lock of the state alive there.
+        """
         parts = self._parts
         parts.links.forget_in_child()
         parts.lock.forget_in_child()
@@ -126,18 +129,18 @@ class Life:
 
 _T = TypeVar("_T")
 
-Spec = tuple[str, str, Mapping[str, str]]  # name, address and needs of a camera
+Spec = tuple[str, str, Mapping[str, str]]  # name, URL and needs of a camera
 
 
 class Controller:
-    """Runs a fleet. Any thread may call the methods, and the controller's own thread executes them."""
+    """Runs a fleet. The methods are thread-safe, and run on the controller's own thread."""
 
     def __init__(self, setup: Setup) -> None:
-        """Starts the thread; there are no agents yet.
+        """Starts the thread, without any agents.
 
         Raises:
             FreshframeError: The name cannot be locked.
-            StateError: A fleet of this name runs already.
+            StateError: A fleet of this name is already running.
         """
         self.name = setup.name
         self.parts = parts = _parts(setup, NameLock(setup.name, made_up=setup.made_up))
@@ -156,20 +159,20 @@ class Controller:
 
     @property
     def decisions(self) -> Decisions:
-        """The decisions. With the lock."""
+        """The decisions. Requires the lock."""
         return self.parts.decisions
 
     @property
     def ticked(self) -> float:
-        """When the thread was last seen to work."""
+        """When the thread last worked."""
         return self._life.ticked
 
     def note(self, about: str, text: str) -> None:
-        """Adds an event. With the lock."""
+        """Adds an event. Requires the lock."""
         self.parts.notes.add(about, text)
 
     def call(self, job: Callable[[], _T]) -> _T:
-        """Has a job done by the thread, and waits for it."""
+        """Runs a job on the thread, and waits for it."""
         return self.parts.loop.call(job)
 
     # ---- agents
@@ -183,7 +186,7 @@ class Controller:
         self.call(add)
 
     def drain(self, name: str, draining: bool) -> None:
-        """Moves all cameras away from an agent, or lets it have some again."""
+        """Moves all cameras away from an agent, or lets it accept cameras again."""
 
         def drain() -> None:
             self._check_open()
@@ -193,21 +196,21 @@ class Controller:
         self.call(drain)
 
     def count_cameras(self, name: str) -> int:
-        """How many cameras an agent has."""
+        """Returns how many cameras an agent has."""
         with self.lock:
             return self.decisions.count_cameras(_agent(self.decisions, name))
 
     # ---- cameras
 
     def add_build(self, known: bytes, pickled: bytes) -> int:
-        """Adds a function that agents get once. Returns its number."""
+        """Adds a function that each agent receives once. Returns its number."""
         return self.call(lambda: self.parts.builds.add(known, pickled))
 
     def add(self, cameras: Sequence[Spec], build: int, exclusive: bool) -> None:
         """Adds cameras.
 
         Raises:
-            StateError: One of them is there already, or the fleet was closed.
+            StateError: One of them already exists, or the fleet was closed.
         """
         self.call(lambda: self._add(cameras, build, exclusive))
 
@@ -228,7 +231,7 @@ class Controller:
         parts.readers.check()
 
     def update(self, name: str, build: int | None, url: str | None) -> None:
-        """Gives a camera another build, another address, or both."""
+        """Changes a camera's build, URL, or both."""
         self.call(lambda: self._update(name, build, url))
 
     def _update(self, name: str, build: int | None, url: str | None) -> None:
@@ -245,11 +248,11 @@ class Controller:
         parts.readers.check()
 
     def remove(self, name: str) -> None:
-        """Removes a camera: its run ends, and its results are read for a second."""
+        """Removes a camera: its run ends, and its results can be read for a second."""
         self.call(lambda: self.actions.do(self.decisions.remove(self._number(name), boot_time())))
 
     def move(self, name: str, to: str) -> None:
-        """Moves a camera to that agent."""
+        """Moves a camera to this agent."""
         self.call(lambda: self._move(name, to))
 
     def _move(self, name: str, to: str) -> None:
@@ -274,10 +277,10 @@ class Controller:
     # ---- readers
 
     def open_reader(self, output: str, name: str | None = None) -> FleetReader:
-        """A reader of an output; one of this name that was closed goes on.
+        """Opens a reader of an output, or resumes a closed one of this name.
 
         Raises:
-            StateError: The fleet was closed, or there is a reader of this name.
+            StateError: The fleet was closed, or a reader of this name is open.
         """
 
         def reader() -> FleetReader:
@@ -304,13 +307,13 @@ class Controller:
     # ---- its state
 
     def stats(self, timeout: float = -1) -> FleetStats:
-        """A snapshot.
+        """Returns a snapshot.
 
         Raises:
-            StateError: The controller is busy for longer than ``timeout`` seconds; negative: no limit.
+            StateError: The controller was busy for longer than ``timeout`` seconds (negative: no limit).
         """
         if timeout < 0:
-            with self.lock:  # no Ctrl-C comes between the lock and the snapshot
+            with self.lock:  # no KeyboardInterrupt between taking the lock and the snapshot
                 return snapshot.fleet_stats(self.parts)
         if not self.lock.acquire(timeout=timeout):
             raise StateError(f"the controller has not answered within {timeout:g} s")
@@ -320,7 +323,7 @@ class Controller:
             self.lock.release()
 
     def check_open(self) -> None:
-        """Raises StateError once the fleet was closed or its controller has failed."""
+        """Raises StateError if the fleet was closed or its controller has failed."""
         with self.lock:
             self._check_open()
 
@@ -336,7 +339,10 @@ class Controller:
         self._life.close()
 
     def forget_in_child(self) -> None:
-        """In a forked child: closes what would keep the agents and the state's lock alive there."""
+        """Called in a forked child.
+
+        Closes what would otherwise keep the agents and the lock of the state alive there.
+        """
         self._life.forget_in_child()
 
 
@@ -348,7 +354,7 @@ def _agent(decisions: Decisions, name: str) -> str:
 
 
 def _refuse_leaving(camera: Camera) -> None:
-    """Refuses a name until its run has ended: a camera never has two runs."""
+    """Rejects a name until its run has ended, so that a camera never has two runs."""
     if camera.removed:
         raise StateError(
             f"camera {camera.name!r} was removed and is still closing; stats().cameras has it until then"
@@ -357,7 +363,7 @@ def _refuse_leaving(camera: Camera) -> None:
 
 def _parts(setup: Setup, lock: NameLock) -> Parts:
     loop, builds = Loop(f"fleet {setup.name}"), Builds()
-    epochs = itertools.count(int(time.time()) << 32 | 1)  # above those of an earlier program
+    epochs = itertools.count(int(time.time()) << 32 | 1)  # higher than those of an earlier program
 
     def is_flushed(run: Run) -> bool:
         return parts.readers.is_flushed(run)

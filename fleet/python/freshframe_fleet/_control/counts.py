@@ -1,4 +1,4 @@
-"""A camera's frames and results, and the losses before the outboxes, summed over its starts."""
+"""A camera's frames and results, and the losses upstream of the outboxes, summed over its starts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from .._wire import LOSSES, loss_name
 
-_STARTS = 8  # starts whose counts may still grow
+_STARTS = 8  # number of starts whose counts may still grow
 CAUSES = (*map(loss_name, LOSSES), "refused", "failed")
 
 
@@ -25,7 +25,7 @@ class CameraCounts:
         self._told: dict[int, Counter[str]] = {}
 
     def tell(self, epoch: int, counts: Mapping[str, int]) -> None:
-        """Notes the counts of a start by now. Before the newest eight starts they are final."""
+        """Updates the counts of a start. Those before the newest eight starts are final."""
         if epoch <= self._newest_finished:
             return
         told = self._told.get(epoch)
@@ -38,6 +38,6 @@ class CameraCounts:
             self._finished.update(self._told.pop(self._newest_finished))
 
     def totals(self, epoch: int, counts: Mapping[str, int]) -> Counter[str]:
-        """Adds up all starts; ``counts``: further counts of the present one."""
+        """Returns the sums over all starts. ``counts``: the newest counts of the start `epoch`."""
         self.tell(epoch, counts)
         return sum(self._told.values(), self._finished)

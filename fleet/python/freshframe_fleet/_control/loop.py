@@ -1,4 +1,4 @@
-"""A controller's thread and its clock: it waits for files that are ready, and does what others ask."""
+"""A controller's thread and its clock: waits for files that are ready, and runs requested jobs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any, TypeVar
 
 from freshframe import StateError
 
-TICK = 0.1  # seconds: the longest wait
+TICK = 0.1  # maximum wait in seconds
 
 _T = TypeVar("_T")
 
 
 def boot_time() -> float:
-    """The time by which a controller decides: seconds that go on while the machine sleeps."""
+    """Returns the controller's clock in seconds, which includes the time that the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def settle(call: Future[_T], job: Callable[[], _T], catches: type[BaseException] = Exception) -> None:
-    """Executes a job for the thread that waits for this call, unless that thread has cancelled it.
+    """Runs a job for the thread that waits for `call`, unless that thread has cancelled it.
 
-    ``catches``: errors that are the caller's. Others end the thread that does the job, and the caller
-    gets a StateError.
+    ``catches``: errors that are raised in the caller. Any other error ends the thread that runs the job, and
+    raises StateError in the caller.
     """
     if call.set_running_or_notify_cancel():
         try:
@@ -43,13 +43,13 @@ def settle(call: Future[_T], job: Callable[[], _T], catches: type[BaseException]
 
 
 class Loop:
-    """Makes all changes of a controller's state on one thread: Ctrl-C in the program interrupts none.
+    """Makes all changes of a controller's state on one thread, where Ctrl-C cannot interrupt them.
 
-    Handlers and requests run with the lock.
+    Handlers and requests run with the lock held.
     """
 
     def __init__(self, name: str) -> None:
-        """The thread begins with start()."""
+        """The thread is started by start()."""
         self.lock = threading.RLock()  # guards the state of the controller and of its parts
         self.ended = threading.Event()  # set by the thread
         self._name = name
@@ -61,27 +61,27 @@ class Loop:
         self.watch(self._wake_read, self._woken)
 
     def start(self, run: Callable[[], None]) -> None:
-        """Starts the thread, which calls turn() again and again."""
+        """Starts the thread, which calls turn() repeatedly."""
         self._thread = threading.Thread(target=run, name=self._name, daemon=True)
         self._thread.start()
 
     # ---- files
 
     def watch(self, file: Any, on_ready: Callable[[], None]) -> None:
-        """The function is called whenever the file can be read."""
+        """Calls the function whenever the file is readable."""
         self._selector.register(file, selectors.EVENT_READ, on_ready)
 
     def watch_room(self, file: Any, *, also: bool) -> None:
-        """Whether the function is also called when the watched file can be written."""
+        """Sets whether the function is also called when the watched file is writable."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if also else 0)
         self._selector.modify(file, events, self._selector.get_key(file).data)
 
     def unwatch(self, file: Any) -> None:
-        """Ends what watch() began for a file."""
+        """Undoes watch() for a file."""
         self._selector.unregister(file)
 
     def turn(self) -> None:
-        """Calls the functions of the files that are ready, and waits for one if no file is ready."""
+        """Calls the functions of the files that are ready. If none is ready, waits for one."""
         for key, _ in self._selector.select(TICK):
             with self.lock:
                 key.data()
@@ -93,27 +93,30 @@ class Loop:
     # ---- requests
 
     def wake(self, *, hurry: bool = True) -> None:
-        """Ends the thread's wait. ``hurry``: a decision is due."""
-        with self.lock, contextlib.suppress(OSError):  # full: it wakes anyway
+        """Wakes the thread. ``hurry``: a decision is due."""
+        with self.lock, contextlib.suppress(OSError):  # a full pipe wakes it anyway
             if self._wake_write >= 0:
                 os.write(self._wake_write, b"1" if hurry else b"0")
 
     def hurry(self) -> None:
-        """A decision is due now. By the thread itself."""
+        """Marks a decision as due. Called on the thread itself."""
         self._hurried = True
 
     def is_due(self) -> bool:
-        """Whether a decision was due since the last call."""
+        """Returns True if a decision has become due since the last call."""
         due, self._hurried = self._hurried, False
         return due
 
     def request(self, job: Callable[[], object]) -> None:
-        """Has a job done by the thread, and does not wait for it. The job raises nothing."""
+        """Queues a job, which must not raise, for the thread. Returns without waiting."""
         self._requests.append(job)
         self.wake()
 
     def call(self, job: Callable[[], _T]) -> _T:
-        """Has a job done by the thread, and waits for it. After the thread's end the caller does it."""
+        """Runs a job on the thread, and waits for it.
+
+        If the thread has ended, runs it on the calling thread.
+        """
         call: Future[_T] = Future()
         if threading.current_thread() is not self._thread and not self.ended.is_set():
             self.request(lambda: settle(call, job))
@@ -125,7 +128,7 @@ class Loop:
         return call.result()
 
     def do_requests(self) -> None:
-        """Does the requests that wait. The caller holds the lock."""
+        """Runs the queued requests. Requires the lock."""
         while self._requests:
             self._requests.popleft()()
             self._hurried = True
@@ -133,19 +136,19 @@ class Loop:
     # ---- the end
 
     def join(self, timeout: float) -> None:
-        """Waits for the thread, which is about to end."""
+        """Waits for the thread to end."""
         if self._thread is not None:
             self._thread.join(timeout)
 
     def close(self) -> None:
-        """Watches no file any more. By the thread, with the lock."""
+        """Stops watching files. Called on the thread with the lock held."""
         self._selector.close()
         for descriptor in (self._wake_read, self._wake_write):
             os.close(descriptor)
         self._wake_read = self._wake_write = -1
 
     def forget_in_child(self) -> None:
-        """In a forked child, which has copies of the descriptors."""
+        """Called in a forked child, which has copies of the descriptors."""
         for descriptor in (self._wake_read, self._wake_write):
             with contextlib.suppress(OSError):
                 os.close(descriptor)

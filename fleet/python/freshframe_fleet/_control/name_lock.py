@@ -1,4 +1,4 @@
-"""The lock of a fleet's name, and the folder for it and for the socket of the command line."""
+"""The lock for a fleet's name, and the folder of the lock and of the command line's socket."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,14 +12,16 @@ from pathlib import Path
 
 from freshframe import FreshframeError, StateError
 
-_SWEPT_WITHIN = 10.0  # seconds: another program may look whether the owner of a made up name has ended
+# Seconds for which another program may hold the lock while checking whether the owner of a generated name has
+# ended.
+_SWEPT_WITHIN = 10.0
 _TRY_AGAIN = 0.01  # seconds
-_ours: set[Path] = set()  # files of this program's fleets
-_MADE_UP = re.compile(r"local-[0-9a-z]{5}")  # names of fleets that got none
+_ours: set[Path] = set()  # lock files of this program's fleets
+_MADE_UP = re.compile(r"local-[0-9a-z]{5}")  # names generated for fleets without a name
 
 
 def state_folder() -> Path:
-    """Where fleets keep their state; made for this user alone."""
+    """Returns the folder for the state of fleets, which only this user can access."""
     home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     folder = Path(home) / "freshframe" / "fleets"
     try:
@@ -32,10 +34,10 @@ def state_folder() -> Path:
 
 
 class NameLock:
-    """Holds the name of a fleet, which no other fleet of this user can have meanwhile."""
+    """Reserves the name of a fleet, so that no other fleet of this user can have it at the same time."""
 
     def __init__(self, name: str, *, made_up: bool) -> None:
-        """Takes the name.
+        """Reserves the name.
 
         Raises:
             StateError: Another program has a fleet of this name.
@@ -65,7 +67,7 @@ class NameLock:
             time.sleep(_TRY_AGAIN)
 
     def forget_in_child(self) -> None:
-        """In a forked child: its copy of the lock would outlive the program."""
+        """Called in a forked child, whose copy of the lock would outlive the program."""
         if self._lock >= 0:
             with contextlib.suppress(OSError):
                 os.close(self._lock)
@@ -84,10 +86,10 @@ class NameLock:
 
 
 def _locked(path: Path, flags: int) -> int:
-    """Locks a file. The program that had it may remove it before it is locked: then the next one counts.
+    """Locks a file. If its owner removes it in the meantime, tries again with a new file.
 
     Returns:
-        A descriptor of the file that is at the path.
+        A descriptor of the file that is at the path now.
 
     Raises:
         BlockingIOError: Another program has locked it.
@@ -107,7 +109,7 @@ def _locked(path: Path, flags: int) -> int:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what fleets without a name have left whose programs were killed."""
+    """Removes the files of fleets with generated names whose programs were killed."""
     for lock in folder.glob("*.lock"):
         if not _MADE_UP.fullmatch(lock.stem):
             continue

@@ -1,6 +1,7 @@
-"""A fleet's events and log lines, both without passwords.
+"""The events and log lines of a fleet, without passwords.
 
-Another thread logs: a user's handler may wait, and the controller answers renewals meanwhile.
+Logging happens on another thread, because a user's log handler may block while the controller has to answer
+renewals.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -21,27 +22,27 @@ from .loop import boot_time
 
 _MOST_EVENTS = 1000
 _MOST_LINES = 10_000  # lines that wait
-_PATIENCE = 1.0  # seconds that a handler has when the fleet is closed
+_PATIENCE = 1.0  # how long to wait for log handlers when the fleet closes, in seconds
 
 Line = tuple[int, str, str]  # level, logger, text
 
 
 class Notes:
-    """Collects the notes of one fleet. The caller holds the controller's lock."""
+    """Collects the events and log lines of one fleet. Requires the controller's lock."""
 
     def __init__(self, name: str, decisions: Decisions) -> None:
-        """Makes a collection without events."""
+        """Starts without any events."""
         self._name = name
         self._decisions = decisions
         self._events: deque[FleetEvent] = deque(maxlen=_MOST_EVENTS)
         self._logs = AgentLogs(name)
 
     def add(self, about: str, text: str) -> None:
-        """Adds an event, which happens now."""
+        """Adds an event with the current time."""
         self._decisions.events.append((boot_time(), about, text))
 
     def take(self) -> list[FleetEvent]:
-        """Takes the events and warnings of the decisions. All events, the newest 1,000."""
+        """Collects the events and warnings of the decisions. Returns the newest 1,000 events."""
         offset = time.time() - boot_time()
         for when, about, text in self._decisions.events:
             self._events.append(FleetEvent(when + offset, about, masked(text)))
@@ -53,7 +54,7 @@ class Notes:
         return list(self._events)
 
     def log(self, level: int, logger: str, text: str) -> None:
-        """A log line. Any thread."""
+        """Logs a line. Thread-safe."""
         self._logs.put(level, logger, masked(text))
 
     def log_error(self, text: str) -> None:
@@ -61,15 +62,15 @@ class Notes:
         self.log(logging.ERROR, "freshframe", f"{text}\n{traceback.format_exc()}")
 
     def close(self) -> None:
-        """Logs the lines that wait."""
+        """Logs the pending lines."""
         self._logs.close()
 
 
 class AgentLogs:
-    """Writes the log lines of one fleet's agents. put() waits for nothing."""
+    """Writes the log lines of one fleet's agents. put() never blocks."""
 
     def __init__(self, name: str) -> None:
-        """Makes a writer whose thread begins with a line, and ends when no line is left."""
+        """The thread is started with the first line, and ends when there are no more lines."""
         self._name = f"log of fleet {name}"
         self._lines: deque[Line] = deque()
         self._lost = 0
@@ -77,7 +78,7 @@ class AgentLogs:
         self._thread: threading.Thread | None = None
 
     def put(self, level: int, logger: str, text: str) -> None:
-        """A line to be logged."""
+        """Queues a line to be logged."""
         with self._lock:
             if len(self._lines) >= _MOST_LINES:
                 self._lost += 1
@@ -103,7 +104,7 @@ class AgentLogs:
                 _log(*line)
 
     def close(self) -> None:
-        """Logs the waiting lines, unless a handler is stuck."""
+        """Logs the pending lines, unless a handler hangs."""
         with self._lock:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():

@@ -18,12 +18,12 @@ from .readers import Readers
 
 @dataclass
 class Parts:
-    """Each has one task. They are used with the lock of the loop."""
+    """The parts of a controller, each with one task. Requires the lock of the loop."""
 
     name: str  # name of the fleet
     lock: NameLock
     loop: Loop
-    options: dict[str, Any]  # options of its agents
+    options: dict[str, Any]  # options for its agents
     decisions: Decisions
     notes: Notes
     links: Links
@@ -31,5 +31,5 @@ class Parts:
     cameras: Cameras
     readers: Readers
     is_closing: bool = False  # the fleet was closed
-    failure: str | None = None  # failure of the thread
-    cpu: float = 0.0  # seconds of processor time that the thread has used
+    failure: str | None = None  # why the thread failed
+    cpu: float = 0.0  # CPU time of the thread in seconds

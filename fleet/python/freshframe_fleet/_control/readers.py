@@ -1,4 +1,4 @@
-"""A fleet's readers at its controller: the results that agents send to them, and how their runs end."""
+"""The readers of a fleet in its controller: the results that agents send them, and the ends of their runs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,7 +19,7 @@ _AT_A_PULL = (500, 1 << 20)  # results, bytes
 
 
 class Readers:
-    """Holds the readers of a fleet. The caller holds the controller's lock."""
+    """The readers of a fleet. Requires the controller's lock."""
 
     def __init__(
         self,
@@ -27,13 +27,13 @@ class Readers:
         builds: Builds,
         wants: Callable[[], None],
     ) -> None:
-        """Begins without readers. ``wants``: called by any thread when a reader has room again."""
+        """Starts without any readers. ``wants``: called on any thread when a reader has room again."""
         self._links = links
         self._builds = builds
         self._wants = wants
         self._all: dict[int, Results] = {}
         self._named: dict[str, Results] = {}
-        self._next = 1  # number; each is given once
+        self._next = 1  # number of the next reader; never reused
 
     def __iter__(self) -> Iterator[Results]:
         """Iterates over all readers."""
@@ -43,13 +43,13 @@ class Readers:
         """Returns a reader by its number."""
         return self._all.get(number)
 
-    # ---- they come and go
+    # ---- readers that are opened and closed
 
     def open(self, output: str, name: str | None) -> Results:
-        """A new one, or the one of this name that was closed.
+        """Opens a new reader, or reopens a closed one of this name.
 
         Raises:
-            StateError: The one of this name is open, or reads another output.
+            StateError: The reader of this name is open, or reads another output.
         """
         known = self._named.get(name) if name is not None else None
         if known is not None:
@@ -74,7 +74,7 @@ class Readers:
         link.send(_wire.reader(reader.number, reader.output))
 
     def forget(self, reader: Results) -> None:
-        """Forgets a reader that is closed for good."""
+        """Removes a reader that is closed for good."""
         self._all.pop(reader.number, None)
         if self._named.get(reader.name or "") is reader:
             del self._named[reader.name or ""]
@@ -83,12 +83,12 @@ class Readers:
             link.send(_wire.reader_gone(reader.number))
 
     def introduce(self, link: Link) -> None:
-        """Sends an agent all readers that agents may have."""
+        """Sends an agent all readers that it does not have yet."""
         for reader in self:
             self._send_reader(reader, link)
 
     def check(self) -> None:
-        """Ends readers of an output that no build gives, once the outputs of all builds in use are known."""
+        """Ends readers of an output that no build has, once the outputs of all builds in use are known."""
         for reader in self:
             self._check(reader)
 
@@ -100,7 +100,7 @@ class Readers:
     # ---- results
 
     def pull(self) -> None:
-        """Asks the agents for results, for all that have room."""
+        """Asks the agents for results for all readers that have room."""
         for reader in self:
             if reader.makes_room():
                 for link in self._links:
@@ -113,27 +113,27 @@ class Readers:
         link.send(_wire.pull(number, link.pulls.ask(number), _AT_A_PULL))
 
     def take(self, link: Link, batch: _wire.Batch) -> None:
-        """Takes a batch of an agent."""
+        """Handles a batch of an agent."""
         reader = self.get(batch.reader)
         link.pulls.answered(batch.reader)
         if reader is not None:
             reader.push(batch)
 
     def announce(self) -> None:
-        """Wakes those for which results have arrived."""
+        """Wakes the readers for which results have arrived."""
         for reader in self:
             reader.announce()
 
     # ---- runs
 
     def is_flushed(self, run: Run) -> bool:
-        """Whether no reader has results of a run at its agent."""
+        """Returns True if an agent has no more results of a run for any reader."""
         for link in self._links:
             if link.runs.find_build(run) is None:
                 continue
             records = link.latest.cameras
             if ((records["camera"] == run[0]) & (records["epoch"] == run[1])).any():
-                return False  # its last records have not come
+                return False  # its last records have not arrived
             records = link.latest.outboxes
             records = records[(records["camera"] == run[0]) & (records["epoch"] == run[1])]
             for record in records:
@@ -143,7 +143,7 @@ class Readers:
         return all(reader.is_flushed(run) for reader in self)
 
     def fold(self, link: Link) -> None:
-        """Brings a link's latest records into the readers' counters."""
+        """Updates the readers' counters with a link's latest records."""
         records = link.latest.outboxes
         for reader in self:
             mine = records[records["reader"] == reader.number]
@@ -151,7 +151,7 @@ class Readers:
                 reader.note(mine)
 
     def end_outboxes(self, link: Link, records: Records) -> None:
-        """Takes the last records of outboxes."""
+        """Handles the last records of outboxes."""
         for record in records:
             run = int(record["camera"]), int(record["epoch"])
             reader = self.get(int(record["reader"]))
@@ -169,17 +169,17 @@ class Readers:
                 reader.end_run(run, lost=True, unreported=unreported)
 
     def cameras(self) -> set[int]:
-        """Numbers of the cameras whose results wait here."""
+        """Returns the numbers of the cameras with results queued here."""
         return {camera for reader in self for camera in reader.cameras()}
 
     def forget_cameras(self, cameras: Collection[int]) -> None:
-        """These cameras were removed, and no result of them is in use."""
+        """Forgets cameras that were removed and have no results in use."""
         for reader in self if cameras else ():
             reader.forget(cameras)
 
     # ---- the end
 
     def finish(self, failure: str | None) -> None:
-        """No more results will come."""
+        """Called when no more results will arrive."""
         for reader in self:
             reader.finish(failure=failure)

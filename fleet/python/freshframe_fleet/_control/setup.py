@@ -14,6 +14,6 @@ class Setup:
     """The options of a fleet's controller."""
 
     name: str
-    made_up: bool  # the program has given no name
+    made_up: bool  # generated, because the program did not give a name
     times: Times
-    options: dict[str, Any]  # options of its agents
+    options: dict[str, Any]  # options for its agents

@@ -1,4 +1,4 @@
-"""Makes Fleet.stats() of the parts of a controller."""
+"""Builds Fleet.stats() from the parts of a controller."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .loop import boot_time
 if TYPE_CHECKING:
     from .parts import Parts
 
-_AWAY = 2.0  # seconds: a reconnection takes less
+_AWAY = 2.0  # seconds without a frame before a camera counts as away; a reconnection is faster
 
 
 def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> AgentStats:
-    """An agent; ``link``: None while it has no process."""
+    """Returns the statistics of an agent. ``link``: None while it has no process."""
     return AgentStats(
         name=agent.name,
         labels=dict(agent.labels),
@@ -45,18 +45,18 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
 
 
 def read_counts(record: Any) -> dict[str, int]:
-    """The counts of a start in an agent's renewal."""
+    """Returns the counts of a start from an agent's renewal."""
     losses = {loss_name(cause): int(count) for cause, count in zip(LOSSES, record["drops"], strict=True)}
     return {**losses, "kept": int(record["results"]), "frames": int(record["frames"])}
 
 
 def choose_run(camera: Camera) -> Run:
-    """Returns the run that gives results."""
+    """Returns the run that delivers results."""
     return camera.moving.run if camera.moving is not None else camera.run
 
 
 def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
-    """The shown state, and why. A camera may be away while its pipeline runs."""
+    """Returns the state to show, and the reason. A camera may be away while its pipeline runs."""
     if camera.hangs:
         return "failed", camera.why
     if camera.moving is None and camera.state != "running":
@@ -64,7 +64,7 @@ def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
     if record is not None and record["away_ns"] >= _AWAY * 1e9:
         return "away", f"no frames for {record['away_ns'] / 1e9:.0f} s: {answer}" if answer else "no frames"
     if record is None and camera.moving is not None:
-        return "running", camera.why  # the former run goes on
+        return "running", camera.why  # the former run continues
     if record is None or not record["results"]:
         return "waiting", "it has given no result yet"
     return "running", camera.why
@@ -73,9 +73,9 @@ def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
 def camera_stats(
     camera: Camera, url: str, record: Any, counts: CameraCounts, now: float, answer: str = ""
 ) -> CameraStats:
-    """A camera; ``record``: of the shown run in its agent's latest renewal, or None.
+    """Returns the statistics of a camera. ``record``: the shown run in its agent's latest renewal, or None.
 
-    ``answer``: of the camera, when it was asked for frames.
+    ``answer``: what the camera responded when frames were requested.
     """
     moving = camera.moving
     agent = camera.agent if moving is None else moving.agent
@@ -123,7 +123,7 @@ def reader_stats(reader: Results) -> FleetReaderStats:
 
 
 def fleet_stats(parts: Parts) -> FleetStats:
-    """All of it. With the controller's lock."""
+    """Returns the whole snapshot. Requires the controller's lock."""
     now = boot_time()
     decisions = parts.decisions
     for link in parts.links:

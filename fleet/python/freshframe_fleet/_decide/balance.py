@@ -1,4 +1,4 @@
-"""Evens out the load and the cameras of a fleet's agents: one camera at a time, after some time."""
+"""Balances the load and the number of cameras of a fleet's agents, by moving one camera at a time."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable
 
 from .model import Agent, Times
 
-_EVEN = 0.1  # share of the cameras of the agent with the most
+_EVEN = 0.1  # difference that is tolerated, as a fraction of the largest number of cameras
 
 
 class _Measure:
-    """Measures something that agents should have equally much of."""
+    """A quantity that should be similar on all agents."""
 
     def __init__(self, of: Callable[[Agent], float], spread: float) -> None:
-        """``spread``: a smaller difference does not count."""
+        """``spread``: smaller differences do not count."""
         self._of = of
         self._spread = spread
-        self._since: float | None = None  # when it became uneven
+        self._since: float | None = None  # when the agents became unbalanced
 
     def pair(self, up: list[Agent], patience: float, now: float) -> tuple[Agent, Agent] | None:
-        """The agents with the most and the least, once the difference has lasted."""
+        """Returns the agents with the highest and the lowest value, if they have differed for long enough."""
         most, least = max(up, key=self._of), min(up, key=self._of)
         if self._of(most) - self._of(least) <= self._spread:
             self._since = None
@@ -29,26 +29,26 @@ class _Measure:
         return (most, least) if now - self._since >= patience else None
 
     def forget(self) -> None:
-        """There are not enough agents."""
+        """Called when there are not enough agents."""
         self._since = None
 
 
 class Balance:
-    """Remembers since when agents have unequal work, and when it last asked for a move."""
+    """Tracks since when agents have been unbalanced, and when a camera was last moved."""
 
     def __init__(self, times: Times) -> None:
-        """Starts with no imbalance seen."""
+        """Starts without any imbalance."""
         self._times = times
         self._loads = _Measure(lambda agent: agent.load, times.spread)
         self._ages = _Measure(lambda agent: agent.late, times.late)
         self._moved = float("-inf")
         self._fewer_since: dict[str, float] = {}  # agents that have too few cameras
-        self._filled: set[str] = set()  # agents among these that get some
+        self._filled: set[str] = set()  # agents among these that are being given some
 
     def pair(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
     ) -> tuple[Agent, Agent] | None:
-        """Returns the agent that is to give a camera to another one now: by load, then by late results."""
+        """Returns two agents, (from, to), if a camera should move now: by load, then by late results."""
         up = _that_take_any(agents)
         if len(up) < 2:
             self._loads.forget()
@@ -57,7 +57,7 @@ class Balance:
         by_load = self._loads.pair(up, self._times.rebalance_after, now)
         by_age = self._ages.pair(up, self._times.rebalance_after, now)
         if by_age is not None and (count(by_age[0].name) < 2 or by_age[1].load >= self._times.busy):
-            by_age = None  # no other agent would be quicker
+            by_age = None  # no other agent would be faster
         if now - self._moved < self._times.rebalance_every:
             return None
         return by_load or by_age
@@ -65,9 +65,9 @@ class Balance:
     def fuller(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
     ) -> list[tuple[Agent, Agent]]:
-        """Agents from and to which a camera may move.
+        """Returns pairs of agents, (from, to), between which a camera may move.
 
-        The second one has come (back) with less than half as many, and nothing else to do.
+        The second agent was started (again), has less than half as many cameras, and is not busy.
         """
         up = [agent for agent in _that_take_any(agents) if not agent.keeps_gil]
         up.sort(key=lambda agent: count(agent.name))
@@ -87,7 +87,7 @@ class Balance:
         return pairs
 
     def moved(self, now: float) -> None:
-        """A camera has begun to move."""
+        """Called when a camera starts to move."""
         self._moved = now
 
 

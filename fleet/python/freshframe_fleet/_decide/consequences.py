@@ -1,4 +1,4 @@
-"""The consequences of a fleet's state as time passes: agents begin and end, cameras get their places."""
+"""What follows from a fleet's state over time: agents are started and ended, cameras are placed."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,16 +12,19 @@ from .model import Action, Agent, Camera, ForgetRun, Kill, Launch, StartRun
 
 
 class Consequences:
-    """Derives what follows from each change of one fleet."""
+    """Derives the actions that follow from each change of a fleet."""
 
     def __init__(self, state: FleetState) -> None:
-        """Makes the consequences of a state, before any change."""
+        """Creates the consequences for a state."""
         self._state = state
         self._balance = Balance(state.times)
         self._ticked: float | None = None
 
     def tick(self, now: float) -> list[Action]:
-        """The actions that are due. To be called often: a long time between two calls is a pause."""
+        """Returns the actions that are due.
+
+        Must be called often: a long time between two calls counts as a pause.
+        """
         if self._ticked is not None and now - self._ticked > self._state.times.own_pause:
             self._state.resumed = now
             self._state.note(now, "controller", f"was paused for {now - self._ticked:.1f} s")
@@ -44,7 +47,7 @@ class Consequences:
         return actions + self._state.finished(now)
 
     def _is_over(self, agent: Agent, actions: list[Action]) -> bool:
-        """Whether it was for one camera, which has gone. It ends then."""
+        """Ends an agent that was reserved for one camera, if that camera is gone. Returns True if so."""
         if agent.apart is None or agent.apart in self._state.cameras:
             return False
         if agent.state == "down":
@@ -165,8 +168,8 @@ class Consequences:
         actions += self.move(camera, least.name, now)
 
     def _fill(self, now: float, actions: list[Action]) -> None:
-        """One more camera for an agent that has too few, of an agent with fewer than four on their way."""
-        # Cameras that leave do not count.
+        """Moves one more camera to an agent with too few, from one with fewer than four on the move."""
+        # Cameras that are leaving do not count.
         placed = {name: len(cameras) for name, cameras in self._state.placed.items()}
         for most, least in self._balance.fuller(self._state.agents.values(), placed.__getitem__, now):
             if self._state.handovers.under_way(most.name) >= self._state.times.closing_at_once:
@@ -177,7 +180,7 @@ class Consequences:
                     return
 
     def _movable(self, most: Agent, least: Agent) -> Iterator[Camera]:
-        """The cameras that may go from one agent to the other to even out their work."""
+        """Yields the cameras that may be moved from one agent to the other for balance."""
         for number in sorted(self._state.placed[most.name]):
             camera = self._state.cameras[number]
             if camera.state == "running" and not camera.exclusive and placement.meets(least, camera):

@@ -1,4 +1,4 @@
-"""A controller decides which agent runs which camera, with which epoch. No clock, no process."""
+"""Decides which agent runs which camera, with which epoch. Uses neither a clock nor processes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Decisions:
     """The actions that follow from calls and events."""
 
     def __init__(self, state: FleetState) -> None:
-        """Makes the decisions of a fleet."""
+        """Creates the decisions of a fleet."""
         self.state = state
         self.agents = self.state.agents
         self.cameras = self.state.cameras
@@ -28,21 +28,24 @@ class Decisions:
         self._culprits = Culprits(self.state)
 
     def tick(self, now: float) -> list[Action]:
-        """The actions that are due. To be called often: a long time between two calls is a pause."""
+        """Returns the actions that are due.
+
+        Must be called often: a long time between two calls counts as a pause.
+        """
         return self._consequences.tick(now)
 
     def count_cameras(self, name: str) -> int:
-        """How many cameras an agent has."""
+        """Returns how many cameras an agent has."""
         return self.state.count_cameras(name)
 
-    # ---- calls of the user
+    # ---- calls by the user
 
     def add_agent(self, name: str, labels: Mapping[str, str], now: float) -> None:
         """Adds an agent."""
         self.state.add_agent(name, labels, now)
 
     def add(self, camera: Camera, now: float) -> None:
-        """Adds a camera, which gets a place as soon as an agent can take it."""
+        """Adds a camera, which is placed as soon as an agent can take it."""
         camera.since = now
         self.cameras[camera.number] = camera
         self.state.restless.add(camera.number)
@@ -58,14 +61,14 @@ class Decisions:
         )
 
     def move(self, number: int, to: str, now: float) -> list[Action]:
-        """Moves a camera to that agent."""
+        """Moves a camera to this agent."""
         return self._consequences.move(self.cameras[number], to, now)
 
     def renew(self, number: int, now: float) -> list[Action]:
-        """Starts a camera again where it is, since it has another build.
+        """Restarts a camera on its agent, because it has a new build.
 
-        Crashes of before are forgotten. Unless it is exclusive, its present run goes on until the next one
-        gives results.
+        Earlier crashes are forgotten. Unless the camera is exclusive, its current run continues until the
+        next one delivers results.
         """
         camera = self.cameras[number]
         self.state.suspects.forget(number)
@@ -87,7 +90,7 @@ class Decisions:
         return actions
 
     def drain(self, name: str, draining: bool) -> None:
-        """Moves all cameras away from an agent, or lets it have some again."""
+        """Moves all cameras away from an agent, or lets it accept cameras again."""
         self.agents[name].draining = draining
         if not draining:
             self.state.look_at_unplaced()
@@ -95,7 +98,7 @@ class Decisions:
     # ---- events
 
     def launched(self, name: str, now: float) -> None:
-        """Notes that an agent's process was started."""
+        """Called when an agent's process has been started."""
         agent = self.agents[name]
         agent.state = "starting"
         agent.heard = agent.python_ran = now
@@ -103,20 +106,20 @@ class Decisions:
         agent.launches += 1
 
     def give_results(self, runs: Collection[Run]) -> None:
-        """These have given results. To be called while ``moves``."""
+        """Called when these runs have delivered results. Required only while ``moves`` is True."""
         self.state.handovers.give_results(runs)
 
     @property
     def moves(self) -> bool:
-        """Whether a camera has two runs, so that give_results() matters."""
+        """True if a camera has two runs, so that give_results() matters."""
         return self.state.handovers.is_waiting
 
     def python_ran(self, name: str, now: float) -> None:
-        """Notes an event from an agent's Python. Renewals come from native code."""
+        """Called for each event from an agent's Python code. Renewals are sent by native code."""
         self.agents[name].python_ran = now
 
     def heard(self, name: str, now: float, load: float, *, late: float = 0.0) -> None:
-        """Notes a report of an agent. The first one shows that it is up."""
+        """Called for each report of an agent. The first one shows that it is up."""
         agent = self.agents[name]
         agent.heard = now
         agent.late = late
@@ -132,10 +135,10 @@ class Decisions:
     def gone(
         self, name: str, now: float, why: str, *, crashed: bool = False, culprit: Run | None = None
     ) -> list[Action]:
-        """Decides after a process was seen to have ended: nothing of it is at work any more.
+        """Called when a process is known to have ended, so that none of its runs are active any more.
 
-        ``crashed``: by itself, so that a camera of it may be the cause. An agent that was stuck counts, too.
-        ``culprit``: the run whose thread it was, if that is known.
+        ``crashed``: it ended by itself, so that one of its cameras may be the cause. A stuck agent counts,
+        too. ``culprit``: the run whose thread caused it, if known.
         """
         agent = self.agents[name]
         crashed_at = agent.python_ran if agent.is_stuck else now if crashed else None
@@ -165,13 +168,13 @@ class Decisions:
         return self.state.finished(now)
 
     def started(self, run: Run, now: float) -> None:
-        """Notes that a camera's pipeline runs."""
+        """Called when a camera's pipeline is running."""
         camera = self.state.current(run)
         if camera is not None and camera.state == "starting":
             self.state.enter(camera, "running", now)
 
     def failed(self, run: Run, now: float, why: str) -> list[Action]:
-        """Decides after a pipeline could not start, or failed, and is closed."""
+        """Called when a pipeline could not start, or has failed, and is closed."""
         camera = self.state.current(run)
         if camera is None or camera.state == "closing":
             return self.closed(run, now)
@@ -183,7 +186,10 @@ class Decisions:
         self.state.note(now, camera.name, f"failed: {why}")
 
     def hangs(self, run: Run, now: float, why: str) -> list[Action]:
-        """Decides about a start that takes too long. It may have a session, so it keeps its place."""
+        """Called when a start takes too long.
+
+        It may have a session open, so the camera stays on its agent.
+        """
         camera = self.state.current(run)
         if camera is None or camera.hangs:
             return []
@@ -197,7 +203,7 @@ class Decisions:
         return actions
 
     def ended(self, run: Run, now: float) -> list[Action]:
-        """Decides after a pipeline has ended by itself and is closed."""
+        """Called when a pipeline has ended by itself and is closed."""
         camera = self.state.current(run)
         if camera is None or camera.state == "closing":
             return self.closed(run, now)
@@ -205,14 +211,14 @@ class Decisions:
         return self._flush(camera, now, "ended", "")
 
     def closed(self, run: Run, now: float) -> list[Action]:
-        """Decides after a run was closed because it had to be."""
+        """Called when a run was closed on request."""
         camera = self.state.current(run)
         if camera is None:
             return self.tick(now) if self.state.handovers.note_end(run, now) else []
         if camera.state == "closing":
             camera.closed_at = camera.closed_at or now
             return self.tick(now)
-        # The agent did not find it in an answer.
+        # The agent did not have the run any more.
         return self._flush(camera, now, "unplaced", "closed by its agent")
 
     def _flush(self, camera: Camera, now: float, then: CameraState, why: str) -> list[Action]:

@@ -1,4 +1,4 @@
-"""The state of a fleet, on which decisions are made, and its smallest steps."""
+"""The state of a fleet, on which decisions are based, and elementary changes of it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,10 +11,10 @@ from .suspects import Suspects
 
 
 class FleetState:
-    """Agents, cameras and where they are.
+    """The agents, the cameras, and where the cameras are.
 
-    ``next_epoch`` gives an epoch above all earlier ones. ``is_flushed`` says whether a run has no results in
-    an outbox.
+    ``next_epoch`` returns an epoch higher than all earlier ones. ``is_flushed`` returns True if a run has no
+    results in an outbox.
     """
 
     def __init__(
@@ -23,17 +23,17 @@ class FleetState:
         is_flushed: Callable[[Run], bool] = lambda run: True,
         times: Times | None = None,
     ) -> None:
-        """Begins without agents and cameras."""
+        """Starts without any agents or cameras."""
         self.times = times or Times()
         self.agents: dict[str, Agent] = {}
         self.cameras: dict[int, Camera] = {}
-        self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
-        self.warnings: list[str] = []  # for the log; taken by the controller
+        self.events: list[tuple[float, str, str]] = []  # time, subject and text; collected by the controller
+        self.warnings: list[str] = []  # for the log; collected by the controller
         self.next_epoch = next_epoch
         self.is_flushed = is_flushed
-        self.resumed = float("-inf")  # the latest end of an own pause
+        self.resumed = float("-inf")  # end of the controller's latest pause
         self.placed: dict[str, set[int]] = {}  # cameras by agent
-        self.restless: set[int] = set()  # cameras that tick() has to look at
+        self.restless: set[int] = set()  # cameras that tick() has to check
         self.suspects = Suspects(self.times)
         self.overlaps = Overlaps()
         self.handovers = Handovers(self.times, is_flushed)
@@ -44,7 +44,7 @@ class FleetState:
         self.placed[name] = set()
 
     def drop_agent(self, name: str) -> None:
-        """Forgets an agent that has ended."""
+        """Removes an agent that has ended."""
         del self.agents[name], self.placed[name]
 
     def cameras_at(self, agent: Agent) -> Iterator[Camera]:
@@ -52,11 +52,11 @@ class FleetState:
         return (self.cameras[number] for number in self.placed[agent.name])
 
     def count_cameras(self, name: str) -> int:
-        """How many cameras an agent has."""
+        """Returns how many cameras an agent has."""
         return len(self.placed[name]) + self.handovers.count(name)
 
     def current(self, run: Run) -> Camera | None:
-        """The camera whose present run this is."""
+        """Returns the camera whose current run this is, or None."""
         camera = self.cameras.get(run[0])
         return camera if camera is not None and camera.epoch == run[1] and camera.agent is not None else None
 
@@ -73,7 +73,7 @@ class FleetState:
             self.restless.discard(camera.number)
 
     def close_run(self, camera: Camera, now: float) -> list[Action]:
-        """Closes the present run of a camera."""
+        """Closes the current run of a camera."""
         self.enter(camera, "closing", now)
         camera.closed_at = None
         camera.then = "unplaced"
@@ -82,7 +82,10 @@ class FleetState:
         return [StopRun(camera.agent, camera.number, camera.epoch)]
 
     def send_away(self, camera: Camera, now: float) -> list[Action]:
-        """Sends a camera away from its agent. If it allows several sessions, it starts elsewhere first."""
+        """Moves a camera away from its agent.
+
+        If it allows several sessions, it is started elsewhere first.
+        """
         if camera.exclusive or camera.state != "running" or camera.former is not None:
             return self.close_run(camera, now)
         assert camera.agent is not None
@@ -93,33 +96,33 @@ class FleetState:
         return []
 
     def lose(self, camera: Camera, now: float, why: str) -> None:
-        """Notes that a camera has no agent any more."""
+        """Called when a camera has no agent any more."""
         camera.agent = None
         then = camera.then if camera.state == "closing" else "unplaced"
         self.enter(camera, then, now, why)
         camera.retry_at = max(camera.retry_at, now) if then == "failed" else now
 
     def leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
-        """Gives it away though its agent was not seen to end."""
+        """Releases a camera from its agent, although the agent was not seen to end."""
         self.placed[agent.name].discard(camera.number)
         self.overlaps.leave(camera, agent.name)
         self.lose(camera, now, why)
 
     def leave_formers(self, agent: str, now: float) -> None:
-        """The former runs on an agent may be there still."""
+        """Records that the former runs on an agent may still be active."""
         for camera in self.handovers.drop(agent):
             self.overlaps.leave(camera, agent)
             if camera.agent is not None:
                 self.overlaps.placed(camera, now)
 
     def look_at_unplaced(self) -> None:
-        """There may be an agent for them now."""
+        """Called when there may be an agent for unplaced cameras."""
         for camera in self.cameras.values():
             if camera.state == "unplaced":
                 self.restless.add(camera.number)
 
     def finished(self, now: float) -> list[Action]:
-        """Cameras that were removed and run nowhere any more."""
+        """Returns actions for cameras that were removed and are not running any more."""
         actions: list[Action] = []
         for number in [number for number in self.restless if self.cameras[number].removed]:
             camera = self.cameras[number]
@@ -132,5 +135,5 @@ class FleetState:
         return actions
 
     def note(self, now: float, about: str, text: str) -> None:
-        """Adds an event, which the controller takes."""
+        """Adds an event, which the controller collects."""
         self.events.append((now, about, text))

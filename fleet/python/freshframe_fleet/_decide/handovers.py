@@ -1,4 +1,4 @@
-"""Cameras that move and allow several sessions: the next run gives results before the former one ends."""
+"""Moves of cameras that allow several sessions: the next run delivers results before the former one ends."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,35 +12,35 @@ class Handovers:
     """The former runs of all cameras that have one."""
 
     def __init__(self, times: Times, is_flushed: Callable[[Run], bool]) -> None:
-        """Makes a table without handovers."""
+        """Starts without any handovers."""
         self._times = times
         self._is_flushed = is_flushed
-        self._at: dict[str, dict[int, Camera]] = {}  # by the former run's agent
+        self._at: dict[str, dict[int, Camera]] = {}  # by the agent of the former run
 
     def begin(self, camera: Camera) -> None:
-        """Makes the present run of a camera its former one."""
+        """Makes the current run of a camera its former one."""
         assert camera.agent is not None
         camera.former = Former(camera.agent, camera.run)
         camera.agent = None
         self._at.setdefault(camera.former.agent, {})[camera.number] = camera
 
     def count(self, agent: str) -> int:
-        """How many former runs an agent has."""
+        """Returns how many former runs an agent has."""
         return len(self._at.get(agent, ()))
 
     def under_way(self, agent: str) -> int:
-        """How many of them have a next run that has not failed."""
+        """Returns how many of them have a next run that has not failed."""
         return sum(camera.state in ("starting", "running") for camera in self._at.get(agent, {}).values())
 
     def give_results(self, runs: Collection[Run]) -> None:
-        """Notes runs that have given results. Only runs that are waited for are of interest."""
+        """Called when runs have delivered results. Ignores runs that are not waited for."""
         for cameras in self._at.values():
             for camera in cameras.values():
                 camera.gives_results = camera.gives_results or camera.run in runs
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is one at all."""
+        """True if there are any handovers."""
         return any(self._at.values())
 
     def stop(self, camera: Camera) -> list[Action]:
@@ -52,7 +52,7 @@ class Handovers:
         return [StopRun(former.agent, *former.run)]
 
     def note_end(self, run: Run, now: float) -> bool:
-        """A run has ended and is closed. Whether it is a former one."""
+        """Called when a run has ended and is closed. Returns True if it was a former one."""
         for cameras in self._at.values():
             camera = cameras.get(run[0])
             if camera is not None and camera.former is not None and camera.former.run == run:
@@ -62,14 +62,14 @@ class Handovers:
         return False
 
     def drop(self, agent: str) -> list[Camera]:
-        """Drops an agent that has ended, or may no longer be asked."""
+        """Removes an agent that has ended or must not be asked any more. Returns its cameras."""
         cameras = list(self._at.pop(agent, {}).values())
         for camera in cameras:
             camera.former = None
         return cameras
 
     def look(self, now: float) -> list[Action]:
-        """Returns the consequences for runs that are no longer needed, or have ended."""
+        """Returns the actions for runs that are no longer needed, or have ended."""
         actions: list[Action] = []
         for agent, cameras in self._at.items():
             for number, camera in list(cameras.items()):
@@ -86,31 +86,31 @@ class Handovers:
         return actions
 
     def _is_ready(self, camera: Camera, now: float) -> bool:
-        """Whether the next run can do without the former one."""
+        """Returns True if the former run is not needed any more."""
         is_late = now - camera.since >= self._times.first_results
         return camera.state == "ended" or (camera.state == "running" and (camera.gives_results or is_late))
 
 
 class Overlaps:
-    """Cameras that may run twice, since they were given away by an agent that was not seen to end."""
+    """Cameras that may run twice, because they were released from an agent that was not seen to end."""
 
     def __init__(self) -> None:
-        """Makes a table without overlaps."""
-        self._left: dict[str, list[Camera]] = {}  # by the agent that may run them still
+        """Starts without any overlaps."""
+        self._left: dict[str, list[Camera]] = {}  # by the agent that may still be running them
 
     def leave(self, camera: Camera, agent: str) -> None:
-        """Notes that an agent gives a camera away and may run it still."""
+        """Called when an agent may still be running a camera that was released from it."""
         self._left.setdefault(agent, []).append(camera)
         camera.left += 1
 
     @staticmethod
     def placed(camera: Camera, now: float) -> None:
-        """Notes a camera's start. Sessions of an exclusive camera have ended by then, wherever they were."""
+        """Called when a camera is started. By then, all sessions of an exclusive camera have ended."""
         if camera.left and camera.doubled_at is None and not camera.exclusive:
             camera.doubled_at = now
 
     def end(self, agent: str, now: float) -> None:
-        """An agent was seen to have ended, or is forgotten."""
+        """Called when an agent was seen to have ended, or is removed."""
         for camera in self._left.pop(agent, ()):
             camera.left -= 1
             if camera.doubled_at is not None:

@@ -1,4 +1,4 @@
-"""How long the controller waits: for agents that say nothing, and before it tries something again."""
+"""How long the controller waits for agents that do not report, and before it retries something."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,15 +7,13 @@ from collections.abc import Iterable
 
 from .model import Agent, Camera, Times
 
-_WORTH_TELLING = 5.0  # seconds for which an agent's Python does not run
+_WORTH_TELLING = 5.0  # seconds for which an agent's Python code is blocked before an event reports it
 
 
 def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:
-    """Returns why an agent with these cameras is ill and has to be killed, and notes if it is stuck.
+    """Returns why an agent with these cameras must be killed, or an empty string. Sets ``is_stuck``.
 
-    Returns an empty text if it is not ill.
-
-    ``resumed``: the end of the controller's latest pause, in which it heard no agent.
+    ``resumed``: the end of the controller's latest pause, during which it received no reports.
     """
     silent = now - max(agent.heard, resumed)
     patience = {"up": times.kill_after, "starting": times.start_within}.get(agent.state)
@@ -31,7 +29,10 @@ def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: flo
 
 
 def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
-    """A camera that starts may keep the GIL for as long as a start may take."""
+    """Returns True if its Python code is blocked for too long.
+
+    A starting camera may block it for start_timeout.
+    """
     if times.gil_timeout is None or still <= times.gil_timeout:
         return False
     if any(camera.state == "starting" for camera in cameras):
@@ -40,7 +41,7 @@ def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
 
 
 def describe_python(agent: Agent, now: float, resumed: float) -> str:
-    """The text of an event: its Python has not run for long, or runs again."""
+    """Returns the text of an event: its Python code has been blocked for long, or runs again."""
     still = now - max(agent.python_ran, resumed)
     if agent.state != "up" or agent.keeps_gil == (still > _WORTH_TELLING):
         return ""
@@ -53,7 +54,7 @@ def _kept_for(seconds: float) -> str:
 
 
 def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
-    """Whether there is a camera, and none that does not hang; mostly the first one decides."""
+    """Returns True if there are cameras, and all of them hang. Usually, the first one decides."""
     count = 0
     for camera in cameras:
         count += 1
@@ -63,7 +64,7 @@ def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
 
 
 def note_death(agent: Agent, now: float, times: Times) -> None:
-    """Decides when an agent that has ended is launched again."""
+    """Sets when an agent that has ended is started again."""
     if agent.state == "up" and now - agent.up_since >= times.settled:
         agent.deaths_in_row = 0
     agent.deaths += 1
@@ -73,7 +74,7 @@ def note_death(agent: Agent, now: float, times: Times) -> None:
 
 
 def note_failure(camera: Camera, now: float, times: Times) -> None:
-    """Decides when a camera that has failed is tried again."""
+    """Sets when a camera that has failed is started again."""
     if camera.state == "running" and now - camera.since >= times.settled:
         camera.failures_in_row = 0
     wait = min(times.longest_retry, times.first_retry * 2.0**camera.failures_in_row)

@@ -1,4 +1,4 @@
-"""Where a camera can run: the agents that meet its needs, are not busy and may try it."""
+"""Where a camera can run: on agents that meet its needs, are not busy, and are allowed to try it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -9,12 +9,12 @@ from .model import Agent, Camera, Times
 
 
 def meets(agent: Agent, camera: Camera) -> bool:
-    """Whether an agent has the labels that a camera needs."""
+    """Returns True if an agent has the labels that a camera needs."""
     return all(agent.labels.get(name) == value for name, value in camera.needs.items())
 
 
 def is_early(camera: Camera, agents: Iterable[Agent], now: float, times: Times) -> bool:
-    """Whether an agent that could take it is about to come up for the first time."""
+    """Returns True if an agent that could take the camera is about to come up for the first time."""
     return any(
         agent.launches <= 1 and agent.state in ("down", "starting") and not agent.deaths
         for agent in agents
@@ -25,7 +25,7 @@ def is_early(camera: Camera, agents: Iterable[Agent], now: float, times: Times) 
 def candidates(
     camera: Camera, agents: Iterable[Agent], times: Times, has_room: Callable[[Camera, str], bool]
 ) -> list[Agent]:
-    """Agents that can take it now."""
+    """Returns the agents that can take the camera now."""
     return [
         agent
         for agent in agents
@@ -40,7 +40,7 @@ def candidates(
 def choose(
     camera: Camera, among: list[Agent], placed: Mapping[str, Collection[int]], times: Times
 ) -> Agent | None:
-    """The agent that it was moved to, else the one with the fewest cameras or the least to do."""
+    """Returns the agent that it was moved to, else the one with the fewest cameras or the lowest load."""
     if camera.wanted is not None:
         wanted, camera.wanted = camera.wanted, None
         for agent in among:
@@ -57,7 +57,7 @@ def choose(
 
 
 def why_nowhere(camera: Camera, agents: Iterable[Agent], times: Times) -> str:
-    """Why no agent takes it."""
+    """Returns the reason why no agent takes it."""
     fitting = [agent for agent in agents if meets(agent, camera)]
     if not fitting and not camera.needs:
         return "there is no agent"

@@ -1,4 +1,4 @@
-"""Which cameras may crash agents: suspects are tried apart, and a culprit is held for a growing time."""
+"""Which cameras may crash agents: suspects are tried separately, and a culprit is held back."""
 
 # SPDX-License-Identifier: Apache-2.0
 #
@@ -25,7 +25,7 @@ from .model import Agent, Camera, Run, Times
 if TYPE_CHECKING:
     from .fleet_state import FleetState
 
-_MOST_APART = 8  # cameras with their own agents: processes are dear
+_MOST_APART = 8  # maximum number of cameras with an agent of their own, because processes are expensive
 _FIRST_WITH_CONSEQUENCES = 2  # crashes in a row
 
 
@@ -36,10 +36,13 @@ class Suspects:
         """Begins without suspects."""
         self._times = times
         self._all: dict[int, Camera] = {}
-        self._on_trial: dict[str, list[Camera]] = {}  # by agent, cameras whose company is limited
+        self._on_trial: dict[str, list[Camera]] = {}  # cameras with a limited company, by agent
 
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
-        """An agent has crashed with these cameras. The culprit, if there is one."""
+        """Called when an agent has crashed with these cameras.
+
+        Returns the culprit, or None if it is not clear.
+        """
         accused = self._accused(cameras, now)
         if not accused:
             return None
@@ -58,7 +61,7 @@ class Suspects:
         return group[0]
 
     def _accused(self, cameras: Collection[Camera], now: float) -> list[Camera]:
-        """The cameras that a crash accuses: rule 1 of Note [Suspects]."""
+        """Returns the cameras that a crash makes suspects: rule 1 of Note [Suspects]."""
         unproved = [camera for camera in cameras if not self._is_proved(camera, lambda _: now)]
         known = any(camera.crashes for camera in cameras if camera not in unproved)
         return list(cameras) if known else unproved or list(cameras)
@@ -70,7 +73,7 @@ class Suspects:
                 other.company = 0
 
     def name(self, culprit: Camera, now: float) -> None:
-        """A crash has named it: no other camera is accused."""
+        """Called when a crash names the culprit: no other camera is a suspect."""
         self._accuse(culprit, now)
         culprit.company = 1
 
@@ -81,17 +84,17 @@ class Suspects:
         self._all[camera.number] = camera
 
     def hold(self, culprit: Camera) -> float:
-        """Seconds until it is tried again."""
+        """Returns the seconds until it is tried again."""
         wait = min(self._times.longest_hold, self._times.first_hold * 2.0**culprit.holds)
         culprit.holds = min(culprit.holds + 1, 16)
         return wait
 
     def look(self, until: Callable[[Camera], float]) -> list[Camera]:
-        """Notes who is on trial where, and clears cameras that have proved themselves.
+        """Updates which cameras are on trial where, and clears those that have passed.
 
-        Returns the cameras that had a trial.
+        Returns the cameras whose trial is over.
 
-        ``until``: when the agent of a camera that runs last showed that it works.
+        ``until``: returns when the agent of a running camera last reported.
         """
         proved = [camera for camera in self._all.values() if self._is_proved(camera, until)]
         cleared = [camera for camera in proved if camera.company]
@@ -109,19 +112,19 @@ class Suspects:
         return cleared
 
     def placed(self, camera: Camera) -> None:
-        """Notes that a camera starts on an agent."""
+        """Called when a camera is started on an agent."""
         if camera.company and camera.agent is not None:
             self._on_trial.setdefault(camera.agent, []).append(camera)
 
     def has_room(self, camera: Camera, agent: str) -> bool:
-        """Whether it may be tried there."""
+        """Returns True if it may be tried there."""
         if not camera.company:
             return True
         others = [each for each in self._on_trial.get(agent, ()) if each.crashes == camera.crashes]
         return len(others) < camera.company
 
     def forget(self, number: int) -> None:
-        """Forgets a camera that has gone."""
+        """Forgets a camera that was removed."""
         self._all.pop(number, None)
 
     def _is_proved(self, camera: Camera, until: Callable[[Camera], float]) -> bool:
@@ -130,20 +133,23 @@ class Suspects:
 
 
 class Culprits:
-    """Finds the cameras of one fleet that crash their agents."""
+    """Holds back the cameras of one fleet that crash their agents."""
 
     def __init__(self, state: FleetState) -> None:
-        """Makes a table without culprits."""
+        """Creates the culprits of a fleet."""
         self._state = state
 
     def accuse_for(self, culprit: Run, now: float) -> None:
-        """An earlier run of a camera has crashed its agent. A build that it had before does not count."""
+        """Called when an earlier run of a camera has crashed its agent.
+
+        Ignored if the camera has a new build.
+        """
         camera = self._state.cameras.get(culprit[0])
         if camera is not None and culprit[1] > camera.renewed:
             self._state.suspects.name(camera, now)
 
     def hold(self, camera: Camera, now: float, why: str) -> None:
-        """Holds back a camera that has crashed several agents, which protects the others."""
+        """Holds back a camera that has crashed several agents, to protect the others."""
         wait = self._state.suspects.hold(camera)
         many = "an agent" if camera.crashes == 1 else f"{camera.crashes} agents in a row, the last"
         text = f"held for {wait:g} s: it crashed {many}: {why}"
@@ -153,13 +159,13 @@ class Culprits:
         self._state.warnings.append(f"camera {camera.name!r} is {text}")
 
     def make_room(self, crashed: Agent, cameras: Collection[Camera], now: float) -> None:
-        """Half of the suspects need a second agent, where one can be made."""
+        """Asks for a second agent for half of the suspects, if possible."""
         agents = [agent for agent in self._state.agents.values() if agent.apart is None]
         if len(agents) == 1 and any(camera.company for camera in cameras):
             self._add_extra(crashed.labels, None, now)
 
     def set_apart(self, culprit: Camera, crashed: Agent, now: float) -> None:
-        """Gives a culprit its own agent: no other camera pays for its next crash."""
+        """Gives a culprit its own agent, so that its next crash does not affect other cameras."""
         apart = [agent.apart for agent in self._state.agents.values() if agent.apart is not None]
         if culprit.number not in apart and len(apart) < _MOST_APART:
             name = self._add_extra(crashed.labels, culprit.number, now)

@@ -22,12 +22,12 @@ class _Page:
     handed: int = 0
     waiting: int = 0
     progress: int = 0
-    refused: int = 0  # results that were handed over, and refused here
+    refused: int = 0  # results that were handed over, but rejected here
 
 
 @dataclass(slots=True)
 class Totals:
-    """reported == delivered + outbox_full + expired + fenced + lost_with_agent + waiting, always."""
+    """Always: reported == delivered + outbox_full + expired + fenced + lost_with_agent + waiting."""
 
     reported: int = 0
     delivered: int = 0
@@ -41,33 +41,33 @@ class Totals:
 
 
 class Counters:
-    """Counts for one reader. The caller holds a lock around each call."""
+    """The counters of one reader. Not thread-safe: the caller holds a lock."""
 
     def __init__(self) -> None:
         """Begins without records."""
         self._pages: dict[Run, _Page] = {}
-        self._closed = Totals()  # totals of runs that are over
+        self._closed = Totals()  # totals of runs that have ended
         self._accepted = 0
         self._repeated = 0
         self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
 
     def note_all(self, records: Records) -> None:
-        """Takes records of outboxes, of any age."""
+        """Updates the counters with records of outboxes, in any order."""
         for epoch, reported, full, expired, fenced, handed, waiting, camera, _ in records.tolist():
             progress = reported + full + expired + fenced + handed  # grows with each event
             page = self._pages.get((camera, epoch))
             if page is None:
                 page = self._pages[camera, epoch] = _Page()
             elif progress < page.progress:
-                continue  # an older one, which was kept
+                continue  # an older record, which was still stored
             page.progress = progress
             page.reported, page.full, page.expired = reported, full, expired
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
 
     def end(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
-        """Ends a run, which sends no further records. Results that wait there are lost with its agent.
+        """Ends a run, which sends no more records. Results that are still queued are lost with its agent.
 
-        ``unreported``: it may have had results here, and no record of them has come.
+        ``unreported``: it may have had results that no record has reported.
         """
         page = self._pages.pop(run, None)
         closed = self._closed
@@ -83,12 +83,12 @@ class Counters:
         closed.unreported_possible += lost
 
     def end_outbox(self, run: Run, record: Records) -> None:
-        """Takes the last record of an outbox."""
+        """Handles the last record of an outbox."""
         self.note_all(record)
         self.end(run, lost=False)
 
     def reported(self, run: Run) -> int | None:
-        """Returns the results of a run by its newest record, or None without a record or after its end."""
+        """Returns the results in the newest record of a run, or None without a record or after its end."""
         page = self._pages.get(run)
         return None if page is None else page.reported
 
@@ -97,14 +97,14 @@ class Counters:
         return list(self._pages)
 
     def is_flushed(self, run: Run) -> bool:
-        """Whether nothing waits in this run's outbox."""
+        """Returns True if there are no results in this run's outbox."""
         page = self._pages.get(run)
         return page is None or page.waiting == 0
 
     def receive(self, camera: int, epoch: int, ordinal: int) -> int:
-        """Takes a result. Returns how many are missing before it, or -1 if it must not be delivered.
+        """Handles a result. Returns how many are missing before it, or -1 if it must not be delivered.
 
-        Its batch has brought the record of its outbox.
+        The record of its outbox must have been handled before.
         """
         last_epoch, last = self._last.get(camera, (-1, -1))
         if epoch < last_epoch:
@@ -120,12 +120,15 @@ class Counters:
         return ordinal - last - 1
 
     def forget(self, cameras: Collection[int]) -> None:
-        """No result of these cameras will come any more."""
+        """Called when no more results of these cameras can arrive."""
         for camera in cameras:
             self._last.pop(camera, None)
 
     def totals(self, buffered: int) -> Totals:
-        """Adds up all runs. ``buffered``: results that have arrived and were not delivered yet."""
+        """Returns the sums over all runs.
+
+        ``buffered``: results that have arrived and were not delivered yet.
+        """
         totals = replace(self._closed, delivered=self._accepted - buffered, repeated=self._repeated)
         totals.waiting = buffered
         for page in self._pages.values():

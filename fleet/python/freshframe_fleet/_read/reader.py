@@ -70,7 +70,7 @@ class FleetReader(ClosedByWith):
     def __init__(
         self, results: Results, name_of: Callable[[int], str], on_close: Callable[[Results], None]
     ) -> None:
-        """Begins to read. Programs get one from Fleet.reader()."""
+        """Starts to read. Created by Fleet.reader()."""
         self._results = results
         self._pid = os.getpid()
         self._name_of = name_of
@@ -289,7 +289,7 @@ class FleetReader(ClosedByWith):
 
 
 class _AsTheyArrive:
-    """``async for`` over a reader: the event loop goes on while no result is here."""
+    """``async for`` over a reader. The event loop is not blocked while there is no result."""
 
     def __init__(self, reader: FleetReader, results: Results) -> None:
         self._reader = reader

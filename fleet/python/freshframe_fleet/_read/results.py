@@ -1,4 +1,4 @@
-"""Results that have arrived at a reader: the controller puts them in, and the reader takes them out."""
+"""Results that have arrived for a reader: the controller adds them, and the reader removes them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NamedTuple
 from .._wire import Batch, Records
 from .counters import Counters, Run, Totals
 
-MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
+MOST_BUFFERED = 1000  # maximum number of results queued here; others stay at the agents
 
 
 class Result(NamedTuple):
-    """A result that has arrived at a reader, and was not unpickled."""
+    """A result that has arrived for a reader, still pickled."""
 
     camera: int
     epoch: int  # epoch of the camera's run
@@ -24,13 +24,13 @@ class Result(NamedTuple):
     part: int
     pts: float  # seconds
     captured: float  # Unix time
-    missing: int  # results of this camera before it that were lost
-    ordinal: int  # among the run's results
+    missing: int  # number of results of this camera before it that were lost
+    ordinal: int  # index among the run's results
     data: memoryview  # its pickle
 
 
 class Results:
-    """Holds the results of one reader. Any thread may use it."""
+    """The results of one reader. Thread-safe."""
 
     def __init__(
         self,
@@ -39,39 +39,40 @@ class Results:
         name: str | None = None,
         wants: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begins without results.
+        """Starts without any results.
 
         Args:
-            number: Of the reader, within its fleet.
-            output: That it reads.
-            name: Under which the reader can come back, or None if it cannot.
-            wants: Called when there is room again, after makes_room() has found none.
+            number: Number of the reader in its fleet.
+            output: The output that it reads.
+            name: Name with which the reader can be resumed, or None if it cannot.
+            wants: Called when there is room again, after makes_room() has returned False.
         """
         self.number = number
         self.output = output
         self.name = name
         self.changed = threading.Condition()  # guards the rest
-        self.items: deque[Result] = deque()  # items that have arrived and were not delivered
+        self.items: deque[Result] = deque()  # results that have arrived and were not delivered
         self.counters = Counters()
         self.closed = False  # by its program
         self.ended = False
         self.error: str | None = None
-        self.failure: str | None = None  # failure of the controller
-        self.taken: Callable[[], int] = lambda: 0  # results that are no items any more and were not delivered
+        self.failure: str | None = None  # why the controller has failed
+        # Returns the number of results that were removed from `items` but not delivered.
+        self.taken: Callable[[], int] = lambda: 0
         self._wants = wants
-        self._starved = False  # nothing was pulled, as there was no room
-        self._has_news = False  # results have arrived since the reader was woken
+        self._starved = False  # nothing was pulled, because there was no room
+        self._has_news = False  # results have arrived since the reader was last woken
         self._listeners: set[Callable[[], None]] = set()
 
     def wake(self) -> None:
-        """Wakes all that wait for a change, which has been made. With `changed`."""
+        """Wakes all waiting threads after a change. Requires `changed`."""
         self.changed.notify_all()
         for listener in self._listeners:
             listener()
 
     @contextlib.contextmanager
     def notify(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Calls `listener` after each change, from any thread and with `changed`. It must not wait."""
+        """Calls `listener` after each change, on any thread and with `changed` held. It must not block."""
         with self.changed:
             self._listeners.add(listener)
         try:
@@ -84,17 +85,18 @@ class Results:
 
     @property
     def has_room(self) -> bool:
-        """Whether more can be pulled."""
+        """True if more can be pulled."""
         return len(self.items) < MOST_BUFFERED
 
     def makes_room(self) -> bool:
-        """Whether it has room; else it calls `wants` when it has."""
+        """Returns True if there is room. Otherwise, `wants` is called when there is."""
         if not self.has_room:
-            self._starved = True  # before the second look: the user's thread may read all of it meanwhile
+            # Before the second check, because the user's thread may read everything in the meantime.
+            self._starved = True
         return self.has_room
 
     def push(self, batch: Batch) -> None:
-        """Takes the results of a batch. The reader does not hear of them before announce()."""
+        """Adds the results of a batch. The reader is not woken before announce()."""
         begin = 0
         with self.changed:
             self.counters.note_all(batch.outboxes)
@@ -110,7 +112,7 @@ class Results:
     def announce(self) -> None:
         """Wakes the reader if results have arrived.
 
-        To be called before a wait, since the reader wants the GIL at once.
+        Call it before a wait, because the reader requests the GIL immediately.
         """
         if self._has_news:
             self._has_news = False
@@ -118,42 +120,42 @@ class Results:
                 self.wake()
 
     def note(self, records: Records) -> None:
-        """Takes records of outboxes."""
+        """Updates the counters with records of outboxes."""
         with self.changed:
             self.counters.note_all(records)
 
     def end_run(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
-        """Counts a run as over. See Counters.end()."""
+        """Ends a run. See Counters.end()."""
         with self.changed:
             self.counters.end(run, lost=lost, unreported=unreported)
 
     def end_outbox(self, run: Run, record: Records) -> None:
-        """Takes the last record of an outbox. See Counters.end_outbox()."""
+        """Handles the last record of an outbox. See Counters.end_outbox()."""
         with self.changed:
             self.counters.end_outbox(run, record)
 
     def is_flushed(self, run: Run) -> bool:
-        """Whether nothing waits in this run's outbox."""
+        """Returns True if there are no results in this run's outbox."""
         with self.changed:
             return self.counters.is_flushed(run)
 
     def totals(self) -> Totals:
-        """Adds up the reader's counters."""
+        """Returns the sums of the reader's counters."""
         with self.changed:
             return self.counters.totals(len(self.items) + self.taken())
 
     def cameras(self) -> set[int]:
-        """Numbers of the cameras whose results wait here."""
+        """Returns the numbers of the cameras with results queued here."""
         with self.changed:
             return {item.camera for item in self.items}
 
     def forget(self, cameras: Collection[int]) -> None:
-        """These cameras were removed, and no result of them will come."""
+        """Called when these cameras were removed, and no more results of them can arrive."""
         with self.changed:
             self.counters.forget(cameras)
 
     def finish(self, error: str | None = None, failure: str | None = None) -> None:
-        """No more results will come."""
+        """Called when no more results will arrive."""
         with self.changed:
             self.ended = True
             self.error = self.error or error
@@ -163,9 +165,9 @@ class Results:
     # ---- the reader's side
 
     def close(self) -> bool:
-        """Notes that the program has ended the reading. Returns False if it was closed before.
+        """Closes the results for the program. Returns False if they were already closed.
 
-        One step: open() of a reader of this name on another thread comes before it or after it.
+        Atomic with respect to opening a reader of this name on another thread.
         """
         with self.changed:
             was_closed, self.closed, self.ended = self.closed, True, True
@@ -173,12 +175,12 @@ class Results:
             return not was_closed
 
     def reopen(self) -> None:
-        """The reader comes back, with its remaining results."""
+        """Reopens the reader, with its remaining results."""
         with self.changed:
             self.closed = self.ended = False
 
     def left(self) -> None:
-        """Asks for more if an item has left and nothing was pulled for lack of room."""
+        """Asks for more if nothing was pulled for lack of room, and there is room now."""
         if self._starved and len(self.items) <= MOST_BUFFERED // 2:
             self._starved = False
             self._wants()

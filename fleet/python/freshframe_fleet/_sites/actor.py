@@ -1,4 +1,4 @@
-"""The actor of a site: it has the fleet of its machine, and hands results out."""
+"""The actor of a site: owns the fleet of its machine, and hands out results."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,33 +17,34 @@ from .._fleet import Fleet
 from .._read.reader import FleetReader
 from .._specs import SiteSpec
 
-_BATCH = (1000, 1.0, 0.02)  # results of one call, seconds to wait for the first, seconds to gather others
+# Maximum results of one call, seconds to wait for the first, seconds to gather others.
+_BATCH = (1000, 1.0, 0.02)
 _LONGEST_RETRY = 30.0  # seconds
 
 
 def retry_wait(failures: int) -> float:
-    """Returns the seconds before the next start, after so many failures in a row: 1, doubling to 30."""
+    """Returns the seconds before the next start after this many failures in a row: 1, doubling up to 30."""
     return min(_LONGEST_RETRY, 2.0 ** min(failures - 1, 9))
 
 
 @dataclass(slots=True)
 class SiteCounts:
-    """Counts of a reader for one site, as of the newest answer of the site.
+    """Counts of a reader for one site, as of the site's newest answer.
 
     ``reported == delivered + outbox_full + expired + fenced + lost_with_agent + lost_with_site + waiting``.
 
     Attributes:
         reported: Results that agents have reported.
-        delivered: Results that programs got.
-        outbox_full: This one and the next three: as in FleetReaderStats.
-        expired: See there.
-        fenced: See there. Also results of a process of the site that has a successor.
-        lost_with_agent: See there.
-        lost_with_site: Results that waited at the site when its process ended.
-        waiting: Results on their way.
-        unreported_possible: As in FleetReaderStats; one more for each camera in ``gaps``.
-        deaths: Ends of the site's process that this reader has seen.
-        gaps: One for each camera that had results both before and after such an end.
+        delivered: Results that programs received.
+        outbox_full: As in FleetReaderStats.
+        expired: As in FleetReaderStats.
+        fenced: As in FleetReaderStats. Also results of an earlier process of the site.
+        lost_with_agent: As in FleetReaderStats.
+        lost_with_site: Results that were queued at the site when its process ended.
+        waiting: Results in transit.
+        unreported_possible: As in FleetReaderStats, plus one for each camera in ``gaps``.
+        deaths: How often the site's process ended while this reader was open.
+        gaps: Number of cameras that had results both before and after such an end.
     """
 
     reported: int = 0
@@ -60,7 +61,7 @@ class SiteCounts:
 
 
 class _Source:
-    """A reader of the fleet in a site. A batch is kept until the program has confirmed it."""
+    """A reader of the fleet in a site. It keeps a batch until the program has confirmed it."""
 
     def __init__(self, reader: FleetReader) -> None:
         self.lock = threading.Lock()  # held while waiting for results; guards the rest
@@ -71,7 +72,7 @@ class Site:
     """The actor of a site. Ray restarts it, with the specification of its first start."""
 
     def __init__(self, name: str, spec: SiteSpec) -> None:
-        """Starts the fleet. If its process died in earlier starts, it waits first: 1 s, doubling to 30 s."""
+        """Starts the fleet. If its process died in earlier starts, waits first: 1 s, doubling up to 30 s."""
         starts = state_folder() / f"site-{hashlib.sha256(name.encode()).hexdigest()[:16]}.starts"
         failed = 0
         with contextlib.suppress(OSError, ValueError):
@@ -90,7 +91,7 @@ class Site:
             starts.unlink(missing_ok=True)
 
     def change(self, spec: SiteSpec) -> None:
-        """Adds, updates and removes cameras so that the site has those of `spec`. The others run on."""
+        """Adds, updates and removes cameras so that the site has those of `spec`. The others keep running."""
         with self._lock:
             now, controller = self._spec, self._fleet._controller
             if spec.version != __version__:
@@ -111,7 +112,7 @@ class Site:
                 (name, spec.cameras[name], {}) for name in spec.cameras if name not in now.cameras
             ]
             while any(name in controller.stats().cameras for name, _, _ in new):
-                time.sleep(_BATCH[2])  # one of these names was removed and is still closing
+                time.sleep(_BATCH[2])  # one of these names was removed, and is still closing
             if new:
                 controller.add(new, self._number, spec.exclusive)
             self._spec = spec
@@ -119,9 +120,9 @@ class Site:
     def take(
         self, output: str, name: str, holder: str, over: bool
     ) -> tuple[int, int, dict[str, int], list[Any]]:
-        """Returns the life of the site, the batch's number, the counts and results of a reader.
+        """Returns the number of the site's process, and a reader's batch number, counts and results.
 
-        An unconfirmed batch is returned again. `over`: the reader belongs to this holder from now on.
+        An unconfirmed batch is returned again. `over`: this holder takes over the reader.
         """
         with self._lock:
             if (output, name) not in self._sources:
@@ -142,9 +143,9 @@ class Site:
             return self._life, source.number, counts, source.batch
 
     def confirm(self, output: str, name: str, holder: str, number: int) -> bool:
-        """Forgets a batch, which the program gives to nobody before this has returned."""
+        """Discards a confirmed batch. The program delivers it only after this has returned."""
         source = self._sources.get((output, name))
-        if source is not None:  # else the site has started again
+        if source is not None:  # otherwise the site has been restarted
             with source.lock:
                 if (source.holder, source.number) == (holder, number):
                     source.batch = []

@@ -1,4 +1,4 @@
-"""Reads an output of all sites, and counts what each site has lost."""
+"""Reads an output of all sites, and counts what was lost at each site."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .._read.reader import FleetSample
 from .actor import SiteCounts
 from .remote import Remote
 
-_TURN = 0.5  # seconds between two looks at the sites
+_TURN = 0.5  # seconds between two checks of the sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,23 @@ class SiteSample(FleetSample):
     """A result of a camera at a site.
 
     Attributes:
-        site: Name of the site. ``epoch`` and ``utc`` are by the clock of its machine.
+        site: Name of the site. ``epoch`` and ``utc`` are based on the clock of its machine.
     """
 
     site: str = ""
 
 
 class _Reading:
-    """One reader at one site: its call, and what is counted."""
+    """One reader at one site: its pending call, and its counts."""
 
     def __init__(self, site: Remote) -> None:
         self.site = site
         self.call: Any = None
         self.since = 0.0
         self.unconfirmed: tuple[int, list[Any]] | None = None
-        self.is_new = True  # the next call takes the reader over
+        self.is_new = True  # whether the next call takes over the reader
         self.life, self.past = 0, set[int]()
-        self.lives: dict[str, int] = {}  # by camera: the life of its newest result
+        self.lives: dict[str, int] = {}  # by camera: the site's process that sent its newest result
         self.before, self.now, self.buffered = SiteCounts(), dict[str, int](), 0
 
     def counts(self) -> SiteCounts:
@@ -54,7 +54,10 @@ class _Reading:
         return found
 
     def end_life(self) -> list[Any]:
-        """The site has ended. Returns what it had sent and not heard to be confirmed."""
+        """Called when the site's process has ended.
+
+        Returns results that it sent and whose confirmation is unknown.
+        """
         unconfirmed, self.unconfirmed, self.call, self.is_new = self.unconfirmed, None, None, True
         if self.life:
             self.now["lost_with_site"] = self.now.pop("waiting", 0)
@@ -66,8 +69,8 @@ class _Reading:
         return unconfirmed[1] if unconfirmed is not None else []
 
     def take(self, life: int, number: int, totals: dict[str, int], rows: list[Any]) -> list[Any]:
-        """Takes an answer. Returns rows of an earlier life that are given now."""
-        if life in self.past:  # a process that has a successor
+        """Handles an answer. Returns rows of an earlier process that are delivered now."""
+        if life in self.past:  # an earlier process of the site
             self.before.reported += len(rows)
             self.before.fenced += len(rows)
             return []
@@ -80,7 +83,7 @@ class _Reading:
         return left
 
     def note_camera(self, camera: str) -> None:
-        """Counts a gap if an earlier life of the site has given results of the camera."""
+        """Counts a gap if an earlier process of the site has sent results of the camera."""
         if self.lives.get(camera, self.life) != self.life:
             self.before.gaps += 1
             self.before.unreported_possible += 1
@@ -88,17 +91,17 @@ class _Reading:
 
 
 class SitesReader(ClosedByWith):
-    """Made by RaySites.reader(). One thread at a time."""
+    """Reads results; created by RaySites.reader(). Only one thread may use it at a time."""
 
     def __init__(self, ray: Any, sites: Mapping[str, Remote], output: str, name: str) -> None:
-        """Programs get one from RaySites.reader()."""
+        """Created by RaySites.reader()."""
         self._ray, self._sites, self._key = ray, sites, (output, name, uuid.uuid4().hex)
         self._readings: dict[str, _Reading] = {}
         self._results: deque[tuple[_Reading, Any]] = deque()
         self._closed = False
 
     def get(self, timeout: float | None = None) -> SiteSample:
-        """Waits for the next result, and meanwhile restarts sites that have ended or do not answer.
+        """Waits for the next result. While waiting, restarts sites that have ended or do not answer.
 
         Args:
             timeout: Seconds, or None for no limit.
@@ -107,7 +110,7 @@ class SitesReader(ClosedByWith):
             EndOfStreamError: This reader was closed.
             GraphError: No camera of a site has an output of this name.
             ReadTimeoutError: Nothing arrived in time. The reader stays usable.
-            StateError: Another program has taken over the reader, or a site refuses its specification.
+            StateError: Another program has taken over the reader, or a site rejects its specification.
         """
         limit = check.timeout(timeout)
         deadline = time.monotonic() + limit
@@ -123,13 +126,13 @@ class SitesReader(ClosedByWith):
         return SiteSample(camera, epoch, seq, pts, utc, value, missing, ordinal, part, reading.site.name)
 
     def __iter__(self) -> Iterator[SiteSample]:
-        """All results, until the reader is closed."""
+        """Iterates over all results, until the reader is closed."""
         with contextlib.suppress(EndOfStreamError):
             while True:
                 yield self.get()
 
     def poll(self) -> SiteSample | None:
-        """Returns the next result if one is here, or None."""
+        """Returns the next result, or None if there is none yet."""
         with contextlib.suppress(ReadTimeoutError):
             return self.get(0)
         return None
@@ -139,7 +142,7 @@ class SitesReader(ClosedByWith):
         return {name: reading.counts() for name, reading in self._readings.items()}
 
     def close(self) -> None:
-        """Ends the reading. Results wait at the sites for the next reader of this name. Idempotent."""
+        """Closes the reader. The sites keep results for the next reader of this name. Idempotent."""
         self._closed = True
 
     def _turn(self, wait: float) -> None:

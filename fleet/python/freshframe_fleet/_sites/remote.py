@@ -1,4 +1,4 @@
-"""A site as its program sees it: when its actor is called, killed and started again."""
+"""A site from the program's point of view: calls its actor, kills it and restarts it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,11 +12,11 @@ from .._url import cut, masked
 from .actor import Site, retry_wait
 
 NAMESPACE = "freshframe"
-_VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides the GPUs from a site
+_VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # otherwise Ray hides the GPUs from a site
 
 
 class Remote:
-    """A site as its program sees it."""
+    """A site from the program's point of view."""
 
     def __init__(self, ray: Any, name: str, actor: str, spec: SiteSpec, limits: tuple[float, float]) -> None:
         self.name, self.spec, self.reason = name, spec, "starts"
@@ -26,7 +26,7 @@ class Remote:
         self._failures, self._retry_at = 0, 0.0  # failures in a row
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """Calls a method of the actor. Returns None while the site has to wait for its next start."""
+        """Calls a method of the actor. Returns None until the site's next start is due."""
         if self._actor is None:
             if time.monotonic() < self._retry_at:
                 return None
@@ -50,19 +50,20 @@ class Remote:
 
     @property
     def is_down(self) -> bool:
-        """Whether it has ended and waits for its next start."""
+        """True if it has ended and waits for its next start."""
         return self._actor is None
 
     def change(self, spec: SiteSpec) -> None:
-        """Gives the site another list of cameras."""
+        """Sends the site a new list of cameras."""
         self.spec = spec
         self._change = self._actor.change.remote(spec) if self._actor is not None else None
 
     def result(self, call: Any, since: float, done: list[Any]) -> Any:
-        """Returns what a call has returned, or None if it has not. Raises what the call has raised.
+        """Returns the result of a call, or None if it has not returned yet. Raises the call's exception.
 
         Raises:
-            ConnectionError: The site has ended, or has not answered in time and was killed. It starts again.
+            ConnectionError: The site has ended, or was killed because it did not answer in time. It will be
+                restarted.
         """
         limit = self._limits[self.reason != ""]
         try:
@@ -81,8 +82,8 @@ class Remote:
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as ended:
-            error = cut(masked(str(ended).strip().splitlines()[-1]))  # of a traceback: the error
-            # While Ray restarts the actor it is only unavailable, and each call fails after a second.
+            error = cut(masked(str(ended).strip().splitlines()[-1]))  # last line of the traceback: the error
+            # While Ray restarts the actor, it is only unavailable, and each call fails after a second.
             if not isinstance(ended, self._ray.exceptions.ActorUnavailableError):
                 self._failures += self.reason != ""
         wait = retry_wait(self._failures) if self._failures else 0.1
@@ -90,6 +91,6 @@ class Remote:
         raise ConnectionError
 
     def kill(self, *, restart: bool = False) -> None:
-        """Kills the site's process. Ray does not see by itself that one hangs."""
+        """Kills the site's process. Ray does not notice by itself that a process hangs."""
         with contextlib.suppress(ValueError):  # there is none
             self._ray.kill(self._ray.get_actor(self._actor_name, NAMESPACE), no_restart=not restart)

@@ -23,7 +23,7 @@ from .remote import NAMESPACE, Remote
 if TYPE_CHECKING:
     from .._fleet import Build
 
-_PATIENCE = 5.0  # seconds for answers to stats()
+_PATIENCE = 5.0  # seconds to wait for the answers in stats()
 
 
 def _loaded_ray() -> Any:
@@ -48,7 +48,7 @@ def _checked_address(address: Any) -> str:
 
 def _connect(ray: Any, address: str, options: dict[str, Any]) -> None:
     try:
-        if address != "auto":  # Ray would try for minutes
+        if address != "auto":  # Ray would retry for minutes
             host, _, port = address.rpartition(":")
             socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
         ray.init(address, **options)
@@ -64,16 +64,17 @@ class RaySites(ClosedByWith):
     """Runs a local fleet at each site of a Ray cluster. A site is a label and a list of cameras.
 
     A site's fleet is in an actor that Ray places by its label, restarts, and keeps when the program ends. The
-    next program attaches to the sites that run and gives them its list; sites that it does not list end.
+    next program attaches to the running sites and sends them its list; sites that are not on it are shut
+    down.
 
     Args:
         sites: A mapping of names to a mapping with ``cameras`` (as for Fleet.add_many(), without needs) and
-            perhaps ``agents`` (1), ``exclusive`` (False) and ``labels`` of the machine, by default
+            optionally ``agents`` (1), ``exclusive`` (False) and ``labels`` of the machine, by default
             ``{"site": name}``. Or the path of a TOML file with such a table for each site.
-        build: As for Fleet.add(). The agents import it or get it pickled.
-        address: The Ray cluster: "auto" or "HOST:PORT". A program that has called ray.init() keeps that.
-        runtime_env: What Ray makes for the sites: ``{"working_dir": "."}``.
-        name: Sites of another name are not touched.
+        build: As for Fleet.add(). The agents import or unpickle it.
+        address: The Ray cluster: "auto" or "HOST:PORT". Omit it if the program has called ray.init().
+        runtime_env: Ray's runtime environment for the sites: ``{"working_dir": "."}``.
+        name: Sites of another name are not affected.
         answer_timeout: Seconds after which a site that does not answer is killed and restarted.
         start_timeout: Seconds for the first answer of a site after its start.
 
@@ -83,7 +84,7 @@ class RaySites(ClosedByWith):
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
         OSError: A file cannot be read.
-        StateError: The program is connected to Ray already, and an address or a runtime_env is given.
+        StateError: The program is already connected to Ray, and an address or a runtime_env is given.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class RaySites(ClosedByWith):
         answer_timeout: float = 20.0,
         start_timeout: float = 120.0,
     ) -> None:
-        """Connects to the cluster and to the sites that run, and starts the others, without waiting."""
+        """Connects to the cluster and the running sites, and starts the others, without waiting."""
         limits = (
             check.positive_seconds("answer_timeout", answer_timeout),
             check.positive_seconds("start_timeout", start_timeout),
@@ -123,11 +124,11 @@ class RaySites(ClosedByWith):
         self._apply(specs)
 
     def change(self, sites: Mapping[str, Mapping[str, Any]] | str | os.PathLike[str], build: Build) -> None:
-        """Gives the sites new lists of cameras. Cameras that stay the same run on, sites not listed end."""
+        """Sends the sites new lists of cameras. Unchanged cameras keep running, unlisted sites shut down."""
         self._apply(_specs.site_specs(sites, pickle_build(build)))
 
     def _check_open(self) -> None:
-        if self._closed:  # Ray would connect by itself, to any cluster that it finds
+        if self._closed:  # otherwise Ray would connect by itself, to any cluster that it finds
             raise StateError("these RaySites were closed: make others, which attach to the sites that run")
 
     def _apply(self, specs: dict[str, SiteSpec]) -> None:
@@ -146,9 +147,9 @@ class RaySites(ClosedByWith):
                 Remote(self._ray, found, actor["name"], SiteSpec(), self._limits).kill()
 
     def reader(self, output: str, *, name: str = "reader") -> SitesReader:
-        """Reads an output of all sites, from the last result on that a reader of this name confirmed.
+        """Reads an output of all sites, after the last result that a reader of this name confirmed.
 
-        Of two programs with readers of one name, the second takes the reader over.
+        If two programs have readers of the same name, the second one takes over.
         """
         self._check_open()
         output, name = check.text("output", output), check.text("name", name)
@@ -158,7 +159,7 @@ class RaySites(ClosedByWith):
     def stats(self) -> dict[str, dict[str, Any]]:
         """Returns a dict for each site: its ``fleet`` (FleetStats.to_dict()) or None, and a ``reason``.
 
-        Waits 5 s at most. A site that fails is restarted here, too, as in a reader's get().
+        Waits at most 5 s. Restarts failed sites, like a reader's get().
         """
         self._check_open()
         for site in self._remotes.values():
@@ -179,12 +180,15 @@ class RaySites(ClosedByWith):
         return found
 
     def shutdown(self) -> None:
-        """Ends all sites and their cameras."""
+        """Shuts down all sites and their cameras."""
         self._apply({})
         self.close()
 
     def close(self) -> None:
-        """Ends the readers, and the connection to Ray if it was made here. The sites run on. Idempotent."""
+        """Closes the readers, and the connection to Ray if it was made here.
+
+        The sites keep running. Idempotent.
+        """
         self._closed = True
         for reader in self._readers:
             reader.close()

@@ -1,4 +1,4 @@
-"""An agent that comes, or comes back, gets cameras of the fuller ones, on a simulated clock."""
+"""An agent that is started (again) is given cameras of the fuller ones, on a simulated clock."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ EVEN_AFTER = 20.0  # seconds
 
 
 def one_of_two_is_killed(cameras: int, **options: bool) -> World:
-    """agent1 has died and come back: all cameras are at agent0."""
+    """Returns a world in which agent1 has died and been restarted, and all cameras are on agent0."""
     world, _ = started(2, cameras, **options)
     world.do(world.decisions.gone("agent1", world.now, "killed by signal 9"))
     world.run(1)

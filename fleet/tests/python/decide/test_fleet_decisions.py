@@ -13,7 +13,7 @@ from freshframe_fleet._decide.model import DropCamera, ForgetRun, Kill, Launch, 
 
 
 class World:
-    """A clock, and agents that obey unless they are silent."""
+    """A simulated clock, and agents that obey unless they are silent."""
 
     def __init__(self, agents: int = 2, times: Times | None = None) -> None:
         self.now = 100.0
@@ -24,10 +24,11 @@ class World:
         )
         self.done: list[Action] = []
         self.silent: set[str] = set()
-        self.stuck: set[str] = set()  # renewals come, from native code
-        self.immortal: set[str] = set()  # killed, and not seen to end
+        # Agents whose Python code is blocked, but that send renewals from native code.
+        self.stuck: set[str] = set()
+        self.immortal: set[str] = set()  # agents that were killed, but not seen to end
         self.slow_to_close: set[int] = set()
-        self.fruitless: set[int] = set()  # cameras that give no results
+        self.fruitless: set[int] = set()  # cameras that do not deliver results
         self.load: dict[str, float] = {}
         for number in range(agents):
             self.decisions.add_agent(f"agent{number}", {"site": "north" if number else "south"}, self.now)

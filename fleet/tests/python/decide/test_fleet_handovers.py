@@ -14,7 +14,7 @@ from freshframe_fleet._decide.model import ForgetRun, StopRun
 
 
 def moving(agents: int = 2, cameras: int = 1) -> tuple[World, Camera]:
-    """agent0 is drained, and its camera gives results elsewhere in a while."""
+    """Drains agent0, whose camera will deliver results elsewhere after a while."""
     world, [camera, *others] = started(agents, cameras)
     world.fruitless = {each.number for each in (camera, *others)}
     world.decisions.drain("agent0", True)
@@ -65,7 +65,7 @@ def test_the_former_run_waits_for_readers_but_not_for_long() -> None:
 def test_cameras_that_fail_elsewhere_run_on_and_do_not_hold_up_the_drain() -> None:
     world, cameras = started(2, 20)
     here = [camera for camera in cameras if camera.agent == "agent0"]
-    bad = here[:5]  # more than leave at a time
+    bad = here[:5]  # more than leave at the same time
     world.decisions.drain("agent0", True)
     for _ in range(100):
         for camera in bad:
@@ -168,7 +168,7 @@ def test_a_crash_of_the_former_run_accuses_no_other_camera() -> None:
         world.do(world.decisions.tick(world.now))
         world.do(world.decisions.gone("agent0", world.now, "by signal 11", crashed=True, culprit=before))
         world.run(12)
-    assert [each.crashes for each in (camera, *others)] == [0] * 5  # it was a build of before
+    assert [each.crashes for each in (camera, *others)] == [0] * 5  # it was the previous build
     assert world.placed()["agent0"] == 5
 
 

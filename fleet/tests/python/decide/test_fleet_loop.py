@@ -1,4 +1,4 @@
-"""The thread of a controller and the calls that others have it do."""
+"""The thread of a controller, and calls that run on it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from freshframe_fleet._control.loop import Loop
 
 
 class Running:
-    """A loop whose thread does what is asked."""
+    """A loop whose thread runs the requested jobs."""
 
     def __init__(self) -> None:
         self.loop = Loop("loop")
@@ -52,5 +52,5 @@ def test_a_call_that_ends_the_thread_is_a_state_error_for_its_caller() -> None:
     running = Running()
     with pytest.raises(ff.StateError, match=r"^SystemExit has ended the thread that did this call$"):
         running.loop.call(sys.exit)
-    assert running.loop.call(lambda: 3) == 3  # the caller does it, as the thread has gone
+    assert running.loop.call(lambda: 3) == 3  # the caller runs it, because the thread has ended
     running.end()

@@ -10,7 +10,7 @@ from freshframe_fleet._decide.decisions import Camera
 
 
 def hanging(world: World, camera: Camera) -> str:
-    """Its start has taken too long, and its agent, which this is, cannot close it."""
+    """Lets its start take too long. Returns its agent, which cannot close it."""
     world.slow_to_close.add(camera.number)
     assert camera.agent is not None
     agent = camera.agent
@@ -36,7 +36,7 @@ def test_a_start_that_hangs_keeps_its_place_and_the_cameras_beside_it_run_on() -
 def test_an_agent_with_nothing_but_starts_that_hang_is_ended_also_when_it_is_drained() -> None:
     world, cameras = started(2, 12, exclusive=True)
     here = [camera for camera in cameras if camera.agent == "agent0"]
-    stuck, others = here[:5], here[5:]  # more than leave an agent at a time
+    stuck, others = here[:5], here[5:]  # more than leave an agent at the same time
     for camera in stuck:
         assert hanging(world, camera) == "agent0"
     world.decisions.drain("agent0", True)

@@ -12,7 +12,7 @@ from freshframe_fleet._decide.model import StartRun
 
 
 class Crashing(World):
-    """Some cameras crash their agent a while after they run; 0 means before they do."""
+    """Some cameras crash their agent a while after they are running; 0 means before."""
 
     def __init__(self, agents: int, cameras: int, after: dict[int, float]) -> None:
         super().__init__(agents)
@@ -158,7 +158,7 @@ def test_a_culprit_has_an_agent_of_its_own_where_one_can_be_made() -> None:
     assert starts == {"extra0"}
     assert world.running >= 19
     others = [each for each in world.cameras if each is not camera]
-    assert max(each.starts for each in others) <= 2  # starts of the first crash
+    assert max(each.starts for each in others) <= 2  # starts due to the first crash
     world.after = {}
     world.do(world.decisions.remove(7, world.now))
     world.run(400)

@@ -1,4 +1,4 @@
-"""The account of cameras that count their own frames: a frame was read, is counted, or is missing."""
+"""Accounts of cameras that count their own frames: each frame was read, is counted, or is missing."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -34,7 +34,7 @@ COUNTERS = {
 
 
 def results(*frames: tuple[int, int]) -> list[Result]:
-    """Returns results of camera 3: (epoch, frame)."""
+    """Returns results of camera 3 as (epoch, frame)."""
     return [Result(3, epoch, frame - 1, frame, 3, at=0.0) for epoch, frame in frames]
 
 
@@ -47,7 +47,7 @@ def verdict_of(
     ledger: dict[tuple[int, int], Entry] | None = None,
     counters: dict[str, int] | None = None,
 ) -> Verdict:
-    """Judges the run above, with some changes."""
+    """Checks the run above with some changes."""
     verdict = Verdict()
     check_accounts(verdict, runs or RUNS, read or READ, ledger or LEDGER, COUNTERS | (counters or {}), FPS)
     return verdict
@@ -107,7 +107,7 @@ class _Run:
 
 def test_a_camera_counts_what_it_gives(tmp_path: Path) -> None:
     """It also counts the last frame before it fails."""
-    run = _Run()  # stands for an agent, whose function calls the build
+    run = _Run()  # stands for an agent whose function calls the build
     cameras = CountedCameras(tmp_path, fps=200.0)
     pipeline, outputs = build_counted(cameras.url(3))
     reader = pipeline.reader(outputs["counted"])
@@ -145,7 +145,7 @@ def test_the_last_counters_are_those_after_the_last_record_of_each_run() -> None
 
     def stats() -> Any:
         asked.append(len(results.counters.runs()))
-        if len(asked) == 3:  # the renewal that has it comes between two looks
+        if len(asked) == 3:  # the renewal with it arrives between two checks
             results.end_outbox(run, np.array([(run[1], 5, 0, 0, 0, 5, 0, run[0], 1)], OUTBOX))
         reported = results.totals().reported
         return SimpleNamespace(cameras={}, readers=[], to_dict=lambda: {"reported": reported})

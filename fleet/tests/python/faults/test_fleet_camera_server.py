@@ -1,4 +1,4 @@
-"""The test cameras of fleets: their pictures, their sessions and their log."""
+"""The test cameras of fleets: their images, their sessions and their log."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

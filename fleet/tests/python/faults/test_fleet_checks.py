@@ -16,7 +16,7 @@ BOOKS = {"outbox_full": 0, "expired": 0, "fenced": 0, "lost_with_agent": 0, "wai
 def result(
     ordinal: int, *, camera: int = 3, epoch: int = 1, frame: int | None = None, stamp: int | None = None
 ) -> Result:
-    """A result whose frame is its ordinal by default."""
+    """Returns a result whose frame is its ordinal by default."""
     shown = ordinal if frame is None else frame
     return Result(camera, epoch, ordinal, shown, camera if stamp is None else stamp, at=float(shown))
 
@@ -32,7 +32,7 @@ SENT = [Session(3, 0.0, 100.0, ((0, 99),))]
 def rules(
     results: list[Result], counters: dict[str, int] | None = None, sessions: list[Session] | None = None
 ) -> set[str]:
-    """The rules that a run broke; camera 3 is exclusive."""
+    """Returns the rules that a run broke. Camera 3 is exclusive."""
     verdict = check(
         SENT if sessions is None else sessions, results, counters or books(len(results)), exclusive=[3]
     )

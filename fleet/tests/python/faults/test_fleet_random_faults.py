@@ -1,4 +1,4 @@
-"""Random faults of fleets are the same for the same seed, and each hits the process that it names."""
+"""Random faults of fleets are the same for the same seed, and each affects the intended process."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,14 +15,14 @@ from rig.faults import KINDS, Fault, Faults, schedule
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    """One that waits for the end of its input."""
+    """Yields a process that waits for the end of its input."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as started:
         yield started
         started.kill()
 
 
 def faults_of(stats: Mapping[str, Any], asked: list[list[Any]]) -> Faults:
-    """Faults in a fleet that is pretended."""
+    """Returns faults for a fake fleet."""
 
     def ask(command: list[Any]) -> Mapping[str, Any]:
         asked.append(command)

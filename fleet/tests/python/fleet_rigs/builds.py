@@ -1,4 +1,4 @@
-"""The pipelines that agents build in the tests, in a small module that an agent imports quickly."""
+"""The pipelines that agents build in the tests, in a small module that loads quickly."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _calls: list[str] = []
 
 
 class Ticks(ff.Source[int]):
-    """Emits 0, 1, 2, ... at a rate, like a camera; an end makes it stop there."""
+    """Emits 0, 1, 2, ... at a rate, like a camera. With an end, it stops there."""
 
     live = True
 
@@ -48,20 +48,20 @@ def parts_of(number: int) -> Iterator[int]:
 
 
 def parts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """The build of ticks(), with three results of each tick."""
+    """Like ticks(), with three results per tick."""
     pipeline, outputs = ticks(url)
     return pipeline, {"parts": pipeline.add(parts_of, outputs["ticks"])}
 
 
 def ticks_after(path: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """The build of ticks(), once there is this file."""
+    """Like ticks(), but waits for this file first."""
     while not os.path.exists(path):
         time.sleep(0.02)
     return ticks(url)
 
 
 class Broadcast(ff.Source[int]):
-    """A camera that sends each frame to all sessions: its numbers come from the machine's clock."""
+    """A camera that sends each frame to all sessions, numbered by the machine's clock."""
 
     live = True
 
@@ -82,7 +82,7 @@ def broadcast(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 class Burst(ff.Source[int]):
-    """Emits a number of numbers without a pause, like a camera whose results come too fast."""
+    """Emits this many numbers without a pause, like a camera whose results arrive too fast."""
 
     live = True
 
@@ -100,7 +100,7 @@ def bursts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 class Followed(Burst):
-    """Emits its numbers and does not end, or emits them when another source has done so."""
+    """Emits its numbers and does not end, or emits them after another source has done so."""
 
     def __init__(self, count: int, after: threading.Event | None, done: threading.Event) -> None:
         super().__init__(count)
@@ -118,7 +118,7 @@ class Followed(Burst):
 
 
 def one_of_two(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Two sources with one node; the results of the second one are an output."""
+    """Two sources for one node. The results of the second one are an output."""
     beside, count = map(int, url.split(","))
     pipeline, done = ff.Pipeline(), threading.Event()
     first = pipeline.add(Followed(beside, None, done))
@@ -128,7 +128,7 @@ def one_of_two(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Bytes of the sizes in the URL."""
+    """Emits bytes objects of the sizes in the URL."""
     wanted = [int(size) for size in url.split(",")]
     pipeline = ff.Pipeline()
     source = pipeline.add(Ticks(0.05, len(wanted)))
@@ -136,7 +136,7 @@ def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def values(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Two outputs: (pid, number) and the URL's text."""
+    """Two outputs: (pid, number), and the URL."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Ticks(0.02))
     return pipeline, {
@@ -146,7 +146,7 @@ def values(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def large(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Results of half a MiB."""
+    """Emits results of half a MiB."""
     import numpy as np  # noqa: PLC0415
 
     pipeline = ff.Pipeline()
@@ -196,7 +196,7 @@ def unpicklable(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def holds_the_gil(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Keeps the GIL for as long as the URL says, on its tenth tick."""
+    """Holds the GIL for as long as the URL says, on its tenth tick."""
     pipeline = ff.Pipeline()
 
     def hold(number: int) -> int:
@@ -208,7 +208,7 @@ def holds_the_gil(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def keeps_the_gil_once(path: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """For ever, on its tenth tick, if there is no file of this name yet."""
+    """Holds the GIL forever on its tenth tick, if this file does not exist yet."""
     pipeline = ff.Pipeline()
 
     def keep(number: int) -> int:
@@ -234,7 +234,7 @@ def slow_to_build_once(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 class Hangs(ff.Node[int, int]):
-    """The open() returns once there is a file."""
+    """Its open() returns once a file exists."""
 
     def __init__(self, path: str) -> None:
         self.path = path

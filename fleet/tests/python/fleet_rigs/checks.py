@@ -27,7 +27,7 @@ def is_alive(pid: int) -> bool:
 
 
 def balance(fleet: ff.fleet.Fleet) -> None:
-    """The counters of each reader balance."""
+    """Checks that the counters of each reader add up."""
     for r in fleet.stats().readers:
         assert r.reported == (
             r.delivered + r.outbox_full + r.expired + r.fenced + r.lost_with_agent + r.waiting
@@ -37,7 +37,7 @@ def balance(fleet: ff.fleet.Fleet) -> None:
 
 
 def check_samples(fleet: ff.fleet.Fleet, samples: Sequence[FleetSample]) -> None:
-    """Nothing came twice, epochs and numbers rise, counters balance."""
+    """Checks that nothing arrived twice, epochs and numbers increase, and counters add up."""
     balance(fleet)
     keys = [(s.camera, s.epoch, s.seq) for s in samples]
     assert len(keys) == len(set(keys))
@@ -47,7 +47,7 @@ def check_samples(fleet: ff.fleet.Fleet, samples: Sequence[FleetSample]) -> None
 
 
 def process_of(fleet: ff.fleet.Fleet, agent: str) -> int:
-    """The number of an agent's process."""
+    """Returns the PID of an agent."""
     pid = fleet.stats().agents[agent].pid
     assert pid is not None
     return pid
@@ -67,7 +67,7 @@ def until_state(fleet: ff.fleet.Fleet, camera: str, state: str) -> None:
 
 
 def change_setup(monkeypatch: pytest.MonkeyPatch, times: Times | None = None, **options: Any) -> None:
-    """Fleets that are made from now on have these times, and agents with these options."""
+    """Sets the time limits of new fleets, and the options of their agents."""
     plan = _plan.local_setup
 
     def changed(*given: Any) -> Setup:
@@ -78,7 +78,7 @@ def change_setup(monkeypatch: pytest.MonkeyPatch, times: Times | None = None, **
 
 
 def shared_fleet(**options: Any) -> Any:
-    """A fixture: a local fleet for all tests of a module, because agents take their time to start."""
+    """Returns a fixture: a local fleet for all tests of a module, because starting agents takes time."""
 
     @pytest.fixture(scope="module")
     def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.fleet.Fleet]:

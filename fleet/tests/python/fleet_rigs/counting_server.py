@@ -12,7 +12,7 @@ from rigs.live.servers import TcpServer
 
 
 class CountingServer(TcpServer):
-    """A camera that counts its sessions, also the most at a time."""
+    """A camera that counts its sessions, and their maximum at the same time."""
 
     def __init__(self) -> None:
         self.most = 0
@@ -23,7 +23,10 @@ class CountingServer(TcpServer):
 
     @property
     def sessions(self) -> int:
-        """The connections that the client has not closed; it says nothing, so what can be read is that."""
+        """Returns the number of connections that the client has not closed.
+
+        It sends nothing, so only a close makes one readable.
+        """
         with self._counted:
             return len(self._prune())
 
@@ -32,7 +35,7 @@ class CountingServer(TcpServer):
         return self._live
 
     def talk(self, connection: socket.socket) -> None:
-        """Sends until the client has gone."""
+        """Sends until the client has disconnected."""
         assert self.clip is not None
         with self._counted:
             self._prune().add(connection)

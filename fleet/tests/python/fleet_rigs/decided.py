@@ -1,4 +1,4 @@
-"""What the decisions of a controller have an agent run."""
+"""What a controller's decisions let an agent run."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from freshframe_fleet._decide.decisions import Decisions, Run
 
 
 def runs_at(decisions: Decisions, agent: str) -> list[Run]:
-    """The runs that an agent has and keeps: those of its cameras, then former ones."""
+    """Returns the runs that an agent has and keeps: those of its cameras, then former ones."""
     state = decisions.state
     cameras = [state.cameras[number] for number in sorted(state.placed[agent])]
     formers = [camera.former for camera in state.handovers._at.get(agent, {}).values()]

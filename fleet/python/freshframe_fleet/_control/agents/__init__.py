@@ -1,3 +1,3 @@
-"""A controller's connections to its agents, and what it knows of their ends."""
+"""A controller's connections to its agents, and how their processes end."""
 
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""How much processor time this process may use."""
+"""How much CPU time this process may use."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,7 +11,7 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 
 def usable_cores(own: Path = Path("/proc/self/cgroup"), groups: Path = _GROUPS) -> float:
-    """Processors that it may use, or its share of them where a control group (of a container) limits it."""
+    """Returns the number of CPUs that it may use, or the limit of its control group (of a container)."""
     cores = float(len(os.sched_getaffinity(0)))
     with contextlib.suppress(OSError, ValueError):
         for line in own.read_text().splitlines():
@@ -24,7 +24,7 @@ def usable_cores(own: Path = Path("/proc/self/cgroup"), groups: Path = _GROUPS) 
 
 
 def _find_limit_2(groups: Path, path: str) -> float:
-    """The limit of the group and of those around it."""
+    """Returns the lowest limit of the group and its parents."""
     least = float("inf")
     folder = groups / path.lstrip("/")
     for each in (folder, *folder.parents):

@@ -1,4 +1,4 @@
-"""How an agent's process has ended: its last words, and whether one of its cameras may have ended it."""
+"""How an agent's process ended: its last words, and whether one of its cameras may be the cause."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,10 +12,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-# src/fleet/records.hpp has the other side of it.
-_LAYOUT = struct.Struct("<IIQI4x")  # kind of message, camera, epoch, number of the signal or exit status
+# src/fleet/records.hpp defines the same layout.
+_LAYOUT = struct.Struct("<IIQI4x")  # kind of message, camera, epoch, signal number or exit status
 _FAULT, _IN_ORDER = 1, 2
-# Signals from outside. A process gets all others by its own instructions.
+# Signals sent by others. All other signals are caused by the process itself.
 _FROM_OUTSIDE = {
     signal.SIGKILL,
     signal.SIGTERM,
@@ -25,20 +25,21 @@ _FROM_OUTSIDE = {
     signal.SIGUSR1,
     signal.SIGUSR2,
 }
-IN_ORDER = 74  # by order, or its controller has hung up; its last words report it, too
+# Exit status if told to end, or if the controller has disconnected; the last words report it, too.
+IN_ORDER = 74
 _SIGNAL = re.compile(r"killed by signal (\d+)")
 _STATUS = re.compile(r"exited with status (\d+)")
-_ABOVE = 10  # the descriptors that a starting process gives to others
+_ABOVE = 10  # lowest descriptor number for copies, above those that are passed to a new process
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Holds a process's last words, which a process that was killed from outside has none of.
+    """A process's last words. A process that was killed from outside does not leave any.
 
     Attributes:
-        run: The (camera, epoch) whose thread has ended the process, or None if
-            that was no camera's or is not known.
-        in_order: The process had to end.
+        run: The (camera, epoch) whose thread ended the process, or None if it is unknown or was not a
+            camera's thread.
+        in_order: Whether the process was told to end.
     """
 
     run: tuple[int, int] | None = None
@@ -49,13 +50,13 @@ SILENT = Words()
 
 
 class LastWordsPage:
-    """Shares a page with one process, which writes its last words there."""
+    """A memory page shared with one process, which writes its last words there."""
 
     def __init__(self) -> None:
-        """An empty page.
+        """Creates an empty page.
 
         Raises:
-            OSError: The system has no memory or no descriptor for it.
+            OSError: There is not enough memory, or no free descriptor.
         """
         made = os.memfd_create("last words", os.MFD_CLOEXEC)
         try:
@@ -65,11 +66,11 @@ class LastWordsPage:
             os.close(made)
 
     def fileno(self) -> int:
-        """Returns the descriptor that start_fleet_child() takes."""
+        """Returns the descriptor to pass to start_fleet_child()."""
         return self._descriptor
 
     def read(self) -> Words:
-        """The words of the process by now; none in a closed page."""
+        """Returns the last words written so far; none if the page is closed."""
         if self._descriptor < 0:
             return SILENT
         said, camera, epoch, _ = _LAYOUT.unpack(os.pread(self._descriptor, _LAYOUT.size, 0))
@@ -83,7 +84,7 @@ class LastWordsPage:
 
 
 def kills_for_memory() -> int:
-    """How many processes of this machine the kernel has killed for lack of memory."""
+    """Returns how many processes of this machine the kernel has killed for lack of memory."""
     with contextlib.suppress(OSError, ValueError):
         for line in Path("/proc/vmstat").read_text().splitlines():
             name, _, count = line.partition(" ")
@@ -93,9 +94,10 @@ def kills_for_memory() -> int:
 
 
 def is_crash(end: str, words: Words = SILENT, *, killed: bool, out_of_memory: bool) -> bool:
-    """Returns whether an agent's end was a crash, by its status and its last words.
+    """Returns True if an agent crashed, judging by its exit status and its last words.
 
-    ``killed``: by its controller. ``out_of_memory``: the kernel has killed a process since the agent's start.
+    ``killed``: its controller killed it. ``out_of_memory``: the kernel has killed a process since the agent's
+    start.
     """
     if killed:
         return False

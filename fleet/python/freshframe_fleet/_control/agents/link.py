@@ -23,29 +23,29 @@ from .ends import LastWordsPage, Words, is_crash, kills_for_memory
 from .runs import Runs
 
 _LATE_OVER = 10.0  # seconds
-_RENEWAL = 0.5  # seconds between two: an age may be measured so long after the result
-_LEAST_AGES = 3  # ages, because a single one may be a hiccup
+_RENEWAL = 0.5  # seconds between two renewals: an age may be measured this long after the result
+_LEAST_AGES = 3  # minimum number of ages, because a single one may be an outlier
 _LOSSES_OVER = 10.0  # seconds
 
 
 class AgentMeter:
-    """The figures follow from the renewals of the agent."""
+    """Computes load, losses and lateness from the renewals of an agent."""
 
     def __init__(self) -> None:
-        """Begins before the first renewal."""
+        """Starts without any renewals."""
         self.lateness = Lateness()
         self._cores = usable_cores()
         self._load = 0.0
         self._cpu: tuple[float, float] | None = None  # when, processor time
-        self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, lost frames
+        self._gave: deque[tuple[float, int, int]] = deque()  # time, frames, lost frames
 
     def note(self, renewal: Renewal, now: float) -> None:
-        """Notes the losses and the lateness."""
+        """Updates losses and lateness."""
         self._note_losses(renewal.cameras, now)
         self.lateness.note(renewal.cameras, now)
 
     def note_cpu(self, now: float, cpu: float) -> float:
-        """The agent's share of the processor time that it may use, smoothed over some seconds."""
+        """Returns the fraction of its CPU time that the agent uses, smoothed over some seconds."""
         if self._cpu is not None and now > self._cpu[0]:
             share = (cpu - self._cpu[1]) / (now - self._cpu[0]) / self._cores
             weight = min(1.0, (now - self._cpu[0]) / 3.0)
@@ -54,7 +54,7 @@ class AgentMeter:
         return self._load
 
     def _note_losses(self, cameras: Records, now: float) -> None:
-        """Notes what the agent's pipelines have lost on the way to their outputs."""
+        """Records what the agent's pipelines have lost upstream of their outputs."""
         gave = now, int(cameras["frames"].sum()), int(cameras["drops"].sum())
         if self._gave and (gave[1] < self._gave[-1][1] or gave[2] < self._gave[-1][2]):
             self._gave.clear()  # a run has ended
@@ -64,7 +64,7 @@ class AgentMeter:
 
     @property
     def lost(self) -> float:
-        """The share of the frames that was lost, over some seconds."""
+        """The fraction of frames lost over the last seconds."""
         if len(self._gave) < 2:
             return 0.0
         (_, frames, lost), (_, more_frames, more_lost) = self._gave[0], self._gave[-1]
@@ -72,16 +72,19 @@ class AgentMeter:
 
 
 class Lateness:
-    """The age in a renewal grows until the next result, so only cameras with a new result count."""
+    """How late an agent's results are.
+
+    The age in a renewal grows until the next result, so only new results count.
+    """
 
     def __init__(self) -> None:
-        """Makes a record without any measurement."""
+        """Starts without any measurement."""
         self._runs = np.empty(0)
         self._results = np.empty(0)
         self._ages: deque[tuple[float, float]] = deque()  # when, seconds
 
     def note(self, cameras: Records, now: float) -> None:
-        """The cameras of a renewal."""
+        """Records the ages of cameras with a new result since the last renewal."""
         runs, results = cameras["epoch"], cameras["results"]
         if np.array_equal(runs, self._runs):
             fresh = cameras["age_ns"][results > self._results]
@@ -93,13 +96,13 @@ class Lateness:
 
     @property
     def seconds(self) -> float:
-        """The age of its results when they are made, but for half a second; of some seconds the best."""
+        """The lowest age of results in the last seconds, minus the interval of renewals; 0 if not known."""
         if len(self._ages) < _LEAST_AGES:
             return 0.0
         return max(0.0, min(age for _, age in self._ages) - _RENEWAL)
 
 
-_READ_AT_ONCE = 1 << 16  # bytes: malloc() would ask the system for more
+_READ_AT_ONCE = 1 << 16  # bytes; more would make malloc() ask the kernel for memory each time
 
 
 def _no_renewal() -> Renewal:
@@ -107,42 +110,42 @@ def _no_renewal() -> Renewal:
 
 
 class Pulls:
-    """The pulls of an agent: one at a time for each reader."""
+    """The pulls of an agent: at most one at a time for each reader."""
 
     def __init__(self) -> None:
-        """Begins before the first pull."""
-        self._numbers: dict[int, int] = {}  # of the latest pull, by reader
-        self._open: set[int] = set()  # readers whose pull has no answer yet
+        """Starts without any pulls."""
+        self._numbers: dict[int, int] = {}  # number of the latest pull, by reader
+        self._open: set[int] = set()  # readers whose pull has not been answered yet
 
     def is_open(self, reader: int) -> bool:
-        """Whether the reader's pull has no answer yet."""
+        """Returns True if the reader's pull has not been answered yet."""
         return reader in self._open
 
     def ask(self, reader: int) -> int:
-        """Returns the number of the reader's next pull."""
+        """Starts a pull, and returns its number."""
         self._open.add(reader)
         self._numbers[reader] = self._numbers.get(reader, 0) + 1
         return self._numbers[reader]
 
     def answered(self, reader: int) -> None:
-        """Notes the batch that answers a pull."""
+        """Records that a batch has answered a pull."""
         self._open.discard(reader)
 
     def forget(self, reader: int) -> None:
-        """Forgets a reader that is closed."""
+        """Removes a reader that was closed."""
         self._open.discard(reader)
         self._numbers.pop(reader, None)
 
 
 class Link:
-    """The thread that makes it must outlive the process."""
+    """The thread that creates it must outlive the process."""
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         """Starts the process.
 
         Raises:
-            FreshframeError: The system refuses.
-            OSError: It has no descriptor left.
+            FreshframeError: The process cannot be started.
+            OSError: There is no free descriptor.
         """
         self._page = LastWordsPage()
         try:
@@ -166,9 +169,9 @@ class Link:
         self.name = name
         self.child = child
         self.socket: socket.socket | None = ours
-        self.builds: set[int] = set()  # builds that it has got
+        self.builds: set[int] = set()  # builds that were sent to it
         self.runs = Runs()
-        self.latest = _no_renewal()  # the latest of its renewals
+        self.latest = _no_renewal()  # the latest renewal
         self.meter = AgentMeter()
         self.pulls = Pulls()
         self._killed = False  # by the controller
@@ -178,27 +181,27 @@ class Link:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether something waits for the socket."""
+        """True if there is data left to send."""
         return bool(self._outgoing)
 
     def send(self, message: bytes) -> None:
-        """Keeps it for flush(): a thread that is interrupted in the midst never sends half of a message."""
+        """Queues a message for flush(), so that an interrupted thread never sends only part of one."""
         self._outgoing += message
 
     def flush(self) -> None:
-        """Sends as much as the socket takes. On the controller's thread only."""
+        """Sends as much as the socket accepts. Called only on the controller's thread."""
         while self._outgoing and self.socket is not None:
             try:
                 sent = self.socket.send(self._outgoing)
             except BlockingIOError:
                 return
-            except OSError:  # it has gone, and its process ends with a status
+            except OSError:  # the agent is gone, and the end of its process is reported separately
                 self._outgoing.clear()
                 return
             del self._outgoing[:sent]
 
     def receive(self, *, last: bool = False) -> Iterator[memoryview]:
-        """Messages that have come; more may be there, unless these are the ``last``.
+        """Yields the messages that have arrived. There may be more, unless called with ``last``.
 
         Raises:
             EOFError: The agent has closed its end.
@@ -223,7 +226,7 @@ class Link:
     # ---- renewals
 
     def note_renewal(self, renewal: Renewal, now: float) -> None:
-        """Keeps the newest records of the agent."""
+        """Stores the newest records of the agent."""
         self.latest = renewal
         self.runs.note_renewal()
         self.meter.note(renewal, now)
@@ -231,31 +234,31 @@ class Link:
     # ---- the end
 
     def forget_in_child(self) -> None:
-        """In a forked child: its copy would keep the agent alive when the program has ended."""
+        """Called in a forked child, whose copy of the socket would keep the agent alive after the program."""
         if self.socket is not None:
             with contextlib.suppress(OSError):
                 os.close(self.socket.detach())
 
     def kill(self) -> None:
-        """Ends the process at once."""
+        """Kills the process."""
         self._killed = True
         self.child.kill()
 
     def has_crashed(self, end: str) -> bool:
-        """Whether a camera may have caused the end with this text."""
+        """Returns True if a camera may have caused this end."""
         out_of_memory = kills_for_memory() > self._memory_kills
         return is_crash(end, self.last_words(), killed=self._killed, out_of_memory=out_of_memory)
 
     def last_words(self) -> Words:
-        """Reads what the process has said of its end."""
+        """Reads the last words of the process."""
         return self._page.read()
 
     def close_page(self) -> None:
-        """Closes the page of a process that has ended, after its last words were read."""
+        """Closes the page of a process that has ended, after its last words have been read."""
         self._page.close()
 
     def close_socket(self) -> None:
-        """The agent ends, too, if it still runs."""
+        """Closes the socket, which also ends the agent if it is still running."""
         if self.socket is not None:
             with contextlib.suppress(OSError):
                 self.socket.close()
@@ -269,7 +272,7 @@ _CODE = (
 
 
 def arguments(options: dict[str, Any]) -> list[str]:
-    """The command line of an agent: the options are JSON."""
+    """Returns the command line of an agent, with the options as JSON."""
     path = [entry or os.getcwd() for entry in sys.path]
     given = json.dumps({"path": path, "parent": os.getpid(), "options": options})
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]

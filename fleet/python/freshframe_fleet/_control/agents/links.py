@@ -14,19 +14,19 @@ from .link import Link
 
 
 class Links:
-    """Keeps the connections by the names of the agents. Call it with the controller's lock."""
+    """The connections by agent name. Call it with the controller's lock held."""
 
     def __init__(self, loop: Loop, notes: Notes) -> None:
-        """Makes a table without links."""
+        """Starts without any links."""
         self._loop = loop
         self._notes = notes
         self._all: dict[str, Link] = {}
-        self._full: set[str] = set()  # agents whose sockets are watched for room
+        self._full: set[str] = set()  # agents whose sockets are watched until they are writable
         self.on_message: Callable[[Link, Any], None] = lambda link, message: None
-        self.on_end: Callable[[Link], None] = lambda link: None  # its process has ended
+        self.on_end: Callable[[Link], None] = lambda link: None  # called when its process has ended
 
     def __iter__(self) -> Iterator[Link]:
-        """All of them, as they are now."""
+        """Iterates over a copy of all links."""
         return iter(list(self._all.values()))
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Links:
         link.send(_wire.order(order))
 
     def flush(self) -> None:
-        """Sends to all as much as their sockets take."""
+        """Sends to each agent as much as its socket accepts."""
         for link in self:
             if link.has_unsent:
                 link.flush()
@@ -72,13 +72,13 @@ class Links:
             self.read(link)
 
     def read(self, link: Link, *, last: bool = False) -> None:
-        """Takes the messages that have come. ``last``: nothing will follow."""
+        """Handles the messages that have arrived. ``last``: no more will follow."""
         try:
             for message in link.receive(last=last):
                 self.on_message(link, _wire.parsed(message))
         except EOFError:
             self.hang_up(link)
-            link.child.kill()  # it has ended or is about to: we do not count as its killer
+            link.child.kill()  # it has ended or is about to, so this does not count as killing it
         except Exception:
             self._notes.log_error(f"agent {link.name!r} sent an invalid message: killed")
             self.hang_up(link)
@@ -98,7 +98,7 @@ class Links:
         del self._all[link.name]
 
     def cameras(self) -> set[int]:
-        """Returns the numbers of the cameras whose results may come."""
+        """Returns the numbers of the cameras that may still send results."""
         return {run[0] for link in self for run in link.runs.all()}
 
     def kill_all(self) -> None:

@@ -1,4 +1,4 @@
-"""An agent's runs that its controller may still hear of, from their starts to their last records."""
+"""The runs of an agent that may still send records, from their start to their last record."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,38 +11,44 @@ _REMEMBERED = 5  # renewals
 
 
 class Runs:
-    """An agent sends records of a run's outboxes until it has to forget the run, and a last one then."""
+    """The runs of an agent.
+
+    It sends records of a run's outboxes until told to forget the run, and then a last one.
+    """
 
     def __init__(self) -> None:
-        """Makes a table without runs."""
-        self._builds: dict[Run, int] = {}  # runs whose outboxes may be there
-        # By renewal: runs whose last records may come, and their builds, or None once
-        # they have come.
+        """Starts without any runs."""
+        self._builds: dict[Run, int] = {}  # runs whose outboxes may exist
+        # By renewal: forgotten runs whose last records may still arrive, with their builds, or None after
+        # they arrived.
         self._forgotten: deque[dict[Run, int | None]] = deque([{}], maxlen=_REMEMBERED)
 
     def all(self) -> set[Run]:
-        """Returns the runs that may still bring a record or a result."""
+        """Returns the runs that may still send a record or a result."""
         return set(self._builds).union(*self._forgotten)
 
     def add(self, run: Run, build: int) -> None:
-        """A run is started, or the agent says that it has it."""
+        """Called when a run is started, or when the agent reports that it has it."""
         self._builds[run] = build
 
     def find_build(self, run: Run) -> int | None:
-        """The build of a run whose outboxes may be there; None of any other one."""
+        """Returns the build of a run whose outboxes may exist; None for any other run."""
         return self._builds.get(run)
 
     def forget(self, run: Run) -> None:
-        """Ends the outboxes of a run. The last records come with one of the next renewals."""
+        """Ends the outboxes of a run. The last records arrive with one of the next renewals."""
         self._forgotten[-1][run] = self._builds.pop(run, None)
 
     def note_last_record(self, run: Run) -> None:
-        """The last records of a run have come, which an agent sends together."""
+        """Called when the last records of a run, which an agent sends together, have arrived."""
         self._builds.pop(run, None)
         for each in self._forgotten:
             each.pop(run, None)
         self._forgotten[-1][run] = None
 
     def note_renewal(self) -> None:
-        """No record of a run comes any more some renewals after it was forgotten."""
+        """Called for each renewal.
+
+        Some renewals after a run was forgotten, no record of it can arrive any more.
+        """
         self._forgotten.append({})

@@ -1,3 +1,3 @@
-"""The `build` functions of a fleet: at the program, on their way, and at the controller."""
+"""The `build` functions of a fleet: in the program, in transit, and in the controller."""
 
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""The `build` functions of a fleet, which agents get once; the cameras that have them, and their outputs."""
+"""The `build` functions of a fleet, which agents receive once, their cameras and their outputs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,8 +14,8 @@ from freshframe._agent import pickling
 
 from ... import _specs
 
-_MOST_KNOWN = 64  # builds whose functions are kept
-_LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
+_MOST_KNOWN = 64  # maximum number of builds whose functions are kept
+_LARGEST = 32 << 20  # bytes; an agent rejects messages above 64 MiB
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class _Known:
 
 
 class ForgottenBuildError(FreshframeError):
-    """The last camera of a build has gone, and its number with it."""
+    """The build was dropped with its last camera, so its number is not valid any more."""
 
 
 class SentBuilds:
-    """The latest of one fleet. A number is a build's for as long as a camera has it."""
+    """The latest builds of one fleet. A build keeps its number for as long as a camera uses it."""
 
     def __init__(self, send: Callable[[bytes, bytes], int]) -> None:
-        """`send`: given the definitions before a build and the pickled build. Returns its number."""
+        """`send` gets the definitions before a build and the pickled build, and returns its number."""
         self._send = send
         self._lock = threading.RLock()  # guards the rest
         self._definitions = pickling.Definitions()
         self._known: dict[int, _Known] = {}  # by id()
 
     def number_build(self, build: Any) -> int:
-        """The number of a build; a new one is pickled and sent.
+        """Returns the number of a build. A new build is pickled and sent.
 
         Raises:
-            OptionTypeError: It cannot be called, or cannot go to another process.
+            OptionTypeError: It cannot be called, or cannot be pickled.
         """
         with self._lock:
             known = self._known.get(id(build))
@@ -54,7 +54,7 @@ class SentBuilds:
             return known.number
 
     def use(self, build: Any, job: Callable[[int], None]) -> None:
-        """Does something with the number of a build, which is sent again if it was forgotten meanwhile."""
+        """Calls ``job`` with the number of a build, which is sent again if it was dropped."""
         try:
             job(self.number_build(build))
         except ForgottenBuildError:
@@ -67,7 +67,7 @@ def pickle_build(build: Any, definitions: pickling.Definitions | None = None) ->
     """Returns the pickles of the known definitions and of a build function.
 
     Raises:
-        OptionTypeError: It cannot be called, or cannot go to another process.
+        OptionTypeError: It cannot be called, or cannot be pickled.
     """
     _specs.checked_build(build)
     try:
@@ -89,26 +89,31 @@ def _check_size(what: str, size: int, advice: str) -> None:
         )
 
 
-_MOST_UNUSED = 64  # functions that no camera has had yet
-_MOST_PAST = 64  # forgotten ones whose outputs are known: a camera's former run goes on for a while
+_MOST_UNUSED = 64  # maximum number of functions that no camera has used yet
+# Maximum number of dropped builds whose outputs are kept, because the former run of a camera continues for a
+# while.
+_MOST_PAST = 64
 
-Pickles = tuple[bytes, bytes]  # the definitions before it, and the function
+Pickles = tuple[bytes, bytes]  # the preceding definitions, and the function
 
 
 class Builds:
-    """A program that adds and removes cameras for years makes many: one is forgotten with its last camera."""
+    """The builds of a fleet.
+
+    Each is dropped with its last camera, as a program may create many over the years.
+    """
 
     def __init__(self) -> None:
-        """Makes a table without builds."""
+        """Starts without any builds."""
         self._functions: dict[int, Pickles] = {}
         self._next = 0
         self._users: Counter[int] = Counter()  # cameras
         self._unused: dict[int, None] = {}  # the oldest first
-        self._outputs: dict[int, list[str]] = {}  # outputs of builds that have started
-        self._past_outputs: dict[int, list[str]] = {}  # the same of the latest that were forgotten
+        self._outputs: dict[int, list[str]] = {}  # outputs of builds that have been started
+        self._past_outputs: dict[int, list[str]] = {}  # outputs of the builds that were dropped last
 
     def add(self, known: bytes, pickled: bytes) -> int:
-        """Adds a function and the definitions before it. Returns its number, which no other one gets."""
+        """Adds a function and the definitions before it. Returns its number, which is never reused."""
         number = self._next
         self._next += 1
         self._functions[number] = known, pickled
@@ -118,21 +123,24 @@ class Builds:
         return number
 
     def function(self, number: int) -> Pickles:
-        """Returns the function that an agent gets."""
+        """Returns the function to send to an agent."""
         return self._functions[number]
 
     def check(self, number: int) -> None:
-        """Raises ForgottenBuildError if no build has this number."""
+        """Raises ForgottenBuildError if there is no build with this number."""
         if number not in self._functions:
             raise ForgottenBuildError(f"build {number} was forgotten with its last camera")
 
     def use(self, number: int) -> None:
-        """One more camera has it."""
+        """Called when another camera uses it."""
         self._users[number] += 1
         self._unused.pop(number, None)
 
     def release(self, number: int) -> bool:
-        """One camera less has it. Whether it was the last one, and the function is forgotten."""
+        """Called when a camera no longer uses it.
+
+        Returns True if it was the last one, and the function is dropped.
+        """
         self._users[number] -= 1
         if self._users[number] > 0:
             return False
@@ -151,7 +159,7 @@ class Builds:
     # ---- outputs
 
     def learn(self, number: int, outputs: Iterable[str]) -> bool:
-        """Notes the outputs that a start has reported. Returns whether they are news."""
+        """Records the outputs that a start has reported. Returns True if they are new."""
         if number in self._outputs or number not in self._functions:
             return False
         self._outputs[number] = list(outputs)
@@ -162,7 +170,7 @@ class Builds:
         return sorted({output for outputs in self._outputs.values() for output in outputs})
 
     def why_not(self, output: str) -> str | None:
-        """Returns why no camera can give an output. Returns None if one does, or has unknown outputs."""
+        """Returns why no camera can have an output, or None if one has it or its outputs are unknown."""
         if not self._users or any(number not in self._outputs for number in self._users):
             return None
         given = sorted({each for number in self._users for each in self._outputs[number]})
@@ -172,6 +180,6 @@ class Builds:
         return f"no camera has an output {output!r}; there are: {known}"
 
     def may_give(self, number: int, output: str) -> bool:
-        """Whether a start of it may have given results of an output."""
+        """Returns True if a start of it may have produced results for an output."""
         outputs = self._outputs.get(number, self._past_outputs.get(number))
         return outputs is None or output in outputs
