@@ -30,7 +30,8 @@ from . import FOLDER
 
 _REQUEST_TIME = 5.0  # seconds for the header of a request
 _SILENCE = (
-    # Seconds without room for a frame after which the session ends, as with a camera that expects a sign of life.
+    # Seconds without room for a frame after which the session ends, as with a camera that expects
+    # a sign of life.
     3.0
 )
 _SEND_BUFFER = 8 * 1024  # maximum bytes that are queued in the server
