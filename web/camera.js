@@ -7,7 +7,7 @@ import { STATES, sentenceOf } from "./camera/words.js";
 import { el } from "./dom.js";
 import "./view.js";
 
-const TOLD = 500; // ms between the events of a state that does not change
+const TOLD = 500; // ms between the events of an unchanged state
 const own = new URL(".", import.meta.url).href;
 
 class FreshframeCamera extends HTMLElement {
@@ -18,7 +18,7 @@ class FreshframeCamera extends HTMLElement {
   #sender = null;
   #told = "";
   #toldAt = -Infinity;
-  #listed = null; // track after whose start the cameras were listed, since they have no names before
+  #listed = null; // track for which the cameras were listed: they have no names before the user has given permission
 
   connectedCallback() {
     this.#make();
@@ -63,7 +63,7 @@ class FreshframeCamera extends HTMLElement {
       { change: () => this.#tell() },
     );
     this.#tell();
-    // Without permission for cameras, the table of ways is the first thing that the page shows.
+    // Without permission for cameras, the first thing that the page shows is the table of ways.
     if (this.hasAttribute("start") || !isSecureContext) this.start();
   }
 

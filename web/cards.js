@@ -164,7 +164,7 @@ function head(button, tag) {
 
 export class NodeCard {
   #spark = null;
-  words = ""; // of its state, beside its problems
+  words = ""; // of its state, next to its problems
 
   constructor(node, choose) {
     this.button = el("button", { type: "button", title: node.name, onclick: choose }, node.name);
@@ -174,7 +174,7 @@ export class NodeCard {
     const list = el("dl", { class: "rows" });
     this.bar = el("i");
     this.busy = row(list, "busy", "share of the run in which the node worked");
-    // For a source this would be the camera's frame interval.
+    // For a source, this would be the camera's frame interval.
     if (node.kind !== "source") {
       this.time = pair(list, "median time", "time per sample");
       this.time[0].classList.add("time");
@@ -326,7 +326,7 @@ export class EdgeCard {
     );
   }
 
-  // Only the drawing has room for a chart on each edge, the list does not.
+  // Only the drawing has room for a chart on each edge.
   attached() {
     const place = el("div", { class: "spark", "aria-hidden": "true" });
     this.lead.append(place);
@@ -363,7 +363,7 @@ export class EdgeCard {
       this.#spark?.set(
         rates,
         drops.map((drop) => drop || null),
-      ); // no line where nothing falls
+      ); // no line where nothing is dropped
   }
 
   get state() {

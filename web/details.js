@@ -91,7 +91,7 @@ export class Details {
       ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
       this.list,
     );
-    // Beside the page if there is room, so that both can be compared; over it on a phone.
+    // Next to the page if there is room, so that both can be compared; over it on a phone.
     if (BESIDE.matches) this.#dialog.show();
     else this.#dialog.showModal();
     document.body.classList.toggle("with-details", BESIDE.matches);
@@ -107,7 +107,7 @@ export class Details {
     if (BESIDE.matches) this.#reveal(item);
   }
 
-  // The page becomes narrower beside the drawer, and the graph is laid out again.
+  // The page becomes narrower next to the drawer, and the graph is laid out again.
   #reveal({ parent, child, name }) {
     const isIts = ({ dataset }) =>
       parent === undefined ? dataset.node === name : dataset.parent === parent && dataset.child === child;

@@ -7,9 +7,9 @@ import { arrange } from "./layout.js";
 
 const SIZES = { nodeWidth: 182, edgeWidth: 154, gap: 22, space: 18 }; // the widths as in graph.css
 const SMALLEST = 0.86; // the drawing is scaled down at most to this; its smallest font is then 10 px
-const BESIDE = 0.62; // share of the page that a graph may take and still have images beside it
+const BESIDE = 0.62; // fraction of the page that a graph may take and still have images next to it
 const TIP = 6;
-const TURN = 28; // by which the ends of a curve that goes back to the next row bend; three quarters of it are seen
+const TURN = 28; // px by which the ends of a curve back to the next row bend; three quarters of it are visible
 
 export class Drawing {
   #history;

@@ -9,9 +9,9 @@ const LANE = 14; // height kept free for a curve that passes a column
 const MOST_ROWS = 3;
 const MOST_BACK = 2; // curves that go back to the beginning of the next row
 const GUTTER = 44; // height between two rows
-const TURN = 24; // width that a curve needs beside a row to turn
+const TURN = 24; // px that a curve needs next to a row to turn
 
-// The longest way from a source, by name.
+// The length of the longest path from a source, by name.
 export function levels(names, edges) {
   const level = new Map(names.map((name) => [name, 0]));
   for (let round = 0; round < names.length; ++round) {
@@ -28,9 +28,8 @@ export function levels(names, edges) {
   return level;
 }
 
-// nodes: [{name, height}], edges: [{parent, child, height}]; returns boxes of both in the same order, a route of
-// points per edge that ends at its card, the size of all, and the order in which to read. `most`: the width in which
-// it should fit.
+// nodes: [{name, height}], edges: [{parent, child, height}]. Returns boxes for both in the same order, a route of
+// points per edge that ends at its card, the total size, and the reading order. `most`: the width to fit into.
 export function arrange(nodes, edges, { nodeWidth, edgeWidth, gap, space }, most = Infinity) {
   const columns = build(nodes, edges);
   order(columns);
@@ -69,7 +68,7 @@ export function arrange(nodes, edges, { nodeWidth, edgeWidth, gap, space }, most
   };
 }
 
-// The columns of each row; null: there would be too many rows, or too many curves would go back. A row begins with the
+// The columns of each row, or null if there would be too many rows, or too many curves back. A row starts with the
 // cards of the edges that lead there.
 function fold(columns, width, gap, most) {
   const rows = [[0]];
@@ -87,7 +86,7 @@ function fold(columns, width, gap, most) {
   return rows.length > MOST_ROWS || back.some((number) => number > MOST_BACK) ? null : rows;
 }
 
-// Moves each row below the one before it; the first items of a row know the height at which a curve comes back.
+// Moves each row below the previous one. The first items of a row store the height at which a curve arrives.
 function stack(columns, rows) {
   let floor = null;
   for (const row of rows) {
@@ -102,7 +101,7 @@ function stack(columns, rows) {
   }
 }
 
-// Columns of items, alternately nodes and edges' cards; an edge over several columns gets a lane in each between.
+// Columns of items, alternately nodes and cards of edges. An edge across several columns gets a lane in each of them.
 function build(nodes, edges) {
   const level = levels(
     nodes.map((node) => node.name),
@@ -216,7 +215,7 @@ const wish = (others, item) =>
 const mean = (numbers, otherwise) =>
   numbers.length === 0 ? otherwise : numbers.reduce((total, number) => total + number, 0) / numbers.length;
 
-// Gives the items heights as near as possible to their wishes, in order and without overlap.
+// Gives the items heights as close as possible to those wished for, in order and without overlap.
 function spread(column, wishes, space) {
   const offsets = [0];
   for (let index = 1; index < column.length; ++index) {

@@ -7,11 +7,12 @@ import { NodeRow } from "./rows.js";
 import { stateText } from "./cards.js";
 import { stateOf } from "./words.js";
 
-const OPEN = 6; // groups; of more only those with a problem are open
+const OPEN = 6; // number of groups; if there are more, only those with a problem are open
 const SHARED = "several sources";
 
-// Nodes and readers by source, in the order of the way from it: [{name, items: [{name, depth, edges}]}], where
-// `edges` are the indices of those that lead there. A camera's packets are in its group. What several sources lead to is a group of its own, the last.
+// Nodes and readers by source, in order of their distance from it: [{name, items: [{name, depth, edges}]}], where
+// `edges` are the indices of the edges that lead there. A camera's packets are in its group. Everything downstream of
+// several sources is in a last group of its own.
 export function groups(nodes, edges) {
   const names = [...new Set([...nodes.map((node) => node.name), ...edges.map((edge) => edge.child)])];
   const parents = new Map(names.map((name) => [name, []]));

@@ -48,7 +48,7 @@ export function bySubject(problems) {
   return (subject) => found.get(subject) ?? [];
 }
 
-// The state to show on a card: "ok" beside a problem would be wrong.
+// The state to show on a card: "ok" next to a problem would be wrong.
 export function stateBeside(alarms, state, otherwise) {
   const told = ["ok", "full", "busy", "idle"].includes(state) ? STATES[alarms[0]?.kind] : undefined;
   return told ?? otherwise;

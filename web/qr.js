@@ -201,7 +201,7 @@ class Matrix {
         if (!this.#fixed[y][x] && MASKS[mask](x, y) === 0) this.modules[y][x] ^= 1;
   }
 
-  // Long runs of one colour are hard to read, and so are patterns like those of the corners.
+  // Long runs of one colour are hard to read, and so are patterns that resemble the corners.
   get #cost() {
     const columns = this.modules.map((_, x) => this.modules.map((row) => row[x]));
     const lines = [...this.modules, ...columns].map((line) => line.join(""));

@@ -4,7 +4,7 @@
 import { byId, el, text } from "./dom.js";
 import { drawQr } from "./qr.js";
 
-const COPIED = 2000; // ms for which the button says so
+const COPIED = 2000; // ms for which the button confirms the copy
 const WAITING = "waiting_sender";
 
 // The page that sends a camera. Its token is after the #, which is not sent to servers or logged.
@@ -23,7 +23,7 @@ async function copy(button, link) {
   setTimeout(() => text(button, "Copy the link"), COPIED);
 }
 
-// For a phone, which can use its camera only on an https page of this server.
+// A QR code for a phone, which can use its camera only on an https page of this server.
 function codeOf(link) {
   if (location.protocol !== "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) return null;
   return el("details", {}, el("summary", {}, "QR code"), drawQr(link, "The link as a QR code"));

@@ -26,7 +26,7 @@ function drops(state) {
 // A message across the full width of the page.
 class Banner {
   constructor(kind, role) {
-    this.title = el("strong", { role }); // read out once by screen readers; the line beside it changes
+    this.title = el("strong", { role }); // read out once by screen readers; the text next to it changes
     this.line = el("span", { class: "num" });
     this.more = el("pre", { hidden: true, tabindex: "0", "aria-label": "traceback" });
     this.element = el(

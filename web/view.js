@@ -11,21 +11,21 @@ import { serverAt } from "./view/socket.js";
 import { WebCodecs } from "./view/webcodecs.js";
 
 const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
-// Seconds until a mode that failed is tried again; later at each return of the camera, and where the link was too slow
-// after the last of them each time.
+// Seconds until a mode that failed is tried again. After the last of them, it is tried at each return of the camera or,
+// if the link was too slow, at that interval.
 const AGAIN = [10, 60];
 const PUT_OFF = 600; // maximum seconds by which an attempt is postponed because JPEGs arrive slowly
 const BACK_FOR = 2; // seconds of JPEGs that measure the link again after the view was hidden
-// Seconds for which a link is known as too slow after the video was tried again. A video that has played for that long
-// shows that it is not, and its next failure is the first.
+// Seconds for which a link counts as slow after the video was tried again. A video that has played for that long shows
+// that the link is fast enough, and its next failure counts as the first.
 const SLOW_FOR = 30;
 const SLOW = "the connection is too slow for the video";
 const STEP = 160; // px: widths are rounded to this, so that resizing a page does not request each width
 const GAP = 1; // seconds for which the last results are shown on later images
 const LABELS = "{class_name} {tracker_id}";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
-// By a player, in seconds of pts: the last picture of a video, one that it did not name itself, and the one whose results
-// were told last.
+// State of a player, in seconds of pts: the last image of a video, one that it did not report itself, and the one whose
+// results were last reported.
 const UNPLAYED = { last: -Infinity, guessed: null, said: null };
 const own = new URL(".", import.meta.url).href;
 
@@ -50,10 +50,10 @@ class FreshframeView extends HTMLElement {
   #id = null; // of this view, assigned by the server
   #start = null;
   #player = null;
-  #since = Infinity; // ms at which it began
+  #since = Infinity; // ms at which it started
   #early = null; // messages that arrived before their player was selected
   #failures = new Map(); // by mode: {why, tries, until, latest}
-  #retry = 0; // timer, of a view that watches
+  #retry = 0; // timer of a view that is watching
   #mode = null;
   #why = "";
   #link = { state: "connecting" };
@@ -287,7 +287,7 @@ class FreshframeView extends HTMLElement {
     return (failures.find(({ why }) => why === SLOW) ?? failures[0])?.why ?? "";
   }
 
-  // A link slower than the video would show old images in bursts. JPEGs are as new as the link allows.
+  // Over a link slower than the video, old images would arrive in bursts. JPEGs are as recent as the link allows.
   #lag(head) {
     if (this.#mode === "jpeg" || this.hasAttribute("mode") || !(this.#age() > this.#server.most)) return;
     if (this.#carries.lag(now()) || (this.#isSlow && this.#delay(head) > LONG)) this.#tooSlow();
@@ -304,8 +304,8 @@ class FreshframeView extends HTMLElement {
     return isTooSlow && !this.hasAttribute("mode");
   }
 
-  // Seconds that a picture took from the server to here, beyond those of a short message; null: not known. A camera may be
-  // late by itself.
+  // Seconds that an image took from the server to here, beyond those of a short message; null if unknown. Does not
+  // include a delay of the camera itself.
   #delay({ captured, elapsed }) {
     return this.#server.clock.delay(captured + elapsed);
   }
@@ -322,7 +322,7 @@ class FreshframeView extends HTMLElement {
     this.#fail(Object.keys(PLAYERS), SLOW);
   }
 
-  // Whether the link was too slow for the video, which has not been tried again, or for a short time only.
+  // Returns true if the link was too slow for the video, which has not been tried again, or only recently.
   get #isSlow() {
     const since = performance.now() - SLOW_FOR * 1000;
     return [...this.#failures.values()].some(({ why, until }) => why === SLOW && since < until);
@@ -360,8 +360,8 @@ class FreshframeView extends HTMLElement {
     );
   }
 
-  // As long as JPEGs show that the link does not carry the video, or its round trip takes longer than a viewer may be behind,
-  // another attempt would show old pictures. Returns whether one that is due has to wait.
+  // While JPEGs show that the link cannot carry the video, or its round trip is longer than a viewer may be behind,
+  // another attempt would show old images. Returns true if an attempt that is due has to wait.
   #putOff() {
     const at = performance.now();
     const due = this.#dueAttempts(at);
@@ -370,12 +370,12 @@ class FreshframeView extends HTMLElement {
     const waits = due.filter(({ latest }) => isTooSlow && at < latest);
     for (const one of due) {
       if (waits.includes(one)) one.until = at + AGAIN[0] * 1000;
-      else one.latest = 0; // it begins, and is not put off any more
+      else one.latest = 0; // it starts, and is not postponed any more
     }
     return waits.length > 0;
   }
 
-  // A view that was hidden when an attempt was due learns first what its link carries by now.
+  // A view that was hidden when an attempt was due first measures what its link carries now.
   #comeBack() {
     const at = performance.now();
     for (const one of this.#dueAttempts(at)) {
@@ -414,8 +414,8 @@ class FreshframeView extends HTMLElement {
     return this.#due.wait(asked === null ? undefined : Number(asked));
   }
 
-  // Where Firefox's player begins, it names a time between two pictures, for which the first is a guess, or a picture that
-  // it has not got yet.
+  // When Firefox's player starts, it reports a time between two images, in which case the first is a guess, or an image
+  // that it has not received yet.
   #showNamed(video, named) {
     const near = this.#due.near(named);
     const pts = (near ?? this.#due.standing(named, GAP))?.pts ?? named;
@@ -483,7 +483,7 @@ class FreshframeView extends HTMLElement {
     return why === "away" ? `No picture since ${new Date(since * 1000).toLocaleTimeString()}: ${text}` : text;
   }
 
-  // Shows age and state at each change and four times a second, and says them at each change and once a second.
+  // Shows age and state at each change and four times a second, and emits events at each change and once a second.
   #tell() {
     const age = this.#age();
     const state = this.#state(age);

@@ -96,8 +96,8 @@ export function policySentence(queue) {
   return `${name}${rate}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }
 
-// Marks the cameras of which only packets are taken (`recorded`), and the cameras of which nothing is (`undecoded`):
-// nothing is decoded there, so their rate is the packets' rate.
+// Marks cameras of which only packets are used (`recorded`), and cameras of which nothing is (`undecoded`): nothing is
+// decoded there, so their rate is that of the packets.
 export function markRecorded({ nodes, edges }) {
   const sources = new Map(nodes.filter(({ kind }) => kind === "source").map((node) => [node.name, node]));
   for (const node of sources.values()) {
@@ -116,7 +116,7 @@ export function markRecorded({ nodes, edges }) {
 }
 
 const SETTLING = 10; // seconds
-const FULL_FROM = 0.9; // share of the run
+const FULL_FROM = 0.9; // fraction of the run
 
 export const isSettling = ({ phase, elapsed }) => phase === "running" && elapsed < SETTLING;
 
@@ -125,7 +125,7 @@ export function settle(state) {
   if (isSettling(state)) state.problems = (state.problems ?? []).filter(({ kind }) => kind === "error");
 }
 
-// A node's state in one word. It does not show what the thread does now, which changes with every sample.
+// A node's state in one word. It does not show what the thread is doing at the moment, which changes with every sample.
 export function stateOf(node) {
   if (typeof node.source?.away_for === "number") return "away";
   if (node.source?.frozen) return "frozen";

@@ -8,15 +8,15 @@ const LEAST = 150_000; // below it, fewer frames are better than worse ones
 const PER_PIXEL = 0.09; // bits per pixel that are enough
 const LEAST_OF_MOST = 0.06;
 const SLOW = 80; // ms of delay beyond the shortest round trip
-const HELD = 1; // frames held back between two looks that are no sign of a slow link
-const MANY_HELD = 8; // and that count as two slow looks
+const HELD = 1; // frames held back between two checks that do not indicate a slow link
+const MANY_HELD = 8; // and that count as two slow checks
 const PASSES = 1.5; // a frame that went this many times faster than the bitrate proves that the link is not the cause
 const ROOM = 2; // and this many times: there is room for more
 const LOWER = 0.85;
 const HIGHER = 1.25;
 const SAME = 0.02; // smaller relative changes are not made
 
-// Looked at twice a second. Changes are rare, because each one costs some encoders a keyframe.
+// Checked twice a second. Changes are rare, because each one costs some encoders a keyframe.
 export class Bitrate {
   #most;
   #least;
@@ -27,14 +27,14 @@ export class Bitrate {
   #trips = [];
   delay = 0; // ms beyond the shortest round trip, median since the last look
 
-  // `most`: bits per second that the server asks for, or null.
+  // `most`: bits per second that the server requests, or null.
   constructor(width, height, fps, most) {
     this.#most = most ?? Math.max(2 * LEAST, width * height * fps * PER_PIXEL);
     this.#least = Math.min(this.#most, Math.max(LEAST, this.#most * LEAST_OF_MOST));
     this.value = Math.min(this.#most, FIRST);
   }
 
-  // A frame was not sent because too much is on its way.
+  // A frame was not sent because too much is in flight.
   hold() {
     ++this.#held;
   }

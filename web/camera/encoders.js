@@ -23,7 +23,7 @@ function codecString(family, { width, height }, fps) {
   return family === "avc1" ? `avc1.42E0${LEVELS[at][0]}` : `vp09.00.${at === 0 ? "31" : "41"}.08`;
 }
 
-// The size in which a frame is sent: even, and within what the pipeline asks for, in either orientation.
+// The size in which a frame is sent: even, and within what the pipeline requested, in either orientation.
 export function sizeOf(frame, wanted) {
   const width = frame.displayWidth ?? frame.videoWidth;
   const height = frame.displayHeight ?? frame.videoHeight;
@@ -34,7 +34,7 @@ export function sizeOf(frame, wanted) {
   return { width: even(width), height: even(height) };
 }
 
-// An encoder of the first codec that this browser claims to have. `failed`: families that must not be used.
+// An encoder for the first codec that this browser claims to support. `failed`: families that must not be used.
 export async function chooseEncoder(failed, size, fps, on) {
   for (const family of typeof VideoEncoder === "undefined" ? [] : FAMILIES) {
     if (failed.has(family)) continue;
@@ -52,7 +52,7 @@ export async function chooseEncoder(failed, size, fps, on) {
   return new JpegEncoder(size, fps, on);
 }
 
-// Draws a frame into another size, or upright if the browser has only noted that it is turned.
+// Draws a frame into another size, or upright if the browser has only marked it as rotated.
 class Resizer {
   #canvas = document.createElement("canvas");
 
@@ -76,7 +76,7 @@ class Resizer {
 class CodecEncoder {
   mode = "webcodecs";
   most = 2; // frames inside
-  left = 0; // frames for which nothing came out
+  left = 0; // frames for which there was no output
   duration = null; // ms per frame, smoothed
   #config;
   #on;
@@ -102,7 +102,7 @@ class CodecEncoder {
     return this.#inside.size;
   }
 
-  // ms for which the oldest frame has been inside
+  // ms for which the oldest frame has been in the encoder
   get stuck() {
     const [first] = this.#inside.values();
     return first === undefined ? 0 : now() - first.began;
@@ -158,7 +158,7 @@ class CodecEncoder {
     this.#on.encoded(stamp, message, chunk.type === "key");
   }
 
-  // Frames inside count as left out.
+  // Frames still in the encoder count as left out.
   close() {
     this.left += this.#inside.size;
     this.#inside.clear();
@@ -171,7 +171,7 @@ class JpegEncoder {
   family = "jpeg";
   codec = "jpeg";
   mode = "jpeg";
-  most = 1; // two would overtake each other
+  most = 1; // two at the same time could overtake each other
   inside = 0;
   left = 0;
   stuck = 0;

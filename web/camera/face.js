@@ -63,8 +63,8 @@ function tableOfWays() {
 export class Face {
   #devices = "";
 
-  // `on.button()`: the button of the state. `on.stop()`, `on.pick(deviceId)`. `view`: an element that shows the result, or
-  // null for the camera's own image.
+  // `on.button()`: the button of the state. `on.stop()`, `on.pick(deviceId)`. `view`: an element that shows the result,
+  // or null for the camera's own image.
   constructor(root, on, view) {
     this.video = view === null ? el("video", { part: "picture", playsinline: true, "aria-label": "Your camera" }) : null;
     if (this.video !== null) this.video.muted = true;
@@ -102,7 +102,7 @@ export class Face {
     const shown = this.video.srcObject?.getVideoTracks()[0] ?? null;
     if (shown === track) return;
     this.video.srcObject = track === null ? null : new MediaStream([track]);
-    if (track !== null) this.video.play().catch(() => {}); // stopped before it began
+    if (track !== null) this.video.play().catch(() => {}); // stopped before it started
   }
 
   // Offers the cameras of the device, if there are several.

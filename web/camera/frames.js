@@ -5,10 +5,10 @@ import { Lowest, median, now } from "./server_clock.js";
 
 const TIES = 31; // frames whose captureTime is compared with their timestamp
 const HIDDEN = 1000; // ms between the frames of a hidden page whose video element has no callbacks
-const INTERVALS = 31; // that give the camera's frame interval
+const INTERVALS = 31; // frames from which the camera's frame interval is computed
 const BREAK = 10_000; // ms: a longer gap is a pause, not a loss
 
-const USUAL = 30; // frames per second of a track that does not say its rate
+const USUAL = 30; // frames per second of a track that does not report its rate
 
 // Opens a camera. Throws the DOMException of getUserMedia(). `device` is a deviceId or null, `facing` "user", "environment"
 // or null.
@@ -22,7 +22,7 @@ export async function openCamera({ width, height, fps, device, facing }) {
 }
 
 // The capture time of frames by the clock of performance.now(), in ms. A camera's timestamps are regular, so only their
-// offset to that clock is estimated: by captureTime where the browser has it, otherwise by the fastest arrival.
+// offset to that clock is estimated: from captureTime if the browser supports it, otherwise from the fastest arrival.
 class CaptureTimes {
   #ties = [];
   #earliest = new Lowest(); // arrival after the timestamp, in ms
@@ -68,7 +68,7 @@ const halfInterval = (track) => 500 / (track.getSettings().frameRate || USUAL);
 function playing(track) {
   const video = document.createElement("video");
   Object.assign(video, { muted: true, playsInline: true, srcObject: new MediaStream([track]) });
-  video.play().catch(() => {}); // stopped before it began
+  video.play().catch(() => {}); // stopped before it started
   return video;
 }
 
@@ -89,7 +89,7 @@ class ProcessedFrames {
     this.#video = playing(track);
     this.#video.requestVideoFrameCallback((_, meta) => this.#tie(meta));
     this.#reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
-    this.#read().catch(() => {}); // the track has ended, which its own event says
+    this.#read().catch(() => {}); // the track has ended, for which there is another event
   }
 
   get stamped() {
@@ -198,8 +198,8 @@ class PresentedFrames {
 
 // Calls take(frame, captured, timestamp) for each frame of the track until end(), with times in ms: `captured` by
 // performance.now(), `timestamp` by the camera's own clock. A frame is a VideoFrame that the callee closes, or a video
-// element in browsers without VideoFrame. `missed` counts frames that the browser lost, `by` names
-// the method, `stamped` what gives the times ("capture", "presentation" or "arrival"), and `error` is theirs in ms.
+// element in browsers without VideoFrame. `missed` counts frames that the browser lost, `by` is the method, `stamped`
+// the source of the times ("capture", "presentation" or "arrival"), and `error` their error in ms.
 export function follow(track, take) {
   return "MediaStreamTrackProcessor" in window ? new ProcessedFrames(track, take) : new PresentedFrames(track, take);
 }

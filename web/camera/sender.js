@@ -31,8 +31,8 @@ function browserName() {
 
 const BROWSER = browserName();
 
-// Nothing waits in the encoder, the socket, a proxy or the server: a frame starts only if the frames before it have arrived
-// in time, and all others are dropped here, where it costs nothing and damages no later frame.
+// Nothing is queued in the encoder, the socket, a proxy or the server: a frame is encoded only if the previous ones
+// have arrived in time. All others are dropped here, where it costs nothing and damages no later frame.
 export class Sender {
   state = "idle";
   detail = "";

@@ -1,8 +1,8 @@
 // The server's clock, as a page sees it: an offset with the bounds of its error. Also what other files compute from times.
 // SPDX-License-Identifier: Apache-2.0
 
-const WINDOW = 30_000; // ms for which an answer counts, or a value of Lowest
-const GROUP = 1000; // ms: answers of this long share one entry
+const WINDOW = 30_000; // ms for which an answer, or a value of Lowest, is used
+const GROUP = 1000; // ms: answers within this time share one entry
 const SLACK = 1; // ms by which bounds may contradict each other, because clocks are rounded
 
 export const now = () => performance.now();
@@ -24,14 +24,14 @@ export class Lowest {
   }
 }
 
-// Each answer bounds the offset: the server read its clock after the question was sent and before the answer arrived. All
-// bounds of the last 30 s are intersected, so one fast question and one fast answer are enough, even of different answers.
-// Times are in ms.
+// Each answer bounds the offset: the server read its clock after the request was sent and before the answer arrived.
+// All bounds of the last 30 s are intersected, so one fast request and one fast answer are enough, even of different
+// pairs. Times are in ms.
 export class ServerClock {
   #bounds = []; // {at, low, high}
   #low = -Infinity;
   #high = Infinity;
-  #rounding = 0; // ms: of performance.now(), which is 1 ms in Firefox
+  #rounding = 0; // ms: resolution of performance.now(), which is 1 ms in Firefox
 
   // `sent` and `received` are times of performance.now(), `server` is the server's Unix time.
   add(sent, server, received) {
@@ -48,7 +48,7 @@ export class ServerClock {
     this.#bounds = this.#bounds.filter(({ at }) => received - at < WINDOW);
     this.#intersect();
     if (this.#low <= this.#high + SLACK) return;
-    // One of the clocks was set, or this device has slept: earlier answers are worthless.
+    // One of the clocks was set, or this device was suspended: earlier answers are worthless.
     this.#bounds = [{ at: received, low, high }];
     this.#intersect();
   }
@@ -67,7 +67,7 @@ export class ServerClock {
     return Math.abs(this.#high - this.#low) / 2 + this.#rounding;
   }
 
-  // The server's Unix time in seconds at a time of performance.now().
+  // The server's Unix time in seconds at a given performance.now().
   unixTime(at) {
     return (at + (this.#low + this.#high) / 2) / 1000;
   }

@@ -3,14 +3,14 @@
 
 import { Lowest, now } from "./server_clock.js";
 
-const RECENT = 2000; // ms for which an acknowledged frame counts for the pace
-const BUDGET = 100; // ms by which the oldest frame may exceed the shortest round trip
+const RECENT = 2000; // ms for which an acknowledged frame is used to measure the link's speed
+const BUDGET = 100; // ms by which the age of the oldest frame may exceed the shortest round trip
 const LONGEST_TRIP = 500; // ms: a longer round trip does not permit older frames
 const FIRST_TRIP = 200; // ms, assumed before the first answer
 const MOST = 16; // frames
-const SMALL = 2000; // bytes below which a frame does not show how fast the link is
+const SMALL = 2000; // bytes below which a frame does not indicate how fast the link is
 
-// A limit in time, not in frames: two frames in flight would halve the frame rate at a round trip of 80 ms.
+// A limit in time, not in frames: a limit of two frames in flight would halve the frame rate at a round trip of 80 ms.
 export class Way {
   #sent = new Map(); // by number: {at, bytes}
   #trips = new Lowest();
@@ -20,8 +20,8 @@ export class Way {
     this.#sent.set(number, { at: now(), bytes });
   }
 
-  // The pipeline has taken this frame, `waited` ms after it arrived there. Returns the round trip in ms, without that wait;
-  // null for an unknown frame.
+  // Called when the pipeline has taken this frame, `waited` ms after it arrived there. Returns the round trip in ms
+  // without that wait, or null for an unknown frame.
   acknowledge(number, waited) {
     const at = now();
     let trip = null;
@@ -57,8 +57,8 @@ export class Way {
     return this.#acknowledged.reduce((sum, { at, bytes }) => sum + (at >= since ? bytes : 0), 0) * 8;
   }
 
-  // Bits per second of the fastest recent frame. The link is at least that fast, whatever has delayed the other frames, such
-  // as a busy machine.
+  // Bits per second of the fastest recent frame. The link is at least that fast, whatever has delayed the other frames,
+  // such as a busy machine.
   get pace() {
     return Math.max(0, ...this.#acknowledged.map(({ pace }) => pace));
   }

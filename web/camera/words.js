@@ -66,7 +66,7 @@ export function failureOf(error) {
   return { state, detail: isFramed ? 'The <iframe> around this page needs allow="camera".' : "" };
 }
 
-// Ways to reach a server, so that its page may use the camera: [where the browser is, what to run, what to open].
+// Ways to reach a server so that its page may use the camera: [where the browser is, what to run, what to open].
 export function waysTo({ hostname, port, protocol }) {
   const at = port || (protocol === "https:" ? "443" : "80");
   const here = `${protocol}//127.0.0.1:${at}`;

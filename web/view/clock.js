@@ -9,15 +9,15 @@ const MOST_WAIT = 0.3; // maximum seconds that an image waits for its result
 export const now = () => (performance.timeOrigin + performance.now()) / 1000;
 const key = (pts) => Math.round(pts * 1e6);
 
-// The server's clock by its answers of the last 30 s. An answer may have waited behind pictures, and a question does not:
-// so it is the questions that count, whose way is assumed to take half of the shortest round trip of all. Until there is
-// an answer, a message's own time stands for it.
+// The server's clock, estimated from its answers of the last 30 s. An answer may have been queued behind images, but a
+// request is not, so only requests are used. They are assumed to take half of the shortest round trip. Until there is
+// an answer, the time in a message is used instead.
 export class Clock {
   #answers = []; // {at, ahead}: seconds by which the server's clock was ahead when a question reached it
-  #told = null; // the same by a message that was on its way for an unknown time
+  #told = null; // the same, based on a message that was in transit for an unknown time
   trip = Infinity; // seconds of the shortest round trip
 
-  // A connection begins, whose server says its time.
+  // Called when a connection starts. `server`: the time that it sent.
   begin(server, received) {
     this.#answers = [];
     this.#told = server - received;
@@ -25,7 +25,8 @@ export class Clock {
   }
 
   add(sent, server, received) {
-    // The server's clock was set forward since an answer by which it is less ahead than this one shows.
+    // An answer is outdated if the server's clock was set forward since: it would be less far ahead than this one
+    // shows.
     const holds = ({ at, ahead }) => received - at < WINDOW && ahead >= server - received;
     this.#answers = [...this.#answers.filter(holds), { at: received, ahead: server - sent }];
     this.trip = Math.min(this.trip, received - sent);
@@ -48,8 +49,8 @@ export class Clock {
   }
 }
 
-// Pictures and results by their pts. A picture waits for its result until it comes, until a later one shows that there
-// is none, or for as long as results came late in the last seconds.
+// Images and results by their pts. An image waits for its result until it arrives, until a later result shows that
+// there is none, or for as long as results were late in the last seconds.
 export class Due {
   #results = new Map();
   #pictures = new Map(); // key of the pts: {pts, captured, at}
@@ -84,7 +85,7 @@ export class Due {
     return best !== null && Math.abs(best.pts - pts) < 0.002 ? best : null;
   }
 
-  // The picture that stands at a time, at most `gap` seconds after its own.
+  // The image that is shown at a time, at most `gap` seconds after its own.
   standing(pts, gap) {
     let last = null;
     for (const one of this.#pictures.values())
@@ -102,7 +103,7 @@ export class Due {
     return { result: last !== null && pts - last.pts <= gap ? last : null, exact: false };
   }
 
-  // Seconds after which that share of the last results had come.
+  // Seconds within which this fraction of the last results had arrived.
   lateness(share) {
     const late = this.#late.map(({ seconds }) => seconds).sort((a, b) => a - b);
     return late.length === 0 ? 0 : Math.max(0, late[Math.min(late.length - 1, Math.floor(share * late.length))]);
@@ -134,7 +135,7 @@ export class Held {
     this.draw = draw; // (image, pts)
   }
 
-  // The wait counts from the picture's arrival, as the lateness of results does: a video shows it later.
+  // The wait starts when the image arrives, like the lateness of results, although a video shows it later.
   add(image, pts) {
     const at = this.due.near(pts)?.at ?? now();
     this.#pictures.push({ image, pts, until: performance.now() + (at + this.wait() - now()) * 1000 });

@@ -1,7 +1,7 @@
 // Draws an image and its results on a canvas, sharp at any size: boxes, circles, masks, keypoints, lines and zones.
 // SPDX-License-Identifier: Apache-2.0
 
-const EIGHTH = 1 / 8; // of a pixel: the unit of places in results
+const EIGHTH = 1 / 8; // of a pixel: the unit of coordinates in results
 const WIDEST = 2560; // px of the canvas
 const COLOURS = ["#35d6a0", "#5eb1ff", "#f2b84b", "#ff8fab", "#bd9bff", "#7ee0ff", "#d4e157", "#ffab70"];
 const COUNTED = "#ffeb59"; // lines and zones, as drawn by Annotate
@@ -9,10 +9,10 @@ const DASHES = [6, 4];
 const NO_TURN = { flip: false, quarters: 0 };
 // Pairs of a person's 17 key points in COCO's order that are joined by a line.
 const BONES = [0, 1, 0, 2, 1, 3, 2, 4, 5, 6, 5, 7, 7, 9, 6, 8, 8, 10, 5, 11, 6, 12, 11, 12, 11, 13, 13, 15, 12, 14, 14, 16];
-const FIELD = /\{\{|\}\}|\{([^{}:]+)(?::([^{}]*))?\}/g; // or a brace that is text
+const FIELD = /\{\{|\}\}|\{([^{}:]+)(?::([^{}]*))?\}/g; // or a brace that is literal text
 
-// The objects of a result: {index, tracker_id, class_id, class_name, confidence, box or circle, corners (of a turned box, else null), points
-// (null: not found), columns}.
+// The objects of a result: {index, tracker_id, class_id, class_name, confidence, box or circle, corners (of an oriented
+// box, else null), points (null: not found), columns}.
 export function objectsOf(result, names) {
   if (result === null) return [];
   const { boxes = [], circles = [], corners = [], classes, scores, ids, keypoints, columns = {} } = result;
@@ -73,8 +73,8 @@ function formatted(value, format) {
   return typeof value === "number" ? text.padStart(width, flags.includes("0") ? "0" : " ") : text.padEnd(width);
 }
 
-// A mask "HEIGHTxWIDTH:COUNTS" as a path. The counts are COCO's: runs down each column, five bits in a letter, and
-// differences from the third one on.
+// Converts a mask "HEIGHTxWIDTH:COUNTS" to a path. The counts are COCO's: runs down each column, five bits per
+// character, and differences from the third one on.
 function maskOf(text) {
   const [, height, width, letters = ""] = /^(\d+)x(\d+):(.*)$/.exec(text) ?? [];
   const counts = [];
@@ -111,8 +111,8 @@ export class Drawing {
   #width = 0; // px at which the page shows the canvas
   #ratio = 16 / 9;
   #source = { width: 0, height: 0 }; // px
-  #turn = NO_TURN; // makes the pictures upright
-  #found = { width: 0, height: 0 }; // px of the picture in which the objects that are drawn were found
+  #turn = NO_TURN; // makes the images upright
+  #found = { width: 0, height: 0 }; // size in px of the image in which the drawn objects were found
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -164,7 +164,7 @@ export class Drawing {
     return this.#turn.quarters % 2 === 1;
   }
 
-  // Pictures come as they are stored: first their rows change their order, then they are turned clockwise.
+  // Images arrive as they are stored: first their rows are reversed, then they are rotated clockwise.
   #upright(image) {
     const { width, height } = this.#canvas;
     const [across, down] = this.#lies ? [height, width] : [width, height];
@@ -176,8 +176,8 @@ export class Drawing {
     this.#context.restore();
   }
 
-  // Pixels of the canvas for one of the picture in which the objects were found: the source may have scaled it, and its
-  // pixels may be no squares.
+  // Pixels of the canvas per pixel of the image in which the objects were found: the source may have been scaled, and
+  // its pixels may not be square.
   get #scale() {
     const { width, height } = this.#found;
     return width > 0 ? [this.#canvas.width / width, this.#canvas.height / height] : [1, 1];
@@ -188,9 +188,9 @@ export class Drawing {
     return [x * across, y * down];
   }
 
-  // `size`: [width, height] of the picture in which the objects were found; default: the source's. `dashed`: the objects
-  // are those of an earlier picture. `chosen`: the object that has the keyboard's focus.
-  // Borders are below the objects, and no line is drawn over a text.
+  // `size`: [width, height] of the image in which the objects were found; default: the source's. `dashed`: the objects
+  // are those of an earlier image. `chosen`: the object that has the keyboard focus. Borders are drawn below the
+  // objects, and no line is drawn over text.
   overlay({ objects, lines, zones, size, labels, dashed, chosen }) {
     this.#found = size ? { width: size[0], height: size[1] } : this.#source;
     const unit = Math.max(1, devicePixelRatio);
@@ -307,7 +307,7 @@ export class Drawing {
 
   // The smallest object at a position in the page.
   at(objects, { clientX, clientY }) {
-    const shown = this.#canvas.getBoundingClientRect(); // the picture is in its middle, as large as there is room
+    const shown = this.#canvas.getBoundingClientRect(); // the image is in its middle, as large as possible
     const ratio = this.#canvas.width / this.#canvas.height;
     const width = Math.min(shown.width, shown.height * ratio);
     const height = width / ratio;

@@ -50,7 +50,7 @@ function countsOf(objects) {
 export class Face {
   #objects = el("ul", { "aria-label": "Objects in the picture" });
   #buttons = new Map(); // by the key of their object
-  #current = new Map(); // objects by the same
+  #current = new Map(); // the current objects, by the same key
   #listed = -Infinity;
   #labelled = -Infinity;
 
@@ -73,7 +73,7 @@ export class Face {
     root.adoptedStyleSheets = [style];
   }
 
-  // `state`: live, old, joining, paused, gone, lost, ...; `message`: why there is no picture.
+  // `state`: live, old, joining, paused, gone, lost, ...; `message`: why there is no image.
   tell({ state, mode, why, age, message }) {
     attribute(this.stage, "data-old", age !== null && state !== "live" && state !== "joining");
     attribute(this.pause, "aria-pressed", String(state === "paused"));

@@ -1,35 +1,36 @@
 // Measures the link of a view: whether it is too slow for the video, and whether the video could be tried again.
 // SPDX-License-Identifier: Apache-2.0
 
-const LAGS = { most: 3, within: 30 }; // seconds: a link on which pictures are left out more often is too slow
-export const LONG = 0.5; // seconds: a picture that was on its way for less is no sign of a slow link
-const SPAN = 0.35; // seconds: two spans one after the other show a slow link, and a stall makes one of them
-const RISES = 0.2; // seconds that pictures take longer in each second, at the least, over a link that is too slow
-const JITTER = 0.02; // seconds by which the times of pictures differ that wait equally long
-const GROUP = 0.5; // seconds of the video whose rate is measured, at the least: from one keyframe to another
-const LATELY = 10; // seconds for which the time that a JPEG took counts, if it is not the last one
-const NOTICED = 0.005; // seconds: a JPEG that took less shows no limit of the link
-const SPARE = 1.2; // times the video's rate that a link must carry before the video is tried again
+// A link that skips images more often than `most` times `within` so many seconds is too slow.
+const LAGS = { most: 3, within: 30 };
+export const LONG = 0.5; // seconds: an image that was in transit for less does not indicate a slow link
+const SPAN = 0.35; // seconds: two consecutive spans indicate a slow link, while a stall causes only one
+const RISES = 0.2; // minimum increase of the transit time, in seconds per second, over a link that is too slow
+const JITTER = 0.02; // seconds by which the transit times of images differ that are equally late
+const GROUP = 0.5; // minimum seconds of video over which its rate is measured, from one keyframe to another
+const LATELY = 10; // seconds for which the transit time of a JPEG is used, unless it is the last one
+const NOTICED = 0.005; // seconds: a JPEG that took less does not show a limit of the link
+const SPARE = 1.2; // how many times the video's rate a link must carry before the video is tried again
 
 export class Link {
   rate = 0; // bytes per second of the video; 0 if unknown
-  #lags = []; // seconds at which pictures were left out
-  #span = null; // {at, delay, bytes, again} since its first picture; again: the one before it was that of a slow link
+  #lags = []; // times at which images were skipped, in seconds
+  #span = null; // {at, delay, bytes, again} since its first image; again: the span before it was also slow
   #group = null; // {pts, bytes} since a keyframe
-  #caughtUp = false; // pictures no longer come at once, as those since the last keyframe do in the beginning
-  #last = null; // {at, delay} of the last picture since then
-  #jpegs = []; // {at, rate} since the video was given up
+  #caughtUp = false; // images no longer arrive all at the same time, as those since the last keyframe do at the start
+  #last = null; // {at, delay} of the last image since then
+  #jpegs = []; // {at, rate} since the video was abandoned
 
-  // Another stream begins, or another way to show it. `rate`: bytes in a second of the video, if it is known.
+  // Called when another stream starts, or another way to show it. `rate`: bytes per second of the video, if known.
   begin(rate) {
     this.#span = this.#group = this.#last = null;
     this.#caughtUp = false;
     this.rate = rate ?? this.rate;
   }
 
-  // A picture of the video came at `at` seconds. `delay`: seconds that it took on its way, and that it waited at the server;
-  // null: not known. `known`: the link is known as slow, so one span is enough. Returns whether it is surely too slow for
-  // the video.
+  // Called when an image of the video arrives at `at` seconds. `delay`: seconds in transit and in the server's queue,
+  // or null if unknown. `known`: the link is known to be slow, so one span is enough. Returns true if it is certainly
+  // too slow for the video.
   picture({ pts, key, gap, late }, bytes, delay, at, known) {
     this.#measure(pts, key, gap, bytes);
     this.#caughtUp ||= !late;
@@ -46,15 +47,15 @@ export class Link {
     const seconds = at - this.#span.at;
     if (seconds < SPAN) return false;
     const [rise, rate] = [delay - this.#span.delay, this.#span.bytes / seconds];
-    // Behind a large keyframe the others come as fast as the camera makes them, and no faster.
+    // After a large keyframe, the other images arrive at the rate of the camera, and no faster.
     const isSlow = rise >= RISES * seconds || (rise >= -JITTER && rate < this.rate);
     const isSure = isSlow && this.#span.again;
     this.#span = { at, delay, bytes: 0, again: isSlow || known };
     return isSure;
   }
 
-  // Whether the last picture took longer than `most` seconds, and none has come for as long. The server leaves pictures out
-  // behind it up to the next keyframe, which may be far.
+  // Returns true if the last image took longer than `most` seconds, and none has arrived for as long. The server skips
+  // images after it until the next keyframe, which may be far away.
   stands(most, at) {
     return this.#last !== null && this.#last.delay > most && at - this.#last.at > most;
   }
@@ -68,27 +69,27 @@ export class Link {
     if (this.#group !== null) this.#group.bytes += bytes;
   }
 
-  // Pictures were left out while an old one was shown. Returns whether they are too often.
+  // Called when images were skipped while an old one was shown. Returns true if that happens too often.
   lag(at) {
     this.#lags = [...this.#lags.filter((one) => at - one < LAGS.within), at];
     return this.#lags.length >= LAGS.most;
   }
 
-  // The video was given up.
+  // Called when the video is abandoned.
   failed() {
     this.#lags = [];
     this.#span = this.#last = null;
     this.#jpegs = [];
   }
 
-  // A JPEG came that was on its way for so many seconds.
+  // Called when a JPEG arrives that was in transit for this many seconds.
   jpeg(bytes, seconds, at) {
     const rate = seconds < NOTICED ? Infinity : bytes / seconds;
     this.#jpegs = [...this.#jpegs.filter((one) => at - one.at < LATELY), { at, rate }];
   }
 
-  // Whether the video would be too much, beside others of so many bytes in a second, by the fastest JPEG of late, and as
-  // long as none has come. Where its rate is not known it would not.
+  // Returns true if the video would be too much in addition to other streams with this many bytes per second, based on
+  // the fastest recent JPEG and the time since the last one. False if the video's rate is unknown.
   isTooSlow(others, at) {
     if (this.rate === 0) return false;
     const lately = this.#jpegs.filter((one) => at - one.at < LATELY);

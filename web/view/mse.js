@@ -1,25 +1,26 @@
 // Plays fragments in a <video>. It never stalls, because each fragment declares a longer duration than it has.
 // SPDX-License-Identifier: Apache-2.0
 
-const SEEK = 0.5; // seconds more than that from which on the player jumps instead of playing faster
+const SEEK = 0.5; // seconds in addition to that, above which the player jumps instead of playing faster
 const [SLOWEST, FASTEST] = [0.9, 1.5];
 const KEPT = 10; // seconds kept in the buffer
 const NAMES = { avc: "H.264", hvc: "H.265", hev: "H.265", av0: "AV1", vp0: "VP9", vp8: "VP8" };
 const Source = () => globalThis.MediaSource ?? globalThis.ManagedMediaSource;
-// Safari stutters when its rate changes; Firefox may draw another picture than the one that it names.
+// Safari stutters when its rate changes; Firefox may draw another image than the one that it reports.
 const jumpsOnly = /^((?!chrome|chromium|android).)*safari/i.test(navigator.userAgent);
 export const drawsWhatItSays = !navigator.userAgent.includes("Firefox");
-// Seconds between the newest picture and the one that is played, and those off its place at which the player keeps its rate.
-// Where it is closer, Firefox draws another picture than the one that it names more often.
+// Target distance in seconds between the newest image and the one that is played, and the deviation at which the player
+// keeps its rate. If the distance is smaller, Firefox draws another image than the one that it reports more often.
 const [BEHIND, SLACK] = drawsWhatItSays ? [0.03, 0.005] : [0.05, 0.02];
-const NAMED = 12; // ms after which Firefox mostly draws the picture that it names: at once it is often the one before
+// Ms after which Firefox usually draws the image that it reports; immediately, it is often the previous one.
+const NAMED = 12;
 
 export const nameOf = (codec) => NAMES[codec.slice(0, 3)] ?? codec;
 
-const spare = []; // canvases, of which a few are enough from one picture to the next
+const spare = []; // canvases for reuse, of which a few are enough
 const mostSpare = 8;
 
-// A copy of the picture that the video shows now, at most as large as a canvas of that size, until its close().
+// A copy of the image that the video shows now, at most as large as a canvas of that size. Valid until close().
 export function kept(video, { width, height }) {
   const copy = spare.pop() ?? document.createElement("canvas");
   const scale = Math.min(1, Math.max(width, height) / Math.max(video.videoWidth, video.videoHeight));
@@ -43,7 +44,7 @@ export class Mse {
   #newest = -Infinity;
   #on;
 
-  // `on.shown(video, pts)` draws or copies the picture at once, `on.failed(why)`: it cannot go on.
+  // `on.shown(video, pts)` must draw or copy the image immediately. `on.failed(why)`: playing cannot continue.
   constructor(start, on) {
     this.#on = on;
     Object.assign(this.#video, { muted: true, playsInline: true, disableRemotePlayback: true });
@@ -109,7 +110,8 @@ export class Mse {
       const rate = lag > SLACK ? 1 + 2 * lag : lag < -SLACK ? 1 + lag : 1;
       this.#video.playbackRate = Math.min(FASTEST, Math.max(SLOWEST, rate));
     }
-    if (this.#video.paused) this.#video.play().catch(() => {}); // hidden pages may not play; they ask for nothing
+    // Hidden pages may not play, and do not request anything.
+    if (this.#video.paused) this.#video.play().catch(() => {});
     if (this.#video.currentTime - buffered.start(0) > 2 * KEPT)
       this.#buffer.remove(0, this.#video.currentTime - KEPT);
   }

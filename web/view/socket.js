@@ -69,8 +69,8 @@ class Server {
     this.#token = token;
   }
 
-  // Returns the id of a view that begins. `on.message(head, body)`, `on.link({state, text})`, `on.need()`: the bytes in a
-  // second of its video; 0: they are not known, or it never gets one.
+  // Registers a view and returns its ID. `on.message(head, body)`, `on.link({state, text})`, `on.need()`: bytes per
+  // second of its video; 0 if unknown, or if it never receives a video.
   watch({ port, mode, width }, on) {
     const id = this.#next;
     this.#next = (id + 1) % 65536;

@@ -4,9 +4,9 @@
 
 import { Mse, nameOf } from "./mse.js";
 
-const LATE = 2.5; // frames behind the newest, in addition to those that the codec reorders
+const LATE = 2.5; // frames behind the newest one, in addition to those that the codec reorders
 const SHOWN = 200; // ms after which a late frame is drawn anyway, so that a slow browser shows motion
-const FULL = 240; // frames in the decoder's queue at which it is given no more
+const FULL = 240; // frames in the decoder's queue above which it is not given any more
 const LOOKED_AT = 16; // frames after which their interval and order are known
 
 // The content of the box of the init segment that contains the codec's settings.
@@ -33,7 +33,7 @@ async function configuration(start) {
 }
 
 export class WebCodecs {
-  static #config = new WeakMap(); // of a start, as it was found
+  static #config = new WeakMap(); // of a start, once determined
 
   // The reason why this browser cannot play it, or "".
   static async refusal(start) {
@@ -41,7 +41,7 @@ export class WebCodecs {
       return isSecureContext ? "this browser has no WebCodecs" : "this page is not https";
     const config = await configuration(start);
     if (config === null) {
-      const plays = Mse.refusal(start) === ""; // Firefox has H.265 there only
+      const plays = Mse.refusal(start) === ""; // Firefox supports H.265 only there
       return `this browser has no ${nameOf(start.codec)}${plays ? " for WebCodecs" : ""}`;
     }
     WebCodecs.#config.set(start, config);
@@ -53,11 +53,11 @@ export class WebCodecs {
   #begun = false;
   #newest = -Infinity; // pts
   #more = false; // whether newer frames follow immediately
-  #recent = []; // pts in the order of decoding
-  #out = -Infinity; // pts of the last picture from the decoder
+  #recent = []; // pts in decoding order
+  #out = -Infinity; // pts of the last image from the decoder
   #drawn = 0;
 
-  // `on.picture(image, pts)` takes the picture, `on.failed(why)`: it cannot go on.
+  // `on.picture(image, pts)` takes ownership of the image. `on.failed(why)`: playing cannot continue.
   constructor(start, on) {
     this.#on = on;
     this.#decoder = new VideoDecoder({
