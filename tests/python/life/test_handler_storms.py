@@ -64,10 +64,15 @@ def is_cut(verb):
     return False
 
 
+def is_connected():
+    return any((edge.parent, edge.child) == ("other", "replaced") for edge in pipeline.stats().edges)
+
+
 pipeline = ff.Pipeline(keep_running=True, stall_timeout=None)
 camera = pipeline.add(ff.open("demo:circles?size=64x48&fps=20"), name="camera")
 steps = [Step()]
-port = pipeline.add(steps[0], camera, name="replaced")
+other = pipeline.add(ff.open("demo:circles?size=64x48&fps=20"), name="other")
+port = pipeline.add(steps[0], [camera] if {verb!r} == "connect" else [camera, other], name="replaced")
 pipeline.start()
 pipeline.stats()
 cut, there, gone = 0, [], []
@@ -85,6 +90,15 @@ for number in range({count}):
             pipeline.remove(ports[0])
     elif {verb!r} == "replace":
         was_cut = is_cut(lambda: pipeline.replace(port, step))
+    elif {verb!r} in ("connect", "disconnect"):
+        was_cut = is_cut(lambda: getattr(pipeline, {verb!r})(port, other))
+        was_connected = is_connected()
+        if not was_cut and was_connected != ({verb!r} == "connect"):
+            gone.append(name)
+        if was_connected == ({verb!r} == "connect"):
+            getattr(pipeline, "disconnect" if was_connected else "connect")(port, other)
+            if is_connected() == was_connected:
+                there.append(name)
     else:
         added = pipeline.add(step, camera, name=name)
         was_cut = is_cut(lambda: pipeline.remove(added))
@@ -100,7 +114,10 @@ print("open:", [(step.opened, step.closed) for step in steps if step.opened != s
 
 
 @pytest.mark.parametrize("base", ["Exception", "BaseException"])
-@pytest.mark.parametrize(("verb", "count"), [("add", 500), ("replace", 6000), ("remove", 500)])
+@pytest.mark.parametrize(
+    ("verb", "count"),
+    [("add", 500), ("replace", 6000), ("remove", 500), ("connect", 1000), ("disconnect", 1000)],
+)
 def test_a_handler_that_raises_within_a_verb_leaves_no_node_and_no_open_behind(
     verb: str, count: int, base: str
 ) -> None:
