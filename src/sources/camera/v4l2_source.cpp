@@ -268,7 +268,7 @@ SourceItem<Frame> V4l2Source::deliver(Frame frame, const PictureTimes& arrival, 
   still_.note_picture(frame, arrival.captured, context);
   return {.value = std::move(frame),
           .pts = arrival.pts,
-          .captured = arrival.captured,
+          .captured = note_captured(arrival.captured),
           .seq = arrival.seq,
           .utc = arrival.stamped ? compute_device_utc(context.clock, arrival.captured, options_.clock_offset)
                                  : Utc{}};

@@ -5,6 +5,7 @@
 #include "freshframe/forks.hpp"
 #include "freshframe/media.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -63,6 +64,11 @@ class ReconnectingSource : public VideoSource {
   void note_size(FrameSize size, const Context& context);
   /// Call when a frame is delivered: ends an outage.
   void note_frame(const Context& context);
+  /// Call when a frame is delivered, with the estimate of its capture time. Returns its capture time, which is
+  /// never before that of an earlier frame, of any connection.
+  [[nodiscard]] TimePoint note_captured(TimePoint captured) noexcept {
+    return newest_captured_ = std::max(newest_captured_, captured);
+  }
   /// Returns nullopt if the frame could not be created, which is counted as `decode` and logged once. Throws
   /// with Reconnect::Never.
   [[nodiscard]] std::optional<Frame> make(FrameMaker& maker, AvFramePtr frame, const Context& context);
@@ -80,7 +86,8 @@ class ReconnectingSource : public VideoSource {
   bool had_frame_ = false;
   bool was_connected_ = false;  // at least once: a camera that refuses later may be a different one
   BackOff back_off_;
-  TimePoint last_packet_{};  // of the last packet, or the start of the first attempt
+  TimePoint last_packet_{};                       // of the last packet, or the start of the first attempt
+  TimePoint newest_captured_ = TimePoint::min();  // of the frames so far
   SizeWatch sizes_;
   Seconds reminder_after_{};  // since the last packet of an outage
   std::string complaint_;     // why frames could not be created

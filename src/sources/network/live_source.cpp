@@ -318,6 +318,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const 
     if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyframe);
     return std::nullopt;
   }
+  picture.captured = note_captured(picture.captured);
   const double pts = times_.place(picture.time, picture.captured);
   const auto utc = times_.find_utc(picture.time, picture.captured, context);
   times_.count_behind(picture.time, context);

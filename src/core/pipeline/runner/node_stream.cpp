@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -49,10 +50,13 @@ bool NodeStream::continue_with(SourceItem<Emitted>& item, bool is_live) {
     const bool is_begin = next_seq_ == 0;
     const double step = is_live && passed > 0 ? passed : latest_.step;
     added_.pts = is_begin ? 0 : latest_.pts + step - item.pts;
+    added_.earliest = latest_.captured;
     const auto& frame = item.value.frame;
     is_resized = frame && !is_begin && (frame.width() != latest_.width || frame.height() != latest_.height);
   }
   item.pts += added_.pts;
+  // It may have received its first frames while the previous source still ran.
+  if (is_live && item.captured != TimePoint{}) item.captured = std::max(item.captured, added_.earliest);
   return is_resized;
 }
 

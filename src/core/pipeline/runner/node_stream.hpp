@@ -81,8 +81,9 @@ class NodeStream {
   struct Added {
     std::int64_t seq = 0;
     double pts = 0;
+    TimePoint earliest{};  // of `captured`: the last item of the source that was replaced
   };
-  Added added_;            // added to each item of a replacement
+  Added added_;            // to each item of a replacement
   bool is_later_ = false;  // the source replaced another one
   bool is_first_ = false;  // it has not delivered anything yet
   bool clock_logged_ = false;

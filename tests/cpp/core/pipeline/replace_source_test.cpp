@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -47,6 +49,38 @@ TEST(ReplaceSource, GoesOnWithTheNumbersAndTimesOfTheOneBefore) {
   EXPECT_EQ(all[2].stamp.seq, 2);
   EXPECT_EQ(all[2].stamp.source, cam.node);
   EXPECT_GE(all[2].stamp.pts, all[1].stamp.pts);
+}
+
+/// Gives samples that were captured at these times, and then nothing until it is stopped.
+std::unique_ptr<Source<int>> captured_at(const std::vector<TimePoint>& times) {
+  return make_source<int>({.live = true,
+                           .read = [times, next = std::size_t{0}](
+                                       const Context& context) mutable -> std::optional<SourceItem<int>> {
+                             if (next < times.size()) {
+                               const auto captured = times[next++];
+                               return SourceItem<int>{1, 0, captured};
+                             }
+                             while (!context.stop.stop_requested()) std::this_thread::yield();
+                             return std::nullopt;
+                           }});
+}
+
+TEST(ReplaceSource, DoesNotGoBackToATimeBeforeTheLastSample) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto before = [now](int ms) { return now - std::chrono::milliseconds(ms); };
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(captured_at({before(100)}), {.name = "cam"});
+  pipeline.add(collect_into<int>(seen), cam, {.name = "sink", .queue = Queue{8}});
+  pipeline.start();
+  seen.wait_for(1);
+  pipeline.replace(cam, captured_at({before(300), before(120), before(50), before(70)}));
+  seen.wait_for(5);
+  const auto all = seen.all();
+  EXPECT_EQ(all[1].stamp.captured, before(100)) << "it received this frame while the other source still ran";
+  EXPECT_EQ(all[2].stamp.captured, before(100));
+  EXPECT_EQ(all[3].stamp.captured, before(50));
+  EXPECT_EQ(all[4].stamp.captured, before(70)) << "the order of its own samples is its own affair";
 }
 
 class SeesItsTap final : public Source<Frame>, public core::WatchedSource {
