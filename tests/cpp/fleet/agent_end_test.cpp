@@ -164,14 +164,14 @@ TEST(Runs, RefuseResultsOfARunThatWasClosed) {
   runs.close(kRun);
 }
 
-TEST(AgentEnd, KnowsThatTheControllerHasGone) {
+TEST(AgentEnd, EndsWhenTheControllerDisconnects) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
   controller.hang_up();
   while (!agent.has_ended()) static_cast<void>(agent.next_order(10ms));
 }
 
-TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
+TEST(AgentEnd, EndsOnAnInvalidMessage) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
   auto writer = Controller::begin(ToAgent::Pull);
@@ -179,7 +179,7 @@ TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
   while (!agent.has_ended()) static_cast<void>(agent.next_order(10ms));
 }
 
-TEST(AgentEnd, KeepsFewRenewalsForAControllerThatStandsStill) {
+TEST(AgentEnd, LimitsPendingRenewalsIfTheControllerHangs) {
   Controller controller;
   AgentOptions options;
   options.renew = 1ms;

@@ -20,7 +20,7 @@ BootTime between_batches(double per_second, int seconds) {
   return flow.between_batches();
 }
 
-TEST(Flow, FewResultsAreSentAtOnceAndManyAreGathered) {
+TEST(Flow, FewResultsAreSentImmediatelyAndManyAreBatched) {
   EXPECT_EQ(Flow(40ms, BootTime(1s)).between_batches(), BootTime(0));
   EXPECT_LT(between_batches(60, 3), 8ms);
   EXPECT_GT(between_batches(300, 3), 20ms);

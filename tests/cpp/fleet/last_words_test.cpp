@@ -79,7 +79,7 @@ TEST(LastWords, NameTheRunOfTheThreadThatCrashed) {
   EXPECT_EQ(end.words.number, static_cast<std::uint32_t>(SIGSEGV));
 }
 
-TEST(LastWords, NameNobodyForAThreadWithoutARun) {
+TEST(LastWords, HaveNoRunForAThreadWithoutOne) {
   const auto end = end_of([] {
     in_grandchild_thread(kOne, [] {});
     crash();
@@ -88,7 +88,7 @@ TEST(LastWords, NameNobodyForAThreadWithoutARun) {
   EXPECT_EQ(end.words.epoch, 0U);
 }
 
-TEST(LastWords, SayNothingOfASignalFromOutside) {
+TEST(LastWords, AreNotWrittenForASignalSentByKill) {
   const auto end = end_of([] {
     open_slot(kOne);
     enter_run(kOne);
@@ -157,7 +157,7 @@ TEST(LastWords, AThreadKeepsTheStackForHandlersThatItHas) {
   EXPECT_EQ(WEXITSTATUS(end.status), 42);
 }
 
-TEST(LastWords, OfTwoThreadsThatCrashAtOnceTheFirstHasItsSay) {
+TEST(LastWords, AreThoseOfTheFirstOfTwoThreadsThatCrash) {
   // Another thread has started to write its last words, but not yet written its run.
   const LastWords begun{
       .said = LastWords::Nothing, .camera = kTwo.camera, .epoch = 0, .number = 0, .begun = 1};
@@ -168,7 +168,7 @@ TEST(LastWords, OfTwoThreadsThatCrashAtOnceTheFirstHasItsSay) {
   EXPECT_EQ(end.words.said, LastWords::Nothing);
 }
 
-TEST(LastWords, TheHandlerOfBeforeIsCalled) {
+TEST(LastWords, ThePreviousHandlerIsCalled) {
   const auto crashes = [] {
     open_slot(kOne);
     enter_run(kOne);
@@ -179,7 +179,7 @@ TEST(LastWords, TheHandlerOfBeforeIsCalled) {
   EXPECT_EQ(end.words.camera, kOne.camera);
 }
 
-TEST(LastWords, AnEndInOrderIsNoFault) {
+TEST(LastWords, ANormalExitIsNotAFault) {
   const auto end = end_of([] {
     open_slot(kOne);
     enter_run(kOne);
@@ -190,7 +190,7 @@ TEST(LastWords, AnEndInOrderIsNoFault) {
   EXPECT_EQ(end.words.number, 75U);
 }
 
-TEST(LastWords, AForkedChildSaysNothing) {
+TEST(LastWords, AreNotWrittenByAForkedChild) {
   const auto end = end_of([] {
     open_slot(kOne);
     enter_run(kOne);

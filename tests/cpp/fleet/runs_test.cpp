@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using test::CheckedPipeline;
 using test::Feed;
 
-TEST(RisingSum, KeepsWhatHasGone) {
+TEST(RisingSum, KeepsTheSumIfTheCounterRestarts) {
   RisingSum sum;
   EXPECT_EQ(sum.update(5), 5U);
   EXPECT_EQ(sum.update(8), 8U);

@@ -90,7 +90,7 @@ TEST(Decode, BoxesWithScoresOfTheirOwn) {
   expect_box(decoded({Layout::Ssd, 2, {}, "", 0, 1}, {corners, classes}).at(0), 10, 20, 30, 50, 0.7F, 1);
 }
 
-TEST(Decode, NumbersThatAreNoneGiveNoBox) {
+TEST(Decode, InvalidNumbersMakeNoBoxes) {
   const Output output{
       {kNone, 20, 30, 50, 0.8F, 3, 10, 20, 30,       50, kNone, 3, 10, 20, 30, 50, 0.8F, kNone,
        30,    20, 10, 50, 0.8F, 3, 10, 20, INFINITY, 50, 0.8F,  3, 1,  1,  2,  2,  0.8F, -5},

@@ -56,7 +56,7 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-TEST(Layout, YoloIsToldByTheGridOfItsStrides) {
+TEST(Layout, YoloIsRecognisedByTheGridOfItsStrides) {
   expect(facts(640, {{"output", {1, 25200, 85}}}), Layout::Yolov5, 80);
   expect(facts(640, {{"output0", {1, 25200, 6}}}), Layout::Yolov5, 1);
   expect(facts(640, {{"output0", {1, 84, 8400}}}, names(80)), Layout::Yolov8, 80);
@@ -64,7 +64,7 @@ TEST(Layout, YoloIsToldByTheGridOfItsStrides) {
   expect(facts(160, {{"output0", {1, 7, 400}}}, names(3)), Layout::Yolov8, 3);
 }
 
-TEST(Layout, RowsOfSixNumbersAreToldByTheMetadataOnly) {
+TEST(Layout, RowsOfSixNumbersAreRecognisedOnlyByTheMetadata) {
   // A YOLOv5 model with one class and one grid has as many rows for an input of 160x160.
   expect(facts(160, {{"output0", {1, 300, 6}}}, names(80, {{"head", "RTDETRDecoder"}})), Layout::Rtdetr6, 80);
   const Outputs sixes = {{"output0", {1, 300, 6}}};
@@ -79,7 +79,7 @@ TEST(Layout, RowsOfSixNumbersAreToldByTheMetadataOnly) {
       << text;
 }
 
-TEST(Layout, TransformersAreToldByNames) {
+TEST(Layout, TransformersAreRecognisedByNames) {
   expect(facts(640, {{"output0", {1, 300, 84}}}, names(80)), Layout::Rtdetr, 80);
   expect(facts(640, {{"dets", {1, 300, 4}}, {"labels", {1, 300, 4}}}), Layout::Rfdetr, 3);
   expect(facts(640, {{"logits", {1, 100, 92}}, {"pred_boxes", {1, 100, 4}}}, names(91)), Layout::Detr, 91);
@@ -88,7 +88,7 @@ TEST(Layout, TransformersAreToldByNames) {
                   "more than one meaning"));
 }
 
-TEST(Layout, OutputsOfBoxesAndScoresAreToldByNames) {
+TEST(Layout, OutputsOfBoxesAndScoresAreRecognisedByNames) {
   expect(facts(320, {{"boxes", {7, 4}}, {"labels", {7}}, {"scores", {7}}}), Layout::Boxes, 0);
   expect(facts(300, {{"scores", {1, 3000, 21}}, {"boxes", {1, 3000, 4}}}), Layout::Ssd, 20);
 }
@@ -110,7 +110,7 @@ TEST(Layout, ShapesThatMeanSomethingElseAreRefused) {
   EXPECT_TRUE(has(classes, "classification") && has(classes, "OnnxModel")) << classes;
 }
 
-TEST(Layout, WhatTheUserSaysWinsWhereItFits) {
+TEST(Layout, AnExplicitLayoutIsUsedIfItFits) {
   auto given = facts(640, {{"output0", {1, 300, 6}}});
   given.layout = Layout::Rtdetr6;
   expect(given, Layout::Rtdetr6, 0);

@@ -15,7 +15,7 @@ TEST(Session, ARunHasFourThreadsAtMostUnlessMoreAreWanted) {
   EXPECT_LE(default_threads(), 4);
 }
 
-TEST(Runtime, SaysWhatToInstallWhenItIsMissing) {
+TEST(Runtime, ReportsWhatToInstallIfItIsMissing) {
   try {
     (void)Runtime::load("/nowhere/libonnxruntime.so.1");
     FAIL();

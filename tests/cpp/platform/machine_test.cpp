@@ -82,7 +82,7 @@ TEST(Library, IsFoundOnceItIsLoaded) {
   EXPECT_EQ(platform::loaded_symbol("no such symbol"), nullptr);
 }
 
-TEST(Library, ThatIsNoneIsRefusedWithTheSystemsReason) {
+TEST(Library, ThatIsInvalidIsRefusedWithTheSystemsReason) {
   const auto path = fs::temp_directory_path() / ("freshframe_no_library_" + std::to_string(::getpid()));
   std::ofstream(path) << "no library";
   try {

@@ -89,7 +89,7 @@ TEST(Socket, CarriesBytesBothWaysWithoutWaiting) {
   ::close(other);
 }
 
-TEST(Socket, TellsNoRoomFromAnError) {
+TEST(Socket, DistinguishesAFullBufferFromAnError) {
   const Listener listener;
   const auto [socket, other] = connected(listener);
   const std::vector<std::uint8_t> much(1U << 20U);
@@ -102,7 +102,7 @@ TEST(Socket, TellsNoRoomFromAnError) {
   ::close(other);
 }
 
-TEST(Socket, TellsAnEndThatClosedFromOneThatBroke) {
+TEST(Socket, DistinguishesACloseFromAReset) {
   const Listener listener;
   {
     const auto [socket, other] = connected(listener);
@@ -128,7 +128,7 @@ TEST(Socket, TellsAnEndThatClosedFromOneThatBroke) {
   EXPECT_EQ(socket.send(bytes_of("late")).error, EPIPE);  // must not raise SIGPIPE
 }
 
-TEST(Socket, ReportsThatNobodyListens) {
+TEST(Socket, ReportsARefusedConnection) {
   Address closed;
   {
     const Listener listener;
@@ -226,7 +226,7 @@ TEST(Address, ComparesHostsWithoutTheirPorts) {
   EXPECT_FALSE(Address::numeric("::1", 1)->find_named("127.0.0.1"));
 }
 
-TEST(Lookup, FindsAddressesOrSaysWhyNot) {
+TEST(Lookup, FindsAddressesOrReportsWhyNot) {
   EXPECT_EQ(platform::look_up_host("127.0.0.1").addresses, std::vector<std::string>{"127.0.0.1"});
   const auto none = platform::look_up_host("no host has a space");
   EXPECT_TRUE(none.addresses.empty());

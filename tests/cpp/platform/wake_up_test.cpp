@@ -114,7 +114,7 @@ TEST(WakeUp, WorksInAForkedChild) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-TEST(Wait, SaysWhichDescriptorsAreReady) {
+TEST(Wait, ReturnsWhichDescriptorsAreReady) {
   for (const std::size_t count : {2, 8, 9, 40}) {  // few and many
     SCOPED_TRACE(count);
     std::vector<std::unique_ptr<WakeUp>> all;

@@ -142,7 +142,7 @@ TEST(Border, TablesStayAsLongAsTheirSamples) {
   EXPECT_EQ(static_cast<const double*>(column.data)[2], 3.0);
 }
 
-TEST(Border, NodesSayTheirTypesByName) {
+TEST(Border, NodesHaveTypesByName) {
   static constexpr auto kTable = user::node_table<Rows>("rows");
   const auto node = node_of(kTable, std::make_shared<Rows>());
   const auto types = native::node_types(*node);

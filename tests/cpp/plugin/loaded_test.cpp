@@ -92,7 +92,7 @@ TEST(LoadedPlugin, GivesNumbersFramesAndTables) {
   EXPECT_EQ(same[1]->frame.luma().row(0)[0], 2);
 }
 
-TEST(LoadedPlugin, IsASourceThatHeedsTheStop) {
+TEST(LoadedPlugin, IsASourceThatCanBeStopped) {
   Loaded counter(FRESHFRAME_TEST_PLUGIN, "counter", {{"count", std::int64_t{2}}});
   counter.open();
   EXPECT_EQ(*counter.read()->value.value.as<double>(), 0.0);

@@ -47,7 +47,7 @@ TEST(Channel, BringsDescriptorsToTheWorker) {
   EXPECT_EQ(file_size(worker.descriptors()[0].get()), 7U);
 }
 
-TEST(Channel, TheParentTakesNoDescriptor) {
+TEST(Channel, TheParentAcceptsNoDescriptors) {
   auto [parent, worker] = make_channels();
   const auto file = make_message_file(bytes_of("content"));
   const int number = file.get();
@@ -63,7 +63,7 @@ TEST(Channel, RefusesAMessageThatIsTooLong) {
   EXPECT_THROW((void)parent.receive(Channel::Wait::Yes), ProtocolError);
 }
 
-TEST(Channel, IsFullWhenNobodyReads) {
+TEST(Channel, IsFullIfThePeerDoesNotRead) {
   auto [parent, worker] = make_channels();
   int sent = 0;
   while (sent < 100'000 && parent.send(bytes_of("small")) == Channel::Sent::Yes) ++sent;
@@ -72,7 +72,7 @@ TEST(Channel, IsFullWhenNobodyReads) {
   ASSERT_EQ(worker.receive(Channel::Wait::No), Channel::Received::Message);
 }
 
-TEST(Channel, SaysThatThePeerHasGoneAfterItsLastMessage) {
+TEST(Channel, ReportsADisconnectedPeerAfterItsLastMessage) {
   auto [parent, worker] = make_channels();
   ASSERT_EQ(worker.send(bytes_of("last")), Channel::Sent::Yes);
   worker.close();
@@ -81,7 +81,7 @@ TEST(Channel, SaysThatThePeerHasGoneAfterItsLastMessage) {
   EXPECT_EQ(parent.receive(Channel::Wait::No), Channel::Received::End);
 }
 
-TEST(Channel, GivesWhatWasSaidToAWorkerThatDiedWithMessagesUnread) {
+TEST(Channel, ReceivesTheReplyOfAWorkerThatDiedWithUnreadMessages) {
   auto [parent, worker] = make_channels();
   ASSERT_EQ(parent.send(bytes_of("unread")), Channel::Sent::Yes);
   ASSERT_EQ(worker.send(bytes_of("reply")), Channel::Sent::Yes);
@@ -97,7 +97,7 @@ TEST(Channel, GivesWhatWasSaidToAWorkerThatDiedWithMessagesUnread) {
   EXPECT_TRUE(got);
 }
 
-TEST(Channel, RefusesAMessageForWhoseDescriptorThereIsNoRoom) {
+TEST(Channel, RefusesAMessageIfItsDescriptorCannotBeReceived) {
   if (test::kSanitized)
     GTEST_SKIP() << "UBSan looks at an exception through a pipe, for which there is no room";
   auto [parent, worker] = make_channels();

@@ -51,7 +51,7 @@ struct Started {
   Child child;
 };
 
-TEST(Child, TellsItsStatus) {
+TEST(Child, ReportsItsExitStatus) {
   Started started("exit 3");
   const auto end = started.end();
   EXPECT_EQ(end.kind, ChildEnd::Kind::Exited);
@@ -60,7 +60,7 @@ TEST(Child, TellsItsStatus) {
   EXPECT_FALSE(started.child.reap());
 }
 
-TEST(Child, TellsTheSignalThatKilledIt) {
+TEST(Child, ReportsTheSignalThatKilledIt) {
   Started started("kill -9 $$");
   EXPECT_EQ(started.end().text(), "killed by signal 9 (Killed)");
 }
@@ -134,7 +134,7 @@ TEST(Child, HasNoSignalBlockedOrIgnored) {
   started.end();
 }
 
-TEST(Child, ThatSomebodyElseReapedHasAnUnknownEnd) {
+TEST(Child, HasAnUnknownStatusIfReapedElsewhere) {
   Started started("exit 0");
   ASSERT_EQ(::waitpid(started.child.pid(), nullptr, 0), started.child.pid());
   const auto end = started.end();

@@ -56,7 +56,7 @@ TEST(Crew, FailsWithTheExceptionOfItsNode) {
   EXPECT_TRUE(contains(text, "node 'w' failed on sample 1 of 'source': bad luck")) << text;
 }
 
-TEST(Crew, GoesOnAfterAnExceptionWhenToldSo) {
+TEST(Crew, ContinuesAfterAnExceptionIfRequested) {
   Rig rig({.skips_errors = true});
   rig.start();
   rig.push({"fail bad luck", "a"});
@@ -197,7 +197,7 @@ TEST(Crew, CountsALaterFailureToOpenAsADeath) {
   EXPECT_TRUE(contains(text, "its open() failed: cannot open, 2 times in 60 s")) << text;
 }
 
-TEST(Crew, BelievesWhatAWorkerSaidBeforeItDied) {
+TEST(Crew, UsesWhatAWorkerSentBeforeItDied) {
   Rig rig;
   rig.start();
   rig.push({"last words"});
@@ -232,7 +232,7 @@ TEST(Crew, SeesADeathThoughAChildOfTheWorkerHasItsSocketAndHearsNoneOfIt) {
   EXPECT_EQ(rig.worker().processed, 2U);
 }
 
-TEST(Crew, SaysSoWhenSomebodyElseReapedAWorker) {
+TEST(Crew, ReportsAWorkerThatWasReapedElsewhere) {
   const auto before = std::signal(SIGCHLD, SIG_IGN);
   Rig rig;
   rig.start();

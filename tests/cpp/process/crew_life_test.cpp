@@ -15,7 +15,7 @@ TEST(Crew, StartsOnlyWhenEveryWorkerHasOpened) {
   EXPECT_TRUE(contains(failure_of_start(failing), "node 'w' failed: cannot open"));
 }
 
-TEST(Crew, SaysThatAWorkerDiedWhileItStarted) {
+TEST(Crew, ReportsAWorkerThatDiedWhileStarting) {
   Rig dying({}, "dies in open");
   const auto text = failure_of_start(dying);
   EXPECT_TRUE(contains(text, "its worker died: killed by signal 9 (Killed) while it started")) << text;

@@ -34,7 +34,7 @@ TEST(Crew, KillsAWorkerThatDoesNotRead) {
   EXPECT_TRUE(contains(rig.log(), "was killed: it did not read its messages")) << rig.log();
 }
 
-TEST(Crew, KillsAWorkerThatSaysWhatCannotBe) {
+TEST(Crew, KillsAWorkerThatSendsInvalidMessages) {
   const Texts lies{"garbage",           "other sample",        "lease",
                    "failure and lease", "opened again",        "closed unasked",
                    "value of no bytes", "picture of no bytes", "released lease",

@@ -25,7 +25,7 @@ TEST(Crew, GivesResultsInTheOrderOfTheSamples) {
   EXPECT_EQ(rig.get(), "b");
 }
 
-TEST(Crew, GivesResultsAsTheyComeWhenToldSo) {
+TEST(Crew, EmitsResultsInOrderOfCompletionIfRequested) {
   const Marks marks;
   Rig rig({.workers = 2, .ordered = false});
   rig.start();

@@ -73,7 +73,7 @@ TEST(OrphanGuard, EndsTheProcessAndItsGroupWhenItsSocketHangsUp) {
 }
 
 // This process keeps a copy of the socket, as another program that inherited it would.
-TEST(OrphanGuard, EndsTheProcessWhenItsParentIsKilledThoughTheSocketIsOpen) {
+TEST(OrphanGuard, EndsTheProcessWhenItsParentIsKilledEvenIfTheSocketIsOpen) {
   auto [ours, theirs] = Channel::make_pair();
   const Descriptor kept(::dup(ours.get()));
   int told[2] = {-1, -1};
@@ -147,7 +147,7 @@ TEST(OrphanGuard, LetsOthersContinueAChildOfTheProcess) {
   ASSERT_EQ(::waitpid(started.pid, &status, 0), started.pid);
 }
 
-TEST(OrphanGuard, EndsTheProcessAtOnceWhenItsParentHasGoneAlready) {
+TEST(OrphanGuard, EndsTheProcessImmediatelyIfItsParentHasAlreadyDied) {
   auto [ours, theirs] = Channel::make_pair();
   const int pid = ::fork();
   if (pid == 0) {

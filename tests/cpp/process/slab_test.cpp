@@ -39,7 +39,7 @@ TEST(FreeSpace, TakesTheLowestPlaceThatFits) {
   EXPECT_EQ(space.take(100), 4096U);
 }
 
-TEST(FreeSpace, JoinsWhatIsGivenBackWithBothNeighbours) {
+TEST(FreeSpace, MergesFreedSpaceWithBothNeighbours) {
   FreeSpace space(3 * 4096);
   const auto first = space.take(4096);
   const auto second = space.take(4096);
@@ -235,7 +235,7 @@ Frame gray(int width, int height, std::uint8_t value) {
   return std::move(builder).publish();
 }
 
-TEST(SlabUse, PutsNewPicturesIntoSlabsAsLongAsSomebodyNeedsIt) {
+TEST(SlabUse, PutsNewFramesIntoSlabsWhileItExists) {
   Frame kept;
   {
     const SlabUse use;
@@ -304,7 +304,7 @@ TEST(Place, TakesTheOtherFormatsAlongThatAreThere) {
   EXPECT_EQ(placed.forms[1].format.format, PixelFormat::Gray);
 }
 
-TEST(Place, SaysWhyThereIsNoRoom) {
+TEST(Place, ReportsWhyThereIsNoRoom) {
   SlabPool pool([] { return std::size_t{0}; });
   std::vector<std::uint8_t> memory(64 * 48, 9);
   Picture picture{{.width = 64, .height = 48, .format = PixelFormat::Gray}, {}};

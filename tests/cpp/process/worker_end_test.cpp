@@ -92,7 +92,7 @@ TEST(WorkerEnd, GivesTheLeaseBackWithTheReplyOnceTheFrameIsDropped) {
   EXPECT_EQ(ends.answer(ToParent::Reply, &read<ReplyMessage>).released, std::vector<std::uint64_t>{6});
 }
 
-TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
+TEST(WorkerEnd, ReportsImmediatelyAFrameThatIsReleasedBetweenSamples) {
   AskedWorker ends;
   auto kept = ends.request.sample.frame;
   ends.request = {};
@@ -168,7 +168,7 @@ TEST(WorkerEnd, LaysTheResultsOfACallOneBehindTheOther) {
   }
 }
 
-TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
+TEST(WorkerEnd, FailsWithTheParentsReasonIfThereIsNoMemory) {
   AskedWorker ends;
   std::jthread parent([&] {
     (void)ends.answer(ToParent::Need, &read<NeedMessage>);
@@ -183,7 +183,7 @@ TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
   }
 }
 
-TEST(WorkerEnd, KeepsItsMemoryAfterARefusalAndSaysHowMuchItHas) {
+TEST(WorkerEnd, KeepsItsMemoryAfterARefusalAndReportsItsSize) {
   AskedWorker ends;
   const auto results = make_memory_file("results", 1 << 20);
   seal(results, Sealed::Size);
@@ -218,7 +218,7 @@ TEST(WorkerEnd, RefusesPlanesOutsideTheirSlab) {
   EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
 }
 
-TEST(WorkerEnd, RefusesASlabThatIsNotThere) {
+TEST(WorkerEnd, RefusesAMissingSlab) {
   Ends ends;
   ends.ask(5, 0);
   WorkerRequest request;
@@ -234,7 +234,7 @@ TEST(WorkerEnd, RefusesASlabOfAnotherSizeThanItsFile) {
   EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
 }
 
-TEST(WorkerEnd, KeepsTheMemoryOfAFrameWhoseSlabHasGone) {
+TEST(WorkerEnd, KeepsTheMemoryOfAFrameWhoseSlabWasRemoved) {
   Ends ends;
   WorkerRequest request;
   {
@@ -264,7 +264,7 @@ TEST(WorkerEnd, ReadsItsTask) {
   EXPECT_TRUE(static_cast<bool>(init.stacks));
 }
 
-TEST(WorkerEnd, TellsOfSourcesThatAreGoneInTheirOrderWithTheSamples) {
+TEST(WorkerEnd, ReportsRemovedSourcesInOrderWithTheSamples) {
   AskedWorker ends;
   ASSERT_EQ(ends.parent.send(write(SourceGoneMessage{{{3, "door"}, {5, "yard"}}}).bytes()),
             Channel::Sent::Yes);
@@ -282,7 +282,7 @@ TEST(WorkerEnd, TellsOfSourcesThatAreGoneInTheirOrderWithTheSamples) {
   EXPECT_EQ(ends.request.id, 6U);
 }
 
-TEST(WorkerEnd, SaysThatARecordIsLostWhenTheParentDoesNotRead) {
+TEST(WorkerEnd, ReportsALostLogRecordIfTheParentDoesNotRead) {
   Ends ends;
   int sent = 0;
   while (sent < 100'000 && ends.worker.log(30, "x", "text")) ++sent;
@@ -304,7 +304,7 @@ TEST(WorkerEnd, KeepsALeaseThatAFullSocketDoesNotTakeForTheNextReply) {
   EXPECT_EQ(ends.answer(ToParent::Reply, &read<ReplyMessage>).released, std::vector<std::uint64_t>{5});
 }
 
-TEST(WorkerEnd, TellsOfMoreLeasesThanOneMessageHolds) {
+TEST(WorkerEnd, ReportsMoreLeasesThanFitIntoOneMessage) {
   AskedWorker ends;
   constexpr std::uint64_t kCount = kMostReleased + 200;
   std::vector<Frame> kept;

@@ -123,7 +123,7 @@ TEST(CameraRequest, IsRead) {
   EXPECT_EQ(news.report.value().failures.size(), 1U);
 }
 
-TEST(CameraRequest, KnowsTheCodecsThatBrowsersName) {
+TEST(CameraRequest, ParsesTheCodecNamesOfBrowsers) {
   const auto codec = [](const std::string& name) {
     const auto text = declaration("\"" + name + "\"", "64", "64");
     return std::get<CameraRequest>(parse_camera_request(text)).camera.value().feed.codec;
@@ -134,7 +134,7 @@ TEST(CameraRequest, KnowsTheCodecsThatBrowsersName) {
   EXPECT_EQ(codec("jpeg"), FeedCodec::Mjpeg);
 }
 
-TEST(CameraRequest, RefusesOtherCodecsAndSizesAndSaysWhichAreValid) {
+TEST(CameraRequest, RefusesOtherCodecsAndSizesAndListsTheValidOnes) {
   for (const auto* const codec : {"\"hev1.1\"", "\"av01\"", "\"avc1x\"", "\"../vp8\"", "1", "null", "[]"}) {
     EXPECT_EQ(reason_of(declaration(codec, "64", "64")), "the codec must be H.264, VP8, VP9 or JPEG")
         << codec;

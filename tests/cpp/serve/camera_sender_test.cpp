@@ -265,7 +265,7 @@ TEST(CameraSender, LeavesItsCameraForAnotherOne) {
   EXPECT_EQ(second.ask("door"), "yours") << "the first page left it";
 }
 
-TEST_F(CameraSenderTest, TellsThePageWhenTheServerCloses) {
+TEST_F(CameraSenderTest, NotifiesThePageWhenTheServerCloses) {
   auto client = page("door");
   begin(client);
   server_->close();

@@ -70,7 +70,7 @@ TEST(ServeHttp, NoPathReachesTheFileSystem) {
   }
 }
 
-TEST(ServeHttp, RefusesOtherMethodsBodiesAndWhatIsNoHttp) {
+TEST(ServeHttp, RefusesOtherMethodsBodiesAndInvalidHttp) {
   const CheckedPipeline pipeline;
   const Server server(pipeline);
   for (const char* method : {"POST", "PUT", "DELETE", "CONNECT", "TRACE", "PATCH"}) {
@@ -142,7 +142,7 @@ TEST(ServeHttp, CutsConnectionsThatTakeTooLong) {
   EXPECT_TRUE(idles.read_all().starts_with("HTTP/1.1 503"));
 }
 
-TEST(ServeHttp, SaysSoWhenTooManyAreConnected) {
+TEST(ServeHttp, ReportsTooManyConnections) {
   const CheckedPipeline pipeline;
   const Server server(pipeline, {.limits = {.connections = 2}});
   RawClient first(server);

@@ -101,7 +101,7 @@ bool is_ok(const std::string& answer) {
   return answer.starts_with("HTTP/1.1 200");
 }
 
-TEST(ServeLook, AQuestionWhoseClientHasHungUpEndsAndGivesItsPlaceBack) {
+TEST(ServeLook, ARequestWhoseClientDisconnectsEndsAndFreesItsPlace) {
   for (const char* then : {"", "GET /healthz HTTP/1.1\r\n"}) {  // even if unread bytes follow the request
     const Served served(3600);
     {
@@ -115,7 +115,7 @@ TEST(ServeLook, AQuestionWhoseClientHasHungUpEndsAndGivesItsPlaceBack) {
   }
 }
 
-TEST(ServeLook, AQuestionThatTakesTooLongIsToldSoAndGivesItsPlaceBack) {
+TEST(ServeLook, ARequestThatTakesTooLongGetsAResponseAndFreesItsPlace) {
   const Served served(0.3);
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int n = 0; n < 4; ++n) clients.push_back(served.asks());
@@ -128,7 +128,7 @@ TEST(ServeLook, AQuestionThatTakesTooLongIsToldSoAndGivesItsPlaceBack) {
   wait_until([&] { return is_ok(ask(served.server, "/api/look/quick.jpg")); });
 }
 
-TEST(ServeLook, TheThreadOfAQuestionGivesWayToThePipeline) {
+TEST(ServeLook, TheThreadOfARequestHasALowerPriorityThanThePipeline) {
   const Served served(3600);
   const int ours = ::getpriority(PRIO_PROCESS, 0);
   EXPECT_TRUE(is_ok(ask(served.server, "/api/look/quick.jpg")));
@@ -173,7 +173,7 @@ TEST(SnapshotDesks, ThatAreClosedRefuseQuestions) {
   EXPECT_EQ(desk.answers, 1);
 }
 
-TEST(SnapshotDesks, AnswerNobodyWhoHasGivenUp) {
+TEST(SnapshotDesks, DoNotAnswerCancelledRequests) {
   Desk desk;
   const auto asked = desk.asks("a");
   desk.desk.give_up(std::get<std::uint64_t>(asked));

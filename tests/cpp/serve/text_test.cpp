@@ -40,7 +40,7 @@ TEST(Json, EscapesWhatCouldEndAStringAScriptOrALine) {
   EXPECT_EQ(json_of("\xE2\x80\xA8\xE2\x80\xA9"), R"("\u2028\u2029")");
 }
 
-TEST(Json, ReplacesBytesThatAreNoUtf8) {
+TEST(Json, ReplacesInvalidUtf8) {
   EXPECT_EQ(json_of("a\xFFz"), "\"a\xEF\xBF\xBDz\"");
   EXPECT_EQ(json_of("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");                  // overlong encoding of /
   EXPECT_EQ(json_of("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // a lone surrogate
@@ -94,7 +94,7 @@ TEST(Gate, DecodesAddresses) {
   for (const char* text : {"%", "%4", "%zz", "%00"}) EXPECT_FALSE(strictly_decoded(text, false)) << text;
 }
 
-TEST(Query, TellsAbsentFromUnreadableAndFromNought) {
+TEST(Query, DistinguishesMissingFromUnreadableAndZero) {
   using Is = Parameter;
   const auto value = [](const char* query) { return query_value(query, "at"); };
   EXPECT_EQ(value("a=1&at=x%3D&at=y").text, "x=");

@@ -84,7 +84,7 @@ TEST(VideoCursor, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
   EXPECT_EQ(place.left_out(ring), 19U);
 }
 
-TEST(VideoCursor, GoesOnAtTheLastKeyPictureAtOnceAfterAStall) {
+TEST(VideoCursor, ContinuesImmediatelyAtTheLastKeyframeAfterAStall) {
   VideoRing ring;
   Stream stream(20);
   stream.add(ring);
@@ -266,7 +266,7 @@ TEST(VideoRing, HasTheRateOfWhatThereIsBeforeItsFirstGroupIsWhole) {
   EXPECT_EQ(VideoRing().rate(), std::nullopt);
 }
 
-TEST(VideoHead, SaysHowMuchTimeHadElapsed) {
+TEST(VideoHead, EncodesTheElapsedTime) {
   const auto elapsed = [](double seconds) {
     return serve::format_video_head({.kind = VideoMessage::Kind::Jpeg, .elapsed = seconds}, 0, 0, 0)
         .substr(12, 4);
@@ -347,7 +347,7 @@ TEST(ResultsJson, HasEighthsOfAPixelAndNamesOnce) {
   EXPECT_FALSE(results.write({}, ValueRef::make(1.5)));
 }
 
-TEST(ResultsJson, SaysTheSizeOfThePictureInWhichTheyWereFound) {
+TEST(ResultsJson, HasTheSizeOfTheImage) {
   serve::ResultsJson results;
   const auto value = ValueRef::make(Circles{});
   EXPECT_EQ(results.write({}, value, {640, 360}).value(),

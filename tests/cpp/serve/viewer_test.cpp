@@ -98,7 +98,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   EXPECT_EQ(number_in(watcher.next_state(), "encoded"), before);
 }
 
-TEST(ServeViewer, AViewerThatReadsNothingStopsNobodyAndIsCut) {
+TEST(ServeViewer, AViewerThatDoesNotReadDelaysNoOtherAndIsDisconnected) {
   CheckedPipeline pipeline;
   pipeline.add(camera(), {.name = "cam"});
   const Server server(pipeline, {.limits = {.acknowledge = 0.5}});
@@ -114,7 +114,7 @@ TEST(ServeViewer, AViewerThatReadsNothingStopsNobodyAndIsCut) {
          number_in(state.substr(state.find("\"encoded\"")), "viewers") != 1);
 }
 
-TEST(ServeViewer, APageThatSaysAnythingElseIsClosedWithPolicyViolation) {
+TEST(ServeViewer, APageThatSendsAnythingElseIsClosedWithPolicyViolation) {
   const CheckedPipeline pipeline;
   const Server server(pipeline);
   LiveClient client(server);

@@ -23,7 +23,7 @@ Detections box(const Detection& box, std::string name = "dog") {
       .names = std::make_shared<const std::vector<std::string>>(std::vector<std::string>{std::move(name)})};
 }
 
-TEST(Annotate, DrawsBoxesThatArePartlyOutsideAndLeavesOutWhatIsNone) {
+TEST(Annotate, DrawsBoxesThatArePartlyOutsideAndSkipsInvalidOnes) {
   const Frame frame = picture(120, 90);
   Drawing drawing;
   EXPECT_GT(differences(frame, drawing.drawn(frame, box({-20, -20, 30, 30, 0.5F, 0}))), 50);
@@ -48,7 +48,7 @@ TEST(Annotate, IsSafeWithCountsOfAnyNumbers) {
   EXPECT_TRUE(drawing.drawn(frame, Zones{.zones = {{"a", {}}}}));
 }
 
-TEST(Annotate, SaysWhatIsWrongWithBoxes) {
+TEST(Annotate, ReportsInvalidBoxes) {
   auto uneven = box({1, 1, 9, 9, 1, 0});
   uneven.ids = {1, 2};
   Drawing drawing;

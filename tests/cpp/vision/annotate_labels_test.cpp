@@ -58,7 +58,7 @@ TEST(Annotate, WritesScoresWhenAskedWithAndWithoutIds) {
             50);
 }
 
-TEST(Annotate, PutsTheLabelBelowWhereThereIsNoRoomAbove) {
+TEST(Annotate, PutsTheLabelBelowIfThereIsNoSpaceAbove) {
   const Frame frame = picture(320, 240);
   AnnotateOptions silent;
   silent.labels = "";

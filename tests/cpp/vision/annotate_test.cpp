@@ -91,7 +91,7 @@ TEST(Annotate, DrawsWhatIsPartlyOutside) {
   }
 }
 
-TEST(Annotate, LeavesOutWhatIsNoCircleOrNotInThePicture) {
+TEST(Annotate, SkipsInvalidCirclesAndThoseOutsideTheImage) {
   const Frame frame = picture(64, 48);
   for (const Circle& circle :
        {Circle{30, 20, 0, 1}, Circle{30, 20, -5, 1}, Circle{kNan, 20, 5, 1}, Circle{30, kNan, 5, 1},
@@ -118,7 +118,7 @@ TEST(Annotate, IsSafeWithPicturesOfAnySize) {
   }
 }
 
-TEST(Annotate, SaysWhatIsWrongWithASample) {
+TEST(Annotate, ReportsInvalidSamples) {
   Drawing drawing;
   EXPECT_TRUE(test::contains(test::message_of<Error>([&] { drawing({}, {}); }), "needs the frame"));
   const Circles uneven{{{5, 5, 3, 1}, {6, 6, 3, 1}}, {1}};
@@ -139,7 +139,7 @@ TEST(Annotate, RefusesImpossibleOptions) {
   }
 }
 
-TEST(Annotate, SeveralAtOnceDrawWhatOneDraws) {
+TEST(Annotate, SeveralThreadsDrawTheSameAsOne) {
   const Frame frame = picture(320, 240);
   AnnotateOptions options;
   options.labels = "#{tracker_id} {confidence:.2f}";

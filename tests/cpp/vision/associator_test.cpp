@@ -142,7 +142,7 @@ TEST(CircleAssociator, AStepBackInTimeStartsAfreshAndIdsGoOn) {
   EXPECT_EQ(ids(tracker, kFrame, {ball(100, 100)}), std::vector<std::int64_t>{2});
 }
 
-TEST(CircleAssociator, ARepeatedTimeIsNoStepBack) {
+TEST(CircleAssociator, ARepeatedTimeIsNotAStepBack) {
   CircleAssociator tracker;
   EXPECT_EQ(ids(tracker, 1, {ball(100, 100)}), std::vector<std::int64_t>{1});
   EXPECT_EQ(ids(tracker, 1, {ball(100, 100)}), std::vector<std::int64_t>{1});
@@ -178,7 +178,7 @@ TEST(CircleAssociator, GivesTheSameIdsEachTime) {
   EXPECT_EQ(run(), run());
 }
 
-TEST(CircleAssociator, TellsVelocityAgeAndConfidence) {
+TEST(CircleAssociator, ReportsVelocityAgeAndConfidence) {
   CircleAssociator tracker;
   Circles out;
   for (int i = 0; i <= 20; ++i) {
@@ -217,7 +217,7 @@ TEST(CircleAssociator, ThousandsOfCirclesInOnePlaceCostNoMoreThanTheirBound) {
   }
 }
 
-TEST(CircleAssociator, NumbersThatAreNoneAreNoCircles) {
+TEST(CircleAssociator, CirclesWithInvalidNumbersAreIgnored) {
   CircleAssociator tracker;
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float most = std::numeric_limits<float>::max();
@@ -232,7 +232,7 @@ TEST(CircleAssociator, NumbersThatAreNoneAreNoCircles) {
   }
 }
 
-TEST(CircleAssociator, RefusesAMaxGapOfNothingAndTimesThatAreNoNumbers) {
+TEST(CircleAssociator, RefusesAMaxGapOfZeroAndInvalidTimes) {
   EXPECT_THROW(CircleAssociator({.max_gap = 0}), OptionError);
   CircleAssociator tracker;
   EXPECT_THROW(static_cast<void>(tracker.update(std::numeric_limits<double>::quiet_NaN(), {})), Error);

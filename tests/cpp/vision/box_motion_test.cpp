@@ -60,7 +60,7 @@ TEST(BoxMotion, NothingFitsOutsideOfItsReach) {
   EXPECT_TRUE(any.fit(state, square(static_cast<float>(high) - 1, 100, 40)).possible);
 }
 
-TEST(BoxMotion, BoxesThatAreNoneDoNotCount) {
+TEST(BoxMotion, InvalidBoxesAreIgnored) {
   const BoxMotion motion;
   EXPECT_TRUE(motion.counts(square(100, 100, 40)));
   EXPECT_FALSE(motion.counts(square(100, 100, -40)));

@@ -107,7 +107,7 @@ TEST(BoxAssociator, ATrackKeepsItsClass) {
   EXPECT_EQ(ids(tracker, 2 * kBoxFrame, {box(10, 10, 40, 80, 0.9F, 0)}), Ids{1});
 }
 
-TEST(BoxAssociator, ADoubtfulBoxContinuesATrackButStartsNoneAndOneBelowTheLeastIsNone) {
+TEST(BoxAssociator, ALowConfidenceBoxOnlyContinuesATrackAndOneBelowTheMinimumIsIgnored) {
   BoxAssociator tracker({.min_confidence = 0.2F});
   EXPECT_TRUE(ids(tracker, 0, {box(10, 10, 40, 80, 0.4F)}).empty());
   EXPECT_TRUE(ids(tracker, kBoxFrame, {box(10, 10, 40, 80, 0.4F)}).empty());
@@ -123,7 +123,7 @@ TEST(BoxAssociator, AStepBackInTimeStartsAfreshAndIdsGoOn) {
   EXPECT_THROW(static_cast<void>(ids(tracker, std::numeric_limits<double>::infinity(), {})), Error);
 }
 
-TEST(BoxAssociator, TellsVelocityAndAge) {
+TEST(BoxAssociator, ReportsVelocityAndAge) {
   BoxAssociator tracker;
   TrackedBoxes out;
   for (int i = 0; i <= 40; ++i)
@@ -157,7 +157,7 @@ TEST(BoxAssociator, InAHeapEveryTrackFindsAPartnerAlsoWhenOnlySomeBoxesAreConsid
   EXPECT_EQ(ids(tracker, kBoxFrame, heap).size(), 512U);
 }
 
-TEST(BoxAssociator, BoxesThatAreNoneAreIgnored) {
+TEST(BoxAssociator, InvalidBoxesAreIgnored) {
   BoxAssociator tracker;
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float far = std::numeric_limits<float>::infinity();

@@ -52,7 +52,7 @@ TEST(LineCounter, AWayThroughTheMarginInSmallStepsIsOneCrossing) {
   EXPECT_EQ(walk(counter, places).forward, 1);
 }
 
-TEST(LineCounter, AMovedLineGoesOnCountingAndTheMoveIsNoCrossing) {
+TEST(LineCounter, AMovedLineContinuesToCountAndTheMoveIsNotACrossing) {
   LineCounter counter({.start = {0, 100}, .end = {200, 100}});
   EXPECT_EQ(walk(counter, {{50, 50}, {50, 150}}).forward, 1);
   counter.set_line({0, 300}, {200, 300});  // the object is now on its other side
@@ -65,7 +65,7 @@ TEST(LineCounter, AMovedLineGoesOnCountingAndTheMoveIsNoCrossing) {
   EXPECT_EQ(counter.update(at(50, 250), 1.2).backward, 1);  // across the previous line, which is still in use
 }
 
-TEST(LineCounter, WhatIsNoPlaceIsNotSeen) {
+TEST(LineCounter, InvalidPositionsAreIgnored) {
   LineCounter counter({.start = {0, 100}, .end = {200, 100}});
   const auto counts = walk(counter, {{50, 50}, {kNan, 150}, {50, kInfinity}, {60, 150}});
   EXPECT_EQ(counts.forward, 1);
@@ -152,7 +152,7 @@ TEST(ZoneCounter, ZonesWhoseNamesStayGoOn) {
   EXPECT_THROW(zones.set_zones({}), OptionError);
 }
 
-TEST(LineCounter, RefusesALineThatIsNone) {
+TEST(LineCounter, RefusesAnInvalidLine) {
   const auto make = [](Point start, Point end, std::optional<float> margin = {}) {
     const LineCounter counter({.start = start, .end = end, .margin = margin});
   };
@@ -188,7 +188,7 @@ TEST(LineCounts, TakesOverTheCrossingsOfOlderCountsInTheirOrder) {
   EXPECT_EQ(newest.forward, 7);
 }
 
-TEST(LineCounter, ForgetsThingsThatAreLongGone) {
+TEST(LineCounter, ForgetsObjectsThatLeftLongAgo) {
   LineCounter counter({.start = {0, 100}, .end = {200, 100}});
   for (int i = 0; i < 5000; ++i) static_cast<void>(counter.update(at(50, 50, i + 1), i));
   EXPECT_EQ(counter.update(at(50, 150, 1), 5000).forward, 0);
@@ -248,7 +248,7 @@ TEST(ZoneCounter, CornersMayBeInEitherOrderAndTheZoneHollow) {
   }
 }
 
-TEST(ZoneCounter, RefusesWhatIsNoZone) {
+TEST(ZoneCounter, RefusesInvalidZones) {
   const auto make = [](std::vector<Point> corners) { const ZoneCounter counter(zone(std::move(corners))); };
   EXPECT_THROW(make({}), OptionError);
   EXPECT_THROW(make({{0, 0}, {9, 9}, {0, 9}, {9, 0}}), OptionError);

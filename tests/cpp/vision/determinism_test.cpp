@@ -35,7 +35,7 @@ void expect_same(const std::vector<Circle>& a, const std::vector<Circle>& b) {
   }
 }
 
-TEST(CircleDeterminism, ThreadsThatSearchAtOnceFindTheSame) {
+TEST(CircleDeterminism, ConcurrentSearchesFindTheSame) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 5;
   const auto canvas = busy_picture(3);
@@ -58,7 +58,7 @@ TEST(CircleDeterminism, ThreadsThatSearchAtOnceFindTheSame) {
   for (const auto& circles : found) expect_same(circles, expected);
 }
 
-TEST(CircleDeterminism, TrackersThatSeeTheSameSayTheSame) {
+TEST(CircleDeterminism, TrackersWithTheSameInputHaveTheSameOutput) {
   const auto run = [] {
     std::vector<Circles> out;
     CircleAssociator tracker;

@@ -81,7 +81,7 @@ TEST(CircleFinder, FindsGridsOfSmallDiscs) {
 }
 
 // The letters are round o's with a stroke of 2 pixels.
-TEST(CircleFinder, TakesNoRowsOfLettersForDiscs) {
+TEST(CircleFinder, DoesNotMistakeRowsOfLettersForDiscs) {
   Canvas canvas(240, 160, 230);
   for (const DiscPlace& place : grid(8, 6, {24, 24}, {17, 22})) {
     canvas.disc(place.x, place.y, 7, 20);

@@ -67,7 +67,7 @@ TEST(CircleFinder, FindsADiscThatIsCutByTheBorder) {
   expect_circle(CircleFinder(kWide).find(canvas.plane()), 20, 120, 40);
 }
 
-TEST(CircleFinder, TellsTwoTouchingDiscsApart) {
+TEST(CircleFinder, SeparatesTwoTouchingDiscs) {
   Canvas canvas(320, 240, 80);
   canvas.disc(110, 120, 40, 200);
   canvas.disc(190, 120, 40, 200);
@@ -265,7 +265,7 @@ std::string refusal(const CircleDetectorOptions& options) {
   return "accepted";
 }
 
-TEST(CircleFinder, RefusesOptionsThatMakeNoSenseAndSaysWhy) {
+TEST(CircleFinder, RefusesInvalidOptionsWithAReason) {
   EXPECT_EQ(refusal({.min_radius = 1}), "min_radius must be at least 2 pixels, got 1");
   EXPECT_EQ(refusal({.min_radius = 30, .max_radius = 20}),
             "max_radius must be greater than min_radius (30) and at most 100000 pixels, got 20");

@@ -122,7 +122,7 @@ TEST(PartialSearch, FindsACircleAgainThatJumpedFurtherThanAnyPrediction) {
   }
 }
 
-TEST(PartialSearch, LightThatChangesEverywhereIsNoChange) {
+TEST(PartialSearch, LightThatChangesEverywhereIsNotAChange) {
   Tracking track(kNever);
   for (unsigned i = 0; i < 20; ++i) {
     auto canvas = room(0);
@@ -164,7 +164,7 @@ TEST(PartialSearch, SearchesTheWholePictureOnceInAnInterval) {
   EXPECT_EQ(whole, (std::vector<unsigned>{0, 5, 10, 15, 20, 25, 30, 35}));
 }
 
-TEST(PartialSearch, SearchesEveryPictureAsAWholeWhenToldSo) {
+TEST(PartialSearch, SearchesEachWholeImageIfRequested) {
   Tracking track(0);
   for (unsigned i = 0; i < 5; ++i) {
     static_cast<void>(track(room(i), i * kFrame));
@@ -209,7 +209,7 @@ TEST(PartialSearch, FindsWhatAWholeSearchFindsInABusyScene) {
   EXPECT_GE(by_parts + 3, by_whole);
 }
 
-TEST(PartialSearch, RefusesAnIntervalThatIsNone) {
+TEST(PartialSearch, RefusesAnInvalidInterval) {
   EXPECT_THROW(PartialSearch(-1), OptionError);
   EXPECT_THROW(PartialSearch{std::numeric_limits<double>::quiet_NaN()}, OptionError);
 }

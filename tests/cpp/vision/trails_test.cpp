@@ -37,7 +37,7 @@ TEST(Trails, BeginAgainInFramesOfAnotherSize) {
   EXPECT_EQ(trails.find_trail(0, 7).size(), 1U);
 }
 
-TEST(Trails, AreBoundedAlsoWhenTimeStandsStillOrIsNoNumber) {
+TEST(Trails, AreBoundedEvenIfTimeStopsOrIsNan) {
   vision::Trails trails(60.0);
   for (std::size_t i = 0; i < vision::Trails::kMaxPoints + 10; ++i) trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
   EXPECT_EQ(trails.find_trail(0, 7).size(), vision::Trails::kMaxPoints);

@@ -141,7 +141,7 @@ TEST_F(Ages, KnowTheWaitForEarlierResultsOfWorkers) {
   EXPECT_NEAR(sum_part(seen, AgeKind::Queue, "reader"), .004, 1e-6);
 }
 
-TEST_F(Ages, CountSamplesWhoseRecordsAreGone) {
+TEST_F(Ages, CountSamplesWithoutRecords) {
   cam().calls = {record(1, 0, 10, 10)};
   a().calls = {record(0, 0, 5, 6), record(1, 0, 15, 16)};
   reader().calls = {record(0, 1, 7, 7), record(1, 1, 17, 17)};

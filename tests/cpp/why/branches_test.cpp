@@ -221,7 +221,7 @@ TEST_F(BranchesTest, ASourceThatIsThereFromTheBeginningOnAndIsAwayIsNamedToo) {
   EXPECT_EQ(kinds(), Words{"away left"});
 }
 
-TEST_F(BranchesTest, OneShortOutageIsNoFindingAndASourceThatIsBackIsNoneSoonAfter) {
+TEST_F(BranchesTest, OneShortOutageIsNotAFindingNorIsASourceSoonAfterReconnecting) {
   run(std::chrono::seconds(12));
   lose("left");
   run(std::chrono::seconds(2));
@@ -249,7 +249,7 @@ TEST_F(BranchesTest, ACameraThatHoldsDamagedPicturesBackAgainAndAgainHidesNoCaus
   EXPECT_TRUE(findings_.list_unsettled(now_).empty());
 }
 
-TEST_F(BranchesTest, ASourceThatIsBackIsNeverSaidToGiveNothing) {
+TEST_F(BranchesTest, AReconnectedSourceIsNeverReportedAsSilent) {
   for (int looks_away = 40; looks_away < 60; ++looks_away) {  // comes back at each moment of a window
     run(std::chrono::seconds(12));
     lose("left");

@@ -108,7 +108,7 @@ TEST_F(CardFinding, EndsOnceTheCpuDecodes) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(CardFinding, SaysNothingOfASourceThatTheCardDoesNotHoldUp) {
+TEST_F(CardFinding, IgnoresASourceThatTheGpuDoesNotSlowDown) {
   const std::map<std::string, Second> seconds = {
       {"keeps its pace", {}},
       {"is as late as before", {.slip = .01}},
@@ -124,7 +124,7 @@ TEST_F(CardFinding, SaysNothingOfASourceThatTheCardDoesNotHoldUp) {
 }
 
 // With the segments of a playlist, the lag is repeatedly larger at the end of a window than at its beginning.
-TEST_F(CardFinding, SaysNothingOfALagThatGoesUpAndDown) {
+TEST_F(CardFinding, IgnoresALagThatGoesUpAndDown) {
   for (const double period : {1., 2., 4.5}) {
     for (const bool rises : {true, false}) {
       double at = 0;
@@ -151,7 +151,7 @@ TEST_F(CardFinding, NamesASourceThatFallsBehindWhileItsLagGoesUpAndDown) {
   EXPECT_EQ(kinds(), Kinds{"card cam"});
 }
 
-TEST_F(CardFinding, SaysNothingOfASourceThatHasHadAnOutage) {
+TEST_F(CardFinding, IgnoresASourceThatHadAnOutage) {
   decode(std::chrono::seconds(11), {.slip = .5});
   ++cam().source->outages;
   decode(std::chrono::seconds(16), {.slip = .5});

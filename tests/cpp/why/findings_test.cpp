@@ -25,14 +25,14 @@ TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
   EXPECT_NEAR(findings_.present()[0].evidence.at("wait"), .067, .001);
 }
 
-TEST_F(FindingsTest, TheRecordsOfTheSamplesSayHowLongTheyWaitInAQueue) {
+TEST_F(FindingsTest, TheWaitInAQueueIsFromTheRecordsOfTheSamples) {
   spend(.281, AgeKind::Queue, "X", .226);
   run(std::chrono::seconds(25), overflow());
   ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
   EXPECT_TRUE(findings_.present()[0].text.starts_with("samples wait 226 of the 281 ms of their age"));
 }
 
-TEST_F(FindingsTest, NothingIsSaidInTheFirstTenSecondsNorOfOneWindow) {
+TEST_F(FindingsTest, NothingIsFoundInTheFirstTenSecondsOrInASingleWindow) {
   ages_.clear();
   run(std::chrono::seconds(19), overflow());
   EXPECT_EQ(kinds(), Kinds());
@@ -50,7 +50,7 @@ TEST_F(FindingsTest, AFindingGoesAfterThreeWindowsWithoutIt) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(FindingsTest, AQueueThatDropsNothingOrHasRoomOrIsLatestIsNone) {
+TEST_F(FindingsTest, AQueueWithoutDropsOrWithSpaceOrLatestIsNotAFinding) {
   run(std::chrono::seconds(30), [this] {
     into_x().passed_in += 30;
     into_x().delivered += 30;
@@ -64,14 +64,14 @@ TEST_F(FindingsTest, AQueueThatDropsNothingOrHasRoomOrIsLatestIsNone) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(FindingsTest, AWaitThatIsASmallPartOfTheAgeIsNone) {
+TEST_F(FindingsTest, AWaitThatIsASmallPartOfTheAgeIsNotAFinding) {
   ages_.clear();
   edge_ages_[0] = 2;
   run(std::chrono::seconds(30), overflow());
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes) {
+TEST_F(FindingsTest, AFrozenSourceIsAFindingForAsLongAsItIsFrozen) {
   cam().source.emplace();
   run(std::chrono::seconds(25));
   EXPECT_EQ(kinds(), Kinds());
@@ -238,7 +238,7 @@ TEST_F(BatchFinding, NamesABatchThatNeverFills) {
       "waits for batches of 8 that never fill, 7 at most: samples wait 100 of the 121 ms of their age for it.");
 }
 
-TEST_F(BatchFinding, SaysNothingOfBatchesThatFillNorOfABusyNode) {
+TEST_F(BatchFinding, IgnoresFullBatchesAndBusyNodes) {
   run(std::chrono::seconds(30), calls(8));
   EXPECT_EQ(kinds(), Kinds());
   x().busy = .9;
@@ -246,7 +246,7 @@ TEST_F(BatchFinding, SaysNothingOfBatchesThatFillNorOfABusyNode) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(BatchFinding, NamesResultsThatComeAtOnceAndAreLost) {
+TEST_F(BatchFinding, ReportsResultsThatArriveTogetherAndAreLost) {
   spend(.040, AgeKind::Batch, "X", .015);  // of the last sample of a batch, the only one that arrives
   const auto lose = [this](std::uint64_t taken) {
     calls()();
@@ -267,7 +267,7 @@ TEST_F(BatchFinding, NamesResultsThatComeAtOnceAndAreLost) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(BatchFinding, SaysNothingOfResultsThatASlowReaderLoses) {
+TEST_F(BatchFinding, IgnoresResultsLostByASlowReader) {
   spend(.040, AgeKind::Batch, "X", .015);
   to_reader().queue = kLatest;
   std::uint64_t looks = 0;
@@ -280,13 +280,13 @@ TEST_F(BatchFinding, SaysNothingOfResultsThatASlowReaderLoses) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(BatchFinding, SaysNothingOfAShortWaitBesideTheCall) {
+TEST_F(BatchFinding, IgnoresAShortWaitComparedWithTheCall) {
   spend(.121, AgeKind::Batch, "X", .060);  // as long as the call
   run(std::chrono::seconds(30), calls());
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(FindingsTest, ARecorderThatLosesSamplesIsNamedThoughItsDeepQueueIsNone) {
+TEST_F(FindingsTest, ARecorderThatLosesSamplesIsAFindingButItsDeepQueueIsNot) {
   into_x().queue = kRecording;
   run(std::chrono::seconds(25), overflow(60, 30));
   EXPECT_EQ(kinds(), Kinds());
@@ -301,7 +301,7 @@ TEST_F(FindingsTest, ARecorderThatLosesSamplesIsNamedThoughItsDeepQueueIsNone) {
 }
 
 // The recorder stops for four seconds. The loop tries each position within a window.
-TEST_F(FindingsTest, ARecorderThatStoodStillOnceIsNoFinding) {
+TEST_F(FindingsTest, ARecorderThatStoppedOnceIsNotAFinding) {
   into_x().queue = kRecording;
   for (int first = 48; first < 68; ++first) {
     int look = 0;
@@ -347,7 +347,7 @@ TEST_F(ProcessorFinding, NamesFullProcessors) {
       "samples wait 25 of the 60 ms of their age for it.");
 }
 
-TEST_F(ProcessorFinding, SaysNothingOfOneThreadThatWaitsOrOfThreadsBesideTheWay) {
+TEST_F(ProcessorFinding, IgnoresASingleWaitingThreadAndUnrelatedThreads) {
   spend(.060, AgeKind::Call, "X", .060);
   wait(.9, .9);
   EXPECT_EQ(kinds(), Kinds());
@@ -384,7 +384,7 @@ TEST_F(FindingsTest, BurstsAreNamedIfTheirSamplesAreLostAlthoughThereIsTime) {
 
 // ---- their order
 
-TEST_F(FindingsTest, WhatStandsStillIsFirstAndThenWhatExplainsMostOfTheAge) {
+TEST_F(FindingsTest, FrozenSourcesComeFirstThenWhatExplainsMostOfTheAge) {
   spend(.300, AgeKind::Queue, "X", .200);
   age().parts.push_back({AgeKind::Gil, "X", .100, .100});
   to_reader().waiting = 8;

@@ -36,7 +36,7 @@ TEST_F(GilFinding, NamesANodeThatHoldsIt) {
   EXPECT_TRUE(findings_.present()[0].text.ends_with("X holds it 50 % of the time."));
 }
 
-TEST_F(GilFinding, SaysNothingOfASmallShareOfTheTimeOrOfTheAge) {
+TEST_F(GilFinding, IgnoresASmallShareOfTheTimeOrOfTheAge) {
   spend(.046, AgeKind::Gil, "X", .026);
   wait(.04);
   EXPECT_EQ(kinds(), Kinds());
@@ -98,7 +98,7 @@ TEST_F(GilLossFinding, NamesTheHolder) {
   EXPECT_TRUE(findings_.present()[0].text.ends_with("X holds it 30 % of the time."));
 }
 
-TEST_F(GilLossFinding, SaysNothingWithoutALossOrAWaitNorOfOneThatTheWaitDoesNotExplain) {
+TEST_F(GilLossFinding, NeedsALossAndAWaitThatExplainsIt) {
   into_x().queue = kLatest;
   starve(.69, 30);  // no loss
   EXPECT_EQ(kinds(), Kinds());
@@ -108,7 +108,7 @@ TEST_F(GilLossFinding, SaysNothingWithoutALossOrAWaitNorOfOneThatTheWaitDoesNotE
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(GilLossFinding, SaysNothingBelowAFile) {
+TEST_F(GilLossFinding, IgnoresNodesDownstreamOfAFile) {
   into_x().queue = kLatest;
   seen_.nodes[1].live = false;
   starve(.69, 15);

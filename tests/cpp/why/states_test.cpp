@@ -81,7 +81,7 @@ TEST_F(StatesTest, ALossIsDescribedByItsCauseAndByTheKindOfItsNode) {
   }
 }
 
-TEST_F(StatesTest, DropsByDesignAreNoLoss) {
+TEST_F(StatesTest, DropsByDesignAreNotLosses) {
   cam().drops[NodeDropCause::NotDecoded] = cam().dropped = 240;
   into_x().queue = kLatest;
   into_x().drops[DropCause::QueueFull] = into_x().dropped = 100;
@@ -149,7 +149,7 @@ TEST_F(StatesTest, LossesAndErrorsOfTheRunAreShownAfterTheEndWithoutALimitOfTime
   }
 }
 
-TEST_F(StatesTest, ALossOnABusyMachineSaysSo) {
+TEST_F(StatesTest, ALossOnABusyMachineIsReportedAsSuch) {
   double waited = 0;
   around_.waited = [&](int /*node*/) { return std::optional(waited); };
   run(std::chrono::seconds(12), [&] { waited += 0.0005; });
@@ -288,7 +288,7 @@ TEST_F(StatesTest, TimestampsAtAnotherPaceAreNamedFromOnePerCentOn) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-TEST_F(StatesTest, AJoinWithoutASetSaysWhy) {
+TEST_F(StatesTest, AJoinWithoutASetReportsWhy) {
   x().join.emplace().reason = "no sample of door has come";
   look();
   EXPECT_EQ(found().kind, "join");

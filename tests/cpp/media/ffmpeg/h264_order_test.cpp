@@ -27,7 +27,7 @@ std::vector<std::uint8_t> bytes(std::string_view hex) {
   return result;
 }
 
-TEST(H264Order, TheRestrictionOfTheBitstreamTellsIt) {
+TEST(H264Order, IsReadFromTheBitstreamRestriction) {
   EXPECT_EQ(h264_reordered_frames(bytes(kInOrder)), 0);
   EXPECT_EQ(h264_reordered_frames(bytes(kReordered)), 2);
 }
@@ -44,7 +44,7 @@ TEST(H264Order, SeveralSetsDoNotTell) {
   EXPECT_EQ(h264_reordered_frames(two), std::nullopt);
 }
 
-TEST(H264Order, WhatIsCutOffDoesNotTell) {
+TEST(H264Order, IsUnknownForTruncatedData) {
   const auto whole = bytes(kReordered);
   const std::size_t set = 8 + whole[7];
   for (std::size_t size = 0; size < set; ++size) {

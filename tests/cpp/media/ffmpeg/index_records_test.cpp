@@ -43,7 +43,7 @@ TEST(IndexRecords, ReturnsWhatWasAddedInOrder) {
   }
 }
 
-TEST(IndexRecords, KeepsAllInMemoryWhereTheFolderTakesNoFile) {
+TEST(IndexRecords, KeepsAllInMemoryIfTheFileCannotBeCreated) {
   IndexRecords records("/no/such/folder/a.mp4");
   const auto added = fill(records, 12345);
   EXPECT_EQ(read(records), added);

@@ -74,7 +74,7 @@ TEST(MediaLog, ALineOfAnyLengthIsWholeAndEnds) {
   }
 }
 
-TEST(MediaLog, AConnectionBehindARedirectIsNoEndOfALoop) {
+TEST(MediaLog, AConnectionAfterARedirectDoesNotResetTheCount) {
   FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
   int ends = 0;
   errors.limit_redirects(2, [&] { ++ends; });
@@ -135,7 +135,7 @@ TEST(MediaLog, ALineShowsNoSecretOfAUrlThatIsOpen) {
   EXPECT_EQ(shown("t0k3n of host: s3cr3t"), "t0k3n of host: ***");
 }
 
-TEST(MediaLog, ALimitOnStreamsIsNoLimitOnPixels) {
+TEST(MediaLog, ALimitOnStreamsIsNotALimitOnPixels) {
   const FfmpegErrorCapture errors;
   av_log(nullptr, AV_LOG_ERROR,
          "Number of streams exceeds max_streams parameter (1), see the documentation if you wish to increase "
@@ -154,7 +154,7 @@ TEST(MediaLog, AnErrorThatIsThrownIsNotLoggedAsAnErrorToo) {
   EXPECT_EQ(lines.count(LogLevel::Debug, "moov atom not found"), 1);
 }
 
-TEST(MediaLog, TheCauseIsKeptThoughFfmpegSaysFirstThatTheConnectionEnded) {
+TEST(MediaLog, TheCauseIsKeptAlthoughFfmpegFirstReportsTheEndOfTheConnection) {
   const FfmpegErrorCapture errors;
   EXPECT_EQ(errors.in_brackets(), "");
   av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");

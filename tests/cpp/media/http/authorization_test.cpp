@@ -104,7 +104,7 @@ TEST(Authorization, TakesTheStrongestOfAllChallenges) {
   EXPECT_EQ(best({"", "=,=,\"", ",", "Digest realm=\""}), "digest  ");
 }
 
-TEST(Authorization, TellsADigestThatItDoesNotKnow) {
+TEST(Authorization, ReportsAnUnknownDigest) {
   EXPECT_EQ(unknown_digest({"Basic realm=a", "Digest nonce=1, algorithm=SHA-3"}), "SHA-3");
   EXPECT_EQ(unknown_digest({"Digest nonce=1, algorithm=MD5-sess, Basic realm=a"}), "");
   Authorization joe(Credentials{"joe", "pw"});

@@ -81,7 +81,7 @@ double quantile(const std::vector<double>& values, double q) {
   return sorted.at(static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1)));
 }
 
-TEST(CameraClock, KnowsNothingBeforeTheFirstReport) {
+TEST(CameraClock, HasNoTimeBeforeTheFirstReport) {
   CameraClock clock;
   EXPECT_FALSE(clock.at(0));
   EXPECT_FALSE(clock.state());

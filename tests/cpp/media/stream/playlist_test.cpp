@@ -11,7 +11,7 @@
 namespace freshframe::media::playlist_test {
 namespace {
 
-TEST(Playlist, KnowsTheTimesOfItsSegments) {
+TEST(Playlist, HasTheTimesOfItsSegments) {
   const auto playlist = parse_playlist(
       "#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n#EXTINF:2.0,\r\n1.ts\r\n"
       "#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00.250Z\n#EXTINF:2.5,title\n2.ts\n#EXTINF:2,\n../a/3.ts?x=1\n"
@@ -27,7 +27,7 @@ TEST(Playlist, KnowsTheTimesOfItsSegments) {
   EXPECT_EQ(find_any_time(playlist, {"http://h/1.ts"}), std::nullopt);
 }
 
-TEST(Playlist, TakesNoSegmentForAnother) {
+TEST(Playlist, DoesNotConfuseSegmentsWithSimilarNames) {
   const auto playlist = parse_playlist(
       "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n#EXTINF:2,\n1.ts\n#EXTINF:2,\n11.ts\n"
       "#EXTINF:2,\n../\n#EXTINF:2,\nall.ts\n#EXTINF:2,\nall.ts\n");
@@ -36,7 +36,7 @@ TEST(Playlist, TakesNoSegmentForAnother) {
   EXPECT_EQ(find_any_time(playlist, {"http://h/all.ts"}), std::nullopt) << "ranges of one file";
 }
 
-TEST(Playlist, HasNoSegmentThatIsNotAnnounced) {
+TEST(Playlist, HasOnlyAnnouncedSegments) {
   const auto playlist = parse_playlist("#EXTM3U\na\n#EXTINF:2,\n1.ts\nb\n\nc\n");
   ASSERT_EQ(playlist.segments.size(), 1U);
   EXPECT_EQ(playlist.segments[0].uri, "1.ts");
@@ -61,7 +61,7 @@ TEST(Playlist, HasFiniteTimes) {
   EXPECT_EQ(playlist.segments.at(1).time, 64.5);
 }
 
-TEST(Playlist, KnowsItsNewestSegment) {
+TEST(Playlist, HasANewestSegment) {
   const auto playlist =
       parse_playlist("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:41\n#EXTINF:2,\n1.ts\n#EXTINF:3.5,\n2.ts\n");
   EXPECT_EQ(playlist.newest(), 42);

@@ -62,7 +62,7 @@ TEST(UnitFacts, KnowsWhetherOthersReferToAPicture) {
   EXPECT_TRUE(h265({0, 0, 1, 0x00, 2, 0xD0}).disposable);
 }
 
-TEST(UnitFacts, SaysSomethingOfAnyBytes) {
+TEST(UnitFacts, AcceptAnyBytes) {
   EXPECT_EQ(h264({}).units, 0);
   EXPECT_EQ(h264({0, 0, 1}).units, 0);
   EXPECT_EQ(h265({0, 0, 1, 0x26}).units, 0) << "half a header";

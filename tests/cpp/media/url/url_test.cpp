@@ -69,7 +69,7 @@ TEST(MediaUrl, ARecorderRefusesAUrl) {
   EXPECT_NO_THROW(check_is_no_url("a://b.mp4"));
 }
 
-TEST(MediaUrl, TellsFilesFromTheScene) {
+TEST(MediaUrl, DistinguishesFilesFromTheScene) {
   EXPECT_EQ(SourceUrl("clip.mp4").kind, UrlKind::File);
   EXPECT_EQ(SourceUrl("/a/b c:d.mp4").kind, UrlKind::File);
   EXPECT_EQ(SourceUrl("file:///a/b.mp4").kind, UrlKind::File);
@@ -86,7 +86,7 @@ TEST(MediaUrl, TellsFilesFromTheScene) {
   EXPECT_EQ(SourceUrl("b.mp4").path(), "b.mp4");
 }
 
-TEST(MediaUrl, TellsCameras) {
+TEST(MediaUrl, RecognisesCameras) {
   for (const std::string url :
        {"0", "12", "/dev/video0", "/dev/video63", "/dev/v4l/by-id/usb-cam", "/dev/v4l/by-path/pci-0"})
     EXPECT_EQ(SourceUrl(url).kind, UrlKind::Camera) << url;
@@ -111,7 +111,7 @@ TEST(MediaUrl, ACameraMayHaveAnyName) {
   EXPECT_EQ(SourceUrl(folder.file("link")).kind, UrlKind::Camera);
 }
 
-TEST(MediaUrl, SaysWhatIsSupportedInsteadOfUnknownSchemes) {
+TEST(MediaUrl, ListsWhatIsSupportedForUnknownSchemes) {
   for (const std::string url : {"", "gopher://host/a"}) {
     const auto message = message_of<OptionError>([&] { static_cast<void>(open(url)); });
     EXPECT_TRUE(contains(message, "this version opens local files")) << message;

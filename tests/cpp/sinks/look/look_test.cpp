@@ -127,7 +127,7 @@ TEST_P(LookTest, WithoutExactEachIsTheKeyPictureBefore) {
   EXPECT_EQ(numbers, (std::vector{160, 240, 320, 380}));
 }
 
-TEST_P(LookTest, NoPictureComesTwiceAndNothingIsOlderThanWhatIsKept) {
+TEST_P(LookTest, NoImageIsReturnedTwiceAndNoneIsOlderThanTheRing) {
   Looking look({.seconds = 4});
   look.feed(packets_, 0, packets_.size());
   const double now = first_ + (kLookCount - 1) / kLookFps;
@@ -397,7 +397,7 @@ TEST(Looks, HoldNoMoreMemoryThanMaxBytesWhateverTheSizeOfThePackets) {
   }
 }
 
-TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {
+TEST(FrameLooks, KeepOneFramePerInterval) {
   Look look({.seconds = 4, .every = 0.5});
   for (int n = 0; n < 200; ++n) {
     AnySample sample;

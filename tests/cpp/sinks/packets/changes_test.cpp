@@ -205,7 +205,7 @@ bool can_hold(const std::string& container, const SentVideo& sending) {
 
 class CameraChanges : public testing::TestWithParam<std::tuple<std::size_t, const char*>> {};
 
-TEST_P(CameraChanges, BeginAFileThatSaysWhatIsInIt) {
+TEST_P(CameraChanges, StartAFileWithACorrectHeader) {
   const auto& change = changes()[std::get<0>(GetParam())];
   const std::string container = std::get<1>(GetParam());
   if (!can_hold(container, change.first) || !can_hold(container, change.second)) GTEST_SKIP();

@@ -79,7 +79,7 @@ TEST(PublishQueues, KeepNothingAfterAFailureAndBeginAtAKeyPicture) {
   EXPECT_EQ(sending.queue.count_drops().slow, 0U);
 }
 
-TEST(PublishQueues, GoOnAtTheNewestKeyPictureThatIsYoungEnough) {
+TEST(PublishQueues, ContinueAtTheNewestKeyframeThatIsRecentEnough) {
   Sending sending;
   sending.queue.begin_stream();
   sending.queue.note_connection();
@@ -90,7 +90,7 @@ TEST(PublishQueues, GoOnAtTheNewestKeyPictureThatIsYoungEnough) {
   EXPECT_FALSE(sending.queue.wants_key());
 }
 
-TEST(PublishQueues, WaitForAKeyPictureWhereNoneIsYoungEnough) {
+TEST(PublishQueues, WaitForAKeyframeIfNoneIsRecentEnough) {
   Sending sending;
   sending.queue.begin_stream();
   sending.queue.note_connection();
@@ -103,7 +103,7 @@ TEST(PublishQueues, WaitForAKeyPictureWhereNoneIsYoungEnough) {
   EXPECT_EQ(sending.take(1), std::vector<int>{12});
 }
 
-TEST(PublishQueues, CountAllThatIsNotTaken) {
+TEST(PublishQueues, CountAllPacketsThatAreNotTaken) {
   Sending sending;
   sending.queue.begin_stream();
   sending.put_group();

@@ -254,7 +254,7 @@ TEST(MediaClips, AskedForFromOtherThreadsAreAllWritten) {
   EXPECT_TRUE(recording->writing().empty());
 }
 
-TEST(MediaClips, SayWhatCannotBe) {
+TEST(MediaClips, RefuseInvalidOptions) {
   const Folder folder;
   EXPECT_THROW(ClipRecorder({.before = -1}), OptionError);
   EXPECT_THROW(ClipRecorder({.after = 1e9}), OptionError);

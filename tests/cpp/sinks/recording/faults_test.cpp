@@ -179,7 +179,7 @@ struct Fault {
 
 class MediaPassingFaults : public ::testing::TestWithParam<Fault> {};
 
-TEST_P(MediaPassingFaults, CostWhatIsCounted) {
+TEST_P(MediaPassingFaults, LoseOnlyWhatIsCounted) {
   const auto& fault = GetParam();
   const Folder folder;
   const auto place = folder.file("rec");

@@ -22,7 +22,7 @@ std::vector<double> taken_of(std::initializer_list<double> times) {
   return taken;
 }
 
-TEST(MediaTimeLapse, TakesNoFrameAtAShortStepBack) {
+TEST(MediaTimeLapse, SkipsFramesAfterAShortStepBack) {
   EXPECT_EQ(taken_of({10, 11, 10.99, 12, 11.5, 13.9, 14}), (std::vector<double>{10, 12, 14}));
   // several short steps back do not count as a restart: the intervals continue
   EXPECT_EQ(taken_of({10, 9.5, 9.2, 9.1, 11.9, 12}), (std::vector<double>{10, 12}));

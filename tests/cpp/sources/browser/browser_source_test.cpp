@@ -223,7 +223,7 @@ TEST(BrowserSource, AsksForAKeyframeWhenSomethingStartsToTakeItsPackets) {
   rig.source->close();
 }
 
-TEST(BrowserSource, RefusesABrowserThatSendsSomethingElseThanItSays) {
+TEST(BrowserSource, RefusesABrowserWhoseFramesDifferFromItsDeclaration) {
   const std::vector<std::uint8_t> huge{0x10, 0, 0, 0x9D, 0x01, 0x2A, 0x00, 0x10, 0x00, 0x09};  // 4096 x 2304
   const std::string_view text = "HTTP/1.1 200";
   BrowserRig rig;
@@ -247,7 +247,7 @@ TEST(BrowserSource, RefusesABrowserThatSendsSomethingElseThanItSays) {
   }
 }
 
-TEST(BrowserSource, TellsTheServerWhatWasAskedFor) {
+TEST(BrowserSource, PassesTheRequestedFormatToTheServer) {
   const BrowserRig rig({.width = 1088, .height = 1920, .fps = 15});
   EXPECT_EQ(rig.feed->wants().width, 1088);
   EXPECT_EQ(rig.feed->wants().height, 1920);

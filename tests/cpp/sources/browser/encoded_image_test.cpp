@@ -35,7 +35,7 @@ TEST(EncodedImage, FindsKeyframesAndTheirSizeInEachCodec) {
   }
 }
 
-TEST(EncodedImage, KnowsSizesThatAreNoMultipleOfABlock) {
+TEST(EncodedImage, ReadsSizesThatAreNotMultiplesOfABlock) {
   for (const auto codec : kFeedCodecs) {
     SCOPED_TRACE(core::to_string(codec));
     const auto frames = browser_clip(codec, 1, 250, 130);
@@ -48,7 +48,7 @@ TEST(EncodedImage, KnowsSizesThatAreNoMultipleOfABlock) {
   }
 }
 
-TEST(EncodedImage, IsNoneForSeveralSizesInOneFrame) {
+TEST(EncodedImage, IsEmptyForSeveralSizesInOneFrame) {
   const std::vector<std::uint8_t> set{0, 0, 0, 1, 0x67, 0x42, 0xC0, 0x1E, 0xDA, 0x02, 0x80, 0xF6, 0x40};
   const std::vector<std::uint8_t> picture_set{0, 0, 0, 1, 0x68, 0xCE, 0x3C, 0x80};
   const std::vector<std::uint8_t> delta{0, 0, 0, 1, 0x41, 0x9A, 0x24, 0x6C, 0x41, 0x4F};
@@ -62,7 +62,7 @@ TEST(EncodedImage, IsNoneForSeveralSizesInOneFrame) {
   EXPECT_FALSE(look_at_image(FeedCodec::H264, join({set, set, picture_set, delta})));
 }
 
-TEST(EncodedImage, IsNoneForTheFramesOfAnotherCodec) {
+TEST(EncodedImage, IsEmptyForFramesOfAnotherCodec) {
   for (const auto codec : kFeedCodecs) {
     const auto frames = browser_clip(codec, 1);
     if (frames.empty()) continue;

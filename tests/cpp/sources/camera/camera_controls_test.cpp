@@ -88,7 +88,7 @@ TEST(CameraControls, AValueOutsideTheRangeIsRefusedWithRangeStepAndDefault) {
   rig.source->close();
 }
 
-TEST(CameraControls, ACameraWithoutTheControlSaysWhichItHas) {
+TEST(CameraControls, AnUnknownControlIsAnErrorThatListsTheOthers) {
   CameraRig rig;
   be_a_webcam(rig.camera);
   EXPECT_EQ(refusal<SourceError>([&] { rig.open({.options = {{"focus", "0"}}}); }),
@@ -159,7 +159,7 @@ TEST(CameraControls, AStartThatFailsLeavesTheCameraAsItWas) {
   EXPECT_EQ(rig.camera.value(V4L2_CID_AUTO_WHITE_BALANCE), 1);
 }
 
-TEST(CameraControls, ACameraComesBackWithoutASettingThatItRefusesAndTellsItOnce) {
+TEST(CameraControls, ACameraReconnectsWithoutASettingThatItRefusesAndLogsThatOnce) {
   std::vector<std::string> told;
   CameraRig rig;
   be_a_webcam(rig.camera);
@@ -207,7 +207,7 @@ TEST(CameraControls, TheStatisticsHaveWhatTheDriverHasAndASettingThatIsTakenEnds
   rig.source->close();
 }
 
-TEST(CameraControls, AValueThatTheDriverChangesIsTold) {
+TEST(CameraControls, AValueThatTheDriverChangesIsLogged) {
   std::vector<std::string> told;
   CameraRig rig;
   rig.camera.has(V4L2_CID_GAIN, "Gain", 0, 100, 0).rounds_to = 8;

@@ -28,7 +28,7 @@ using test::Step;
 using StepKind = Step::Kind;
 using Seqs = std::vector<std::int64_t>;
 
-TEST(CameraSource, EndsAtOnceWhenStoppedWhileItReads) {
+TEST(CameraSource, EndsImmediatelyWhenStoppedWhileReading) {
   CameraRig rig;
   rig.camera.pictures(2);
   rig.camera.script.push_back({.kind = StepKind::Stop});
@@ -52,7 +52,7 @@ TEST(CameraSource, IsStalledAfterASecondAndReadsOnWhenPicturesCome) {
   EXPECT_EQ(rig.camera.opens, 1);
 }
 
-TEST(CameraSource, EndsAtOnceWhenStoppedWhileStalled) {
+TEST(CameraSource, EndsImmediatelyWhenStoppedWhileStalled) {
   CameraRig rig;
   rig.camera.pictures(1);
   rig.camera.script.push_back({.kind = StepKind::Silence, .seconds = 2});
@@ -150,7 +150,7 @@ TEST(CameraSource, TheSameCameraInAnotherPlugIsTakenAtTheSecondAttempt) {
   EXPECT_GE(rig.stats().away_total, 1.2);
 }
 
-TEST(CameraFinder, OfTwoCamerasThatCannotBeToldApartNoneIsTaken) {
+TEST(CameraFinder, NeitherOfTwoIndistinguishableCamerasIsUsed) {
   CameraRig rig;
   CameraFinder place("/dev/video7", rig.camera);
   place.remember(V4l2Handle(rig.camera, "/dev/video7"));
@@ -175,7 +175,7 @@ TEST(CameraFinder, ACameraThatCannotBeReadIsNotTheOne) {
   EXPECT_EQ(place.path(), "/dev/video9");
 }
 
-TEST(CameraFinder, ACameraThatIsBackAtItsOwnNumberIsTold) {
+TEST(CameraFinder, ACameraThatIsBackAtItsOwnNumberIsLogged) {
   test::HeardLog log;
   CameraRig rig;
   CameraFinder place("/dev/video7", rig.camera);
@@ -253,7 +253,7 @@ TEST(CameraSource, AnInputOutputErrorIsAnOutage) {
   EXPECT_PRED2(contains, rig.stats().last_error, "Input/output error");
 }
 
-TEST(CameraSource, BacksOffLongerEachTimeAndEndsAtOnceWhenStoppedMeanwhile) {
+TEST(CameraSource, BacksOffLongerEachTimeAndEndsImmediatelyWhenStopped) {
   CameraRig rig;
   rig.camera.open_code = ENOENT;
   rig.open();

@@ -76,7 +76,7 @@ TEST(CameraModes, RawComesBeforeCompressedWhereBothDoTheSame) {
   EXPECT_EQ(chosen(webcam(), {.width = 640, .height = 480, .code = kMjpeg}), "mjpeg 640x480 30");
 }
 
-TEST(CameraModes, AWishThatIsNotOfferedIsRefused) {
+TEST(CameraModes, AModeThatIsNotOfferedIsRefused) {
   EXPECT_EQ(chosen(webcam(), {.width = 1000, .height = 700}), "nothing");
   EXPECT_EQ(chosen(webcam(), {.width = 640, .height = 480, .fps = 60}), "nothing");
   EXPECT_EQ(chosen(webcam(), {.code = V4L2_PIX_FMT_NV12}), "nothing");
@@ -121,7 +121,7 @@ TEST(CameraRefusal, ListsWhatTheCameraCan) {
             "yuyv 640x480 (30, 15 fps); mjpeg 1280x720 (30 fps); formats that freshframe cannot read: HEVC");
 }
 
-TEST(CameraRefusal, IsAnErrorAtOnceThoughLostCamerasComeBack) {
+TEST(CameraRefusal, IsAnImmediateErrorAlthoughLostCamerasReconnect) {
   const auto refused = [](const std::function<void(FakeCamera&)>& set, const OpenOptions& options,
                           const std::string& part) {
     CameraRig rig;
@@ -183,7 +183,7 @@ TEST(CameraRefusal, ABrokenDriverIsAnErrorAndNoCrash) {
     broken([&](FakeCamera& camera) { camera.ioctl_code[request] = EIO; });
 }
 
-TEST(CameraRefusal, ABusyCameraIsRetriedAndSaysWho) {
+TEST(CameraRefusal, ABusyCameraIsRetriedAndTheErrorNamesTheProgram) {
   CameraRig rig;
   rig.camera.ioctl_code[VIDIOC_S_FMT] = EBUSY;
   rig.open();
@@ -228,7 +228,7 @@ TEST(CameraOptions, AreCheckedBeforeAThreadRuns) {
   EXPECT_THROW(static_cast<void>(open("clip.mp4", {.reconnect = true})), OptionError);
 }
 
-TEST(CameraList, TellsWhatACameraOffers) {
+TEST(CameraList, ListsWhatACameraOffers) {
   CameraRig rig;
   rig.camera.modes = {{kYuyv, 640, 480, {15, 30}}, {V4L2_PIX_FMT_HEVC, 640, 480, {30}}};
   const auto info = camera_info(rig.camera, "/dev/video7");
@@ -245,7 +245,7 @@ TEST(CameraList, TellsWhatACameraOffers) {
   EXPECT_EQ(info->formats[1].name, "HEVC");
 }
 
-TEST(CameraList, LeavesOutWhatIsNoCameraAndSaysWhyOneCannotBeAsked) {
+TEST(CameraList, SkipsOtherDevicesAndReportsWhyACameraCannotBeQueried) {
   CameraRig rig;
   rig.camera.capabilities = V4L2_CAP_VIDEO_OUTPUT;
   EXPECT_FALSE(camera_info(rig.camera, "/dev/video7"));

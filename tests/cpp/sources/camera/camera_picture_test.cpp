@@ -121,7 +121,7 @@ TEST(CameraSource, CopiesNv12I420AndGray) {
   EXPECT_EQ(test::pixels_of(gray), bytes_up_to(16));
 }
 
-TEST(CameraSource, HeedsLinesThatAreLongerThanTheirPixels) {
+TEST(CameraSource, HandlesLinesThatAreLongerThanTheirPixels) {
   CameraRig rig;
   rig.camera.modes = {{V4L2_PIX_FMT_YUV420, 8, 2, {30}}};
   rig.camera.bend_format = [](v4l2_pix_format& pixels) {

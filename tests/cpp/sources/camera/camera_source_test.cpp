@@ -32,7 +32,7 @@ TEST(CameraSource, DeliversPicturesWithSequencePtsAndCaptureTime) {
   EXPECT_EQ(rig.source->url(), "/dev/video7");
 }
 
-TEST(CameraSource, TellsWhatWasSettled) {
+TEST(CameraSource, ReportsTheChosenMode) {
   CameraRig rig;
   rig.camera.modes = {{V4L2_PIX_FMT_YUYV, 640, 480, {30, 15}}, {V4L2_PIX_FMT_MJPEG, 1280, 720, {30}}};
   rig.open({.width = 640, .height = 480, .fps = 15});
@@ -67,7 +67,7 @@ TEST(CameraSource, CountsAcrossTheWrapOfTheDriversCounter) {
   EXPECT_EQ(rig.lost(), 2ULL * 0x7FFFFFFE + 4U);
 }
 
-TEST(CameraSource, LearnsNothingFromACounterThatStandsStillOrJumpsBack) {
+TEST(CameraSource, IgnoresACounterThatStopsOrJumpsBack) {
   CameraRig rig;
   rig.camera.pictures(3, {.sequence_step = 0});
   rig.camera.pictures(2, {.sequence_step = 0xFFFFFFF0});
@@ -88,7 +88,7 @@ TEST(CameraSource, CountsPicturesThatTheDriverCallsDamagedOrThatAreNotWhole) {
   EXPECT_EQ(rig.lost(), 0U);
 }
 
-TEST(CameraSource, GivesEveryBufferBackAtOnceThoughItsFramesAreKept) {
+TEST(CameraSource, ReturnsEachBufferImmediatelyEvenIfItsFrameIsKept) {
   CameraRig rig;
   rig.camera.pictures(50);
   rig.open();
@@ -128,7 +128,7 @@ TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
   }
 }
 
-TEST(CameraSource, TellsTheTrueAgeOfWhatWaitedInTheDriver) {
+TEST(CameraSource, ReportsTheTrueAgeOfFramesThatWaitedInTheDriver) {
   CameraRig rig;
   rig.camera.pictures(1);
   rig.camera.script.push_back({.timestamp_error = -20});

@@ -45,7 +45,7 @@ TEST(DemoUrl, ReadsEveryOption) {
   EXPECT_EQ(options.frames, 7);
 }
 
-TEST(DemoUrl, RefusesWhatItCannotDoAndSaysWhatItCan) {
+TEST(DemoUrl, RefusesUnsupportedOptionsAndListsTheSupportedOnes) {
   const std::vector<std::string> parameters = {"",
                                                "speed=3",
                                                "fps",

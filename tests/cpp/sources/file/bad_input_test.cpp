@@ -118,7 +118,7 @@ std::vector<Bad> bad_inputs() {
 
 class MediaBadInput : public ::testing::TestWithParam<Bad> {};
 
-TEST_P(MediaBadInput, IsASourceErrorThatSaysWhichAndWhy) {
+TEST_P(MediaBadInput, IsASourceErrorWithItsNameAndReason) {
   const auto& bad = GetParam();
   const Folder folder;
   auto path = folder.file(bad.file);
@@ -150,7 +150,7 @@ class Unprivileged {
   int before_;
 };
 
-TEST(MediaBadInputs, AFileThatMayNotBeReadSaysSo) {
+TEST(MediaBadInputs, AFileWithoutReadPermissionIsReported) {
   const Folder folder;
   const auto path = write_video(folder.file("clip.mp4"), 3);
   ::chmod(path.c_str(), 0);

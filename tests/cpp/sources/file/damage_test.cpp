@@ -81,7 +81,7 @@ class MediaDamage : public ::testing::TestWithParam<DamagedKind> {
   Bytes bytes_;
 };
 
-TEST_P(MediaDamage, CutAnywhereItPlaysWhatIsThereOrSaysWhyNot) {
+TEST_P(MediaDamage, ATruncatedFilePlaysUpToTheCutOrIsReported) {
   constexpr std::size_t kPlaces = 40;
   for (std::size_t place = 0; place < kPlaces; ++place) {
     SCOPED_TRACE(place);

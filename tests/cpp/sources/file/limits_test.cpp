@@ -158,7 +158,7 @@ void expect_refused(const std::string& url) {
   EXPECT_LT(peak.growth(), kMost) << url;
 }
 
-TEST(MediaLimits, APictureOfAnAbsurdSizeIsRefusedAndTheReasonSaysHowToAllowIt) {
+TEST(MediaLimits, AnImageOfAnAbsurdSizeIsRefusedWithAHint) {
   const Folder folder;
   write_bytes(folder.file("a.png"), absurd_png(folder.file("a.png")));
   expect_refused(folder.file("a.png"));

@@ -31,7 +31,7 @@ TEST(PathFault, OfAPipeNamesAnotherWay) {
   EXPECT_TRUE(names_a_way("/dev/null")) << "a device";
 }
 
-TEST(PathFault, OfWhatIsNotThereNamesTheLikelyCause) {
+TEST(PathFault, OfAMissingPathNamesTheLikelyCause) {
   EXPECT_NE(why("~/film.mp4").find("expanduser"), std::string::npos);
   EXPECT_NE(why("camera.lan:554/a").find("rtsp://host/path"), std::string::npos);
   EXPECT_NE(why("/no/film.mp4").find("check the path"), std::string::npos);

@@ -128,7 +128,7 @@ TEST(MediaSource, FramesOutliveTheSource) {
   for (int n = 0; n < kClipFrames; ++n) EXPECT_EQ(number_of(kept[static_cast<std::size_t>(n)]), n);
 }
 
-TEST(MediaSource, KnowsItsLengthUnlessItLoops) {
+TEST(MediaSource, HasALengthUnlessItLoops) {
   const Folder folder;
   const auto path = write_video(folder.file("clip.mp4"), kClipFrames);
   Hand hand;

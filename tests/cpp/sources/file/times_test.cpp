@@ -173,7 +173,7 @@ TEST_F(MediaTimes, FilesJoinedEndToEndRunOn) {
   expect_times(run(path).pts, steps_of(0.04, 60));
 }
 
-TEST_F(MediaTimes, AnOlderRecordingJoinedBehindAYoungerOneRunsOn) {
+TEST_F(MediaTimes, AnOlderRecordingAppendedToANewerOneContinues) {
   // FFmpeg assumes that times more than a minute before the first one have wrapped, and adds 26.5 hours to them.
   const auto path =
       joined({.times = every(0.04, 30, 1000 * kSecond)}, {.times = every(0.04, 30, 5 * kSecond)});
@@ -241,7 +241,7 @@ TEST_F(MediaTimes, TheRateMayChangeHalfWay) {
   expect_times(run(path).pts, expected);
 }
 
-TEST_F(MediaTimes, AnInterlacedVideoSaysSo) {
+TEST_F(MediaTimes, AnInterlacedVideoIsMarked) {
   for (const bool interlaced : {false, true}) {
     Hand hand;
     const auto source = open(clip("fields.ts", {.times = every(0.04, 30), .interlaced = interlaced}));

@@ -91,7 +91,7 @@ double backlogs(double sent) {
   return sent > 600 && sent < 690 ? 3.0 : 0.0;
 }
 
-TEST_P(ArrivalLineTest, TellsTheAgeOfPicturesThatWereHeldUpWhateverTheClocksDrift) {
+TEST_P(ArrivalLineTest, ReportsTheAgeOfDelayedFramesDespiteClockDrift) {
   for (const double ppm : {0.0, 50.0, -50.0, 200.0, -200.0}) {
     for (const double jitter : {0.002, 0.02}) {
       ArrivalLine line;

@@ -79,7 +79,7 @@ TEST(CameraPace, ThatIsNearlyExactIsFoundByLongerSpans) {
   }
 }
 
-TEST(CameraPace, IsKnownWhateverTheConnectionKnowsOfTheBytes) {
+TEST(CameraPace, IsKnownWhateverTheConnectionReportsAboutTheBytes) {
   for (const auto known : {KnownBytes::Sizes, KnownBytes::All, KnownBytes::Ends}) {
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       const auto seen = drive_pace(make_trace(wrong_pace(0.8, seed)), {.known = known});
@@ -143,7 +143,7 @@ TEST(CameraPace, OfTheReportsCorrectsTheWallTimeAfterAWrongFirstReport) {
   EXPECT_LE(seen.worst_utc(seen.reports[3] + 0.1), 0.1);
 }
 
-TEST(CameraPace, OfReportsIsKnownWhereTheFramesSayNothing) {
+TEST(CameraPace, IsKnownFromReportsIfTheFramesDoNotShowIt) {
   TraceOptions options = wrong_pace(0.8);
   options.gop = 0;
   options.spread = 0;

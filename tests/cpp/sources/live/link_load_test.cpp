@@ -82,7 +82,7 @@ TEST(LinkLoad, IsUnclearWhereBytesArriveAllTheTimeAndYetEvenly) {
   EXPECT_EQ(judge({.busy = 0.99}), LinkVerdict::Unclear);
 }
 
-TEST(LinkLoad, SaysNothingOfTheBusyTimeOfFramesOfOneOrTwoPackets) {
+TEST(LinkLoad, IgnoresTheBusyTimeOfFramesOfOneOrTwoPackets) {
   const auto small = [](int) { return std::size_t{2'000}; };
   EXPECT_EQ(judge({.size = small, .busy = 0.1}), LinkVerdict::Unclear);
 }

@@ -115,7 +115,7 @@ TEST(ReconnectingSource, ARefusalIsThrownBeforeTheFirstConnectionOnly) {
   EXPECT_EQ(replaced.attempts, 3);
 }
 
-TEST(ReconnectingSource, WhatTheMachineLacksForAWhileIsAnOutage) {
+TEST(ReconnectingSource, AShortLackOfResourcesIsAnOutage) {
   Surroundings run;
   Scripted source({[] { throw std::bad_alloc(); }, kWorks, [] { throw std::runtime_error("no thread"); }});
   source.open(run.context);
@@ -152,7 +152,7 @@ TEST(ReconnectingSource, WithoutReconnectEveryErrorIsThrown) {
   EXPECT_EQ(run.stats().outages, 0U);
 }
 
-TEST(ReconnectingSource, AnErrorThatComesOfAStopIsNoOutage) {
+TEST(ReconnectingSource, AnErrorCausedByAStopIsNotAnOutage) {
   Surroundings run;
   Scripted source({kWorks, [&] {
                      run.stop.request_stop();

@@ -47,7 +47,7 @@ TEST(LiveConnection, GivesTheStreamsPacketsUntilTheServerEndsIt) {
   EXPECT_GT(packets, kLiveFrames / 2);
 }
 
-TEST(LiveConnection, RefusesThePaceOfPlaylistsForWhatIsNone) {
+TEST(LiveConnection, RefusesThePaceOfPlaylistsForOtherStreams) {
   const ByteServer server(clip());
   Hand hand;
   OpenOptions options;
@@ -60,7 +60,7 @@ TEST(LiveConnection, RefusesThePaceOfPlaylistsForWhatIsNone) {
   EXPECT_THROW(connect(), media::SourceRefused);
 }
 
-TEST(LiveConnection, AfterAStopIsAnErrorAtOnce) {
+TEST(LiveConnection, AfterAStopIsAnImmediateError) {
   const ByteServer server(clip());
   Hand hand;
   hand.stop.request_stop();

@@ -56,7 +56,7 @@ constexpr std::array kEvents = {LiveEvent::Fed, LiveEvent::Key, LiveEvent::Frame
                                 LiveEvent::Paused};
 
 /// Checks the properties of each phase against a simple model of the events.
-TEST(LivePhase, SaysWhatTheEventsBeforeHaveMade) {
+TEST(LivePhase, FollowsTheEvents) {
   for (const auto from : kPhases) {
     for (const auto event : kEvents) {
       const auto to = after(from, event);
@@ -85,7 +85,7 @@ TEST(LivePhase, CountsNoLossBeforeTheStreamHasBegun) {
   EXPECT_TRUE(counts_losses(phase));
 }
 
-TEST(KeyGate, KnowsVp9sKeyFramesByTheirHeader) {
+TEST(KeyGate, RecognisesVp9KeyframesByTheirHeader) {
   const auto begins = [](std::uint8_t byte) { return is_vp9_key(std::array<std::uint8_t, 2>{byte, 0x49}); };
   EXPECT_TRUE(begins(0x82));                           // profile 0
   EXPECT_FALSE(begins(0x86)) << "an inter frame";      // non_key_frame

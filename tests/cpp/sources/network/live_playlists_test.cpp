@@ -102,7 +102,7 @@ TEST_F(LivePlaylistsTest, AreNotWaitedForWhileTheyHaveUnreadSegments) {
   EXPECT_EQ(reload(playlist_of(8, 3)), AVERROR_EXIT) << "all were read: there is nothing until the limit";
 }
 
-TEST_F(LivePlaylistsTest, WithEqualNamesOfSegmentsAreToldApartByTheirFolders) {
+TEST_F(LivePlaylistsTest, WithEqualSegmentNamesAreDistinguishedByTheirFolders) {
   interrupt_.arm(1);
   const std::string small = "http://h/small/live.m3u8?token=a/b";
   const std::string large = "http://h/large/live.m3u8";
@@ -120,7 +120,7 @@ TEST_F(LivePlaylistsTest, ThatWereRedirectedKnowTheirSegmentsByName) {
   EXPECT_EQ(reload(playlist_of(7, 2)), AVERROR_EXIT);
 }
 
-TEST_F(LivePlaylistsTest, AreAskedForLaterAfterAnAnswerThatIsNone) {
+TEST_F(LivePlaylistsTest, AreReloadedLaterAfterAnInvalidResponse) {
   interrupt_.arm(1);
   ASSERT_EQ(add(playlist_of(7, 2)), 0);
   EXPECT_EQ(reload(""), AVERROR_EXIT) << "asked for again until the limit";

@@ -122,7 +122,7 @@ class FailingClock final : public Clock {
   mutable std::atomic<bool> out_of_threads{false};
 };
 
-TEST(LiveSource, WhatThisMachineLacksForAWhileIsAnOutageWithItsReason) {
+TEST(LiveSource, AShortLackOfResourcesIsAnOutageWithItsReason) {
   const ByteServer server(clip(), ByteServer::Then::Hold);
   const auto clock = std::make_shared<FailingClock>();
   Hand hand;
@@ -211,7 +211,7 @@ TEST(LiveSource, AStopEndsEveryState) {
   stop_in(holding, SourceState::Reading);
 }
 
-TEST(LiveSource, ManyAtOnceAreDeliveredOrCountedAndStop) {
+TEST(LiveSource, ManyConcurrentlyAreDeliveredOrCountedAndStop) {
   const ByteServer server(clip());
   CheckedPipeline pipeline;
   std::vector<std::string> names;

@@ -30,7 +30,7 @@ TimePoint after(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
 }
 
-TEST(Resolver, KnowsAnAddressFromAName) {
+TEST(Resolver, DistinguishesAnAddressFromAName) {
   for (const auto* host : {"127.0.0.1", "::1", "fe80::1%eth0"}) EXPECT_TRUE(is_address(host)) << host;
   for (const auto* host : {"localhost", "1.2.3", "cam1", ""}) EXPECT_FALSE(is_address(host)) << host;
 }

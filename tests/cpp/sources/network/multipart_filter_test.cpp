@@ -81,7 +81,7 @@ TEST(MultipartFilter, GivesAPictureWithItsLastByte) {
   EXPECT_EQ(all(out), part_with_length());
 }
 
-TEST(MultipartFilter, KnowsWhenTheFirstByteOfAPictureCame) {
+TEST(MultipartFilter, RecordsWhenTheFirstByteOfAnImageArrived) {
   MultipartFilter filter;
   FilteredBytes out;
   filter.add(bytes_of(kHead), at(1), out);  // some servers send it together with the previous image
@@ -103,7 +103,7 @@ TEST(MultipartFilter, LeavesPartsAloneThatHaveALength) {
   EXPECT_EQ(all(out), "--a\nContent-Type: x\nContent-Length: 100\n\nabc") << "as it comes";
 }
 
-TEST(MultipartFilter, GivesWhatIsNoPictureAndAllThatFollowsAsItCame) {
+TEST(MultipartFilter, PassesWhatIsNotAnImageAndAllThatFollowsUnchanged) {
   const auto text = "--edge\r\nContent-Type: text/plain\r\n\r\nhello" + part();
   EXPECT_EQ(filtered(text), text);
   const auto head = "--edge\r\nContent-Type: x\r\nContent-Length: all\r\n\r\nx"s;
@@ -143,7 +143,7 @@ TEST(MultipartFilter, EndsAPictureThatWasCutOffAtTheNextBoundary) {
   }
 }
 
-TEST(MultipartFilter, GivesPicturesWithoutAnEndAtOnceWhereTheirLengthsAreRight) {
+TEST(MultipartFilter, PassesImagesWithoutAnEndImmediatelyIfTheirLengthsAreRight) {
   MultipartFilter filter;
   FilteredBytes out;
   const auto open = kPicture.substr(0, kPicture.size() - 2);
@@ -154,12 +154,12 @@ TEST(MultipartFilter, GivesPicturesWithoutAnEndAtOnceWhereTheirLengthsAreRight) 
   EXPECT_EQ(all(out), part_of(open) + part_of(open) + "\r\n");
 }
 
-TEST(MultipartFilter, LeavesOutWhatIsBehindAPicture) {
+TEST(MultipartFilter, DropsBytesAfterAnImage) {
   EXPECT_EQ(filtered(kHead + kPicture + "\0\0junk\r\n\r\n"s + part()),
             part_with_length() + "\r\n" + part_with_length() + "\r\n");
 }
 
-TEST(MultipartFilter, EndsWithoutALineBreakThatLacks) {
+TEST(MultipartFilter, EndsPartsEvenWithoutTheFinalLineBreak) {
   EXPECT_EQ(filtered(kHead + kPicture + kHead + kPicture), part_with_length() + part_with_length());
 }
 
@@ -259,7 +259,7 @@ TEST(JpegEnd, TakesThePictureAndNothingBehindIt) {
   }
 }
 
-TEST(JpegEnd, KnowsWhatIsNoPicture) {
+TEST(JpegEnd, RejectsWhatIsNotAJpeg) {
   const auto is_no_jpeg = [](const std::string& text) {
     JpegEnd end;
     static_cast<void>(end.add(bytes_of(text)));

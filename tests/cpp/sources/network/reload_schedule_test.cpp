@@ -71,7 +71,7 @@ TEST(ReloadSchedule, FindsTheMomentsOfNewSegmentsWhereverItJoins) {
   }
 }
 
-TEST(ReloadSchedule, KnowsTheMomentsStillAfterAServerThatStoodStill) {
+TEST(ReloadSchedule, KeepsTheMomentsAfterAServerHasHung) {
   const auto ready = [](std::int64_t n) {
     const double regular = 2.0 * static_cast<double>(n);
     return regular > 240.3 && regular < 244.8 ? 244.8 : regular;
@@ -105,7 +105,7 @@ TEST(ReloadSchedule, BeginsAnewWhenNumbersGoBack) {
   EXPECT_GT(schedule.next(), moment_at(3));
 }
 
-TEST(ReloadSchedule, AsksAgainHalfASegmentAfterAnAnswerThatIsNone) {
+TEST(ReloadSchedule, RetriesHalfASegmentAfterAnInvalidResponse) {
   ReloadSchedule schedule;
   EXPECT_TRUE(schedule.note({moment_at(0), moment_at(0), 70, 2}));
   schedule.note_failure(moment_at(5));

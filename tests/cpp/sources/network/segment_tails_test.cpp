@@ -60,7 +60,7 @@ TEST(SegmentTail, IsEmptyWithoutAWholeTransportStreamWithVideo) {
   EXPECT_TRUE(tail_of({make_packet(kVideo, 0, true), other}).end().empty()) << "out of step";
 }
 
-TEST(SegmentTail, KnowsWhetherASegmentBeginsWithinAPicture) {
+TEST(SegmentTail, DetectsSegmentsThatBeginWithinAnImage) {
   EXPECT_FALSE(tail_of({make_packet(kVideo, 0, true), make_packet(kVideo, 1, false)}).goes_on(kVideo));
   EXPECT_TRUE(tail_of({make_packet(kVideo, 0, false), make_packet(kVideo, 1, true)}).goes_on(kVideo));
   EXPECT_FALSE(tail_of({make_packet(0x101, 0, false, 0xC0), make_packet(kVideo, 1, true)}).goes_on(kVideo));

@@ -227,7 +227,7 @@ TEST_F(TsFilterTest, PutsInAPacketThatBeginsAnother) {
   EXPECT_EQ(bytes[kTsPacketSize + 5], 0x80) << "discontinuity_indicator";
 }
 
-TEST_F(TsFilterTest, KnowsWhenTheFirstByteOfEachPictureCame) {
+TEST_F(TsFilterTest, RecordsWhenTheFirstByteOfEachImageArrived) {
   FilteredBytes out;
   filter_.add(sender_.packets("Pp"), at(1), out);
   filter_.add(sender_.packets("q"), at(2), out);
@@ -238,7 +238,7 @@ TEST_F(TsFilterTest, KnowsWhenTheFirstByteOfEachPictureCame) {
   EXPECT_EQ(out.arrival(3 * kTsPacketSize), at(3));
 }
 
-TEST_F(TsFilterTest, KnowsWhichPicturesFollowALossThatTheDemuxerForgets) {
+TEST_F(TsFilterTest, RecordsLossesThatTheDemuxerDoesNotReport) {
   static_cast<void>(ends(filter_, sender_, "PpqPpqPpqPpq"));
   FilteredBytes out;
   filter_.add(sender_.packets("PqxpqPqxxPqPxq"), at(0), out);  // a packet is inserted after each 'q'
@@ -267,7 +267,7 @@ TEST(TsFilter, GivesAllBytesWhateverTheyAre) {
   EXPECT_EQ(all(out), given);
 }
 
-TEST(TsPacket, KnowsStuffingFromWhatAFieldHolds) {
+TEST(TsPacket, DistinguishesStuffingFromFields) {
   const auto stuffed = [](const Data& field) {
     Data bytes(kTsPacketSize, 0x55);
     bytes[0] = kTsSync;

@@ -142,14 +142,14 @@ TEST(MediaPicture, LoopedAtItsOwnRateIsACamera) {
   EXPECT_EQ(played.pts, (std::vector<double>{0, 0.25, 0.5, 0.75, 1}));
 }
 
-TEST(MediaPicture, KnowsAPictureByItsContentNotItsName) {
+TEST(MediaPicture, IsRecognisedByItsContentNotItsName) {
   const Folder folder;
   write_frame(numbered_frame(5), folder.file("a.png"));
   std::filesystem::rename(folder.file("a.png"), folder.file("a.jpg"));
   EXPECT_EQ(number_of(read_frame(folder.file("a.jpg"))), 5);
 }
 
-TEST(MediaPicture, BadOnesSayWhy) {
+TEST(MediaPicture, InvalidOnesAreReported) {
   const Folder folder;
   EXPECT_TRUE(contains(message_of<SourceError>([&] { static_cast<void>(read_frame(folder.file("no.png"))); }),
                        "no such file"));
@@ -167,7 +167,7 @@ TEST(MediaPicture, BadOnesSayWhy) {
   EXPECT_THROW(static_cast<void>(read_frame("demo:circles")), SourceError);
 }
 
-TEST(MediaPicture, WhatCannotBeWrittenSaysWhy) {
+TEST(MediaPicture, FailedWritesAreReported) {
   const Folder folder;
   const auto frame = numbered_frame(1);
   EXPECT_TRUE(

@@ -217,7 +217,7 @@ TEST_F(MediaSequence, InRealTimeItIsACameraThatMissesWhatItCannotMake) {
   EXPECT_FALSE(source->read(hand.context()));
 }
 
-TEST_F(MediaSequence, WhatIsNotThereIsSaid) {
+TEST_F(MediaSequence, MissingFilesAreReported) {
   EXPECT_TRUE(contains(refused_sequence(in("")), "the folder is empty"));
   EXPECT_TRUE(contains(refused_sequence(in("%05d.png")), "the folder is empty"));
   EXPECT_TRUE(contains(refused_sequence(in("*.png")), "no file matches"));
@@ -230,7 +230,7 @@ TEST_F(MediaSequence, WhatIsNotThereIsSaid) {
   EXPECT_TRUE(contains(refused_sequence(in("%d.txt")), "'0001.txt' would match %04d"));
 }
 
-TEST_F(MediaSequence, WhenNoneCanBeDecodedTheFirstReasonIsSaid) {
+TEST_F(MediaSequence, IfNoneCanBeDecodedTheFirstReasonIsReported) {
   write_bytes(in("1.png"), {'x', 'y'});
   write_bytes(in("2.png"), {});
   const auto message = refused_sequence(in("%d.png"));
@@ -238,7 +238,7 @@ TEST_F(MediaSequence, WhenNoneCanBeDecodedTheFirstReasonIsSaid) {
   EXPECT_TRUE(contains(message, "1.png")) << message;
 }
 
-TEST_F(MediaSequence, AVideoIsNoPicture) {
+TEST_F(MediaSequence, AVideoIsNotAnImage) {
   std::filesystem::rename(write_video(in("clip.mp4"), 3), in("clip.png"));
   EXPECT_TRUE(contains(refused_sequence(in("")), "it is a video (mov,mp4")) << refused_sequence(in(""));
 }
@@ -248,7 +248,7 @@ TEST_F(MediaSequence, UnknownOptionsAreNamed) {
   EXPECT_TRUE(contains(refused_sequence(in("%d.png"), {.options = {{"turbo", "2"}}}), "'turbo'"));
 }
 
-TEST_F(MediaSequence, PatternsThatCannotBeAreRefusedAtOnce) {
+TEST_F(MediaSequence, InvalidPatternsAreRefusedImmediately) {
   for (const std::string name : {"%d/%d.png", "%d/x.png", "%d_%d.png", "%5d.png", "%00d.png", "%099d.png"}) {
     EXPECT_THROW(static_cast<void>(open(in(name))), OptionError) << name;
   }

@@ -73,7 +73,7 @@ TEST(RtspClientChoice, GivesTheOtherOneAttemptOnlyWhateverItsFailure) {
   EXPECT_FALSE(choice.is_own());
 }
 
-TEST(RtspClientChoice, DoesAsItIsTold) {
+TEST(RtspClientChoice, FollowsAnExplicitChoice) {
   ClientChoice own(Client::Own);
   EXPECT_FALSE(own.note_failure(Trouble::Dialogue));
   EXPECT_TRUE(own.is_own());

@@ -191,7 +191,7 @@ TEST(Rtcp, ReadsTheSendersClock) {
   EXPECT_FALSE(parse_rtcp(bytes).sender->wall_time);
 }
 
-TEST(Rtcp, LeavesOutWhatIsTooShort) {
+TEST(Rtcp, IgnoresTruncatedReports) {
   const Data report{0x80, 200, 0, 6, 0, 0, 0, 7};
   EXPECT_FALSE(parse_rtcp(report).sender);
   EXPECT_FALSE(parse_rtcp(Data{0x80, 200, 0, 1, 0, 0, 0, 7}).sender);
@@ -223,7 +223,7 @@ TEST(Rtcp, ReportsWhatWasReceived) {
   EXPECT_EQ(reception.report(order, at_second(3))[12], 0) << "nothing since the last report";
 }
 
-TEST(Rtcp, TellsThatPicturesAreLostBehindAReport) {
+TEST(Rtcp, AppendsAPictureLossIndication) {
   PacketOrder order(false);
   add(order, 1, 0);
   Reception reception(90000);

@@ -13,7 +13,7 @@ namespace {
 
 using Data = std::vector<std::uint8_t>;
 
-TEST(Payload, KnowsTheUnitsOfH264) {
+TEST(Payload, RecognisesTheUnitsOfH264) {
   const auto look = [](const Data& payload) { return look_at(Codec::H264, payload); };
   EXPECT_TRUE(look({0x65, 0x88}).key);
   EXPECT_TRUE(look({0x65, 0x88}).coded);
@@ -33,7 +33,7 @@ TEST(Payload, KnowsTheUnitsOfH264) {
   EXPECT_TRUE(look({0x7C, 0x87, 0x42, 0, 0, 1, 0x65, 0x88}).key) << "start codes in a fragment";
 }
 
-TEST(Payload, KnowsTheUnitsOfH265) {
+TEST(Payload, RecognisesTheUnitsOfH265) {
   const auto look = [](const Data& payload) { return look_at(Codec::H265, payload); };
   EXPECT_TRUE(look({0x26, 0x01, 0xAF}).key) << "IDR_W_RADL";
   EXPECT_TRUE(look({0x02, 0x01, 0xD0}).coded);
@@ -47,7 +47,7 @@ TEST(Payload, KnowsTheUnitsOfH265) {
   EXPECT_TRUE(look({0x46, 0x01, 0x50}).delimiter);
 }
 
-TEST(Payload, KnowsTheKeyPicturesOfOtherCodecs) {
+TEST(Payload, RecognisesKeyframesOfOtherCodecs) {
   EXPECT_TRUE(look_at(Codec::Jpeg, Data{0}).key);
   EXPECT_TRUE(look_at(Codec::Vp8, Data{0x10, 0x10}).key);
   EXPECT_FALSE(look_at(Codec::Vp8, Data{0x10, 0x11}).key);
@@ -103,7 +103,7 @@ TEST(Payload, KnowsWithWhichPicturesAllIsRenewed) {
   EXPECT_EQ(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB6, 0x10}).recovery, 0);
 }
 
-TEST(Payload, SaysSomethingOfAnyBytes) {
+TEST(Payload, AcceptsAnyBytes) {
   for (const auto codec : {Codec::H264, Codec::H265, Codec::Jpeg, Codec::Vp8, Codec::Vp9, Codec::Mpeg4}) {
     EXPECT_FALSE(look_at(codec, Data{}).coded);
     for (int first = 0; first < 256; ++first) {

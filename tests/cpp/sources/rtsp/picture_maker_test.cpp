@@ -127,7 +127,7 @@ TEST(PictureMaker, TakesTheRestOfAUnitWithParameterSetsAndASliceForTheSlice) {
   EXPECT_EQ(made.sizes(), (std::vector<int>{14, 14}));
 }
 
-TEST(PictureMaker, TellsImagesInOnePacketApart) {
+TEST(PictureMaker, SeparatesImagesInOnePacket) {
   Making made;
   made.add(1, {0x78, 0, 2, 0x65, 0x88, 0, 2, 0x41, 0x9A, 0, 2, 0x41, 0x9A}, true);
   EXPECT_EQ(made.sizes(), (std::vector<int>{2, 2, 2}));
@@ -156,7 +156,7 @@ TEST(PictureMaker, CountsTicksThatWrap) {
   EXPECT_EQ(made.pictures[2].packet->pts - made.pictures[0].packet->pts, 0x800) << "shown before the second";
 }
 
-TEST(PictureMaker, KnowsTheSendersTime) {
+TEST(PictureMaker, HasTheSendersTime) {
   Making made;
   made.add(90000, kIdr, true);
   EXPECT_FALSE(made.pictures[0].report);

@@ -24,7 +24,7 @@
 namespace freshframe::media::rtsp::test {
 namespace {
 
-TEST(RtspSession, PlaysTheVideoAndSaysGoodbye) {
+TEST(RtspSession, PlaysTheVideoAndSendsTeardown) {
   ScriptedServer server([](const std::string& request) {
     // Packets before the response, other channels, a request from the server, and empty lines in between.
     if (!request.starts_with("PLAY")) return good_answer(request);
@@ -100,7 +100,7 @@ TEST(RtspSession, TakesTheChannelsThatTheServerChooses) {
   EXPECT_EQ(client.play(2), (Numbers{2, 3}));
 }
 
-TEST(RtspSession, SaysWhatTheServerAnswered) {
+TEST(RtspSession, ReportsTheServersResponse) {
   for (const auto& [status, trouble] :
        {std::pair("404 Not Found", Trouble::Refused), std::pair("453 Not Enough Bandwidth", Trouble::Refused),
         std::pair("551 Option not supported", Trouble::Dialogue)}) {
@@ -283,7 +283,7 @@ TEST(RtspSession, EndsEveryWaitAtAStop) {
   EXPECT_EQ(client.trouble, Trouble::Stopped);
 }
 
-TEST(RtspSession, ToldOfASilenceWhenTheServerDoesNotAnswer) {
+TEST(RtspSession, ReportsATimeoutIfTheServerDoesNotRespond) {
   ScriptedServer silent([](const std::string&) { return std::string("\r\n"); });
   Viewer client(silent.url());
   try {

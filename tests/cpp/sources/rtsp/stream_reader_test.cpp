@@ -125,7 +125,7 @@ TEST(RtspStreamReader, SkipsWhatOnlyBeginsLikeAMessageWithoutEndlessCalls) {
   EXPECT_EQ(read_all(reader), (Seen{"200"}));
 }
 
-TEST(RtspStreamReader, RefusesWhatIsNoRtsp) {
+TEST(RtspStreamReader, RefusesOtherProtocols) {
   StreamReader web;
   give(web, std::string(StreamReader::kMostSkipped + 1, 'x'));
   EXPECT_THROW(static_cast<void>(web.next()), NotRtsp);

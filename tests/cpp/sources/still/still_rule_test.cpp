@@ -208,7 +208,7 @@ TEST_F(StillRuleTest, AMaskOverMostOfANoisyPictureIsNotStillAndOverAHungOneIs) {
   EXPECT_EQ(see(hung), Kind::Still);
 }
 
-TEST_F(StillRuleTest, AClockOnAStillPageIsNoStillPicture) {
+TEST_F(StillRuleTest, APageWithAClockIsNotStill) {
   const auto page = sensor_.picture(1, 0);
   for (int i = 0; i < 120; ++i) ASSERT_EQ(see(page_with(page, i / 2), 0.5), Kind::None) << i;
 }
@@ -233,7 +233,7 @@ TEST_F(StillRuleTest, AnEarlyLatePairIsForgottenWhenTheClockIsKnown) {
 }
 
 // Under rate control, each field other than the clock's repeats in half of the images.
-TEST_F(StillRuleTest, ALatePairOnAPageUnderRateControlEndsWithSixteenPicturesThatAreNoProof) {
+TEST_F(StillRuleTest, ALatePairOnAPageUnderRateControlEndsAfterSixteenImages) {
   const auto page = sensor_.picture(1, 0);
   std::mt19937 random(3);
   const auto coded = [&](int number) {
@@ -418,7 +418,7 @@ TEST_F(StillRuleTest, ItEndsWithEightNewPicturesWhoseFieldsSeldomComeAgain) {
   EXPECT_EQ(see(with_fields_of(hung, 2)), Kind::None);
 }
 
-TEST_F(StillRuleTest, ALoopStaysOneAfterAPictureThatIsNotOfIt) {
+TEST_F(StillRuleTest, ALoopRemainsOneAfterAForeignImage) {
   const auto film = film_of(7);
   for (std::size_t i = 0; i < 14; ++i) (void)see(film[i % 7]);
   EXPECT_EQ(rule_.verdict().kind, Kind::Loop);

@@ -52,7 +52,7 @@ class StillWatchTest : public ::testing::Test {
   HeardLog log_;
 };
 
-TEST_F(StillWatchTest, APictureThatStaysIsToldAfterTheTimeAndEndsWithOtherPictures) {
+TEST_F(StillWatchTest, AFrozenImageIsReportedAfterTheTimeAndEndsWithOtherImages) {
   StillWatch watch("camera 'door'", 10);
   const auto hung = noisy(1);
   for (int i = 0; i < 5; ++i) see(watch, hung, 2);
@@ -193,7 +193,7 @@ TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
   EXPECT_EQ(stats().frozen_for, 12) << "since the last one that was new";
 }
 
-TEST_F(StillWatchTest, ALoopIsToldWithItsPeriod) {
+TEST_F(StillWatchTest, ALoopIsReportedWithItsPeriod) {
   StillWatch watch("x", 4);
   for (std::uint32_t i = 0; i < 30; ++i) see(watch, noisy(i % 5), 2);
   EXPECT_EQ(stats().frozen, "loop");

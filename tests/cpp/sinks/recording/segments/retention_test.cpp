@@ -135,7 +135,7 @@ TEST(Retention, KeepsTenThousandSmallSegmentsWithinTheLimitAtEachMoment) {
   EXPECT_EQ(std::stoi(left.front().substr(2)), 10001 - static_cast<int>(left.size()));
 }
 
-TEST(Retention, KnowsTheSegmentsOfEarlierRuns) {
+TEST(Retention, IncludesSegmentsOfEarlierRuns) {
   const Folder folder;
   for (int n = 1; n <= 9; ++n) write_bytes(folder.file("a_" + std::to_string(n) + ".mp4"), Bytes(100000));
   Segments segments(folder, "a_%d.mp4", {.bytes = 400000});
@@ -301,7 +301,7 @@ TEST(Retention, LeavesFreeBytes) {
   EXPECT_TRUE(names_in(folder.file(".")).empty());
 }
 
-TEST(Retention, OfAFullDiskDeletesOneAndSaysSo) {
+TEST(Retention, OnAFullDiskDeletesOneAndLogsThat) {
   const Folder folder;
   for (int n = 1; n <= 3; ++n) write_bytes(folder.file("a_" + std::to_string(n) + ".mp4"), Bytes(1000));
   Segments segments(folder, "a_%d.mp4", {.days = 1});
@@ -312,7 +312,7 @@ TEST(Retention, OfAFullDiskDeletesOneAndSaysSo) {
   EXPECT_FALSE(segments->after_full());
 }
 
-TEST(Retention, LosesSegmentsThatSomebodyElseDeletes) {
+TEST(Retention, ForgetsSegmentsDeletedByAnotherProgram) {
   const Folder folder;
   Segments segments(folder, "in/a_%d.mp4", {.bytes = 300000});
   fs::create_directory(folder.file("in"));

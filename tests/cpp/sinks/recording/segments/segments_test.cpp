@@ -58,7 +58,7 @@ TEST(MediaSegments, ReplaceNoFileThatCameInTheMeantime) {
   EXPECT_EQ(play(folder.file("a_3.mp4")).numbers, recorded_numbers(25, 39));
 }
 
-TEST(MediaSegments, SayThatNoNumberIsLeft) {
+TEST(MediaSegments, ReportThatNoNumberIsLeft) {
   const Folder folder;
   Hand hand;
   write_bytes(folder.file("a_999999999999999999.mp4"), {'o', 'l', 'd'});
@@ -142,7 +142,7 @@ TEST(MediaSegments, OfACameraThatNeverConnectsLeaveNothing) {
   }
 }
 
-TEST(MediaSegments, CannotBeginInAFolderThatIsNotThere) {
+TEST(MediaSegments, CannotBeginInAMissingFolder) {
   const Folder folder;
   for (const auto* name : {"in/a_%d.mp4", "in/{time:%Y}/a_%d.mp4"}) {
     Hand hand;
