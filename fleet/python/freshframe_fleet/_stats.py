@@ -131,7 +131,6 @@ class FleetReaderStats:
         waiting: Not delivered yet.
         unreported_possible: Number of runs that ended with the death of an agent, each of which may have
             produced results after the last report.
-        repeated: Results that arrived twice and were delivered once.
         name: Name with which it can be resumed; None if it cannot.
         number: Number of the reader in its fleet; never reused.
     """
@@ -145,7 +144,6 @@ class FleetReaderStats:
     lost_with_agent: int
     waiting: int
     unreported_possible: int
-    repeated: int
     name: str | None = None
     number: int = 0
 

@@ -37,7 +37,6 @@ class Totals:
     lost_with_agent: int = 0
     waiting: int = 0
     unreported_possible: int = 0
-    repeated: int = 0
 
 
 class Counters:
@@ -48,7 +47,6 @@ class Counters:
         self._pages: dict[Run, _Page] = {}
         self._closed = Totals()  # totals of runs that have ended
         self._accepted = 0
-        self._repeated = 0
         self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
 
     def note_all(self, records: Records) -> None:
@@ -112,9 +110,6 @@ class Counters:
             return -1
         if epoch > last_epoch:
             last = -1
-        elif ordinal <= last:
-            self._repeated += 1
-            return -1
         self._last[camera] = (epoch, ordinal)
         self._accepted += 1
         return ordinal - last - 1
@@ -125,11 +120,8 @@ class Counters:
             self._last.pop(camera, None)
 
     def totals(self, buffered: int) -> Totals:
-        """Returns the sums over all runs.
-
-        ``buffered``: results that have arrived and were not delivered yet.
-        """
-        totals = replace(self._closed, delivered=self._accepted - buffered, repeated=self._repeated)
+        """Adds up all runs. ``buffered``: results that have arrived and were not delivered yet."""
+        totals = replace(self._closed, delivered=self._accepted - buffered)
         totals.waiting = buffered
         for page in self._pages.values():
             totals.reported += page.reported
