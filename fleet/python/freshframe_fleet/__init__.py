@@ -14,8 +14,7 @@ if _typing.TYPE_CHECKING:
     from ._page import FleetDashboard
     from ._read.reader import FleetReader, FleetSample
     from ._sites.actor import SiteCounts
-    from ._sites.reader import SiteSample, SitesReader
-    from ._sites.sites import RaySites
+    from ._sites.sites import RaySites, SiteSample, SitesReader
     from ._stats import (
         AgentStats,
         CameraStats,
@@ -34,9 +33,9 @@ _LATER = {
     "FleetReader": "_read.reader",
     "FleetSample": "_read.reader",
     "SiteCounts": "_sites.actor",
-    "SiteSample": "_sites.reader",
-    "SitesReader": "_sites.reader",
     "RaySites": "_sites.sites",
+    "SiteSample": "_sites.sites",
+    "SitesReader": "_sites.sites",
     "AgentStats": "_stats",
     "CameraStats": "_stats",
     "FleetEvent": "_stats",

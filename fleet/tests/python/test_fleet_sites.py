@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import pickle
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,19 +22,12 @@ import freshframe as ff
 from freshframe_fleet import _specs
 from freshframe_fleet._control.builds.builds import pickle_build
 from freshframe_fleet._read.counters import Totals
-from freshframe_fleet._sites import actor, reader, remote
-from freshframe_fleet._sites.actor import Site, SiteCounts
-from freshframe_fleet._sites.reader import SitesReader
-from freshframe_fleet._sites.remote import Remote
+from freshframe_fleet._sites import actor, sites
+from freshframe_fleet._sites.actor import Site
+from freshframe_fleet._sites.sites import SitesReader, _Remote
 from freshframe_fleet._specs import SiteSpec
 
 FAST = {"cam": "ticks:0.002"}
-
-
-@pytest.fixture(autouse=True)
-def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "freshframe" / "fleets"
 
 
 def spec(cameras: dict[str, str], **others: Any) -> SiteSpec:
@@ -60,23 +55,25 @@ def test_a_batch_comes_again_until_it_is_confirmed(site: Site) -> None:
     again, following, counts, more = site.take("ticks", "log", "me", False)
     assert (again, following) == (life, number + 1)
     assert [row[7] for row in rows + more] == list(range(len(rows) + len(more)))  # ordinals
-    totals = SiteCounts(**counts)
-    assert totals.delivered == len(rows) + len(more)
-    lost = totals.outbox_full + totals.expired + totals.fenced + totals.lost_with_agent
-    assert totals.reported == totals.delivered + lost + totals.waiting
+    assert counts.delivered == len(rows) + len(more)
+    lost = counts.outbox_full + counts.expired + counts.fenced + counts.lost_with_agent
+    assert counts.reported == counts.delivered + lost + counts.waiting
 
 
 def test_a_reader_belongs_to_the_program_that_has_taken_it_over(site: Site) -> None:
+    number, rows = 0, list[Any]()
     site.take("ticks", "log", "one", True)
     with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
         site.take("ticks", "log", "two", False)
-    _, number, _, rows = site.take("ticks", "log", "two", True)
     while not rows:
-        _, number, _, rows = site.take("ticks", "log", "two", False)
-    site.confirm("ticks", "log", "one", number)  # too late: it has lost the reader
+        _, number, _, rows = site.take("ticks", "log", "two", True)
+    for late in (
+        lambda: site.confirm("ticks", "log", "one", number),
+        lambda: site.take("ticks", "log", "one", False),
+    ):
+        with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
+            late()
     assert site.take("ticks", "log", "two", False)[1::2] == (number, rows)
-    with pytest.raises(ff.StateError, match="another program reads"):
-        site.take("ticks", "log", "one", False)
     site.take("ticks", "other", "one", True)  # a reader of another name
 
 
@@ -108,19 +105,10 @@ def test_a_changed_list_touches_only_what_differs(site: Site) -> None:
     until(lambda: set(epochs()) == {"cam"}, "a camera after none")
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        (
-            {"agents": 2},
-            "agents=1 and exclusive=False, which cannot change",
-        ),
-        ({"exclusive": True}, "which cannot change while it runs"),
-        ({"version": "0.0.1"}, r"the site runs freshframe [\d.]+, and the program 0\.0\.1"),
-    ],
-)
-def test_a_site_refuses_what_it_cannot_change(site: Site, changed: dict[str, Any], message: str) -> None:
-    with pytest.raises(ff.StateError, match=message):
+@pytest.mark.parametrize("changed", [{"agents": 2}, {"exclusive": True}, {"version": "0.0.1"}])
+def test_a_site_refuses_what_it_cannot_change(site: Site, changed: dict[str, Any]) -> None:
+    refused = rf"freshframe {ff.__version__} with agents=1 and exclusive=False, which cannot change while"
+    with pytest.raises(ff.StateError, match=refused):
         site.change(dataclasses.replace(spec(FAST), **changed))
     assert set(site.stats()["cameras"]) == {"cam"}
 
@@ -175,27 +163,28 @@ class FakeRay:
     def __init__(self) -> None:
         self.answers: dict[Any, Any] = {}
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
-        self.kills: list[bool] = []
-        self.made = 0
+        self.kills: list[tuple[str, bool]] = []
 
-    def remote(self, _: type) -> FakeRay:
-        def new(*_: Any) -> FakeRay:
-            self.made += 1
-            return self
+    def remote(self, _: type) -> Any:
+        """Returns the class of the actor; each handle of it is another object."""
 
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=new))  # type: ignore[return-value]
+        class Handle:
+            def __init__(self, call: Any) -> None:
+                self.call = call
 
-    def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any) -> int:
-            self.calls.append((name, arguments))
-            return len(self.calls) - 1
+            def __getattr__(self, name: str) -> Any:
+                return SimpleNamespace(remote=partial(self.call, name))
 
-        return SimpleNamespace(remote=call)
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: Handle(self._call)))
 
-    def answer(self, what: Any) -> None:
-        """Answers the latest call other than change()."""
-        number = max(n for n, (name, _) in enumerate(self.calls) if name != "change")
-        self.answers[number] = what
+    def _call(self, name: str, *arguments: Any) -> int:
+        self.calls.append((name, arguments))
+        return len(self.calls) - 1
+
+    def answer(self, what: Any, *, of_change: bool = False) -> None:
+        """Answers the latest call of change(), or of another method."""
+        calls = enumerate(self.calls)
+        self.answers[max(n for n, (name, _) in calls if (name == "change") == of_change)] = what
 
     def get(self, call: int) -> Any:
         found = self.answers[call]
@@ -210,7 +199,7 @@ class FakeRay:
         return name
 
     def kill(self, actor: str, no_restart: bool) -> None:
-        self.kills.append(no_restart)
+        self.kills.append((actor, no_restart))
 
 
 class Clock:
@@ -227,77 +216,95 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(remote, "time", clock)
-    monkeypatch.setattr(reader, "time", clock)
+    monkeypatch.setattr(sites, "time", clock)
     return clock
 
 
-def test_a_site_that_fails_while_starting_is_tried_after_growing_waits(clock: Clock) -> None:
-    ray = FakeRay()
-    site = Remote(ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
+class Asked:
+    """A site, and the answers that it gives to its callers."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.ray = clock, FakeRay()
+        self.site = _Remote(self.ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
+
+    def ask(self, caller: str = "me") -> list[Any]:
+        while not (call := self.site.ask(caller, "stats")):
+            self.clock.now += 0.05
+        return call
+
+    def answer(self, what: Any) -> Any:
+        [call] = self.ask()
+        self.ray.answers[call] = what
+        return self.site.answer("me", [call])
+
+    def fail(self, caller: str = "me", error: type[Exception] = RayError) -> None:
+        call = self.ask(caller)
+        self.ray.answers[call[0]] = error("it has ended")
+        with pytest.raises(ConnectionError):
+            self.site.answer(caller, call)
+        assert self.site.reason == "it has ended"
+
+
+@pytest.fixture
+def asked(clock: Clock) -> Asked:
+    return Asked(clock)
+
+
+def test_a_site_that_fails_while_starting_is_tried_after_growing_waits(asked: Asked, clock: Clock) -> None:
     starts = []
     for _ in range(8):
-        while (call := site.ask("stats")) is None:
-            clock.now += 0.05
+        asked.ask()
         starts.append(clock.now)
-        ray.answers[call] = RayError("it has raised")
-        with pytest.raises(ConnectionError):
-            site.result(call, clock.now, [call])
-        assert site.reason == "it has raised"
+        asked.fail()
     waits = [round(later - earlier) for earlier, later in itertools.pairwise(starts)]
     assert waits == [1, 2, 4, 8, 16, 30, 30]
-    while (call := site.ask("stats")) is None:
-        clock.now += 0.05
-    ray.answers[call] = {}
-    assert site.result(call, clock.now, [call]) == {}
-    ray.answers[call] = RayError("killed")
-    with pytest.raises(ConnectionError):
-        site.result(call, clock.now, [call])
+    assert asked.answer({}) == {}
+    asked.fail()
     clock.now += 0.2
-    assert site.ask("stats") is not None  # a site that has answered before is restarted immediately
+    assert asked.site.ask("me", "stats")  # a site that had answered starts at once
 
 
-def test_a_site_that_ray_restarts_is_asked_without_growing_waits(clock: Clock) -> None:
-    ray = FakeRay()
-    site = Remote(ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
+def test_a_site_that_ray_restarts_is_asked_without_growing_waits(asked: Asked, clock: Clock) -> None:
     for _ in range(8):
-        call = site.ask("stats")
-        assert call is not None
-        ray.answers[call] = ActorUnavailableError("it is restarted")
-        with pytest.raises(ConnectionError):
-            site.result(call, clock.now, [call])
-        assert site.reason == "it is restarted"
+        assert asked.site.ask("me", "stats")
+        asked.fail(error=ActorUnavailableError)
         clock.now += 0.2
 
 
+def test_callers_of_one_site_count_its_end_once(asked: Asked, clock: Clock) -> None:
+    for caller in ("one", "two", "three"):
+        asked.ask(caller)
+    for caller in ("one", "two", "three"):
+        asked.fail(caller)
+    clock.now += 1.01
+    assert asked.site.ask("one", "stats")
+
+
 @pytest.mark.parametrize(("answered", "limit"), [(True, 20.0), (False, 120.0)])
-def test_a_site_that_does_not_answer_is_killed(answered: bool, limit: float, clock: Clock) -> None:
-    ray = FakeRay()
-    site = Remote(ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
-    call = site.ask("stats")
+def test_a_site_that_does_not_answer_is_killed(
+    answered: bool, limit: float, asked: Asked, clock: Clock
+) -> None:
     if answered:
-        ray.answers[call] = {}
-        site.result(call, clock.now, [call])
-        call = site.ask("stats")
-    since = clock.now
+        asked.answer({})
+    asked.ask()
+    asked.ask("other")
     clock.now += limit - 0.1
-    assert site.result(call, since, []) is None
-    assert ray.kills == []
+    assert asked.site.answer("me", []) is None
+    assert asked.ray.kills == []
     clock.now += 0.2
-    with pytest.raises(ConnectionError):
-        site.result(call, since, [])
-    assert ray.kills == [False]  # it may restart
-    assert site.reason == f"no answer within {limit:g} s: killed"
+    for caller in ("me", "other"):
+        with pytest.raises(ConnectionError):
+            asked.site.answer(caller, [])
+        assert asked.ray.kills == [("sites/north", False)]  # it may restart
+    assert asked.site.reason == f"no answer within {limit:g} s: killed"
 
 
-def test_an_error_of_a_change_is_raised_to_the_program(clock: Clock) -> None:
-    ray = FakeRay()
-    site = Remote(ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
-    call = site.ask("stats")
-    ray.answers[call] = {}
-    ray.answers[[name for name, _ in ray.calls].index("change")] = RayTaskError("it cannot change")
+def test_an_error_of_a_change_is_raised_to_the_program(asked: Asked) -> None:
+    asked.ask()
+    asked.ray.answer(RayTaskError("it cannot change"), of_change=True)
     with pytest.raises(RayTaskError, match="it cannot change"):
-        site.result(call, clock.now, [call])
+        asked.answer({})
+    assert asked.answer({}) == {}
 
 
 # ---- what is counted
@@ -306,132 +313,115 @@ def test_an_error_of_a_change_is_raised_to_the_program(clock: Clock) -> None:
 class Yard:
     """A reader of one site, whose answers come from the test."""
 
-    def __init__(self) -> None:
-        self.ray = FakeRay()
-        self.site = Remote(self.ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.ray = clock, FakeRay()
+        self.site = _Remote(self.ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
         self.reader = SitesReader(self.ray, {"north": self.site}, "ticks", "log")
         self.given: list[tuple[str, int, int]] = []
         self.reader._turn(0)
 
-    def answer(self, what: Any) -> None:
-        self.ray.answer(what)
-        self.reader._turn(0)  # takes it
-        self.reader._turn(0)  # asks again
+    def answer(self, *answers: Any) -> None:
+        for answer in answers:
+            self.ray.answer(answer)
+            self.reader._turn(0)  # takes it
+            self.clock.now += 1
+            self.reader._turn(0)  # asks again
 
     def read(self) -> None:
         while (sample := self.reader.poll()) is not None:
             self.given.append((sample.camera, sample.epoch, sample.value))
 
     @property
-    def counts(self) -> SiteCounts:
+    def counts(self) -> dict[str, int]:
         counts = self.reader.counts()["north"]
         lost = counts.outbox_full + counts.expired + counts.fenced + counts.lost_with_agent
         lost += counts.lost_with_site + counts.waiting
         assert counts.reported == counts.delivered + lost, counts
-        return counts
+        return {name: count for name, count in dataclasses.asdict(counts).items() if count}
 
     @property
-    def latest(self) -> tuple[str, tuple[Any, ...]]:
-        return [each for each in self.ray.calls if each[0] != "change"][-1]
+    def latest(self) -> tuple[str, Any]:
+        """The latest call, and its last argument."""
+        name, arguments = [each for each in self.ray.calls if each[0] != "change"][-1]
+        return name, arguments[-1]
 
 
 def rows(camera: str, epoch: int, *numbers: int) -> list[Any]:
-    import pickle  # noqa: PLC0415
-
     return [(camera, epoch, n, 0, 0.0, 0.0, 0, n, bytes([0]) + pickle.dumps(n, 5)) for n in numbers]
-
-
-def totals(**counts: int) -> dict[str, int]:
-    return {each: counts.get(each, 0) for each in Totals.__slots__ if each != "repeated"}
 
 
 @pytest.fixture
 def yard(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Yard:
     monkeypatch.setattr("freshframe._native.fleet_value", lambda data, _: int(data[-2]))
-    return Yard()
+    return Yard(clock)
 
 
 def test_a_batch_is_given_only_when_the_site_has_heard_of_it(yard: Yard) -> None:
-    yard.answer((1, 7, totals(reported=3, delivered=2, waiting=1), rows("cam", 5, 0, 1)))
+    assert yard.latest == ("take", True)
+    yard.answer((1, 7, Totals(reported=3, delivered=2, waiting=1), rows("cam", 5, 0, 1)))
     yard.read()
     assert yard.given == []
-    assert yard.counts.waiting == 3
-    assert yard.latest[0] == "confirm"
-    assert yard.latest[1][-1] == 7
+    assert yard.counts == {"reported": 3, "waiting": 3}
+    assert yard.latest == ("confirm", 7)
     yard.answer(True)
-    assert yard.counts.waiting == 3  # not read yet
+    assert yard.counts == {"reported": 3, "waiting": 3}  # not read yet
     yard.read()
-    assert [row[:2] for row in yard.given] == [("cam", 5), ("cam", 5)]
-    assert (yard.counts.delivered, yard.counts.waiting) == (2, 1)
-    assert yard.latest[0] == "take"
-    assert yard.latest[1][-1] is False
+    assert yard.given == [("cam", 5, 0), ("cam", 5, 1)]
+    assert yard.counts == {"reported": 3, "delivered": 2, "waiting": 1}
+    assert yard.latest == ("take", False)
+    yard.answer((1, 8, Totals(reported=3, delivered=2, waiting=1), []))
+    assert yard.latest == ("take", False)  # an empty batch needs no confirmation
 
 
-def test_an_empty_batch_needs_no_confirmation(yard: Yard) -> None:
-    yard.answer((1, 7, totals(), []))
-    assert yard.latest[0] == "take"
-
-
-@pytest.mark.parametrize("confirming", [True, False])
+@pytest.mark.parametrize("seen", ["while confirming", "while taking", "by its life alone"])
 def test_the_end_of_a_site_is_one_gap_of_each_camera_and_loses_what_waited_there(
-    yard: Yard, clock: Clock, confirming: bool
+    yard: Yard, seen: str
 ) -> None:
     batch = rows("cam", 5, 0, 1) + rows("other", 6, 0)
-    yard.answer((1, 1, totals(reported=9, delivered=3, waiting=4, outbox_full=2), batch))
-    if not confirming:
-        yard.answer(True)
-    yard.answer(RayError("killed"))
+    yard.answer((1, 1, Totals(reported=9, delivered=3, waiting=4, outbox_full=2), batch))
+    before = {"reported": 9, "waiting": 7, "outbox_full": 2}
+    if seen == "while confirming":
+        yard.answer(RayError("killed"))
+        assert yard.counts == before  # whether it has ended is not known yet
+        assert yard.latest == ("confirm", 1)
+    yard.answer(True)
+    if seen == "while taking":
+        yard.answer(RayError("killed"))
+        assert yard.counts == before
+    yard.answer((2, 1, Totals(reported=2, delivered=2), rows("cam", 7, 0, 1)), True)
     yard.read()
-    assert len(yard.given) == 3  # it cannot be sent again, because the site is gone
-    counts = yard.counts
-    assert (counts.deaths, counts.gaps, counts.lost_with_site, counts.waiting) == (1, 0, 4, 0)
-    clock.now += 1
+    assert len(yard.given) == 5
+    after = {"lost_with_site": 4, "outbox_full": 2, "deaths": 1, "gaps": 1, "unreported_possible": 1}
+    assert yard.counts == {"reported": 11, "delivered": 5, **after}
+    for number in (2, 3):
+        yard.answer((2, number, Totals(reported=number, delivered=number), rows("other", 8, number)), True)
+    assert (yard.counts["gaps"], yard.counts["unreported_possible"]) == (2, 2)
+
+
+def test_a_link_that_is_down_for_a_while_is_no_end_of_the_site(yard: Yard) -> None:
+    batch = (1, 1, Totals(reported=3, delivered=2, waiting=1), rows("cam", 5, 0, 1))
+    yard.answer(RayError("unavailable"), batch, RayError("unavailable"), True, RayError("unavailable"))
+    yard.answer((1, 2, Totals(reported=3, delivered=3), rows("cam", 5, 2)), True)
+    yard.read()
+    assert [value for *_, value in yard.given] == [0, 1, 2]
+    assert yard.counts == {"reported": 3, "delivered": 3}
+
+
+def test_a_site_that_was_removed_and_is_back_is_read_again(yard: Yard) -> None:
+    yard.answer((1, 1, Totals(reported=1, delivered=1), rows("cam", 5, 0)), True)
+    yard.reader._sites["north"] = _Remote(  # type: ignore[index]
+        yard.ray, "north", "sites/north", spec(FAST), (20.0, 120.0)
+    )
     yard.reader._turn(0)
-    assert yard.latest[1][-1] is True  # the reader is taken over again
-    yard.answer((2, 1, totals(reported=2, delivered=2), rows("cam", 7, 0, 1)))
-    yard.answer(True)
-    yard.read()
-    counts = yard.counts
-    assert (counts.reported, counts.delivered, counts.gaps, counts.unreported_possible) == (11, 5, 1, 1)
-    yard.answer((2, 2, totals(reported=3, delivered=3), rows("other", 8, 0)))
-    assert yard.counts.gaps == 2
-    yard.answer(True)
-    yard.answer((2, 3, totals(reported=4, delivered=4), rows("other", 8, 1)))
-    assert yard.counts.gaps == 2
-
-
-def test_a_site_that_restarts_between_two_calls_is_noticed_by_its_life(yard: Yard) -> None:
-    yard.answer((1, 1, totals(reported=3, delivered=1, waiting=2), rows("cam", 5, 0)))
-    yard.answer(True)
-    yard.answer((2, 1, totals(reported=1, delivered=1), rows("cam", 6, 0)))
-    yard.answer(True)
-    yard.read()
-    counts = yard.counts
-    assert (counts.deaths, counts.gaps, counts.lost_with_site, counts.delivered) == (1, 1, 2, 2)
-
-
-def test_results_of_a_process_that_has_a_successor_are_fenced(yard: Yard) -> None:
-    yard.answer((1, 1, totals(reported=1, delivered=1), rows("cam", 5, 0)))
-    yard.answer(True)
-    yard.answer((2, 1, totals(reported=1, delivered=1), rows("cam", 6, 0)))
-    yard.answer(True)
-    yard.answer((1, 2, totals(reported=2, delivered=2), rows("cam", 5, 1)))
+    yard.answer((2, 1, Totals(reported=1, delivered=1), rows("cam", 6, 0)), True)
     yard.read()
     assert [epoch for _, epoch, _ in yard.given] == [5, 6]
-    assert (yard.counts.fenced, yard.counts.delivered) == (1, 2)
 
 
 def test_a_second_program_counts_what_the_first_one_was_given(yard: Yard) -> None:
-    yard.answer((1, 40, totals(reported=100, delivered=90, waiting=10), rows("cam", 5, 88, 89)))
-    yard.answer(True)
+    yard.answer((1, 40, Totals(reported=100, delivered=90, waiting=10), rows("cam", 5, 88, 89)), True)
     yard.read()
-    assert (yard.counts.delivered, yard.counts.waiting) == (90, 10)
-
-
-def test_a_reader_that_is_closed_ends(yard: Yard) -> None:
-    yard.reader.close()
-    with pytest.raises(ff.EndOfStreamError, match="the reader of 'ticks' was closed"):
-        yard.reader.get()
+    assert yard.counts == {"reported": 100, "delivered": 90, "waiting": 10}
 
 
 # ---- RaySites
@@ -450,8 +440,6 @@ def rays(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> FakeRay:
             {"namespace": "else", "name": "sites/else"},
         ]
     )
-    ray.killed = []
-    ray.kill = lambda actor, no_restart: ray.killed.append(actor)
     monkeypatch.setattr("freshframe_fleet._sites.sites._loaded_ray", lambda: ray)
     return ray  # type: ignore[no-any-return]
 
@@ -461,9 +449,20 @@ NORTH = {"north": {"cameras": {"gate": "ticks:1"}}}
 
 def test_sites_that_the_list_lacks_end_and_no_others(rays: Any) -> None:
     with ff.fleet.RaySites(NORTH, fleet_builds.ticks) as sites:
-        assert rays.killed == ["sites/gone"]
+        assert rays.kills == [("sites/gone", True)]
         sites.shutdown()
-    assert rays.killed == ["sites/gone", "sites/north", "sites/gone"]
+    assert rays.kills == [(f"sites/{name}", True) for name in ("gone", "north", "gone")]
+
+
+def test_a_site_that_answers_late_has_its_stats_the_next_time(rays: Any, clock: Clock) -> None:
+    with ff.fleet.RaySites(NORTH, fleet_builds.ticks) as sites:
+        for late in (True, False):
+            assert sites.stats() == {"north": {"reason": "starts", "fleet": None}}, late
+        rays.answer({"cameras": {}})
+        assert sites.stats() == {"north": {"reason": "", "fleet": {"cameras": {}}}}
+        sites.stats()
+        rays.answer(RayError("it has ended"))
+        assert sites.stats() == {"north": {"reason": "it has ended", "fleet": None}}
 
 
 def test_what_was_closed_refuses_and_does_not_connect_again(rays: Any) -> None:
@@ -471,15 +470,17 @@ def test_what_was_closed_refuses_and_does_not_connect_again(rays: Any) -> None:
     reader = sites.reader("ticks")
     sites.close()
     sites.close()
-    with pytest.raises(ff.EndOfStreamError, match="was closed"):
+    with pytest.raises(ff.EndOfStreamError, match="the reader of 'ticks' was closed"):
         reader.get()
-    calls = len(rays.calls)
-    for call in (sites.stats, sites.shutdown, lambda: sites.reader("ticks")):
+    for call in (
+        sites.stats,
+        sites.shutdown,
+        lambda: sites.reader("ticks"),
+        lambda: sites.change(NORTH, fleet_builds.ticks),
+    ):
         with pytest.raises(ff.StateError, match="these RaySites were closed"):
             call()
-    with pytest.raises(ff.StateError, match="these RaySites were closed"):
-        sites.change(NORTH, fleet_builds.ticks)
-    assert len(rays.calls) == calls
+    assert rays.calls == []
 
 
 @pytest.mark.parametrize("given", [{"address": "10.0.0.1:6379"}, {"runtime_env": {}}])
