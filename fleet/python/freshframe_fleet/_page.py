@@ -23,7 +23,6 @@ from freshframe._agent import (
 )
 
 from . import _metrics
-from ._url import masked
 
 if TYPE_CHECKING:
     from ._stats import FleetStats
@@ -32,9 +31,9 @@ _PERIOD = 0.25  # seconds between two checks for requests
 _MOST_PORTS = 65535
 _BELIEVED = 5.0  # seconds
 _SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
-_STALLED = 3.0  # seconds without a sign of the controller, after which the leases of its agents have expired
-_OFTEN, _RARELY = 1.0, 10.0  # seconds between two states: while there are requests, and without
-_SHARE = 50  # minimum pause, as a multiple of the time for making a state
+_STALLED = 3.0  # seconds without a look of the controller at its agents
+_OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
+_SHARE = 50  # a rest is that many times as long as making a state
 _BROKEN = ("failed", "unplaced", "away")
 
 # Paths, files and their types. The page also loads files of a pipeline's page, which the server already has.
@@ -61,7 +60,7 @@ class FleetDashboard(ClosedByWith):
         host: str,
         port: int,
         token: str | None,
-        ticked: Callable[[], float] | None = None,
+        ticked: Callable[[], float],
     ) -> None:
         """Called by Fleet.serve(). ``ticked``: when the controller last worked, by CLOCK_BOOTTIME."""
         check.text("host", host)
@@ -110,7 +109,6 @@ class FleetDashboard(ClosedByWith):
 
     def _run(self) -> None:
         asked, published = self._pages.asked, time.monotonic()
-        failing_since: float | None = None
         while not self._closing.wait(_PERIOD):
             now = time.monotonic()
             if self._is_stalled():
@@ -122,12 +120,8 @@ class FleetDashboard(ClosedByWith):
             asked, published = self._pages.asked, now
             try:
                 self._publish()
-                failing_since = None
-            except StateError as error:  # the controller is busy, or has failed if this persists
+            except StateError:  # the controller is busy: try again soon
                 published = float("-inf")
-                failing_since = failing_since or now
-                if now - failing_since > _STALLED:
-                    self._set_broken(f"no state of the fleet: {masked(str(error))}")
             except Exception as error:
                 logger.exception("the page of a fleet has no state")
                 self._set_broken(f"no state of the fleet: {type(error).__name__}")
@@ -137,12 +131,9 @@ class FleetDashboard(ClosedByWith):
         self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
 
     def _is_stalled(self) -> bool:
-        """Returns True if the controller hangs. It is not asked, because its lock may be held."""
-        ticked = self._ticked() if self._ticked is not None else None
-        if ticked is None or self._closing.is_set():
-            return False
-        silent = time.clock_gettime(time.CLOCK_BOOTTIME) - ticked
-        if silent < _STALLED:
+        """Whether the controller is stuck. It is not asked, because its lock may be held."""
+        silent = time.clock_gettime(time.CLOCK_BOOTTIME) - self._ticked()
+        if silent < _STALLED or self._closing.is_set():
             return False
         self._set_broken(f"the controller has not worked for {silent:.0f} s")
         return True

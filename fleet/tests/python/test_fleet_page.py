@@ -1,21 +1,28 @@
-"""The page of a fleet: its state, its health, its end."""
+"""The page of a fleet: its files, its state, its health, its end, and the metrics that Grafana shows."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
-import threading
 import urllib.error
-import urllib.request
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import fetch
+from rigs.grafana import board, check
+from rigs.web_files import WEB, named, own_files, there
+from rigs.web_files import check as check_file
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import CameraStats, FleetDashboard, FleetStats
-from freshframe_fleet._page import health, page_state
+import freshframe_fleet
+from freshframe.fleet import CameraStats, FleetStats
+from freshframe_fleet._page import _FILES, health, page_state
+
+FOLDER = (Path(freshframe_fleet.__file__).parent / "_web").resolve()
 
 CAMERA = CameraStats(
     name="gate",
@@ -44,94 +51,42 @@ def stats(*cameras: CameraStats) -> FleetStats:
     )
 
 
-def get(url: str) -> Any:
-    """Returns the response of a page. Its token is exchanged for a cookie."""
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with opener.open(url, timeout=30) as answer:
-        return answer.read()
-
-
 @pytest.mark.slow
 def test_the_page_and_its_state_are_served() -> None:
-    """It shows changes after a while, and the server ends with the fleet."""
     with ff.fleet.Fleet(agents=1) as fleet:
         page = fleet.serve()
-        assert b"fleet.js" in get(page.url)
-        state = json.loads(get(page.url + "api/fleet"))
+        assert b"fleet.js" in fetch(page.url)[1]
+        state = json.loads(fetch(page.url + "api/fleet")[1])
         assert state["name"] == fleet.name
         assert state["cameras"] == {}
-        fleet.add("gate", "demo:circles?size=64x48&fps=20", build)
-        url = page.url + "api/fleet"
-        until(
-            lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera"
-        )
-        assert get(page.url + "healthz").startswith(b"1 of 1 cameras run")  # after that, on a busy machine
+        fleet.add("gate", "demo:circles?size=64x48&fps=20", fleet_builds.demo)
+
+        def results() -> int:
+            cameras = json.loads(fetch(page.url + "api/fleet")[1])["cameras"]
+            return int(cameras.get("gate", {}).get("results", 0))
+
+        until(results, "a result of the camera")
+        assert fetch(page.url + "healthz")[1].startswith(b"1 of 1 cameras run")  # then perhaps the cost
         address = page.url
         assert address in str(page)
     with pytest.raises(urllib.error.URLError):
-        get(address)
+        fetch(address)
 
 
 @pytest.mark.slow
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its lock may be held in the meantime: the page does not wait for it."""
     monkeypatch.setattr("freshframe_fleet._page._STALLED", 0.5)
     with ff.fleet.Fleet(agents=1) as fleet:
         page = fleet.serve()
         health = page.url + "healthz"
-        until(lambda: get(health) == b"0 of 0 cameras run\n", "a sound fleet")
+        until(lambda: fetch(health) == (200, b"0 of 0 cameras run\n"), "a sound fleet")
         controller: Any = fleet._controller
         with controller.lock:
-            until(lambda: status(health) == 503, "the stall")
-        until(lambda: status(health) == 200, "a sound fleet again")
-
-
-@pytest.mark.slow
-def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("freshframe_fleet._page._STALLED", 0.2)
-    gone = threading.Event()
-    with ff.fleet.Fleet(agents=1) as fleet:
-
-        def stats() -> FleetStats:
-            if gone.is_set():
-                raise ff.StateError("no controller at http://me:secret@head:1")
-            return fleet.stats()
-
-        with FleetDashboard(stats, "127.0.0.1", 0, None) as page:
-            assert status(page.url + "healthz") == 200
-            gone.set()
-            until(lambda: status(page.url + "healthz") == 503, "the end of the controller")
-            with pytest.raises(urllib.error.HTTPError) as told:
-                get(page.url + "healthz")
-            with told.value as error:
-                assert "secret" not in error.read().decode()
-            gone.clear()
-            until(lambda: status(page.url + "healthz") == 200, "a controller")
-
-
-def status(url: str) -> int:
-    """Returns the status of a response."""
-    try:
-        get(url)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-    return 200
-
-
-def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """A camera's numbers."""
-    pipeline = ff.Pipeline()
-    return pipeline, {"widths": pipeline.add(width_of, pipeline.add(ff.open(url)))}
-
-
-def width_of(frame: ff.Frame) -> int:
-    """A node."""
-    return frame.width
+            until(lambda: fetch(health)[0] == 503, "the stall")
+        until(lambda: fetch(health)[0] == 200, "a sound fleet again")
 
 
 def test_epochs_are_texts_that_javascript_can_hold() -> None:
-    """The fleet's start and the count; empty before the first start."""
     state = page_state(stats(CAMERA, replace(CAMERA, name="new", epoch=0)))
     assert state["cameras"]["gate"]["epoch"] == "1763700000.3"
     assert state["cameras"]["new"]["epoch"] == ""
@@ -139,7 +94,6 @@ def test_epochs_are_texts_that_javascript_can_hold() -> None:
 
 
 def test_health_fails_while_a_camera_does_not_run() -> None:
-    """It names the camera and the reason."""
     failed = replace(CAMERA, state="failed", reason="401 Unauthorized")
     assert health(stats(CAMERA)) == (True, "1 of 1 cameras run")
     starting = replace(CAMERA, name="new", state="starting")
@@ -162,19 +116,38 @@ def test_health_fails_while_a_camera_does_not_run() -> None:
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], error: type[Exception], match: str) -> None:
-    """Before a server is made."""
     with ff.fleet.Fleet(agents=1) as fleet, pytest.raises(error, match=match):
         fleet.serve(**options)
 
 
 def test_a_closed_page_is_gone_and_another_can_be_made() -> None:
-    """close() twice is fine."""
     with ff.fleet.Fleet(agents=1) as fleet:
         with fleet.serve() as page:
             address = page.url
         page.close()
         with pytest.raises(urllib.error.URLError):
-            get(address)
+            fetch(address)
         assert fleet.serve().url.startswith("http://127.0.0.1:")
     with pytest.raises(ff.StateError, match="closed"):
         fleet.serve()
+
+
+@pytest.mark.parametrize("path", own_files(FOLDER), ids=lambda path: path.name)
+def test_the_page_makes_no_markup_of_text_and_loads_nothing_from_elsewhere(path: Path) -> None:
+    check_file(path)
+
+
+def test_every_file_is_served_and_those_of_the_server_are_there() -> None:
+    assert {name for _, name, _ in _FILES} == there(FOLDER)
+    own = {address.removeprefix("/") for address, _, _ in _FILES}
+    assert named(FOLDER) - own <= there(WEB)
+    assert own - named(FOLDER) == {""}, "no file is left over"
+
+
+def test_every_metric_and_label_of_the_board_for_grafana_is_served() -> None:
+    with ff.fleet.Fleet() as fleet, fleet.serve() as page:
+        fleet.add("gate", "demo:circles?fps=30&size=64x64", fleet_builds.demo)
+        with fleet.reader("circles"):
+            metrics = page.url + "metrics"
+            until(lambda: b"camera_result_age_seconds{" in fetch(metrics)[1], "a result of the camera")
+            check(board("grafana-fleet.json"), fetch(metrics)[1].decode())

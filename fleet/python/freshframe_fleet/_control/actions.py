@@ -1,4 +1,4 @@
-"""Carries out a controller's decisions, and handles messages of agents: results, renewals and events."""
+"""A controller carries out decisions, and hears what agents say: results, renewals and events."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

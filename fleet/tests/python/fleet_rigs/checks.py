@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,17 @@ from freshframe.fleet import FleetSample
 from freshframe_fleet import _fleet, _plan
 from freshframe_fleet._control.setup import Setup
 from freshframe_fleet._decide.model import Times
+
+
+def fetch(url: str) -> tuple[int, bytes]:
+    """Returns the status and body of an answer. A token is exchanged for a cookie."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    try:
+        with opener.open(url, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
 
 
 def is_alive(pid: int) -> bool:
