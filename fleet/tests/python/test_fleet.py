@@ -9,7 +9,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +22,7 @@ from support import WATCHDOG, run_program, until
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 
-
-@pytest.fixture(autouse=True)
-def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "freshframe" / "fleets"
-
-
-one_fleet = shared_fleet(agents=2)  # shared by all tests that do not damage it
-
-
-@pytest.fixture
-def fleet(one_fleet: ff.fleet.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
-    readers: list[FleetReader] = []
-    make = one_fleet.reader
-
-    def reader(output: str) -> FleetReader:
-        readers.append(make(output))
-        return readers[-1]
-
-    monkeypatch.setattr(one_fleet, "reader", reader)
-    yield one_fleet
-    balance(one_fleet)
-    for camera in one_fleet.stats().cameras:
-        one_fleet.remove(camera)
-    until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
-    balance(one_fleet)
-    for each in readers:
-        each.close()
+one_fleet = shared_fleet(agents=2)  # shared by all tests that do no harm
 
 
 def take(reader: FleetReader, count: int) -> list[FleetSample]:
@@ -187,7 +160,12 @@ def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.fleet.
     until(lambda: fleet.stats().readers[0].outbox_full > 100, "a full outbox")
     balance(fleet)
     assert fleet.stats().readers[1].delivered > fleet.stats().readers[0].reported // 2
-    until(lambda: slow.get(100).dropped > 0, "a gap")
+    ordinal, gaps = -1, 0
+    while gaps == 0:
+        sample = slow.get(100)
+        if sample.camera == "cam0":
+            assert sample.ordinal == ordinal + 1 + sample.dropped
+            ordinal, gaps = sample.ordinal, gaps + (sample.dropped > 0)
     fast.close()
     thread.join(100)
 
@@ -280,7 +258,7 @@ def test_poll_never_waits(fleet: ff.fleet.Fleet) -> None:
     assert not reader.ended
     reader.close()
     assert reader.ended
-    with pytest.raises(ff.EndOfStreamError):
+    with pytest.raises(ff.EndOfStreamError, match=r"^the reader of 'ticks' was closed$"):
         reader.poll()
 
 
@@ -336,13 +314,6 @@ def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.fl
     assert all(agent.state == "up" for agent in stats.agents.values())
 
 
-def test_a_reader_that_was_closed_is_named_and_not_its_fleet(fleet: ff.fleet.Fleet) -> None:
-    reader = fleet.reader("ticks")
-    reader.close()
-    with pytest.raises(ff.EndOfStreamError, match=r"^the reader of 'ticks' was closed$"):
-        reader.get(0)
-
-
 def test_a_closed_fleet_refuses_and_still_tells() -> None:
     fleet = ff.fleet.Fleet()
     fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
@@ -371,22 +342,9 @@ def test_cameras_come_from_a_csv_file(fleet: ff.fleet.Fleet, tmp_path: Path) -> 
             fleet.add_many(file, fleet_builds.ticks)
 
 
-def test_a_build_that_is_too_large_to_send_is_refused(fleet: ff.fleet.Fleet) -> None:
-    model = bytes(33 << 20)
-
-    def build(url: str) -> Any:
-        return len(model)
-
-    with pytest.raises(ff.OptionTypeError, match="build has 33 MiB when it is pickled, at most 32 MiB"):
-        fleet.add("cam", "ticks:0.05", build)
-    assert fleet.stats().cameras == {}
-
-
 def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
-    lock = threading.Lock()
-
-    def build(url: str) -> Any:
-        return lock
+    def keeps(what: Any) -> Callable[[str], Any]:
+        return lambda url: what
 
     fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
     wrong: list[tuple[Any, type[Exception], str]] = [
@@ -403,7 +361,16 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
         ),
         (lambda: ff.fleet.Fleet(name="../x"), ff.OptionError, "name must be 1 to 64 of"),
         (lambda: fleet.add("cam", "x", fleet_builds.ticks), ff.StateError, "a camera 'cam' already"),
-        (lambda: fleet.add("c", "x", build), ff.OptionTypeError, "'lock', a lock, cannot be pickled"),
+        (
+            lambda: fleet.add("c", "x", keeps(threading.Lock())),
+            ff.OptionTypeError,
+            "'what', a lock, cannot be pickled",
+        ),
+        (
+            lambda: fleet.add("c", "x", keeps(bytes(33 << 20))),
+            ff.OptionTypeError,
+            "build has 33 MiB when it is pickled, at most 32 MiB",
+        ),
         (lambda: fleet.add("c", "x", 3), ff.OptionTypeError, "build must be a function"),  # type: ignore[arg-type]
         (
             lambda: fleet.add("c", "", fleet_builds.ticks),
@@ -423,15 +390,4 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
     for call, error, text in wrong:
         with pytest.raises(error, match=text):
             call()
-
-
-@pytest.mark.parametrize("name", ["on_ray", "connect", "shutdown"])
-def test_what_fleets_had_before_raises_as_never_known(name: str) -> None:
-    with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
-        getattr(ff.fleet.Fleet, name)
-
-
-@pytest.mark.parametrize("option", ["session_timeout", "detached", "orphan_after", "host", "on_head"])
-def test_options_that_fleets_had_before_raise_as_never_known(option: str) -> None:
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{option}'"):
-        ff.fleet.Fleet(**{option: 65})  # type: ignore[arg-type]
+    assert set(fleet.stats().cameras) == {"cam"}

@@ -25,12 +25,6 @@ from freshframe.fleet import FleetSample
 from freshframe_fleet import _desk
 
 
-@pytest.fixture(autouse=True)
-def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "freshframe" / "fleets"
-
-
 @pytest.mark.slow
 def test_a_fleet_is_shown_and_drained_from_outside(
     capsys: pytest.CaptureFixture[str], state_folder: Path

@@ -159,7 +159,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_agent_loads_no_controller_and_a_local_fleet_nothing_of_ray() -> None:
+def test_an_agent_loads_no_controller_and_a_local_fleet_no_sites() -> None:
     program = """
         import sys
         {}
@@ -167,10 +167,7 @@ def test_an_agent_loads_no_controller_and_a_local_fleet_nothing_of_ray() -> None
     """
     for imports, unwanted in (
         ("import freshframe_fleet._agent.process", "'controller' in name or name.endswith('._fleet')"),
-        (
-            "import freshframe; freshframe.fleet.Fleet",
-            "'detached' in name or 'far' in name or '_ray_p' in name",
-        ),
+        ("import freshframe; freshframe.fleet.Fleet", "'_sites' in name"),
     ):
         ended = run_program(program.format(imports, unwanted))
         assert (ended.code, ended.out) == (0, "[]\n"), ended.err

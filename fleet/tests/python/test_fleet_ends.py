@@ -19,12 +19,6 @@ import freshframe as ff
 from freshframe_fleet._control.agents.link import Link
 
 
-@pytest.fixture(autouse=True)
-def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "freshframe" / "fleets"
-
-
 def test_two_fleets_of_one_name_are_refused_and_epochs_rise(state_folder: Path) -> None:
     epochs: list[int] = []
     for _ in range(2):

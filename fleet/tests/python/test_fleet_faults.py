@@ -22,11 +22,6 @@ from freshframe.fleet import FleetReader, FleetSample
 from freshframe_fleet._decide.decisions import Times
 
 
-@pytest.fixture(autouse=True)
-def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-
-
 def epochs_of(stats: ff.fleet.FleetStats) -> dict[str, int]:
     return {name: camera.epoch for name, camera in stats.cameras.items()}
 
@@ -109,18 +104,6 @@ def test_results_that_wait_at_an_agent_that_is_killed_are_counted_as_lost() -> N
         balance(fleet)
 
 
-@pytest.mark.full
-def test_an_agent_that_is_stopped_for_a_second_goes_on(watch: Watch) -> None:
-    epochs, pid = watch.epochs(), watch.pid("agent0")
-    os.kill(pid, signal.SIGSTOP)
-    time.sleep(1)
-    os.kill(pid, signal.SIGCONT)
-    watch.read(1)
-    if watch.fleet.stats().agents["agent0"].deaths == 0:  # a busy machine may suspend it for longer
-        assert watch.epochs() == epochs
-        assert watch.pid("agent0") == pid
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.full)])
 def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: float) -> None:
@@ -128,7 +111,7 @@ def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: fl
     os.kill(pid, signal.SIGSTOP)
     stopped = time.monotonic()
     until(lambda: watch.is_back(mine, epochs), "the cameras of the stopped agent")
-    assert time.monotonic() - stopped > 1.5  # not before the lease has expired
+    assert time.monotonic() - stopped > 1.5  # not before it counts as silent
     time.sleep(max(0.0, seconds - (time.monotonic() - stopped)))
     assert not Path(f"/proc/{pid}").exists()  # none of its processes is left
     events = [event.text for event in watch.fleet.stats().events if event.about == "agent0"]
@@ -152,8 +135,8 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
         if event.utc >= resumed
     ]
     for utc, silence in silences:
-        assert utc - silence >= resumed - 0.1, after.events  # the pause does not count as silence
-    if not silences:  # a busy machine may keep an agent from renewing its lease in time
+        assert utc - silence >= resumed - 0.1, after.events  # no silence counts the pause
+    if not silences:  # a busy machine may keep an agent from its renewals for two seconds
         assert [agent.deaths for agent in after.agents.values()] == [
             agent.deaths for agent in before.agents.values()
         ]
@@ -205,42 +188,3 @@ def test_an_agent_whose_user_code_ends_the_process_is_told_with_its_status() -> 
         until(lambda: fleet.stats().agents["agent0"].deaths > 0, "the end of the agent")
         events = [event.text for event in fleet.stats().events if event.about == "agent0"]
         assert "exited with status 3" in events
-
-
-@pytest.mark.full
-def test_twenty_random_faults_in_a_row(watch: Watch) -> None:
-    import random  # noqa: PLC0415
-
-    seed = int.from_bytes(os.urandom(4), "little")
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    for _ in range(20):
-        watch.read(chance.uniform(0, 2))
-        agent = chance.choice(["agent0", "agent1"])
-        pid = watch.pid(agent)
-        if pid == 0:
-            continue
-        fault = chance.choice(["kill", "stop", "move", "drain"])
-        if fault == "kill":
-            os.kill(pid, signal.SIGKILL)
-        elif fault == "stop":
-            os.kill(pid, signal.SIGSTOP)
-            watch.read(chance.uniform(0.1, 3))
-            try:
-                os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:
-                continue
-        elif fault == "drain":
-            watch.fleet.drain(agent)
-            watch.read(0.5)
-            watch.fleet.resume(agent)
-        else:
-            try:
-                watch.fleet.move("cam0", agent)
-            except ff.StateError:
-                continue
-        balance(watch.fleet)
-    epochs = watch.epochs()
-    until(lambda: watch.fleet.stats().states() == {"running": 4}, "all cameras")
-    balance(watch.fleet)
-    assert epochs

@@ -7,9 +7,11 @@ import importlib
 import linecache
 import logging
 import os
+import pickle
 import re
 import signal
 import socket
+import struct
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +23,6 @@ import numpy as np
 import pytest
 from fleet_rigs import builds as fleet_builds
 from fleet_rigs.checks import process_of, shared_fleet, until_state
-from fleet_rigs.packed import packed
 from support import Gate, run_program, until
 
 import freshframe as ff
@@ -37,18 +38,14 @@ from freshframe_fleet._read.results import Results
 RESULTS = 4
 
 
-@pytest.fixture(autouse=True)
-def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-
-
 # ---- Ctrl-C
 
 
 def filled() -> FleetReader:
     """Returns a reader with some results of one camera."""
     reader = FleetReader(Results(1, "ticks"), lambda number: "cam", lambda results: None)
-    pickles = [packed(number) for number in range(RESULTS)]
+    values = [pickle.dumps(number, 5) for number in range(RESULTS)]
+    pickles = [struct.pack("<BIQ", 1, 1, len(value)) + value for value in values]  # as an agent packs them
     results = np.zeros(RESULTS, _wire.RESULT)
     results["epoch"], results["ordinal"] = 7, range(RESULTS)
     results["seq"], results["size_bytes"] = range(RESULTS), [len(each) for each in pickles]

@@ -24,8 +24,7 @@ LONG = 8192 + 100  # characters, including the remark about those that were left
 
 
 @pytest.fixture
-def fleet(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def fleet() -> Iterator[ff.fleet.Fleet]:
     with ff.fleet.Fleet(agents=2) as fleet:
         until_up(fleet)
         yield fleet

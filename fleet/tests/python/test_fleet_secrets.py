@@ -15,35 +15,6 @@ from support import until
 import freshframe as ff
 from freshframe_fleet._agent.run import Run
 from freshframe_fleet._control.name_lock import NameLock
-from freshframe_fleet._url import masked
-
-ROOT = Path(__file__).resolve().parents[3]
-VECTOR = re.compile(r'EXPECT_EQ\(mask_passwords\((".*")\), (".*")\);')
-
-
-@pytest.fixture(autouse=True)
-def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "freshframe" / "fleets"
-
-
-def vectors() -> list[tuple[str, str]]:
-    """The same cases as in the tests of the engine's own function."""
-    lines = (ROOT / "tests/cpp/core/url/masked_url_test.cpp").read_text(encoding="utf-8").splitlines()
-    lines += (ROOT / "tests/cpp/core/url/url_authority_test.cpp").read_text(encoding="utf-8").splitlines()
-    found = [VECTOR.search(line) for line in lines]
-    return [(json.loads(each[1]), json.loads(each[2])) for each in found if each]
-
-
-def test_passwords_are_masked_as_the_engine_masks_them() -> None:
-    pairs = vectors()
-    assert len(pairs) > 25
-    assert [masked(given) for given, _ in pairs] == [wanted for _, wanted in pairs]
-
-
-def test_texts_without_urls_are_left_alone() -> None:
-    for text in ("", "key=value", "no camera of joe@host", "ratio=16:9 at 10:30", "rtsp://10.0.0.7:554/a:b"):
-        assert masked(text) == text
 
 
 @pytest.mark.slow

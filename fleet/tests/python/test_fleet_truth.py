@@ -6,14 +6,12 @@ from __future__ import annotations
 import re
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fleet_rigs import builds as fleet_builds
-from fleet_rigs.checks import shared_fleet, until_state
+from fleet_rigs.checks import fetch, shared_fleet, until_state
 from support import until
 
 import freshframe as ff
@@ -23,14 +21,6 @@ from freshframe_fleet._decide.model import Agent
 from freshframe_fleet._metrics import metrics_text
 
 one_fleet = shared_fleet(agents=2)
-
-
-@pytest.fixture
-def fleet(one_fleet: ff.fleet.Fleet) -> Iterator[ff.fleet.Fleet]:
-    yield one_fleet
-    for camera in one_fleet.stats().cameras:
-        one_fleet.remove(camera)
-    until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
 
 
 @pytest.fixture
@@ -69,12 +59,8 @@ def silent(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def health(page: Any) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(page.url + "healthz", timeout=30) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
+    code, body = fetch(page.url + "healthz")
+    return code, body.decode()
 
 
 @pytest.mark.slow
@@ -142,9 +128,8 @@ def test_metrics_have_every_camera_agent_and_reader(fleet: ff.fleet.Fleet, close
     fleet.add("dead", f"rtsp://127.0.0.1:{closed_port}/none", fleet_builds.demo)
     reader.get(100)
     until_state(fleet, "dead", "away")
-    with fleet.serve() as page, urllib.request.urlopen(page.url + "metrics", timeout=30) as answer:
-        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        text = answer.read().decode()
+    with fleet.serve() as page:
+        text = fetch(page.url + "metrics")[1].decode()
     name = fleet.name
     assert f'freshframe_fleet_cameras{{fleet="{name}",state="away"}} 1' in text
     assert re.search(r'camera_state\{fleet="\S+",camera="dead",agent="agent\d",state="away"\} 1', text)

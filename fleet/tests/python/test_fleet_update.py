@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fleet_rigs import builds as fleet_builds
-from fleet_rigs.checks import balance, shared_fleet, until_state
+from fleet_rigs.checks import shared_fleet, until_state
 from support import until
 
 import freshframe as ff
@@ -19,15 +18,6 @@ from freshframe_fleet._agent.run import ReceivedBuild
 from freshframe_fleet._messages import Started
 
 one_fleet = shared_fleet(agents=2)
-
-
-@pytest.fixture
-def fleet(one_fleet: ff.fleet.Fleet) -> Iterator[ff.fleet.Fleet]:
-    yield one_fleet
-    balance(one_fleet)
-    for camera in one_fleet.stats().cameras:
-        one_fleet.remove(camera)
-    until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
 
 
 def labelled(label: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:

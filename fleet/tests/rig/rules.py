@@ -94,7 +94,7 @@ def check(
         The broken rules, and the figures of the run.
     """
     verdict = Verdict()
-    overlapped = _check_overlaps(verdict, sessions, set(exclusive))
+    overlapped = check_overlaps(verdict, sessions, set(exclusive))
     check_results(verdict, results, counters, overlapped)
     _check_origin(verdict, sessions, results)
     return verdict
@@ -111,11 +111,8 @@ def check_results(
     _measure_gaps(verdict, results)
 
 
-def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: set[int]) -> set[int]:
-    """Checks that an exclusive camera has at most one session.
-
-    Returns the cameras that had two at the same time.
-    """
+def check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: set[int]) -> set[int]:
+    """At most one session of an exclusive camera; how long others had two. Which cameras had two."""
     overlapped = set()
     ends: dict[int, float] = {}
     worst_exclusive = others = 0.0

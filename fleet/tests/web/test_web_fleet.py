@@ -102,7 +102,6 @@ def write(page: Page, element: str, value: str, event: str) -> None:
 
 
 def test_a_thousand_cameras_need_few_rows(pages: Any, page: Page) -> None:
-    """Only what can be seen is in the page; scrolling brings the others, in numeric order."""
     show(pages, page)
     assert names(page)[:3] == ["camera-0", "camera-1", "camera-2"]
     assert len(names(page)) < 60
@@ -113,7 +112,6 @@ def test_a_thousand_cameras_need_few_rows(pages: Any, page: Page) -> None:
 
 
 def test_what_is_broken_is_seen_at_a_glance(pages: Any, page: Page) -> None:
-    """In the header, at the agent, in the table, as text and not as markup."""
     show(pages, page)
     assert "990 / 1,000" in page.text("#facts")
     assert page.text("#phase") == "with problems"
@@ -131,7 +129,6 @@ def test_a_saturated_agent_is_named_in_the_first_line(pages: Any, page: Page) ->
 
 
 def test_cameras_are_searched_sorted_and_chosen_by_agent(pages: Any, page: Page) -> None:
-    """The hint says how many are shown."""
     show(pages, page)
     write(page, "search", "camera-10 10.0.0.", "input")
     assert names(page) == ["camera-10", *(f"camera-{number}" for number in range(100, 110))]
@@ -147,7 +144,6 @@ def test_cameras_are_searched_sorted_and_chosen_by_agent(pages: Any, page: Page)
 
 
 def test_losses_and_events_are_named(pages: Any, page: Page) -> None:
-    """They are named by their cause."""
     show(pages, page)
     assert "50 outbox full" in page.text("#readers")
     assert "10 lost with agent" in page.text("#readers")
@@ -155,7 +151,6 @@ def test_losses_and_events_are_named(pages: Any, page: Page) -> None:
 
 
 def test_a_fleet_that_does_not_answer_is_told(pages: Any, page: Page) -> None:
-    """The numbers stay and are said to be old."""
     show(pages, page)
     pages.set("/api/fleet", "text/plain", b"gone", 503)
     page.until("return document.querySelector('.banner')?.textContent.includes('does not answer')")
@@ -165,7 +160,6 @@ def test_a_fleet_that_does_not_answer_is_told(pages: Any, page: Page) -> None:
 
 
 def test_nothing_is_wider_than_a_telephone(pages: Any, page: Page) -> None:
-    """The table scrolls in itself."""
     page.size(390, 800, phone=True)
     show(pages, page)
     assert page.run("return document.documentElement.scrollWidth <= innerWidth && innerWidth === 390")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from fleet_rigs.decided import runs_at
 
 from freshframe_fleet._decide.decisions import Action, Camera, Decisions, Run, Times
@@ -104,23 +105,6 @@ def test_cameras_are_spread_over_the_agents() -> None:
     assert world.placed() == {"agent0": 5, "agent1": 5}
 
 
-def test_a_need_is_met_or_the_camera_is_unplaced_and_says_why() -> None:
-    world = World()
-    north, nowhere = world.add(1, {"site": "north"}) + world.add(0)[:0], world.add(1, {"site": "east"})
-    world.run(1)
-    assert north[0].agent == "agent1"
-    assert (nowhere[0].state, nowhere[0].why) == ("unplaced", "no agent has site=east")
-
-
-def test_epochs_of_a_camera_grow() -> None:
-    world, [camera] = started()
-    world.decisions.move(camera.number, "agent1", world.now)
-    world.do(world.decisions.move(camera.number, "agent1", world.now))
-    world.run(1)
-    epochs = [epoch for _, epoch in world.starts_of(camera)]
-    assert epochs == sorted(set(epochs))
-
-
 def test_the_cameras_of_an_agent_that_died_start_elsewhere_at_once() -> None:
     world, cameras = started(2, 10)
     lost = [camera for camera in cameras if camera.agent == "agent0"]
@@ -141,21 +125,16 @@ def test_an_agent_that_died_is_launched_again_with_growing_pauses() -> None:
     assert world.decisions.agents["agent0"].state == "up"
 
 
-def test_a_silence_of_one_second_costs_nothing() -> None:
-    world, [camera] = started()
-    world.silent.add("agent0")
-    world.run(1)
-    world.silent.clear()
-    world.run(1)
-    assert (camera.starts, state(camera)) == (1, "running")
-
-
 def test_an_agent_that_is_silent_for_two_seconds_is_killed_and_its_cameras_move() -> None:
     world, [camera] = started()
     world.silent.add("agent0")
     world.run(1.9)
     assert Kill("agent0") not in world.done
-    world.run(0.5)
+    world.silent.clear()
+    world.run(1)
+    assert (camera.starts, state(camera)) == (1, "running")
+    world.silent.add("agent0")
+    world.run(2.4)
     assert Kill("agent0") in world.done
     assert camera.agent == "agent1"
 
@@ -181,14 +160,15 @@ def test_an_exclusive_camera_waits_while_the_end_of_its_agent_was_not_seen() -> 
     assert exclusive.starts == 2
 
 
-def test_a_controller_that_was_paused_blames_nobody() -> None:
+@pytest.mark.parametrize("seconds", [10, 100])  # longer than silence is allowed, and than a held GIL
+def test_a_controller_that_was_paused_blames_nobody(seconds: float) -> None:
     world, [camera] = started()
-    world.now += 10
+    world.now += seconds
     world.do(world.decisions.tick(world.now))
-    assert Kill("agent0") not in world.done
     world.run(5)  # the agents renew
+    assert Kill("agent0") not in world.done
     assert camera.starts == 1
-    assert any("paused for 10.0 s" in text for _, _, text in world.decisions.events)
+    assert any(f"paused for {seconds}.0 s" in text for _, _, text in world.decisions.events)
 
 
 def test_after_its_own_pause_the_controller_kills_who_stays_silent() -> None:
@@ -231,13 +211,9 @@ def test_a_removed_camera_is_gone_once_it_is_closed() -> None:
     assert world.decisions.cameras == {}
     assert DropCamera(camera=camera.number, epoch=1) in world.done
     assert world.placed() == {"agent0": 0, "agent1": 0}
-
-
-def test_a_removed_camera_that_was_nowhere_is_gone_at_once() -> None:
-    world = World()
-    [camera] = world.add(1, {"site": "east"})
+    [nowhere] = world.add(1, {"site": "east"})
     world.run(1)
-    world.do(world.decisions.remove(camera.number, world.now))
+    world.do(world.decisions.remove(nowhere.number, world.now))
     world.run(0.1)
     assert world.decisions.cameras == {}
 

@@ -121,14 +121,6 @@ def test_a_start_that_hangs_beside_one_that_keeps_the_gil_ends_no_agent() -> Non
     assert world.decisions.agents["agent0"].deaths == 0
 
 
-def test_a_controller_that_was_paused_takes_no_agent_for_stuck() -> None:
-    world, _ = started()
-    world.now += 100
-    world.do(world.decisions.tick(world.now))
-    world.run(5)
-    assert [agent.deaths for agent in world.decisions.agents.values()] == [0, 0]
-
-
 def test_a_camera_that_keeps_the_gil_for_ever_is_found_and_held() -> None:
     world, cameras = started(2, 16)
     culprit = cameras[5]

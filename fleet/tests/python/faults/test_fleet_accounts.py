@@ -66,27 +66,23 @@ def test_an_account_that_balances_says_how() -> None:
 @pytest.mark.parametrize("counter", ["outbox_full", "fenced", "lost_with_agent", "dropped"])
 @pytest.mark.parametrize("by", [1, -1])
 def test_a_counter_that_is_wrong_by_one_is_found(counter: str, by: int) -> None:
-    """In either direction."""
     findings = verdict_of(counters={counter: COUNTERS[counter] + by}).findings
     assert {finding.rule for finding in findings} == {"account"}
 
 
 def test_a_frame_that_nobody_counts_is_found() -> None:
-    """In a run that ended in order, or one result less that was read."""
     more = [RUNS[0], CountedRun(3, 2, frames=6, ended=True)]
     assert len(verdict_of(more).findings) == 2
     assert len(verdict_of(read=READ[1:]).findings) == 1
 
 
 def test_what_agents_invent_is_found() -> None:
-    """More results than frames, frames that were not made, another camera's."""
     texts = [each.text for each in verdict_of(ledger={**LEDGER, (3, 2): Entry(6, lost=False)}).findings]
     assert any("more was reported than frames were made" in text for text in texts)
     assert {"origin"} == {each.rule for each in verdict_of(read=[*READ[:4], *results((2, 9))]).findings}
 
 
 def test_a_killed_agent_leaves_no_more_untold_than_it_makes_between_two_reports() -> None:
-    """The fleet reports for each such run that there may be some."""
     many = [CountedRun(3, 1, frames=40, ended=False), RUNS[1]]
     [finding] = verdict_of(many).findings
     assert "36 frames were never reported" in finding.text
@@ -95,7 +91,6 @@ def test_a_killed_agent_leaves_no_more_untold_than_it_makes_between_two_reports(
 
 
 def test_a_ledger_keeps_what_was_known_of_a_run(tmp_path: Path) -> None:
-    """A second end of the same run has no count."""
     path = tmp_path / "ledger.jsonl"
     path.write_text("[3, 1, 4, false]\n[3, 1, null, true]\n[3, 2, null, true]\n", encoding="utf-8")
     assert read_ledger(path) == {(3, 1): Entry(4, lost=False), (3, 2): Entry(0, lost=True)}
@@ -106,8 +101,7 @@ class _Run:
 
 
 def test_a_camera_counts_what_it_gives(tmp_path: Path) -> None:
-    """It also counts the last frame before it fails."""
-    run = _Run()  # stands for an agent whose function calls the build
+    run = _Run()  # stands for an agent, whose function calls the build
     cameras = CountedCameras(tmp_path, fps=200.0)
     pipeline, outputs = build_counted(cameras.url(3))
     reader = pipeline.reader(outputs["counted"])

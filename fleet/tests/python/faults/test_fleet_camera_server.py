@@ -18,7 +18,6 @@ import freshframe as ff
 
 
 def test_a_stamp_survives_its_jpeg(tmp_path: Path) -> None:
-    """The smallest, the largest and random numbers."""
     choose = random.Random(4)
     stamps = [
         (0, 0),
@@ -32,7 +31,6 @@ def test_a_stamp_survives_its_jpeg(tmp_path: Path) -> None:
 
 
 def test_a_damaged_stamp_is_none(tmp_path: Path) -> None:
-    """One block that has changed, and another size."""
     path = tmp_path / "stamped.jpg"
     path.write_bytes(stamped_jpeg(7, 1234))
     luma = ff.Frame.read(path).luma.copy()
@@ -43,7 +41,6 @@ def test_a_damaged_stamp_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_frames_rise_and_the_log_has_the_sessions(tmp_path: Path) -> None:
-    """Two cameras read one after the other; every frame that was read is in the log."""
     log = tmp_path / "sessions.jsonl"
     seen: dict[int, list[int]] = {}
     with CameraServer(3, fps=50, log=log) as server:
@@ -65,7 +62,6 @@ def test_frames_rise_and_the_log_has_the_sessions(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["/camera/3", "/camera/-1", "/camera/x", "/"])
 def test_another_address_is_no_camera(tmp_path: Path, path: str) -> None:
-    """404, and no session in the log."""
     log = tmp_path / "sessions.jsonl"
     with CameraServer(3, fps=50, log=log) as server:
         address = server.url(0).removesuffix("/camera/0") + path

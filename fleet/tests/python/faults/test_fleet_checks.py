@@ -40,7 +40,6 @@ def rules(
 
 
 def test_a_run_that_keeps_every_rule_has_no_findings() -> None:
-    """The second of two epochs has ordinals from 0 again."""
     assert rules([result(0), result(1), result(0, epoch=2, frame=5)]) == set()
 
 
@@ -57,19 +56,16 @@ def test_a_run_that_keeps_every_rule_has_no_findings() -> None:
     ],
 )
 def test_a_result_that_breaks_a_rule_is_found(rule: str, results: list[Result]) -> None:
-    """Each alone."""
     assert rule in rules(results)
 
 
 def test_ordinals_may_be_missing_when_they_are_counted() -> None:
-    """Without a count they may not."""
     results = [result(0), result(4)]
     assert rules(results, books(2, outbox_full=3)) == set()
     assert rules(results, books(2, outbox_full=2)) == {"books"}
 
 
 def test_gaps_that_the_reader_tells_otherwise_than_the_agents_are_found() -> None:
-    """The first of an epoch, too."""
     told = [replace(result(2), dropped=2), replace(result(3), dropped=0), replace(result(6), dropped=2)]
     assert rules(told, books(3, outbox_full=4)) == set()
     for place, dropped in ((0, 0), (1, 1), (2, 3)):
@@ -79,13 +75,11 @@ def test_gaps_that_the_reader_tells_otherwise_than_the_agents_are_found() -> Non
 
 
 def test_counters_that_do_not_balance_are_found() -> None:
-    """The sum, and the results that were read."""
     assert rules([result(0)], books(1) | {"reported": 2}) == {"books"}
     assert rules([result(0)], books(2)) == {"books"}
 
 
 def test_two_sessions_of_an_exclusive_camera_are_found() -> None:
-    """From a quarter of a second on; the seconds of others are figures."""
     long = [Session(3, 0, 10, ((0, 99),)), Session(3, 9, 12, ())]
     short = [Session(3, 0, 10, ((0, 99),)), Session(3, 9.9, 12, ())]
     assert rules([], books(0), long) == {"one session"}
@@ -96,14 +90,12 @@ def test_two_sessions_of_an_exclusive_camera_are_found() -> None:
 
 
 def test_gaps_and_changes_of_epochs_are_measured() -> None:
-    """Uses the times at which results came."""
     verdict = check(SENT, [result(0), result(1), result(0, epoch=2, frame=5)], books(3))
     assert verdict.figures["longest_gap_seconds"] == pytest.approx(4.0)
     assert verdict.figures["epoch_changes"] == 1
 
 
 def test_a_log_is_read_and_a_session_without_an_end_lasts(tmp_path: Path) -> None:
-    """Sorted by their begin."""
     log = tmp_path / "sessions.jsonl"
     lines = [
         {"at": 1.0, "session": 1, "camera": 3, "what": "opened"},

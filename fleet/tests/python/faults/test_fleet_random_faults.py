@@ -32,14 +32,12 @@ def faults_of(stats: Mapping[str, Any], asked: list[list[Any]]) -> Faults:
 
 
 def test_a_seed_gives_the_same_faults() -> None:
-    """Another seed gives others. Every kind comes up."""
     assert list(schedule(7, 200)) == list(schedule(7, 200))
     assert list(schedule(7, 200)) != list(schedule(8, 200))
     assert {fault.kind for fault in schedule(7, 200)} == set(KINDS)
 
 
 def test_a_killed_agent_is_the_one_that_is_named(process: subprocess.Popen[bytes]) -> None:
-    """Agents that are not up are left alone."""
     agents = {"a": {"state": "down", "pid": 0}, "b": {"state": "up", "pid": process.pid}}
     text = faults_of({"agents": agents, "cameras": {}}, []).bring_about(Fault("kill agent", 0.99))
     assert text == "kill agent: b"
@@ -47,7 +45,6 @@ def test_a_killed_agent_is_the_one_that_is_named(process: subprocess.Popen[bytes
 
 
 def test_a_stopped_agent_goes_on(process: subprocess.Popen[bytes]) -> None:
-    """It was stopped in between, by the state that the system shows."""
     agents = {"a": {"state": "up", "pid": process.pid}}
     fault = Fault("stop agent", 0.0, 0.3)
     stopping = threading.Thread(
@@ -64,7 +61,6 @@ def test_a_stopped_agent_goes_on(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_drain_ends_with_the_agent_in_use_again() -> None:
-    """Once it has no camera left."""
     asked: list[list[Any]] = []
     agents = {"a": {"state": "up", "pid": 1, "camera_count": 0}}
     assert faults_of({"agents": agents, "cameras": {}}, asked).bring_about(Fault("drain", 0.0)) == "drain: a"
@@ -72,7 +68,6 @@ def test_a_drain_ends_with_the_agent_in_use_again() -> None:
 
 
 def test_without_an_agent_there_is_nothing_to_hit() -> None:
-    """It is said in the log."""
     agents = {"a": {"state": "down", "pid": 0}}
     text = faults_of({"agents": agents, "cameras": {}}, []).bring_about(Fault("kill agent", 0.0))
     assert text == "kill agent: no agent is up"

@@ -1,2 +1,2 @@
-"""Fleets of the tests: builds for agents, guards, and the rules that hold for every fleet."""
+"""Fleets of the tests: what agents build, and the rules of every fleet."""
 # SPDX-License-Identifier: Apache-2.0

@@ -261,9 +261,3 @@ def crashes(url: str) -> Any:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.kill(os.getpid(), signal.SIGSEGV)
     time.sleep(100)
-
-
-def stream(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.open(url, open_timeout=40, read_timeout=40))
-    return pipeline, {"circles": pipeline.add(ff.CircleDetector(max_circles=1), camera)}
