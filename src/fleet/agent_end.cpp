@@ -232,7 +232,6 @@ void AgentEnd::take(std::span<const std::byte> message) {
     case ToAgent::Pull: {
       Outboxes::Pull pull;
       pull.reader = reader.get<std::uint32_t>();
-      pull.batch = reader.get<std::uint64_t>();
       pull.most_results = reader.get<std::uint32_t>();
       pull.most_bytes = reader.get<std::uint32_t>();
       pulls_[pull.reader] = pull;

@@ -230,12 +230,7 @@ std::shared_ptr<const Message> Outboxes::pull(const Pull& pull, BootTime now) {
   auto& reader = found->second;
   reader.pulled = now;
   reader.expired = false;
-  if (reader.sent && pull.batch == reader.batch) return reader.sent;
-  reader.sent.reset();
-  if (reader.ready.empty()) return nullptr;
-  reader.batch = pull.batch;
-  reader.sent = make_batch_locked(reader, pull);
-  return reader.sent;
+  return reader.ready.empty() ? nullptr : make_batch_locked(reader, pull);
 }
 
 std::shared_ptr<const Message> Outboxes::make_batch_locked(Reader& reader, const Pull& pull) {
@@ -263,7 +258,6 @@ std::shared_ptr<const Message> Outboxes::make_batch_locked(Reader& reader, const
   writer.put(std::uint32_t{0});  // placeholder for the length
   writer.put(ToController::Batch);
   writer.put(pull.reader);
-  writer.put(pull.batch);
   writer.put(static_cast<std::uint32_t>(records.size()));
   writer.put(static_cast<std::uint32_t>(taken.size()));
   for (const auto& record : records) writer.put(record);

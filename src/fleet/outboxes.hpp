@@ -100,7 +100,6 @@ class Outboxes {
 
   struct Pull {
     std::uint32_t reader = 0;
-    std::uint64_t batch = 0;  // acknowledges the previous batch; the same number requests it again
     std::uint32_t most_results = 0;
     std::uint32_t most_bytes = 0;
   };
@@ -136,8 +135,6 @@ class Outboxes {
     bool expired = false;
     std::vector<std::shared_ptr<Outbox>> all;
     std::deque<std::shared_ptr<Outbox>> ready;  // outboxes with results, each once
-    std::uint64_t batch = 0;                    // number of `sent`
-    std::shared_ptr<const Message> sent;        // kept until the next pull acknowledges it
   };
 
   /// Drops the oldest results of the largest outboxes, because the total size exceeds the limit.

@@ -70,9 +70,9 @@ def reader_gone(number: int) -> bytes:
     return _message(_READER_GONE, struct.pack("<I", number))
 
 
-def pull(number: int, batch: int, most: tuple[int, int]) -> bytes:
-    """Packs a reader's request for results, which confirms the batch before it. ``most``: results, bytes."""
-    return _message(_PULL, struct.pack("<IQII", number, batch, *most))
+def pull(number: int, most: tuple[int, int]) -> bytes:
+    """A reader wants results; ``most``: results, bytes."""
+    return _message(_PULL, struct.pack("<III", number, *most))
 
 
 def forget(run: tuple[int, int]) -> bytes:
@@ -96,7 +96,6 @@ class Batch:
     """The results of one pull."""
 
     reader: int
-    number: int
     outboxes: Records
     results: Records
     pickles: memoryview  # concatenated
@@ -115,10 +114,10 @@ def parsed(message: memoryview) -> Renewal | Batch | Event:
         outboxes, rest = _records(rest, OUTBOX, counts[2])
         return Renewal(cpu, _answers(rest, answers), cameras, last, outboxes)
     if kind == BATCH:
-        number, batch, *counts = struct.unpack_from("<IQII", message, 1)
-        outboxes, rest = _records(message[21:], OUTBOX, counts[0])
+        number, *counts = struct.unpack_from("<III", message, 1)
+        outboxes, rest = _records(message[13:], OUTBOX, counts[0])
         results, rest = _records(rest, RESULT, counts[1])
-        return Batch(number, batch, outboxes, results, rest)
+        return Batch(number, outboxes, results, rest)
     raise ValueError(f"there is no message of kind {kind}")
 
 

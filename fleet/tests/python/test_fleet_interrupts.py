@@ -51,7 +51,7 @@ def filled() -> FleetReader:
     results["seq"], results["size_bytes"] = range(RESULTS), [len(each) for each in pickles]
     records = np.zeros(1, _wire.OUTBOX)
     records["epoch"], records["reported"], records["handed"] = 7, RESULTS, RESULTS
-    reader._results.push(_wire.Batch(1, 1, records, results, memoryview(b"".join(pickles))))
+    reader._results.push(_wire.Batch(1, records, results, memoryview(b"".join(pickles))))
     return reader
 
 

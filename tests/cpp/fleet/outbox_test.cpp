@@ -1,4 +1,4 @@
-// Outboxes: bounds, ordinals, acknowledged batches, and counters that balance.
+// Outboxes: bounds, ordinals, batches, and counters that balance.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <cstddef>
@@ -29,7 +29,6 @@ void expect_balance(const OutboxRecord& record) {
 }
 
 struct Batch {
-  std::uint64_t number = 0;
   std::vector<OutboxRecord> records;
   std::vector<ResultRecord> results;
 };
@@ -47,7 +46,6 @@ Batch parsed(const std::shared_ptr<const Message>& message) {
   EXPECT_EQ(reader.get<std::uint8_t>(), static_cast<std::uint8_t>(ToController::Batch));
   static_cast<void>(reader.get<std::uint32_t>());
   Batch batch;
-  batch.number = reader.get<std::uint64_t>();
   const auto records = reader.get<std::uint32_t>();
   const auto results = reader.get<std::uint32_t>();
   for (std::uint32_t i = 0; i < records; ++i) batch.records.push_back(get<OutboxRecord>(reader));
@@ -104,19 +102,16 @@ TEST(Outboxes, AnUnreadOutputIsNotWanted) {
   EXPECT_FALSE(stream->is_wanted());
 }
 
-TEST(Outboxes, ThePullOfTheSameNumberRepeatsABatchAndTheNextAcknowledgesIt) {
+TEST(Outboxes, APullTakesTheOldestResults) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
   const auto stream = outboxes.open(kSentRun, "tracks");
   EXPECT_TRUE(outboxes.put(*stream, result(0)));
-  EXPECT_FALSE(outboxes.put(*stream, result(1)));  // one is already ready to be pulled
-  const Outboxes::Pull first{.reader = 1, .batch = 1, .most_results = 1, .most_bytes = 1000};
-  const auto sent = outboxes.pull(first, 1s);
-  EXPECT_EQ(parsed(sent).results.at(0).ordinal, 0U);
-  EXPECT_EQ(outboxes.pull(first, 1s), sent);
-  const auto next = outboxes.pull({.reader = 1, .batch = 2, .most_results = 1, .most_bytes = 1000}, 1s);
-  EXPECT_EQ(parsed(next).results.at(0).ordinal, 1U);
-  EXPECT_EQ(outboxes.pull({.reader = 1, .batch = 3, .most_results = 1, .most_bytes = 1000}, 1s), nullptr);
+  EXPECT_FALSE(outboxes.put(*stream, result(1)));  // one is ready already
+  const Outboxes::Pull pull{.reader = 1, .most_results = 1, .most_bytes = 1000};
+  EXPECT_EQ(parsed(outboxes.pull(pull, 1s)).results.at(0).ordinal, 0U);
+  EXPECT_EQ(parsed(outboxes.pull(pull, 1s)).results.at(0).ordinal, 1U);
+  EXPECT_EQ(outboxes.pull(pull, 1s), nullptr);
   expect_balance(outboxes.records().now.at(0));
 }
 
@@ -128,9 +123,8 @@ TEST(Outboxes, ABatchServesAllCamerasInTurn) {
   for (int i = 0; i < 4; ++i) outboxes.put(*one, result(i));
   outboxes.put(*two, result(0));
   std::vector<std::uint32_t> cameras;
-  for (std::uint64_t number = 1; number <= 3; ++number) {
-    const auto message =
-        outboxes.pull({.reader = 1, .batch = number, .most_results = 2, .most_bytes = 1000}, 0s);
+  for (int pulled = 0; pulled < 3; ++pulled) {
+    const auto message = outboxes.pull({.reader = 1, .most_results = 2, .most_bytes = 1000}, 0s);
     for (const auto& each : parsed(message).results) cameras.push_back(each.camera);
   }
   EXPECT_EQ(cameras, (std::vector<std::uint32_t>{1, 1, 2, 1, 1}));
@@ -142,7 +136,7 @@ TEST(Outboxes, AResultLargerThanABatchTravelsAlone) {
   const auto stream = outboxes.open(kSentRun, "tracks");
   outboxes.put(*stream, result(0, 500));
   outboxes.put(*stream, result(1, 500));
-  const auto message = outboxes.pull({.reader = 1, .batch = 1, .most_results = 9, .most_bytes = 100}, 0s);
+  const auto message = outboxes.pull({.reader = 1, .most_results = 9, .most_bytes = 100}, 0s);
   EXPECT_EQ(parsed(message).results.size(), 1U);
 }
 
@@ -170,10 +164,9 @@ TEST(Outboxes, WhatHasBeenPulledMakesRoomForAll) {
   Outboxes outboxes({.limits = {.results = 1000, .size_bytes = 1 << 20}, .size_bytes = 10000});
   outboxes.add_reader(1, "tracks", 0s);
   const auto stream = outboxes.open(kSentRun, "tracks");
-  for (std::uint64_t number = 1; number <= 30; ++number) {
+  for (int pulled = 0; pulled < 30; ++pulled) {
     for (int i = 0; i < 5; ++i) outboxes.put(*stream, result(i, 1000));
-    static_cast<void>(
-        outboxes.pull({.reader = 1, .batch = number, .most_results = 5, .most_bytes = 1 << 20}, 0s));
+    static_cast<void>(outboxes.pull({.reader = 1, .most_results = 5, .most_bytes = 1 << 20}, 0s));
   }
   EXPECT_EQ(outboxes.records().now.at(0).full, 0U);
 }
@@ -201,7 +194,7 @@ TEST(Outboxes, AReaderThatDoesNotPullExpiresUntilItPulls) {
   auto record = outboxes.records().now.at(0);
   EXPECT_EQ(record.expired, 2U);
   expect_balance(record);
-  const Outboxes::Pull pull{.reader = 1, .batch = 1, .most_results = 9, .most_bytes = 100};
+  const Outboxes::Pull pull{.reader = 1, .most_results = 9, .most_bytes = 100};
   EXPECT_EQ(outboxes.pull(pull, 61s), nullptr);
   outboxes.put(*stream, result(2));
   EXPECT_EQ(parsed(outboxes.pull(pull, 61s)).results.at(0).ordinal, 2U);

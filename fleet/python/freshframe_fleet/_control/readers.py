@@ -79,7 +79,7 @@ class Readers:
         if self._named.get(reader.name or "") is reader:
             del self._named[reader.name or ""]
         for link in self._links:
-            link.pulls.forget(reader.number)
+            link.pulled.discard(reader.number)
             link.send(_wire.reader_gone(reader.number))
 
     def introduce(self, link: Link) -> None:
@@ -108,14 +108,15 @@ class Readers:
 
     def _pull(self, link: Link, reader: Results) -> None:
         number = reader.number
-        if link.socket is None or link.pulls.is_open(number) or not reader.has_room:
+        if link.socket is None or number in link.pulled or not reader.has_room:
             return
-        link.send(_wire.pull(number, link.pulls.ask(number), _AT_A_PULL))
+        link.pulled.add(number)
+        link.send(_wire.pull(number, _AT_A_PULL))
 
     def take(self, link: Link, batch: _wire.Batch) -> None:
         """Handles a batch of an agent."""
         reader = self.get(batch.reader)
-        link.pulls.answered(batch.reader)
+        link.pulled.discard(batch.reader)
         if reader is not None:
             reader.push(batch)
 

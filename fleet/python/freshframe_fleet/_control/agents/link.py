@@ -109,34 +109,6 @@ def _no_renewal() -> Renewal:
     return Renewal(0.0, {}, np.empty(0, CAMERA), np.empty(0, OUTBOX), np.empty(0, OUTBOX))
 
 
-class Pulls:
-    """The pulls of an agent: at most one at a time for each reader."""
-
-    def __init__(self) -> None:
-        """Starts without any pulls."""
-        self._numbers: dict[int, int] = {}  # number of the latest pull, by reader
-        self._open: set[int] = set()  # readers whose pull has not been answered yet
-
-    def is_open(self, reader: int) -> bool:
-        """Returns True if the reader's pull has not been answered yet."""
-        return reader in self._open
-
-    def ask(self, reader: int) -> int:
-        """Starts a pull, and returns its number."""
-        self._open.add(reader)
-        self._numbers[reader] = self._numbers.get(reader, 0) + 1
-        return self._numbers[reader]
-
-    def answered(self, reader: int) -> None:
-        """Records that a batch has answered a pull."""
-        self._open.discard(reader)
-
-    def forget(self, reader: int) -> None:
-        """Removes a reader that was closed."""
-        self._open.discard(reader)
-        self._numbers.pop(reader, None)
-
-
 class Link:
     """The thread that creates it must outlive the process."""
 
@@ -173,7 +145,7 @@ class Link:
         self.runs = Runs()
         self.latest = _no_renewal()  # the latest renewal
         self.meter = AgentMeter()
-        self.pulls = Pulls()
+        self.pulled: set[int] = set()  # readers whose pull has no answer yet
         self._killed = False  # by the controller
         self._memory_kills = kills_for_memory()
         self._incoming = MessageReader()
