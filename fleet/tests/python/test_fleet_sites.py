@@ -418,6 +418,12 @@ def test_a_site_that_was_removed_and_is_back_is_read_again(yard: Yard) -> None:
     assert [epoch for _, epoch, _ in yard.given] == [5, 6]
 
 
+def test_a_closed_reader_leaves_no_call_open(yard: Yard) -> None:
+    assert yard.site._calls
+    yard.reader.close()
+    assert not yard.site._calls
+
+
 def test_a_second_program_counts_what_the_first_one_was_given(yard: Yard) -> None:
     yard.answer((1, 40, Totals(reported=100, delivered=90, waiting=10), rows("cam", 5, 88, 89)), True)
     yard.read()

@@ -125,6 +125,10 @@ class _Remote:
             self._actor, self._retry_at, self.reason = None, time.monotonic() + wait, error
         raise ConnectionError
 
+    def forget(self, caller: Any) -> None:
+        """Drops the caller's open call, whose answer Ray would keep in memory."""
+        self._calls.pop(caller, None)
+
     def kill(self, *, restart: bool = False) -> None:
         """Kills the site's process. Ray does not see by itself that one hangs."""
         with contextlib.suppress(ValueError):  # there is none
@@ -237,6 +241,8 @@ class SitesReader(ClosedByWith):
     def close(self) -> None:
         """Ends the reading. Results wait at the sites for the next reader of this name. Idempotent."""
         self._closed = True
+        for site in list(self._sites.values()):
+            site.forget(self)
 
     def _turn(self, wait: float) -> None:
         sites, calls = list(self._sites.values()), list[Any]()
