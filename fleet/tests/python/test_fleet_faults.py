@@ -161,30 +161,3 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     assert stats.cameras["cam"].starts >= 2
     assert any("kept its GIL for" in event.text and "killed" in event.text for event in stats.events)
     assert "in keep" in capfd.readouterr().err
-
-
-@pytest.mark.slow
-def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    change_setup(monkeypatch, Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2))
-    with ff.fleet.Fleet(agents=1) as fleet:
-        until_up(fleet)
-        fleet.add("sound", "ticks:0.05", fleet_builds.ticks)
-        until(lambda: fleet.stats().states() == {"running": 1}, "the sound camera")
-        fleet.add("bad", "x", fleet_builds.crashes)
-        until(lambda: "held for" in fleet.stats().cameras["bad"].reason, lambda: f"{fleet.stats()}")
-        camera = fleet.stats().cameras["bad"]
-        assert camera.state == "failed"
-        assert "signal 11" in camera.reason
-        until(lambda: fleet.stats().cameras["sound"].state == "running", "the sound camera again")
-    assert any("camera 'bad' is held" in record.getMessage() for record in caplog.records)
-
-
-@pytest.mark.full
-def test_an_agent_whose_user_code_ends_the_process_is_told_with_its_status() -> None:
-    with ff.fleet.Fleet() as fleet:
-        fleet.add("cam", "3", fleet_builds.exits)
-        until(lambda: fleet.stats().agents["agent0"].deaths > 0, "the end of the agent")
-        events = [event.text for event in fleet.stats().events if event.about == "agent0"]
-        assert "exited with status 3" in events

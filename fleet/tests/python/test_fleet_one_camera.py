@@ -61,18 +61,28 @@ def overflow() -> None:
     faulthandler._stack_overflow()  # type: ignore[attr-defined]
 
 
-ENDS: dict[str, Callable[[], object]] = {
-    each.__name__: each for each in (segv, in_a_librarys_thread, exit_75, exit_74_of_c, abort, overflow)
+ENDS: dict[str, tuple[Callable[[], object], str]] = {
+    "in the build": (segv, "killed by signal 11"),
+    "in a node": (segv, "killed by signal 11"),
+    "in a library's thread": (in_a_librarys_thread, "killed by signal 11"),
+    "exit": (exit_75, "exited with status 75"),
+    "exit of C": (exit_74_of_c, "exited with status 74"),
+    "abort": (abort, "killed by signal 6"),
+    "overflow": (overflow, "killed by signal 11"),
 }
 
 
 def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Its node ends the process in the way that the URL says, on its tenth tick."""
+    """Ends the process as the URL says, in its node on the tenth tick or here."""
+    end, _ = ENDS[url]
 
     def work(number: int) -> int:
         if number == 10:
-            ENDS[url]()
+            end()
         return number
+
+    if url == "in the build":
+        end()
 
     pipeline = ff.Pipeline()
     return pipeline, {"ticks": pipeline.add(work, pipeline.add(fleet_builds.Ticks(0.02)))}
@@ -81,7 +91,9 @@ def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 @pytest.mark.slow
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("end", sorted(ENDS))
-def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.fleet.Fleet, end: str) -> None:
+def test_the_first_crash_finds_its_camera_and_accuses_no_other(
+    fleet: ff.fleet.Fleet, end: str, caplog: pytest.LogCaptureFixture
+) -> None:
     fleet.add_many({f"good{number}": "ticks:0.02" for number in range(6)}, fleet_builds.ticks)
     until(lambda: fleet.stats().states() == {"running": 6}, "the good cameras")
     fleet.add("bad", end, dies)
@@ -91,7 +103,9 @@ def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.fleet.F
     assert any("it crashed an agent" in event.text for event in stats.events if event.about == "bad")
     until(lambda: fleet.stats().cameras["bad"].agent == "extra0", "an agent of its own")
     until(lambda: fleet.stats().cameras["bad"].crashes >= 2, "its next crash")
+    until(lambda: "camera 'bad' is held" in caplog.text, "the hold in the log")
     stats = fleet.stats()
+    assert any(ENDS[end][1] in event.text for event in stats.events if event.about == "extra0")
     starts = [camera.starts for name, camera in stats.cameras.items() if name != "bad"]
     if not any("silent for" in event.text for event in stats.events):  # unless the machine is busy
         assert sorted(set(starts)) in ([1], [1, 2])  # the first crash has restarted some of them

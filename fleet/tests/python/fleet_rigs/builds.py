@@ -7,8 +7,6 @@ import ctypes
 import itertools
 import logging
 import os
-import resource
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -251,13 +249,3 @@ def hangs_at_start(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     """Hangs until a file of this name exists."""
     pipeline = ff.Pipeline()
     return pipeline, {"ticks": pipeline.add(Hangs(url), pipeline.add(Ticks(0.02)))}
-
-
-def exits(url: str) -> Any:
-    os._exit(int(url))
-
-
-def crashes(url: str) -> Any:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.kill(os.getpid(), signal.SIGSEGV)
-    time.sleep(100)
