@@ -1,4 +1,4 @@
-"""`freshframe mcp`: a server of the Model Context Protocol (modelcontextprotocol.io), by which an agent sees.
+"""`freshframe mcp`: a Model Context Protocol server (modelcontextprotocol.io) that lets an agent see.
 
 It is a separate process that uses the HTTP interface of a pipeline, so a hanging agent does not delay the
 pipeline.
@@ -46,7 +46,7 @@ _INSTRUCTIONS = (
     "pipeline: a camera that sends an old picture again and again is not seen by it."
 )
 _PATIENCE = 4.0  # timeout in seconds; the server itself gives up after 2 if there is no frame
-_LOOK_PATIENCE = 35.0  # timeout for questions about the past; the server gives up after 30 s
+_LOOK_PATIENCE = 35.0  # timeout for requests about the past; the server gives up after 30 s
 _LARGEST = 16 << 20  # maximum size of a response in bytes
 _AT_ONCE = 8  # concurrent questions
 _MOST_EVENTS = 100
@@ -147,10 +147,10 @@ def _moment(unix: float) -> str:
 
 
 def _readable(what: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Decorates a question: a response that this version cannot read becomes a NoPictureError.
+    """Decorates a method that sends a request: a response that cannot be read becomes a NoPictureError.
 
     Args:
-        what: What was asked of the server, for the message.
+        what: What was requested, for the message.
     """
 
     def decorated(question: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -169,7 +169,7 @@ def _readable(what: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
 
 
 class Eyes:
-    """Answers the questions of an agent by asking the server of the pipeline."""
+    """Answers an agent's questions with requests to the server of the pipeline."""
 
     def __init__(self, target: Target, max_age: float) -> None:
         """Does not connect yet."""
@@ -178,22 +178,22 @@ class Eyes:
 
     @_readable("the ports that may be seen")
     def list_ports(self, state: dict[str, Any]) -> list[str]:
-        """Returns the names of the ports whose pictures may be seen."""
+        """Returns the names of the ports whose images may be seen."""
         return [_text(port) for port in _list_ports(state)]
 
     @_readable("the state of the pipeline")
     def cameras(self) -> str:
-        """The ports whose pictures may be seen, the looks that keep the past, and the sources, as JSON."""
+        """Returns the ports whose images may be seen, the looks, and the sources, as JSON."""
         state = self._state()
         seen = {"phase": state["phase"], "cameras": _list_ports(state), "looks": _list_looks(state)}
         return json.dumps({**seen, "sources": _list_sources(state)}, allow_nan=False)
 
     @_readable("a picture with its time")
     def now(self, camera: str) -> tuple[str, bytes]:
-        """The newest picture of a port: its number, time and age as a sentence, and the JPEG.
+        """Returns the newest image of a port: a sentence with its number, time and age, and the JPEG.
 
         Raises:
-            NoPictureError: There is no such port, no picture, or none that is young enough.
+            NoPictureError: There is no such port, no image, or none that is recent enough.
         """
         headers, jpeg, took = self._fetched(f"/api/picture/{_quoted(camera)}.jpg", _describe_cameras)
         try:
@@ -214,10 +214,10 @@ class Eyes:
 
     @_readable("pictures with their times")
     def back(self, look: str, seconds: float, pictures: int) -> list[tuple[str, bytes]]:
-        """Pictures of a look from the last seconds, the oldest first, each with its sentence.
+        """Returns images of a look from the last seconds, oldest first, each with a sentence.
 
         Raises:
-            NoPictureError: There is no such look, or it keeps no picture.
+            NoPictureError: There is no such look, or it has no image.
         """
         query = urllib.parse.urlencode({"seconds": seconds, "n": pictures})
         path = f"/api/look/{_quoted(look)}.json?{query}"
@@ -234,15 +234,15 @@ class Eyes:
 
     @_readable("sentences")
     def why(self) -> str:
-        """Reasons why results are old or lost, in sentences."""
+        """Returns sentences about why results are late or lost."""
         return _text(self._ask_look(lambda: self.target.fetched("/api/why"))["text"])
 
     @_readable("the events of the pipeline")
     def events(self, most: int) -> str:
-        """Returns the newest events, a line each with its time.
+        """Returns the newest events, one per line with its time.
 
         Raises:
-            NoPictureError: Fewer than one or more than 100 are asked for, or the state cannot be read.
+            NoPictureError: Fewer than one or more than 100 were requested, or the state cannot be read.
         """
         if not 1 <= most <= _MOST_EVENTS:
             raise NoPictureError(
@@ -266,7 +266,7 @@ class Eyes:
             raise NoPictureError(str(error)) from None
 
     def _advice(self, text: Callable[[dict[str, Any]], str]) -> str:
-        """Returns a sentence about the state, to append to the reason of a refusal; "" without a state."""
+        """Returns a sentence about the state, to append to an error message; "" if the state is unknown."""
         try:
             return text(self._state())
         except (NoPictureError, *UNREADABLE):

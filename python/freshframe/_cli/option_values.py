@@ -88,7 +88,7 @@ def port(text: str) -> int:
 
 
 def setting(text: str) -> tuple[str, str]:
-    """A name and its value, `device_type=GPU`."""
+    """Parses a name and its value, `device_type=GPU`."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE such as device_type=GPU, got {text!r}")

@@ -165,7 +165,7 @@ def interruptible(timeout: float | None) -> Iterator[None]:
 
 
 def status_of(end: SystemExit) -> int:
-    """Returns the exit status that `python` would have. A string is printed to stderr and gives 1."""
+    """Returns the exit status that `python` would have. A string is printed to stderr and results in 1."""
     if end.code is None:
         return ExitCode.OK
     if isinstance(end.code, int):

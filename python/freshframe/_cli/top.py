@@ -146,7 +146,7 @@ def readable(what: str, target: Target) -> Iterator[None]:
     All code that reads a response is in such a `with` block: the server may be of another version.
 
     Args:
-        what: What was asked for, for the message.
+        what: What was requested, for the message.
         target: The server that has answered.
 
     Raises:

@@ -245,7 +245,7 @@ def _provider(node: dict[str, Any]) -> str:
 
 
 def _decoder(node: dict[str, Any]) -> str:
-    """Returns the GPU that decodes, or that the CPU decodes although a GPU was asked for."""
+    """Returns the GPU that decodes, or that the CPU decodes although a GPU was requested."""
     source = node.get("source") or {}
     decoder = source.get("decoder")
     if decoder is None or (decoder == "cpu" and not source.get("decoder_reason")):

@@ -1,4 +1,4 @@
-"""`freshframe why`: prints why the samples of a pipeline are late or lost, and what helps."""
+"""`freshframe why`: prints why the samples of a pipeline are late or lost, and what to do."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .top import Target, UnreachableError, readable
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Asks a dashboard, or runs the pipeline of a file for a while and asks that."""
+    """Asks a dashboard, or runs the pipeline of a file for a while and asks its why()."""
     if _is_file(options.target):
         return _explain_file(options, messages)
     target = Target.parse(options.target)
@@ -50,7 +50,7 @@ def _is_file(target: str) -> bool:
 
 
 def _explain_file(options: Any, messages: Messages) -> ExitCode:
-    """Runs the file, which may start its pipeline itself, on any line, or leave that to this command."""
+    """Runs the file, which may start its pipeline itself on any line, or leave that to this command."""
     path, name = split(options.target)
     with Attached(str(path), options.lasting, messages, lambda asked: _ask(options, asked)) as attached:
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What a recorder of results must write to tell the samples of a pipeline apart.
+    """What a recorder of results must write to distinguish the samples of a pipeline.
 
     Attributes:
         damaged: Some samples may be damaged.
@@ -92,12 +92,12 @@ class Contract:
 
     @property
     def has_own_stream(self) -> bool:
-        """Whether it emits results that belong to no sample. Recorders of results never do."""
+        """True if it emits results that do not belong to a sample. Recorders of results never do."""
         return self.note_marks is None and (self.finishes or self.tick_every is not None)
 
     @property
     def is_recorder(self) -> bool:
-        """Whether replacing the node would cut off what it writes, even without `records_to`."""
+        """True if replacing the node would cut off what it writes, even without `records_to`."""
         return self.when_run_ends is not None or self.spool is not None
 
 

@@ -65,7 +65,7 @@ class Graph:
 
     def __init__(self, engine: _native.Engine) -> None:
         self._engine = engine
-        self._ending = threading.RLock()  # a signal's handler may stop the pipeline while its run ends
+        self._ending = threading.RLock()  # a signal handler may stop the pipeline while its run ends
         self._kept: dict[int, Member] = {}  # keeps every node alive while it is in the pipeline
         self.in_python: dict[int, Place] = {}
         self.in_processes: set[int] = set()
@@ -80,7 +80,7 @@ class Graph:
         ends = [end for node in self._nodes() if (end := declared(node).when_run_ends) is not None]
         if not ends:
             return []
-        with self._ending:  # a thread that stops the pipeline returns when the files have their names
+        with self._ending:  # a thread that stops the pipeline returns only after the files have their names
             complete = is_complete()
             return [path for end in ends if (path := end(complete)) is not None]
 

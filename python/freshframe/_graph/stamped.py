@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Stamped:
-    """What stamped() returns. The engine unpacks it."""
+    """What stamped() returns. The engine unwraps it."""
 
     __slots__ = ("frame", "like", "value")
 

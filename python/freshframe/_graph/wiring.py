@@ -217,7 +217,7 @@ def records_to(node: Any) -> str | None:
 
 
 def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
-    """Tells a recorder of results which columns it needs to tell the pipeline's samples apart.
+    """Sets which columns a recorder of results needs to distinguish the pipeline's samples.
 
     These are whether a sample is damaged, its part, and its source if there may be several.
 
@@ -244,13 +244,13 @@ def prepare_batches(node: Any, batch: Batch | None) -> None:
 
 
 def note_name(node: Any, name: str) -> None:
-    """Tells a node its name in the pipeline, if it includes that in its results."""
+    """Passes a node its name in the pipeline, if it includes that in its results."""
     if (note := declared(node).note_name) is not None:
         note(name)
 
 
 def note_in_worker(node: Any, name: str, *, live: bool) -> None:
-    """Tells a node its name, and whether all sources are live, before it is copied to a worker process."""
+    """Passes a node its name, and whether all sources are live, before it is copied to a worker process."""
     if is_claimed(node):
         return
     note_name(node, name)

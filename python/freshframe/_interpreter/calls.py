@@ -82,7 +82,7 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             text = None
             owner = type(arguments[0]).__name__ if function.__name__ == "__init__" else function.__qualname__
-            with contextlib.suppress(FreshframeError):  # an import may lack a descriptor
+            with contextlib.suppress(FreshframeError):  # an import may fail for lack of descriptors
                 text = _advice(function, owner, str(error))
             if text is None:
                 raise

@@ -16,7 +16,7 @@ from .. import _native
 FREE_THREADED = "t" in getattr(sys, "abiflags", "")
 UNKNOWN = "unknown"
 
-_switched_on: list[str] = []  # the modules, in the order observed
+_switched_on: list[str] = []  # the modules, in the order in which they were seen
 
 
 def enabled() -> bool:

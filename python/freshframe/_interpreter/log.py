@@ -1,6 +1,6 @@
 """Native log lines in Python's logging, rate-limited so that a fault never floods a log.
 
-A separate thread logs them. The main thread never does that in the middle of other work: it may hold a
+A separate thread logs them. The main thread must not log in the middle of other work, because it may hold a
 handler's lock at that moment (logging.handlers.QueueHandler has one), which would be a deadlock.
 """
 
@@ -22,7 +22,9 @@ from .. import _native
 from . import fork
 
 _EVERY = 10.0  # seconds between two lines of one kind
-_MOST_NAMES = 16  # kinds that differ in their names only: a folder may hold a thousand damaged pictures
+# Maximum number of kinds that differ only in their names, because a folder may contain a thousand damaged
+# images.
+_MOST_NAMES = 16
 _MOST_KINDS = 256
 
 _QUOTED = re.compile(r"'[^']*'")
@@ -31,17 +33,17 @@ _NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 
 @dataclass
 class _Kind:
-    said: float  # time.monotonic() of its last line
-    subject: str  # the first name in it, or ""
+    said: float  # time.monotonic() of the last line of this kind
+    subject: str  # the first name in the line, or ""
     held: int = 0  # lines since then
-    level: int = 0  # level of the latest of them, like the text
+    level: int = 0  # level of the latest line that was held back, like `text`
     text: str = ""
 
 
 class Limiter:
-    """Passes the first line of a kind, then one every 10 seconds with the number of lines that it held back.
+    """Passes on the first line of a kind, then one every 10 s with the number of lines that were held back.
 
-    One thread at a time.
+    Not thread-safe.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Limiter:
         self._write = write
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        self._names: dict[str, set[str]] = {}  # the kinds, by their text without the names
+        self._names: dict[str, set[str]] = {}  # the kinds, by their text without names
 
     def __call__(self, level: int, text: str) -> None:
         """Writes the line, or holds it back."""
@@ -67,13 +69,13 @@ class Limiter:
         self._write(level, text + _more(held))
 
     def tell(self, *, last: bool = False) -> float | None:
-        """Writes the latest line that was held back, of each kind whose time has come.
+        """Writes the latest held-back line of each kind that is due.
 
         Args:
-            last: Of every kind.
+            last: Writes those of every kind.
 
         Returns:
-            Seconds until the next one's time comes; None when no line is held back.
+            Seconds until the next one is due; None if no line is held back.
         """
         now = self._clock()
         kinds = list(self._kinds.values())  # a handler may stop a pipeline, which also calls this
@@ -82,7 +84,7 @@ class Limiter:
         return max(0.0, min(times)) if times else None
 
     def _write_held(self, kinds: list[_Kind], now: float) -> None:
-        """Writes the latest line that was held back, of each of these kinds."""
+        """Writes the latest held-back line of each of these kinds."""
         for known in kinds:
             if known.held:
                 line = known.level, known.text + _more(known.held - 1)
@@ -109,7 +111,7 @@ def _subject(text: str) -> str:
 
 
 def _without_numbers(text: str) -> str:
-    """The text with # for each number that is not within quotes."""
+    """Replaces each number outside of quotes by #."""
     parts, end = [], 0
     for quoted in _QUOTED.finditer(text):
         parts += [_NUMBER.sub("#", text[end : quoted.start()]), quoted[0]]
@@ -125,7 +127,7 @@ logger = logging.getLogger("freshframe")
 
 
 def _mask_traceback(record: logging.LogRecord) -> bool:
-    """Leaves passwords of URLs out of a traceback that is printed: a program's own error may have one."""
+    """Masks passwords in URLs of a traceback, because a program's own exception may contain one."""
     if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None and not record.exc_text:
         lines = traceback.format_exception(record.exc_info[1])
         record.exc_text = _native.mask_passwords("".join(lines).rstrip("\n"))
@@ -135,7 +137,7 @@ def _mask_traceback(record: logging.LogRecord) -> bool:
 logger.addFilter(_mask_traceback)
 
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
-_PATIENCE = 1.0  # seconds that drain() waits for a handler that is busy on another thread
+_PATIENCE = 1.0  # seconds for which drain() waits for a handler that is busy on another thread
 
 
 Look = Callable[[], "float | None"]
@@ -143,16 +145,16 @@ Look = Callable[[], "float | None"]
 
 
 class _LogThread(threading.Thread):
-    """Logs the lines of native threads while pipelines run. No exception ends it."""
+    """Logs the lines of native threads while pipelines run. No exception ends the thread."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(name="freshframe-log", daemon=True)
         self._look = look
         self._starter = threading.get_native_id()
-        self.over = False  # it ends, or has ended
+        self.over = False  # it is ending, or has ended
 
     def run(self) -> None:
-        if threading.get_native_id() == self._starter:  # gevent's threads: waiting would stop the program
+        if threading.get_native_id() == self._starter:  # a gevent thread: waiting would block the program
             self.over = True
             return
         wakes = 0
@@ -165,10 +167,10 @@ class _LogThread(threading.Thread):
 
 
 def _safely(call: Look) -> float | None:
-    """Returns the result of the call, or seconds until another try."""
+    """Returns the result of the call, or the seconds until the next attempt."""
     try:
         return call()
-    except BaseException:  # a handler calls sys.exit(), or sys.excepthook fails
+    except BaseException:  # a handler has called sys.exit(), or sys.excepthook has failed
         with contextlib.suppress(BaseException):
             sys.excepthook(*sys.exc_info())
         return _PATIENCE
@@ -179,8 +181,9 @@ def _write(level: int, text: str) -> None:
 
 
 _limiter = Limiter(_write)
-_handling = threading.RLock()  # held while lines are logged, so that they keep their order
-_waiting: collections.deque[tuple[int, str, str]] = collections.deque()  # taken, and not logged yet
+_handling = threading.RLock()  # held while lines are logged, to keep them in order
+# Taken from the native queue, and not logged yet.
+_waiting: collections.deque[tuple[int, str, str]] = collections.deque()
 _thread: _LogThread | None = None
 
 
@@ -190,7 +193,7 @@ def _handle(level: int, text: str, name: str) -> None:
             _hand_on(level, text, name)
         else:
             _limiter(level, text)
-    except Exception:  # the user's handler or filter failed: it is reported, then the next line follows
+    except Exception:  # the user's handler or filter has failed: report it, and continue with the next line
         sys.excepthook(*sys.exc_info())
 
 
@@ -209,21 +212,22 @@ def _hand_on(level: int, text: str, name: str) -> None:
 
 
 def drain(*, last: bool = False) -> float | None:
-    """Logs the waiting lines. Lines that another thread is logging are logged before this returns.
+    """Logs the pending lines. Waits for lines that another thread is logging.
 
     Args:
-        last: No more lines will come, so lines that were held back are logged now.
+        last: No more lines will follow, so held-back lines are logged now.
 
     Returns:
-        Seconds until a line that was held back may be logged; None without one. Where a handler is busy on
-        another thread: seconds after which to look again.
+        Seconds until a held-back line may be logged, or None if there is none. If a handler is busy on
+        another thread: seconds until the next attempt.
     """
     taken: list[bool] = []
     try:
-        # One step of the interpreter: a signal's handler that raises comes before it, or finds it in `taken`
+        # A single step of the interpreter: a signal handler that raises runs before it, or finds the result
+        # in `taken`.
         taken += map(_handling.acquire, (True,), (_PATIENCE,))
         if not taken[0]:
-            return _PATIENCE  # the other thread logs the waiting lines
+            return _PATIENCE  # the other thread logs the pending lines
         _waiting.extend(_native.take_log())
         while _waiting:
             _handle(*_waiting.popleft())
@@ -234,7 +238,7 @@ def drain(*, last: bool = False) -> float | None:
 
 
 def start(look: Look) -> None:
-    """A pipeline starts; ``look`` is for a thread that does not run yet."""
+    """Called when a pipeline starts. ``look`` is used if the thread is not running yet."""
     global _thread  # noqa: PLW0603
     if _thread is not None and not _thread.over and _thread.is_alive():
         return
@@ -244,9 +248,9 @@ def start(look: Look) -> None:
     except (
         RuntimeError,
         MemoryError,
-    ):  # the system has no thread left: the pipeline's end logs the lines
+    ):  # no thread can be started, so the lines are logged when the pipeline ends
         thread.over = True
-    except BaseException:  # a signal's handler, perhaps after the thread has begun
+    except BaseException:  # raised by a signal handler, perhaps after the thread was started
         leave()
         raise
     if thread.over:
@@ -254,12 +258,15 @@ def start(look: Look) -> None:
 
 
 def is_thread(thread: threading.Thread) -> bool:
-    """Whether it is, or was, the thread that logs."""
+    """Returns True for a thread that logs, or has done so."""
     return isinstance(thread, _LogThread)
 
 
 def leave() -> threading.Thread | None:
-    """No pipeline runs any more: lets the thread end, and returns it. Takes no lock."""
+    """Called when no pipeline is running any more: lets the thread end, and returns it.
+
+    Does not use a lock.
+    """
     global _thread  # noqa: PLW0603
     thread = _thread
     if thread is not None:

@@ -1,6 +1,6 @@
-"""Refuses to be imported into a subinterpreter, before any native module is loaded there.
+"""Fails to import in a subinterpreter, before any native module is loaded there.
 
-If one was loaded there and failed later, nanobind's types would be broken for the main interpreter too.
+If one were loaded there and failed later, nanobind's types would be broken in the main interpreter, too.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -11,7 +11,7 @@ import importlib
 
 
 def _is_main() -> bool:
-    """Whether this is the main interpreter; True if Python does not provide the information."""
+    """Returns True in the main interpreter, or if Python does not provide the information."""
     if hasattr(_thread, "_is_main_interpreter"):  # Python 3.12 and later
         return bool(_thread._is_main_interpreter())
     try:

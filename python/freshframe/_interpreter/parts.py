@@ -1,4 +1,4 @@
-"""The parts that may be missing: optional packages, and native modules that a build has left out."""
+"""Optional parts that may be missing: packages, and native modules that were not built."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import Any
 
 from .._errors import MissingPackageError
 
-# freshframe's extras have the versions that work, and pip knows the extras of an installed freshframe.
+# freshframe's extras contain the versions that work, and pip can find the extras of an installed freshframe.
 _EXTRAS = {
     "onnxruntime": "onnx",
     "onnxruntime-gpu": "onnx-cuda",
@@ -19,18 +19,18 @@ _EXTRAS = {
 
 
 def install(package: str) -> str:
-    """The command that installs an optional package."""
+    """Returns the command that installs an optional package."""
     extra = _EXTRAS.get(package)
     return f"pip install 'freshframe[{extra}]'" if extra else f"pip install {package}"
 
 
 def missing(what: str, package: str) -> MissingPackageError:
-    """The error of a call that needs an optional package which is not installed."""
+    """Returns the error for a call that requires an optional package."""
     return MissingPackageError(f"{what} needs the package {package}: {install(package)}", name=package)
 
 
 def native(name: str) -> Any:
-    """A native module of freshframe that loads on first use.
+    """Returns a native module of freshframe that is loaded on first use.
 
     Raises:
         ImportError: It was not built, or cannot be loaded.

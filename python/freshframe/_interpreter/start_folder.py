@@ -18,10 +18,10 @@ _at_start = _present()  # at import, because the program may change its director
 
 
 def import_path(entries: Iterable[object]) -> list[str]:
-    """The folders of ``sys.path`` for another process, without folders that depend on its working directory.
+    """Returns the folders of ``sys.path`` for another process, independent of its working directory.
 
-    A relative entry means two folders once the program has changed its directory: modules that were imported
-    before come from the first, later ones from the second.
+    If the program has changed its directory, a relative entry stands for two folders: modules that were
+    imported before are from the first one, and later ones from the second.
     """
     found: list[str] = []
     for entry in entries:

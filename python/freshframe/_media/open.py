@@ -193,7 +193,7 @@ def open_once(
 
 def _frozen_after(value: Any) -> float | None:
     if value is None:
-        return 0.0  # the engine's value for never
+        return 0.0  # the engine's value for "never"
     if isinstance(value, str):
         if value == "auto":
             return None

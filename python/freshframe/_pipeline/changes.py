@@ -79,7 +79,7 @@ class Changes:
         self._graph = graph
         self._runners = runners
         self._plans = plans
-        self._latest: dict[int, int] = {}  # thread id -> the node that it added last
+        self._latest: dict[int, int] = {}  # thread ID -> the node that it added last
 
     def add(
         self,

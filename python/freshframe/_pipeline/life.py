@@ -140,7 +140,7 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     try:
         thread.start()
     except (RuntimeError, KeyError, MemoryError) as error:
-        if error.__context__ is not None:  # a signal handler's exception, masked by one of start()
+        if error.__context__ is not None:  # a signal handler's exception, hidden by one from start()
             raise error.__context__ from None
         _threads.discard(thread)  # it could not be started
         raise

@@ -1,4 +1,4 @@
-"""Compiles a Python function to the C signature of abi.h with numba; refuses functions that take the GIL."""
+"""Compiles a Python function to the C signature of abi.h with numba, if it does not take the GIL."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -32,7 +32,7 @@ def wrapper(pixels_, width, height, stride, pts, seq, source, out_, max_rows, st
 
 
 class _Given(NamedTuple):
-    """A function of the user's, what it takes, and the options of ff.native.numba."""
+    """A user's function, its parameters, and the options of ff.native.numba."""
 
     jitted: Any
     parameters: list[str]
@@ -46,13 +46,13 @@ def python_function(written: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
-    """A numba CFunc; ``address`` is its entry.
+    """Returns a numba CFunc; ``address`` is its entry point.
 
     Raises:
         MissingPackageError: numba is not installed.
-        OptionError: It cannot be compiled, writes into the pixels, returns what nothing reads, or would take
-            the GIL.
-        OptionTypeError: It has another parameter than ff.native.numba defines, or lacks ``out``.
+        OptionError: It cannot be compiled, writes to the pixels, returns an unused value, or would take the
+            GIL.
+        OptionTypeError: It has a parameter that ff.native.numba does not define, or ``out`` is missing.
     """
     try:
         numba: Any = importlib.import_module("numba")
@@ -63,7 +63,7 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
     returned: list[Any] = []
     try:
         entry = _entry(numba, given, returned)
-    except Exception as error:  # any class of error: numba fails with an AttributeError on `pixels += 1`
+    except Exception as error:  # any class: numba fails with an AttributeError on `pixels += 1`
         raise _refusal(error, numba, given, returned) from error
     if refused := _check_returned(given, returned, numba.types.none):
         raise refused
@@ -94,13 +94,13 @@ def _parameters(written: Callable[..., Any], options: dict[str, Any]) -> list[st
 
 
 def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = False) -> Any:
-    """The compiled function. `returned` gets the numba type of what the user's function returns."""
+    """Compiles the function. Appends the numba type of its return value to `returned`."""
     intrinsic = importlib.import_module("numba.extending").intrinsic
     borrowed = importlib.import_module("numba.core.imputils").impl_ret_borrowed
 
     @intrinsic  # type: ignore[untyped-decorator]
     def make_read_only(_: Any, array: Any) -> Any:
-        """Returns the array in a type that numba keeps a function from writing: all users share the frame."""
+        """Returns the array in a read-only type, because all users share the frame."""
 
         def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return borrowed(_context, builder, signature.return_type, arguments[0])
@@ -121,7 +121,7 @@ def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = F
 
 
 def _check_returned(given: _Given, returned: list[Any], none: Any) -> OptionError | None:
-    """A function returns a value exactly if one is read; None if it does, or numba does not know its type."""
+    """Checks that the function returns a value exactly if it is used. None means yes, or unknown."""
     name, shape = given.options["name"], tuple(given.options["shape"])
     is_read = not shape or given.options["max_rows"] is not None
     if is_read and returned == [none]:
@@ -136,13 +136,13 @@ def _check_returned(given: _Given, returned: list[Any], none: Any) -> OptionErro
 
 
 def _refusal(error: Exception, numba: Any, given: _Given, returned: list[Any]) -> OptionError:
-    """Why numba cannot compile it. With pixels that may be written it could, or it cannot at all."""
+    """Returns the reason why numba cannot compile it: writing to the pixels, or any other error."""
     name = given.options["name"]
     if refused := _check_returned(given, returned, numba.types.none):
         return refused
     try:
         _entry(numba, given, [], writable=True)
-    except Exception:  # it has the same fault with pixels that may be written
+    except Exception:  # it has the same error with writable pixels
         return OptionError(f"numba cannot compile {name!r}: {error}")
     return OptionError(
         f"{name!r} writes into `pixels`, or its signature allows that. The pixels are read-only, because all "
@@ -179,7 +179,7 @@ def _wrapper(given: _Given, functions: dict[str, Any]) -> Callable[..., Any]:
         "uint8": np.uint8,
         **functions,
     }
-    exec(text, names)  # our own text; only numbers are inserted
+    exec(text, names)  # our own message; only numbers are inserted
     made: Callable[..., Any] = names["wrapper"]
     return made
 

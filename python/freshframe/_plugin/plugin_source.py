@@ -28,5 +28,5 @@ class PluginSource(NativeSource[Any]):
         return self._contract
 
     def __repr__(self) -> str:
-        """The node's name and output."""
+        """Returns the node's name and output."""
         return show_contract("source", self._contract)

@@ -30,7 +30,7 @@ class Travels(NativeNode[Any, Any]):
         return self._contract
 
     def __repr__(self) -> str:
-        """The node's name, input and output."""
+        """Returns the node's name, input and output."""
         return show_contract("node", self._contract)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:

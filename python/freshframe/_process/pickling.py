@@ -1,13 +1,13 @@
-"""Values between this process and its workers: pickles of protocol 5, with large buffers beside the pickle.
+"""Serializes values between this process and its workers: pickle protocol 5 with out-of-band buffers.
 
 Another process cannot import the definitions in ``__main__`` (a script, a notebook's cell, ``python -c``) or
 in a module that was registered with ``cloudpickle.register_pickle_by_value``. If a node refers to such a
 class, the class is sent with the node, once per worker, and gets a number. Values refer to it by number, in
 both directions, so a class stays the same class and keeps its state. Other classes, and functions, are
-pickled with each value, by cloudpickle. A class with a number is sent to the workers of all nodes below, with
-all objects that it refers to. That is why functions have no number: a node's function, and the functions that
-it calls, would bring its model to all these workers. The class of the node itself has none for the same
-reason.
+pickled with each value, by cloudpickle. A class with a number is sent to the workers of all downstream nodes,
+with all objects that it refers to. That is why functions do not have numbers: a node's function, and the
+functions that it calls, would send its model to all these workers. The class of the node itself does not have
+one for the same reason.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -35,11 +35,11 @@ from .._interpreter.locks import held
 from .error_text import describe_error, named
 
 _PROTOCOL = 5
-_MOST_BUFFERS = 900  # the engine takes 1000 parts
+_MOST_BUFFERS = 900  # the engine accepts up to 1000 parts
 _LEAST_BUFFER = 1024  # bytes; smaller ones are cheaper inside the pickle
 
 
-_lock = threading.Lock()  # held while numbers are given
+_lock = threading.Lock()  # held while numbers are assigned
 
 
 def _forked() -> None:
@@ -49,14 +49,14 @@ def _forked() -> None:
 
 fork.in_child(_forked)
 
-# Definitions with numbers, as long as they have an owner: in a worker its process, else the Definitions of a
-# pipeline, to which the pipeline, its threads and the results of its workers refer.
+# Definitions with numbers, for as long as they have an owner: in a worker, its process; otherwise the
+# Definitions of a pipeline, which the pipeline, its threads and the results of its workers refer to.
 _by_number: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _numbers: dict[int, int] = {}  # by id()
 _learned: list[Any] = []
-# Classes that a fleet's results name by module and name: their modules are not in sys.modules.
+# Classes that a fleet's results refer to by module and name, whose modules are not in sys.modules.
 by_name: weakref.WeakKeyDictionary[type, tuple[str, str]] = weakref.WeakKeyDictionary()
-# The numbers that each other side knows: a worker's parent is 0, the workers of nodes that know none are 1.
+# The numbers that each receiver has: 0 is a worker's parent, and 1 stands for workers of nodes without any.
 _known: dict[int, set[int]] = {0: set(), 1: set()}
 _next_side = itertools.count(2)
 
@@ -76,7 +76,7 @@ def _keep(number: int, definition: Any) -> None:
 
 
 def _number(definition: Any) -> int:
-    """The existing one, or a new one."""
+    """Returns the existing record of a class, or creates one."""
     with held(_lock):
         if id(definition) not in _numbers:
             _keep(int.from_bytes(os.urandom(7), "little"), definition)
@@ -92,11 +92,11 @@ def learn(definitions: dict[int, Any]) -> None:
 
 
 def _travels(definition: Any) -> bool:
-    """Another process cannot or must not import it."""
+    """Returns True if another process cannot or must not import it."""
     module = getattr(definition, "__module__", None)
     if module == "__main__":
         return True
-    cloudpickle = sys.modules.get("cloudpickle")  # without it nothing can be registered
+    cloudpickle = sys.modules.get("cloudpickle")  # without cloudpickle, nothing can be registered
     if cloudpickle is None or not isinstance(module, str):
         return False
     registered = cloudpickle.list_registry_pickle_by_value()
@@ -104,14 +104,14 @@ def _travels(definition: Any) -> bool:
 
 
 class _Local(Exception):  # noqa: N818  (not an error: the other way is taken)
-    """The value holds a class or function that must be pickled by value."""
+    """Raised if the value contains a class or function that must be pickled by value."""
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles by reference and by number, and stops at an object that the other process cannot resolve."""
+    """Pickles by reference and by number. Stops at an object that the other process cannot resolve."""
 
     known: set[int] = set()  # noqa: RUF012  (set for each pickle)
-    names = False  # classes in by_name go by name
+    names = False  # classes in by_name are pickled by name
 
     def reducer_override(self, value: Any) -> Any:
         if self.names and isinstance(value, type) and value in by_name:
@@ -124,14 +124,14 @@ class _Pickler(pickle.Pickler):
 
 
 def _make_code(kind: Any, arguments: tuple[Any, ...], filename: str) -> types.CodeType:
-    """Makes code with the name of its file, for tracebacks with source lines: cloudpickle 3.1.3 drops it."""
+    """Creates code with its file name, for tracebacks with source lines: cloudpickle 3.1.3 drops it."""
     code: types.CodeType = kind(*arguments)
     return code.replace(co_filename=filename)
 
 
 @functools.cache
 def _by_value() -> Any:
-    """The pickler by value. cloudpickle is imported at its first use."""
+    """Returns the pickler by value, which imports cloudpickle on first use."""
     with fork.explaining(), fork.loading():
         import cloudpickle  # noqa: PLC0415
 
@@ -159,10 +159,10 @@ def _by_value() -> Any:
 
 
 class Definitions:
-    """The classes that the workers of a pipeline's nodes know.
+    """The classes that the workers of a pipeline's nodes have.
 
-    A node's workers know the classes of those above it, since a result may go from worker to worker without
-    unpickling.
+    A node's workers also have the classes of the nodes upstream, because a result may be passed from worker
+    to worker without unpickling.
     """
 
     def __init__(self) -> None:
@@ -171,7 +171,7 @@ class Definitions:
         self.knows = 1  # key in _known
 
     def pickle(self, node: Any) -> tuple[bytes, bytes]:
-        """The pickles of the known definitions, and of the node with those to which only it refers."""
+        """Returns the pickles of the known definitions, and of the node with those that only it refers to."""
         known = _known[self.knows]
         before, _ = _dumped(self._all, set())
         data, found = _dumped(({}, node), known)
@@ -196,13 +196,13 @@ def _dumped(value: Any, known: set[int]) -> tuple[bytes, list[Any]]:
 
 
 class _Buffers:
-    """Keeps the large buffers of one pickle."""
+    """Collects the large buffers of one pickle."""
 
     def __init__(self) -> None:
         self.kept: list[memoryview] = []
 
     def __call__(self, buffer: pickle.PickleBuffer) -> bool:
-        """Returns True if the buffer goes into the pickle."""
+        """Returns True if the buffer should be part of the pickle."""
         try:
             raw = buffer.raw()
         except BufferError:  # not contiguous
@@ -214,7 +214,7 @@ class _Buffers:
 
 
 def _named_class(module: str, name: str) -> Any:
-    """The object that the receiver has under this name."""
+    """Returns the object that the receiver has under this name."""
     value: Any = importlib.import_module(module)
     for part in name.split("."):
         value = getattr(value, part)
@@ -222,9 +222,9 @@ def _named_class(module: str, name: str) -> Any:
 
 
 def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | memoryview, ...]:
-    """The pickle of a value, then its large buffers. ``knows`` comes from the Definitions of its receiver.
+    """Returns the pickle of a value, then its large buffers. ``knows``: from the Definitions of its receiver.
 
-    ``names``: classes in ``by_name`` go by name.
+    ``names``: pickles classes in ``by_name`` by name.
 
     Raises:
         OptionTypeError: It cannot be pickled.
@@ -253,7 +253,7 @@ def _parts(kind: Any, value: Any, known: set[int], names: bool = False) -> tuple
 
 
 def culprit(value: Any, error: Exception) -> str:
-    """The part of a value that cannot be pickled, as text of a message; without one the error itself."""
+    """Describes the part of a value that cannot be pickled; the error itself if it is not found."""
     with fork.explaining(), fork.loading():
         import cloudpickle  # noqa: PLC0415
 
@@ -287,7 +287,7 @@ def _attributes(value: Any) -> list[tuple[str, Any]]:
 
 
 def loads(parts: Sequence[bytes | bytearray | memoryview]) -> Any:
-    """The value; its arrays lie in the buffers given, which they may write to."""
+    """Returns the value. Its arrays use the given buffers, and may write to them."""
     return pickle.loads(parts[0], buffers=parts[1:])
 
 
@@ -301,14 +301,14 @@ def opened(parts: Sequence[bytes | bytearray | memoryview], producer: str) -> An
         return loads(parts)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a class of the user's that exits the program as it is unpickled
+    except BaseException as error:  # a user's class that exits the program while it is unpickled
         raise FreshframeError(
             f"the result of {producer!r} cannot be unpickled here: {named(error)}"
         ) from error
 
 
 class WorkerTraceback(Exception):  # noqa: N818  (a text, as concurrent.futures has it)
-    """The cause of a worker's exception: its traceback as text."""
+    """The cause of a worker's exception: its traceback as a string."""
 
     def __str__(self) -> str:
         """The text."""
@@ -316,14 +316,14 @@ class WorkerTraceback(Exception):  # noqa: N818  (a text, as concurrent.futures 
 
 
 def exception(parts: list[bytes | bytearray], text: str, traceback: str) -> BaseException:
-    """The exception that a worker's node raised; a RuntimeError with its text if it cannot be unpickled."""
+    """Returns the exception that a worker's node raised; if it cannot be unpickled, a RuntimeError."""
     raised: Any = None
     if parts:
         try:
             raised = loads(parts)
-        except BaseException:  # any exception of its class: the text is known
+        except BaseException:  # may raise any exception, and the text is known
             raised = None
     error = raised if isinstance(raised, BaseException) else RuntimeError(text)
-    # An assignment would not do: a frozen class of the user's refuses it.
+    # An assignment would not work: a user's frozen class rejects it.
     vars(BaseException)["__cause__"].__set__(error, WorkerTraceback(traceback))
     return error

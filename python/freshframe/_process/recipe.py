@@ -1,4 +1,4 @@
-"""The start of a node's worker processes: a command, an environment, the pickled node."""
+"""What is needed to start a node's worker processes: a command, an environment, the pickled node."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -24,27 +24,27 @@ from .worker_log import log_levels
 if TYPE_CHECKING:
     from .._graph.batch import Batch
 
-_MOST_BATCH = 64  # requests that a worker's socket holds
-# A free-threaded Python reserves memory in large pieces, by itself of 1 GiB, which would count as allocated.
+_MOST_BATCH = 64  # maximum number of requests in a worker's socket
+# A free-threaded Python reserves memory in large blocks, by default of 1 GiB, which would count as allocated.
 _RESERVE = {"MIMALLOC_ARENA_RESERVE": "16384"}  # KiB
 THREADS_OF = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Recipes:
-    """Makes the recipes of one pipeline's nodes, whose workers share the numbers of its classes."""
+    """Makes the recipes of one pipeline's nodes, whose workers share the numbers of classes."""
 
     def __init__(self) -> None:
         """For a new pipeline."""
         self.definitions = pickling.Definitions()
 
     def of(self, node: Any, process: Any, batch: Batch | None) -> Callable[[], _native.ProcessPlan]:
-        """Checks ``process=`` of a node now; the call that is returned pickles the node.
+        """Checks ``process=`` of a node. Returns a function that pickles the node.
 
         Raises:
-            GraphError: The node cannot run in another process, or takes no batch there.
+            GraphError: The node cannot run in another process, or does not support batches there.
             OptionError: The batch is too large for a worker.
-            OptionTypeError: ``process`` is neither a bool nor a Process. The call raises it when the node
-                cannot be pickled.
+            OptionTypeError: ``process`` is neither a bool nor a Process. The returned function raises it if
+                the node cannot be pickled.
         """
         options = checked(process, node)
         _check_batch(node, batch)
@@ -77,7 +77,10 @@ def _check_contract(node: Any, options: Process) -> None:
 def _plan(
     node: Any, options: Process, batch: Batch | None, definitions: pickling.Definitions
 ) -> _native.ProcessPlan:
-    """The options in the engine's form, with the pickled node. Adds its definitions to the pipeline's."""
+    """Returns the options in the engine's form, with the pickled node.
+
+    Adds its definitions to the pipeline's.
+    """
     known, pickled = _pickled(node, definitions)
     plan = _native.ProcessPlan()
     plan.workers = options.workers
@@ -106,8 +109,8 @@ def _plan(
 
 def _arguments() -> list[str]:
     # The first statement sets the path, before anything can be imported from the working directory, which
-    # Python puts first for -m (a file argparse.py beside a script would be found). The folders are separate
-    # arguments, because the kernel limits each to 128 KiB.
+    # Python puts first for -m (so that an argparse.py next to a script would be imported). The folders are
+    # separate arguments, because the kernel limits each argument to 128 KiB.
     start = f"from freshframe._process.worker import main; main({os.getpid()})"
     code = f"import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; {start}"
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
@@ -115,7 +118,7 @@ def _arguments() -> list[str]:
 
 
 def make_environment(options: Process) -> list[bytes]:
-    """The environment of a worker: its threads of other libraries share the cores with other workers."""
+    """Returns the environment of a worker, in which libraries use fewer threads to leave cores to others."""
     cores = len(os.sched_getaffinity(0))
     threads = str(max(1, cores // options.workers))
     reserve = {} if options.max_bytes is None else _RESERVE
@@ -128,7 +131,7 @@ def _pickled(node: Any, definitions: pickling.Definitions) -> tuple[bytes, bytes
         return definitions.pickle(node)
     except Exception as error:
         if isinstance(error, OptionTypeError) and "__reduce__" in vars(type(node)):
-            raise  # the node's own refusal
+            raise  # raised by the node itself
         raise OptionTypeError(
             f"{wiring.label(node)!r} cannot go to another process: {pickling.culprit(node, error)}. Make it "
             "in open(), which runs in the worker"

@@ -24,8 +24,8 @@ from .error_text import format_traceback, named
 from .worker_log import ToParent, log_to_parent
 
 _SOCKET = 3
-MOST_RESULTS = 1000  # results of a call: the engine's bound
-_MOST_TRACEBACK = 12_000  # bytes; its end is the most useful part
+MOST_RESULTS = 1000  # maximum number of results per call, as in the engine
+_MOST_TRACEBACK = 12_000  # bytes; the end is the most useful part
 
 
 def _fail(end: Any, what: str, error: BaseException) -> None:
@@ -33,10 +33,10 @@ def _fail(end: Any, what: str, error: BaseException) -> None:
     data = lines.encode()
     if len(data) > _MOST_TRACEBACK:
         lines = "...\n" + data[-_MOST_TRACEBACK:].decode(errors="ignore")
-    BaseException.with_traceback(error, None)  # a class of the user's may refuse the assignment
+    BaseException.with_traceback(error, None)  # a user's class may reject the assignment
     try:
         parts = pickling.dumps(error)
-    except BaseException:  # any exception of its class: the text is known
+    except BaseException:  # may raise any exception, and the text is known
         parts = None
     end.fail(what, (named(error) + hint(error), lines), parts, isinstance(error, DeviceError))
 
@@ -56,7 +56,7 @@ class _Replies:
         self._send(getattr(self._node, method)(*arguments), several=True)
 
     def tell_gone(self, sources: list[tuple[int, str]]) -> None:
-        """These sources give nothing more. The worker sends nothing, unless the node raises."""
+        """Called when these sources have ended. Sends a reply only if the node raises."""
         if not isinstance(self._node, Node):  # a function
             return
         for number, name in sources:
@@ -66,7 +66,7 @@ class _Replies:
                 _fail(self._end, "outside", error)
 
     def send(self, result: Any) -> None:
-        """Sends the results of a call with a sample together."""
+        """Sends the results of a call together with a sample."""
         self._send(result, several=self._gives_several)
 
     def _send(self, result: Any, *, several: bool) -> None:
@@ -92,7 +92,7 @@ class _Replies:
 
 
 def _all(generator: types.GeneratorType[Any, None, Any]) -> list[Any]:
-    """The results of a generator, which is closed whatever happens."""
+    """Yields the results of a generator, which is closed in any case."""
     results: list[Any] = []
     with contextlib.closing(generator):
         while True:
@@ -132,7 +132,8 @@ def _work(end: Any, call: Callable[[Any], Any], takes_values: bool, replies: _Re
             del given  # the reply returns the leases of dropped frames
             replies.send(result)
             del result
-        except BaseException as error:  # sys.exit(), too: a worker ends by its parent's order only
+        # Including sys.exit(): a worker exits only when its parent tells it to.
+        except BaseException as error:
             given = sample = None
             _fail(end, "sample", error)
 
@@ -209,7 +210,7 @@ def _wait_for_end(end: Any) -> None:
 
 
 def main(parent: int) -> None:
-    """The worker's whole life."""
+    """Runs a worker process from start to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     _native.let_leaks_pass()  # the node may keep references until its end
     end = _native.WorkerEnd(_SOCKET, parent)

@@ -1,4 +1,4 @@
-"""Log records of another process on their way to the loggers of its parent."""
+"""Forwards log records of another process to the loggers of its parent."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,7 +13,7 @@ _MOST_RECORDS = 1000  # per second
 
 
 def log_levels() -> dict[str, int]:
-    """The present levels of all loggers, so that another process sends only records that would be logged."""
+    """Returns the levels of all loggers, so that another process sends only records that would be logged."""
     levels = {"": logging.getLogger().level}
     for name, logger in logging.Logger.manager.loggerDict.items():
         if isinstance(logger, logging.Logger) and logger.level != logging.NOTSET:
@@ -22,7 +22,7 @@ def log_levels() -> dict[str, int]:
 
 
 class ToParent(logging.Handler):
-    """Sends records to the parent's logging, formatted; never waits for it."""
+    """Sends formatted records to the parent's logging. Never blocks."""
 
     def __init__(self, end: Any) -> None:
         super().__init__()
@@ -35,11 +35,11 @@ class ToParent(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._send(record.levelno, printable(record.name), printable(self.format(record)))
-        except Exception:  # bad arguments of the record, as in logging itself
+        except Exception:  # invalid arguments of the record, as in logging itself
             self.handleError(record)
 
     def close(self) -> None:
-        """Reports the records that no later one has counted."""
+        """Reports the lost records that no later record has reported."""
         if self._lost:
             text = f"{self._lost} log records of a worker were lost: they arrived too fast"
             if self._end.log(logging.WARNING, "freshframe", text):
@@ -60,7 +60,7 @@ class ToParent(logging.Handler):
 
 
 def log_to_parent(end: Any, levels: dict[str, int]) -> ToParent:
-    """In the other process: from now on all records go to the parent's loggers, warnings too.
+    """Called in the other process. From now on, all records and warnings are sent to the parent's loggers.
 
     Returns the handler, whose close() counts the records that were lost at the end.
     """

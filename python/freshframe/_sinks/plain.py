@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
         raise OptionError(
             "a value that contains itself, or whose parts are deeper than Python's recursion limit, cannot "
             "be written: convert it in a node before the sink"
-        ) from None  # its traceback has a thousand equal lines
+        ) from None  # its traceback would have a thousand equal lines
 
 
 def _plain(value: Any) -> Any:

@@ -245,7 +245,7 @@ def find_place(fd: int, path: str) -> Literal["same", "moved", "gone"]:
     """Returns whether an open regular file is still at its path.
 
     Returns:
-        "moved" if the file has another name now, "gone" if it has none. The equivalent for recordings is
+        "moved" if the file has another name now, "gone" if it was deleted. The equivalent for recordings is
         File::place().
     """
     named = None

@@ -41,10 +41,10 @@ class Held:
     """The contents of a box, and its losses since it was opened.
 
     Attributes:
-        waiting: Number of results that were not sent.
-        size: Bytes of its segments.
+        waiting: Number of results that were not sent yet.
+        size: Bytes of all segments.
         expired: Results deleted to make room for newer ones, or because of their age.
-        lost: Results whose lines were missing or unreadable, and refused ones that were dropped.
+        lost: Results whose lines were missing or unreadable, and rejected ones that were dropped.
     """
 
     waiting: int
@@ -54,24 +54,24 @@ class Held:
 
 
 class Box(Reading):
-    """One thread writes and one reads. All methods are thread-safe.
+    """A box is written by one thread and read by another. All methods are thread-safe.
 
-    Note [Spool's folder]: a segment is named after the number of its first line and begins with a head, which
-    contains the box's id and the open events. The newest segment is therefore enough to continue from. It is
-    never rewritten, only appended to. Lines are numbered when they are written, but not read before they are
-    synced, so a power cut never removes a result that a receiver has seen. Unreadable lines at the end of the
-    newest segment, such as zeros after a power cut, were not synced and are cut off. The cursor stores the
-    number of the last synced line: if that line is missing anyway, numbering continues after it, so that the
-    receiver sees a gap. Neither deleting a segment nor writing the cursor, which has a fixed length, needs
-    space on a full disk. The newest segment is the only one with the current open events, so it is deleted
-    only after its successor was created. A spare file reserves the disk space for the successor's head.
+    Note [Spool's folder]: each segment has the number of its first line in its name and starts with a head
+    (the box's ID, the open events), so the newest segment is enough to continue. It is never deleted or
+    rewritten while it is the newest: lines are only appended. A line is numbered when it is written, and read
+    only after it was synced, so a power cut never loses anything that a receiver has seen. Unreadable lines
+    at the end of the newest segment, such as zeros after a power cut, were not synced and are cut off. The
+    cursor has the number of the last synced line: if the newest lines are gone anyway, numbers continue after
+    it, so the receiver sees a gap. Neither deleting a segment nor writing the cursor in place needs free
+    space on a full disk. Only the newest segment has the open events, so it is deleted only after another one
+    was started; a spare file reserves the space for the head of that one.
 
-    Note [The clock of a segment]: a segment stores the Unix time at which the machine booted, according to
-    the system clock when its lines were written. A change of the clock starts another segment. So the age of
-    any line written since the last boot is known, even if the clock was wrong.
+    Note [The clock of a segment]: a segment contains the Unix time of the machine's boot, by the clock as it
+    was set when its lines were written, and a new segment starts when the clock is set. So the age of a line
+    from the current boot is known, however the clock was set.
     """
 
-    first_records: list[str]  # to be written first: ends for the events that a killed program left open
+    first_records: list[str]  # written first: ends of the events that a killed program left open
 
     def __init__(self, folder: str, max_bytes: int) -> None:
         """Opens or creates the box.
@@ -122,9 +122,9 @@ class Box(Reading):
 
     def _begin(self) -> None:
         self._begin_reading()
-        self._in_flight = 0  # results returned by take() and not completed by done() yet
+        self._in_flight = 0  # results that take() has returned and done() has not completed yet
         self._broken = False  # the last write to the newest segment may be incomplete
-        self._closed = False  # everything was written; a call of `send` may still be running
+        self._closed = False  # everything was written, although a call of `send` may still be running
         self._fd = -1
         self._boot = clock.boot()
         self._spare = Spare(self.folder)
@@ -151,11 +151,12 @@ class Box(Reading):
         self.first_records = [to_text(end) for end in self.events.ends(self.last_commit, time.time())]
 
     def _set_numbers(self, before: Sent, found: Found) -> None:
-        """`before`: the cursor; its numbers are ignored if it has no box."""
-        last = found.least - 1  # the last number of which there is a trace on disk
+        """`before`: the cursor, which is empty without a box."""
+        last = found.least - 1  # the last number with a trace on disk
         known = before.n
         if before.last is None and known > last and self._segments:
-            known = 0  # an older cursor has no checksum: rather send twice
+            # One wrong digit that an older version's cursor does not reveal: duplicates are not a loss.
+            known = 0
         self.next = max(before.n, before.last or 0, last) + 1
         oldest = self._segments[0].first if self._segments else self.next
         self._sent = max(known, oldest - 1) if before.box else oldest - 1
@@ -167,7 +168,7 @@ class Box(Reading):
             self._expired += gone
             return
         expired = max(0, min(before.first, oldest) - 1 - known)
-        self._expired += max(0, expired - before.counted)  # incl. those that a killed program was sending
+        self._expired += max(0, expired - before.counted)  # including those that a killed program was sending
         self._known = max(0, before.counted - expired)
         self._taken -= gone - expired if gone else 0
         self._miss(self._sent + 1)
@@ -232,7 +233,7 @@ class Box(Reading):
             self._begin_segment(data, zero)
         else:
             self._append(data)
-        with contextlib.suppress(MemoryError):  # the records are on disk: a retry would write them twice
+        with contextlib.suppress(MemoryError):  # they were written, so a retry would write them twice
             for record in records:
                 self.events.note_text(record)
             if self.events.records:
@@ -254,7 +255,7 @@ class Box(Reading):
             self._write_cursor()
 
     def _is_in_place(self) -> bool:
-        """Returns True if the newest segment may be appended to.
+        """Returns True if the newest segment is still the file of that name, with a single link.
 
         An editor may have replaced the file, and a backup may have made a hard link, which must not change.
         """
@@ -266,7 +267,7 @@ class Box(Reading):
         return False
 
     def _append_first(self, data: bytes, zero: float) -> None:
-        """Appends to a segment that only has a head, whose write may have failed."""
+        """Appends to a segment that has only a head, whose write may have failed."""
         newest = self._segments[-1]
         self._segment_bytes = newest.size + self._fitting_segment()
         if self._broken:
@@ -290,7 +291,7 @@ class Box(Reading):
             newest.size += len(data)
 
     def _fitting_segment(self) -> int:
-        """Returns the segment size: an eighth of the limit, since segments are deleted as a whole."""
+        """Returns an eighth of the limit, because segments are deleted as a whole."""
         disk = os.statvfs(self.folder)
         room = disk.f_bavail * disk.f_frsize + _size(self._segments)
         return min(SEGMENT_BYTES, max(min(self._max_bytes, room) // 8, _LEAST_SEGMENT))
@@ -318,7 +319,7 @@ class Box(Reading):
             raise
         before, self._fd = self._fd, fd
         if before >= 0:
-            with contextlib.suppress(OSError):  # the program may have closed unknown descriptors
+            with contextlib.suppress(OSError):  # the program may have closed all files that it did not open
                 os.close(before)
         with self._guard:
             if self._segments and self._segments[-1].first == self.next:
@@ -330,7 +331,7 @@ class Box(Reading):
             self._spare.keep(2 * len(head))
 
     def _begin_segment_anywhere(self, data: bytes, zero: float) -> None:
-        """Begins a segment. Creates the folder again if another program has removed it."""
+        """Starts a segment, in a new folder if another program has removed the folder."""
         if not self._lock.is_same_folder(self.folder):
             folders.make_folder(self.folder)
             if folders.list_segments(self.folder):
@@ -347,7 +348,7 @@ class Box(Reading):
 
     def _begin_empty_segment(self) -> None:
         self._begin_segment(b"", clock.zero())
-        # A segment without lines: after a restart, its modification time counts as the last write.
+        # Sets the modification time, which a restart uses as the time of the last write.
         os.utime(self._fd, (self.last_commit, self.last_commit))
 
     def make_room(self) -> bool:
@@ -368,12 +369,12 @@ class Box(Reading):
         self._spare.give_up()
         self._begin_empty_segment()
         with self._guard:
-            if len(self._segments) > 1:  # otherwise _begin_segment() has deleted it, because it was sent
+            if len(self._segments) > 1:  # otherwise it was sent, and is gone
                 self._remove_oldest()
         return True
 
     def _remove_only(self) -> None:
-        """Deletes the only segment. Until the next one, only the cursor has the next number and the id."""
+        """Deletes the only segment. Until the next one, the cursor has the next number and the box's ID."""
         self._expire_to(self.next)
         os.close(self._fd)
         self._fd = -1
@@ -386,17 +387,17 @@ class Box(Reading):
                 self._remove_oldest()
 
     def expire_before(self, oldest: float, full_before: float = 0.0) -> None:
-        """Expires results that arrived before `oldest`. Must be called on the thread of commit().
+        """Expires results that arrived before this Unix time. Called on the thread of commit().
 
-        A segment is deleted when its last result has expired. If it is the newest, an empty one is begun
-        first.
+        A segment is deleted when its last result has expired. If it was the newest one, an empty one is
+        started.
 
         Args:
             oldest: Unix time.
             full_before: Unix time; nothing is appended to a segment whose first result arrived before it.
 
         Raises:
-            OSError: There is no space for an empty segment.
+            OSError: There is not enough space for an empty segment.
         """
         with self._guard:
             zero = clock.zero()
@@ -553,7 +554,7 @@ def _size(segments: Sequence[Segment]) -> int:
 
 
 def _is_by(zero: float, segment: Segment) -> bool:
-    """Returns True if the segment was written in this boot, and the clock was not set since."""
+    """Returns True if a segment's timestamps are by the clock as it is currently set."""
     return segment.zero is not None and abs(zero - segment.zero) <= clock.TOLERANCE
 
 

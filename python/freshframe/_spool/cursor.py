@@ -1,7 +1,4 @@
-"""The cursor: a file with the numbers of the last results that were written and sent.
-
-It has a fixed length and is written in place, so it needs no space on a full disk.
-"""
+"""How far a box was written and sent: a file of fixed size, rewritten in place to need no free space."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,11 +12,11 @@ from dataclasses import dataclass
 from .folder import open_own
 from .lines import MOST_NUMBER
 
-# Older versions wrote neither the last three numbers nor the checksum.
+# Older versions did not write the last three numbers and the checksum.
 _TEXT = re.compile(rb"((\d{20}) (\w+) (closed|open  )(?: (\d{15}) (\d{15}) (\d{15}))?)(?: ([0-9a-f]{8}))?\n")
-_BEGINNING = re.compile(rb"\d{20} ")  # also of a damaged cursor
-_LENGTH = 98  # with an id of 12 letters
-_MOST = 200  # bytes: a longer file is not a cursor
+_BEGINNING = re.compile(rb"\d{20} ")  # may be read from a damaged file, too
+_LENGTH = 98  # with an ID of 12 characters
+_MOST = 200  # bytes; a longer file is not a cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +24,13 @@ class Sent:
     """The content of the file.
 
     Attributes:
-        n: All results up to this number are finished: sent, set aside, or counted as expired or lost.
-        box: The id of the box; "" if unknown.
-        closed: Whether the last program has closed the box.
-        last: The number of the last result that was written; None if an older version wrote the file.
-        first: The number of the oldest result on disk; if there is none, of the next result.
-        counted: Results after `n` that were counted as expired or lost while `send` was handling older ones.
-        is_damaged: Whether the content could not be parsed.
+        n: All results up to this number were sent, set aside, or counted as lost.
+        box: ID of the box; "" if unknown.
+        closed: Whether its last user has closed it.
+        last: Number of the last result that was written; None if an older version did not store it.
+        first: Number of the first result that is still on disk, or the next one.
+        counted: Number of results after `n` that were counted as lost while a call of `send` had older ones.
+        is_damaged: Whether the file contains something else.
     """
 
     n: int = 0
@@ -46,7 +43,7 @@ class Sent:
 
 
 class Cursor:
-    """The cursor of one box. If it is out of date, results are sent twice, but none are lost."""
+    """The cursor file of one box. Outdated contents cause duplicates, but no losses."""
 
     def __init__(self, folder: str) -> None:
         """Opens or creates the file.
@@ -55,21 +52,21 @@ class Cursor:
             OSError: It cannot be opened or written to.
         """
         path = os.path.join(folder, "sent")
-        old = _read(path)  # before open_own() replaces a hard link
+        old = _read(path)  # before a file with a second link is renamed
         self._fd = open_own(path, _is_cursor)
         self.before = _parsed(os.pread(self._fd, _MOST, 0) or old)
         if os.fstat(self._fd).st_size > _LENGTH:
             os.ftruncate(self._fd, _LENGTH)
 
     def write(self, sent: Sent) -> None:
-        """Overwrites the file. Not synced."""
+        """Stores how far the box was sent and written."""
         state = "closed" if sent.closed else "open  "
         numbers = f"{sent.last or 0:015d} {sent.first:015d} {sent.counted:015d}"
         text = f"{sent.n:020d} {sent.box} {state} {numbers}".encode()
         os.pwrite(self._fd, text + b" %08x\n" % zlib.crc32(text), 0)
 
     def close(self) -> None:
-        """Closes the file. Does not fail if the program has already closed all unknown descriptors."""
+        """Closes the file, unless the program has closed all files that it did not open."""
         with contextlib.suppress(OSError):
             os.close(self._fd)
 
@@ -80,7 +77,7 @@ def _is_cursor(fd: int) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """Returns the content of the file, or nothing if it is not a regular file with a cursor."""
+    """Returns the content of a regular file that is a cursor, otherwise nothing."""
     with contextlib.suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

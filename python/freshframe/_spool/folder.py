@@ -1,4 +1,4 @@
-"""The folder of a box: its lock, the names of its files, and how foreign files in it are handled."""
+"""The folder of a box: its lock, its file names, and the checks when a program opens it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _SEGMENT = re.compile(r"([0-9]{15})\.jsonl")
 _OURS = re.compile(r"([0-9]{15}\.jsonl|lock|sent|spare|refused(\.1)?\.jsonl)(\.bad-\d+)?|bad-\d+")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "fuse.sshfs", "fuse.glusterfs"}
 
-_PID = re.compile(rb"(\d+ *\n)?\0*")  # the content of a lock; zeros after a power cut
+_PID = re.compile(rb"(\d+ *\n)?\0*")  # contents of a lock file; zeros after a power cut
 
-_taken: dict[tuple[int, int], FolderLock] = {}  # this process's locks, by device and inode of the folder
+_taken: dict[tuple[int, int], FolderLock] = {}  # locked folders of this process, by device and inode
 _taken_lock = threading.Lock()
 
 
 def segment_path(folder: str, first: int) -> str:
-    """Returns the path of the segment that begins with this number."""
+    """Returns the path of the segment that starts with this number."""
     return os.path.join(folder, f"{first:015d}.jsonl")
 
 
 def list_segments(folder: str) -> list[int]:
-    """Returns the numbers with which the folder's segments begin, in ascending order."""
+    """Returns the numbers with which its segments start, in ascending order."""
     return sorted(int(found[1]) for name in os.listdir(folder) if (found := _SEGMENT.fullmatch(name)))
 
 
@@ -42,8 +42,8 @@ def make_folder(path: str) -> None:
     """Creates the folder if it does not exist.
 
     Raises:
-        OptionError: The path is a file, or a folder with other files but without a box.
-        OSError: The folder cannot be created or written to.
+        OptionError: Something else exists at this path.
+        OSError: It cannot be created or written to.
     """
     try:
         os.mkdir(path)
@@ -64,7 +64,7 @@ def make_folder(path: str) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """Syncs the folder's entries, so that new files survive a power cut."""
+    """Syncs the names of its files to disk."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
@@ -73,7 +73,7 @@ def sync_folder(path: str) -> None:
 
 
 def regular(path: str) -> str:
-    """Returns the path. Renames what is there if it is not a regular file, such as a symlink or a pipe."""
+    """Returns the path, after renaming anything there that is not a regular file."""
     with contextlib.suppress(OSError):
         if stat.S_ISREG(os.lstat(path).st_mode):
             return path
@@ -83,18 +83,18 @@ def regular(path: str) -> str:
 
 
 def open_own(path: str, is_ours: Callable[[int], bool], flags: int = 0) -> int:
-    """Opens or creates a file that a spool writes in place. A foreign file of that name is renamed.
+    """Opens or creates a file that a spool writes in place. Foreign files are renamed.
 
     Args:
         path: The file.
-        is_ours: Returns True if a spool wrote the content of this descriptor.
-        flags: Additional flags for `os.open()`.
+        is_ours: Returns True if the open file has the contents of a spool's file.
+        flags: Additional flags for `open()`.
 
     Returns:
         The file descriptor.
 
     Raises:
-        OSError: The file can neither be opened nor renamed.
+        OSError: It can be neither opened nor renamed.
     """
     flags |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
@@ -114,20 +114,20 @@ def open_own(path: str, is_ours: Callable[[int], bool], flags: int = 0) -> int:
 
 
 def why_foreign(fd: int, is_ours: Callable[[int], bool]) -> str | None:
-    """Returns the reason why an open file must not be written to, or None if it may."""
+    """Returns the reason why an open file must not be written to, or None."""
     if os.fstat(fd).st_nlink > 1:
         return "it has a second name, which would change with it"
     return None if is_ours(fd) else "it is no file of a spool"
 
 
 def create(path: str) -> int:
-    """Creates an empty file for appending. An existing file of this name is renamed.
+    """Creates an empty file for appending. An existing file of this name is renamed, and never written to.
 
     Returns:
         The file descriptor.
 
     Raises:
-        OSError: The file cannot be created.
+        OSError: It cannot be created.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
     try:
@@ -138,7 +138,7 @@ def create(path: str) -> int:
 
 
 def set_aside(path: str, why: str) -> None:
-    """Renames an unusable file of the folder, and logs that.
+    """Renames an unusable file of the folder, and logs it.
 
     Raises:
         OSError: The file cannot be renamed.
@@ -151,10 +151,10 @@ def set_aside(path: str, why: str) -> None:
 def move_aside(path: str) -> str:
     """Renames a folder that cannot be used, and returns its new path.
 
-    If the folder cannot be renamed, such as a mount point, its files are moved to a new folder inside it.
+    If it cannot be renamed, such as a mount point, moves the files to a new folder in it.
 
     Raises:
-        OSError: The files cannot be moved either.
+        OSError: That failed, too.
     """
     aside = free_name(path)
     try:
@@ -169,7 +169,10 @@ def move_aside(path: str) -> str:
 
 
 def free_name(path: str) -> str:
-    """Returns PATH.bad-1, or the next unused number. If the path ends with a slash, PATH/bad-1."""
+    """Returns PATH.bad-1, or the next number that is free.
+
+    For a path that ends with a slash: bad-1 in that folder.
+    """
     dot = "" if path.endswith("/") else "."
     number = 1
     while os.path.lexists(f"{path}{dot}bad-{number}"):
@@ -178,12 +181,11 @@ def free_name(path: str) -> str:
 
 
 class FolderLock:
-    """Lets only one program at a time use a folder.
+    """Ensures that only one program at a time uses a folder.
 
-    Note [The lock of a folder]: one lock is the claim of the file `lock`, see Note [Claims] in
-    src/core/file_claim.hpp. The folder itself is locked too, because somebody may delete the file. The
-    operating system releases both when the process ends, even if it is killed. A forked child would keep
-    them, and therefore closes them before anything else.
+    Note [The lock of a folder]: one lock is the claim of the file `lock`; see Note [Claims] in
+    src/core/file_claim.hpp. A second one is on the folder itself, because the file may be deleted. The kernel
+    releases both when the process ends. A forked child would keep them, so it closes them first.
     """
 
     def __init__(self, folder: str) -> None:
@@ -197,7 +199,7 @@ class FolderLock:
         self._id = (status.st_dev, status.st_ino)
         self._descriptors: list[int] = []
         self._claim: _native.WriteClaim | None = None
-        # Not under _taken_lock, because open_own() may log.
+        # This may log, which must not happen under a lock.
         self._descriptors.append(open_own(os.path.join(folder, "lock"), _is_lock))
         with held(_taken_lock):
             if self._id in _taken:
@@ -221,9 +223,9 @@ class FolderLock:
             fcntl.flock(of_folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise self._used(folder, file) from None
-        except OSError:  # NFS cannot lock folders
+        except OSError:  # NFS does not support locks on folders
             pass
-        with contextlib.suppress(OSError):  # the pid is only for messages; the disk may be full
+        with contextlib.suppress(OSError):  # the disk may be full, and the lock works without it
             os.pwrite(file, f"{os.getpid():<19}\n".encode(), 0)
 
     @staticmethod
@@ -235,14 +237,14 @@ class FolderLock:
         )
 
     def is_same_folder(self, folder: str) -> bool:
-        """Returns True if the path still leads to the locked folder."""
+        """Returns True if the path still refers to the locked folder."""
         with contextlib.suppress(OSError):
             status = os.stat(folder)
             return (status.st_dev, status.st_ino) == self._id
         return False
 
     def release(self) -> None:
-        """Unlocks the folder."""
+        """Releases the lock, so that another Spool may use the folder."""
         with held(_taken_lock):
             if _taken.get(self._id) is self:
                 del _taken[self._id]
@@ -255,7 +257,7 @@ class FolderLock:
             claim.release()
         descriptors, self._descriptors = self._descriptors, []
         for descriptor in descriptors:
-            with contextlib.suppress(OSError):  # the program may have closed unknown descriptors
+            with contextlib.suppress(OSError):  # the program may have closed all files that it did not open
                 os.close(descriptor)
 
 
@@ -275,7 +277,7 @@ fork.in_child(_forked)
 
 
 def warn_about_network(folder: str) -> None:
-    """Warns if the folder is on a network file system, on which locks and syncs were not tested."""
+    """Returns True for file systems of other machines, on which locks and writes were not tested."""
     status = os.stat(folder)
     device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
     try:

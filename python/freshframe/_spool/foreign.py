@@ -1,4 +1,4 @@
-"""Protects the spool from the user's code: log handlers, messages of exceptions, what `send` returns."""
+"""Safe calls of foreign code: the program's log handlers, str() of exceptions, and results of `send`."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .._interpreter.log import logger
 from .._process.error_text import named
 
 WARNING, ERROR = logging.WARNING, logging.ERROR
-_MOST = 1_000  # maximum length of an exception's message in statistics and in the log
+_MOST = 1_000  # characters of an exception's message in statistics and the log
 _WORK = (
     *(Awaitable, Generator, AsyncGenerator, concurrent.futures.Future),
     *(multiprocessing.pool.AsyncResult, multiprocessing.pool.IMapIterator),
@@ -30,7 +30,10 @@ _WORK = (
 
 
 def say(level: int, text: str, *values: object) -> None:
-    """Logs a line. If a log filter or handler raises, that is reported, but does not end the thread."""
+    """Logs a line.
+
+    If a filter or handler of the program raises, reports that instead of ending the thread.
+    """
     try:
         logger.log(level, text, *values, stacklevel=2)
     except BaseException as error:
@@ -42,17 +45,17 @@ def say(level: int, text: str, *values: object) -> None:
 
 
 def described(error: BaseException) -> str:
-    """Returns an exception's class and message, without passwords, as valid UTF-8, and shortened."""
+    """Returns class and message of any exception: without passwords, in valid UTF-8 and not too long."""
     return shortened(_native.mask_passwords(_check.as_utf8(named(error))))
 
 
 def shortened(text: str) -> str:
-    """Cuts off the end of a long string, and adds its length."""
+    """Returns the start of a long string, with its length."""
     return text if len(text) <= _MOST else f"{text[:_MOST]}... ({len(text)} characters)"
 
 
 def check_send(send: Callable[[list[Any]], object]) -> None:
-    """Rejects functions whose body does not run when they are called.
+    """Rejects functions whose call only creates a coroutine or generator.
 
     Raises:
         OptionTypeError: `send` is a coroutine function or a generator function.
@@ -74,7 +77,7 @@ def check_send(send: Callable[[list[Any]], object]) -> None:
 
 
 def check_answer(answer: object) -> None:
-    """Rejects return values of `send` that show that the work was not done.
+    """Rejects a result of `send` that nobody would await or iterate, or a list or tuple with one.
 
     Raises:
         OptionTypeError: `answer` is an awaitable, a generator, a future or a lazy iterator, or a list, tuple

@@ -1,4 +1,4 @@
-"""The file format of a box: lines with results, and the head of a segment."""
+"""The lines of a box: results, and the heads of segments."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 from .._sinks.plain import to_text
 
-FORMAT = 1  # version of the format; must be increased when older versions could not read the box
+FORMAT = 1  # version of a head; changes when older versions can no longer read the box
 MOST_NUMBER = 10**15 - 2  # file names have 15 digits
 _LINE = re.compile(rb'\{"n":(\d{1,15}),"box":"(\w+)","spooled":(\d+\.\d+),.*\}\n')
 _CLOCK = re.compile(rb'\{"boot":"[^"\n]*","zero":-?\d+\.\d+\}\n')
 
-Key = tuple[str, str, str]  # name of the source; name of the node and key of the event, both as JSON
+Key = tuple[str, str, str]  # the name of a source, the JSON of a node's name, and an event's key
 
 
 class UnreadableBoxError(Exception):
-    """Raised if a folder cannot be used as a box. The message is the reason."""
+    """A folder cannot be used as a box. The message gives the reason."""
 
 
 class Line(NamedTuple):
@@ -28,8 +28,8 @@ class Line(NamedTuple):
 
     Attributes:
         n: Its number in the box, from 1.
-        spooled: Unix time at which it was written to the box, according to the system clock at that time.
-        text: The whole line, including the newline.
+        spooled: Unix time at which the box received it, by the clock as it was set then.
+        text: The whole line.
     """
 
     n: int
@@ -38,18 +38,18 @@ class Line(NamedTuple):
 
 
 def line_text(n: int, box: str, spooled: float, record: str) -> str:
-    """Returns the line for a record. `record`: a JSON object that is not empty, as a string."""
+    """Returns the line for a record, which is a non-empty JSON object as a string."""
     return f'{{"n":{n},"box":"{box}","spooled":{spooled:.3f},{record[1:]}\n'
 
 
 def parse_line(text: bytes) -> Line | None:
-    """Returns None if the bytes are not a complete line of a box, such as after a power cut."""
+    """Returns None for anything but a line of a box, such as a line that was cut off by a power cut."""
     found = _LINE.fullmatch(text)
     return Line(int(found[1]), float(found[3]), text) if found else None
 
 
 def parse_record(line: Line) -> dict[str, Any] | None:
-    """Returns the line as a dict, or None if it is not JSON or nested too deeply for Python's parser."""
+    """Returns the line as a dict, or None if it is not JSON, or nested too deeply for Python's parser."""
     try:
         record = json.loads(line.text)
     except (ValueError, RecursionError):
@@ -59,7 +59,7 @@ def parse_record(line: Line) -> dict[str, Any] | None:
 
 @dataclass(slots=True)
 class OpenEvents:
-    """The events that have started but not ended.
+    """The events that have started and not ended, by source, node and key.
 
     An open event is a value with `key` and `began_utc` but without `ended_utc`.
     """
@@ -67,14 +67,15 @@ class OpenEvents:
     records: dict[Key, dict[str, Any]] = field(default_factory=dict)
 
     def note_text(self, record: str) -> None:
-        """Must be called for each record that was written, with its JSON."""
+        """Called when a record, given as a string, has been written."""
         if '"began_utc":' not in record:
             return
-        with contextlib.suppress(ValueError, RecursionError):  # nested too deeply: not an event
+        # Nested too deeply for the parser, so it is not an event.
+        with contextlib.suppress(ValueError, RecursionError):
             self.note(json.loads(record))
 
     def note(self, record: dict[str, Any]) -> None:
-        """Must be called for each record that was written."""
+        """Called when a record has been written."""
         value = record.get("value")
         if not isinstance(value, dict) or "key" not in value or value.get("began_utc") is None:
             return
@@ -85,7 +86,7 @@ class OpenEvents:
             self.records.pop(key, None)
 
     def ends(self, at: float, now: float) -> list[dict[str, Any]]:
-        """Returns one record per open event that ends it.
+        """Returns a record for each of them that ends it.
 
         Args:
             at: Unix time of the end.
@@ -100,10 +101,10 @@ class Segment:
     """One file of a box.
 
     Attributes:
-        first: The number of its first line.
-        size: Synced bytes.
-        last: Unix time of its last line, according to the system clock at that time.
-        zero: clock.zero() when it was written; None if the machine has been rebooted since.
+        first: Number of its first line.
+        size: Bytes that were synced to disk.
+        last: Unix time of its last line, by the clock as it was set then.
+        zero: clock.zero() when it was written; None if the machine was booted since.
     """
 
     first: int
@@ -114,7 +115,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The clock that a segment's timestamps are relative to.
+    """The clock for the timestamps in a segment.
 
     Attributes:
         boot: clock.boot() when the lines were written.
@@ -125,12 +126,12 @@ class Clock:
     zero: float
 
     def text(self) -> str:
-        """Returns a line that replaces the clock in the head, for a segment that has no results yet."""
+        """Returns a line that sets the clock for a segment that has no other lines yet."""
         return f'{{"boot":"{self.boot}","zero":{self.zero:.3f}}}\n'
 
 
 def head_text(box: str, first: int, events: OpenEvents, clock: Clock) -> str:
-    """Returns the first line of a segment: all that is needed to continue without the older segments."""
+    """Returns the head of a segment, with which older segments are not needed."""
     head = {"spool": FORMAT, "box": box, "first": first, "boot": clock.boot, "zero": round(clock.zero, 3)}
     return to_text(head | {"open": list(events.records.values())}) + "\n"
 
@@ -140,8 +141,8 @@ class Content:
     """The contents of a segment.
 
     Attributes:
-        box: The id of the box that it belongs to.
-        next: The number after that of its last line.
+        box: ID of the box that it belongs to.
+        next: Number after its last line.
         events: The events that are open after its last line.
         size: Bytes up to the end of its last line.
     """
@@ -153,10 +154,10 @@ class Content:
 
 
 def read_head(data: bytes) -> tuple[dict[str, Any], int] | None:
-    """Parses the head of a segment.
+    """Returns the head of a segment and its length.
 
     Returns:
-        The head and its length in bytes, or None if it is missing or damaged.
+        None if there is none, or if it is damaged.
 
     Raises:
         UnreadableBoxError: The head has another format version.
@@ -174,7 +175,7 @@ def read_head(data: bytes) -> tuple[dict[str, Any], int] | None:
 
 
 def read_clock(data: bytes) -> Clock | None:
-    """Returns the clock of a segment, or None if an older version wrote it. `data`: its first bytes."""
+    """Returns the clock of a segment, from its start, or None if an older version has written it."""
     try:
         found = read_head(data)
         if found is None:
@@ -191,7 +192,8 @@ def read_content(data: bytes, first: int) -> Content | None:
     """Reads a whole segment.
 
     Returns:
-        None if it has no head, because it is damaged or the program ended before the first sync.
+        None if it has no head, because the program ended before the first write was synced, or because it is
+        damaged.
 
     Raises:
         UnreadableBoxError: The head has another format version.
@@ -210,7 +212,7 @@ def read_content(data: bytes, first: int) -> Content | None:
 
 
 def read_lines(data: bytes, content: Content) -> None:
-    """Adds the complete lines after the first `content.size` bytes to `content`."""
+    """Adds the whole lines after the first `content.size` bytes."""
     end = content.size
     while end < len(data):
         begin, end = end, data.find(b"\n", end) + 1 or len(data)
@@ -225,7 +227,7 @@ def read_lines(data: bytes, content: Content) -> None:
 
 
 def read_box(data: bytes) -> str | None:
-    """Returns the box id in the first complete line, or None if there is none. `data` may be damaged."""
+    """Returns the box ID in the first whole line of possibly damaged data, or None without one."""
     lines = (parse_line(text) for text in data.splitlines(keepends=True))
     records = (parse_record(line) for line in lines if line is not None)
     return next((str(record["box"]) for record in records if record is not None), None)

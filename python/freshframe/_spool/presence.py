@@ -24,9 +24,10 @@ T = TypeVar("T", contravariant=True)
 
 @dataclass(slots=True)
 class _On:
-    """A key that is present.
+    """A key that is present: Unix time of its first sample, and stream time of its first and last sample.
 
-    Durations are measured by `pts`, because `utc` may jump: when the camera reconnects or its clock is set.
+    The clock of `utc` may change in the meantime, with a connection or when it is set, but the stream's does
+    not.
     """
 
     began: float  # Unix time when it was first seen
@@ -34,7 +35,7 @@ class _On:
     last: float  # pts when it was last seen
 
     def at(self, pts: float) -> float:
-        """Converts `pts` to Unix time, according to the clock when the key appeared."""
+        """Returns the Unix time by the clock with which it started."""
         return round(self.began + pts - self.first, 3)
 
 
@@ -44,38 +45,36 @@ class _Stream:
 
     stamp: Stamp
     offset: float  # Unix time at pts 0, for samples without `utc`
-    live: bool  # if False, time passes only with `pts`
+    live: bool  # if not, only `pts` shows how much time has passed
     captured: float = 0.0  # time.monotonic() of the last sample's capture
     arrived: float = 0.0  # time.monotonic() at which process() ended for the last sample
     now: float = 0.0  # Unix time of the last sample
     pts: float = 0.0  # pts of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
-    has_left: bool = False  # no more samples will arrive
+    has_left: bool = False  # its source has ended
 
 
 class Presence(Node[T, PresenceEvent]):
     """Emits an event when a key appears and when it disappears, from the keys present in each sample.
 
-    `key` returns the keys that are present in a sample. For a new key, a `PresenceEvent` is emitted
-    immediately. A key ends when it was not seen for `max_gap` seconds of the stream's time (`pts`). All keys
-    of a live source end if no sample arrives for that long and none is still being processed upstream. A slow
-    node upstream or a slow consumer does not end keys, and the events of a file depend only on its `pts`.
-    When a source is removed, disconnected or ends while others continue, or when another source gets its
-    name, its keys end.
+    The keys of a sample are those that are present. A new key emits a `PresenceEvent` immediately. A key that
+    is missing for `max_gap` seconds of the stream's time has ended. So has every key of a live source from
+    which no sample arrives for that long while none is queued upstream. A slow node upstream or a slow
+    consumer does not end keys, and the events of a file depend only on its `pts`. When a source is removed,
+    disconnected or ends while others continue, or when another source gets its name, its keys end.
 
-    When the pipeline ends or is stopped, all keys end. So each start event is followed by exactly one end
-    event, except if the program crashes or a node upstream fails: then a `Spool` downstream writes the end at
-    the next start. A node or reader of `presence.of(camera)` is removed together with the camera and does not
-    receive the last end events. After replace(), finish() of the old node returns the missing ends.
+    When the pipeline ends or is stopped, all keys end. So each event that starts has exactly one end, unless
+    the program crashes or a node upstream fails: then a `Spool` downstream writes the end at the next start.
+    A node or reader of `presence.of(camera)` is removed with the camera and does not get the last ends. After
+    replace() of this node, ending its events is up to the program.
 
-    A key begins at `sample.utc`; for a file this is the time of the recording, if it is stored in the file.
+    A key starts at `sample.utc`; for a file, this is the time of the recording, if the file contains it.
     Without `utc`, the time is derived from the arrival of the source's first sample and `pts`. The duration
     is measured by `pts`, so it is correct even if the clock of `utc` is changed.
 
-    Keys of different sources are independent, and so are keys of different nodes: `PresenceEvent.node` is
-    the node's name. If a new source has the name of a removed one, samples of the removed source that are
-    still queued are ignored. Track numbers start again when the program is restarted. If people or other
-    programs store the keys, use zone names instead.
+    Every source has its own keys, and so has every node: `PresenceEvent.node` is its name. If a source has
+    the name of a removed source, pending samples of the removed one do not emit events. Tracker IDs restart
+    with each start of the program, so use zone names as keys if people or other programs store them.
 
     Args:
         key: Called with the value of a sample; returns the keys that are present: a set, list or dict. Keys
@@ -96,7 +95,7 @@ class Presence(Node[T, PresenceEvent]):
     """
 
     def __init__(self, key: Callable[[T], Iterable[Hashable]], *, max_gap: float = 2.0) -> None:
-        """Checks the arguments."""
+        """Starts without any keys."""
         if not callable(key):
             raise OptionTypeError(
                 "key must be a function that returns the keys, such as lambda zones: zones['till'].inside; "
@@ -126,15 +125,16 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = name
 
     def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
-        """Compares the keys that are present with the earlier ones."""
+        """Compares the keys that are present with the previous ones."""
         stamp = sample.stamp
         number = stamp._source_number
         stream = self._streams.get(stamp.source)
         if stream is not None and number < stream.stamp._source_number:
-            return  # from a removed source whose name was reused
+            return  # it was queued while another source took its name
         if stream is None or stream.has_left or number != stream.stamp._source_number:
             if stream is not None:
-                yield from self._end_all(stream, _silence(stream), "gone")  # in the stream of the new source
+                # In the stream that has its name now.
+                yield from self._end_all(stream, _silence(stream), "gone")
             stream = self._streams[stamp.source] = self._begun(sample)
         self._note(stream, sample)
         on = stream.on
@@ -147,10 +147,10 @@ class Presence(Node[T, PresenceEvent]):
                 known.last = sample.pts
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._max_gap]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
-        stream.arrived = time.monotonic()  # again, because `yield` may have blocked
+        stream.arrived = time.monotonic()  # after waits for room in `yield`
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
-        """Marks the source. on_tick() is called afterwards and ends its keys."""
+        """Marks the source as ended; on_tick(), which follows, ends its keys."""
         for stream in self._streams.values():
             if stream.stamp._source_number == number:
                 stream.has_left = True
@@ -172,10 +172,10 @@ class Presence(Node[T, PresenceEvent]):
             yield from self._end_in_stream(stream, _silence(stream), "stop")
 
     def _silence_proven(self, stream: _Stream, now: float) -> float:
-        """Returns for how many seconds after the last sample the source has certainly sent no other one."""
+        """Returns for how many seconds the source has certainly sent nothing after its last sample."""
         if not stream.live:
             return 0.0
-        if self._arrivals is None:  # in a worker process: a slow step upstream looks like a silent source
+        if self._arrivals is None:  # in a worker process, a slow step upstream looks like a silent source
             return now - stream.arrived
         until = self._arrivals.until(stream.stamp._source_number)
         return 0.0 if until is None else until - stream.captured
@@ -188,7 +188,8 @@ class Presence(Node[T, PresenceEvent]):
 
     def _note(self, stream: _Stream, sample: Sample[T]) -> None:
         stamp = sample.stamp
-        if stamp.seq >= stream.stamp.seq:  # samples may arrive out of order
+        # Otherwise it arrived by a longer route: within a stream, order is kept.
+        if stamp.seq >= stream.stamp.seq:
             stream.stamp = stamp
         stream.pts = sample.pts
         stream.captured = sample.captured
@@ -204,19 +205,19 @@ class Presence(Node[T, PresenceEvent]):
         return list(keys)
 
     def _end_in_stream(self, stream: _Stream, silence: float, reason: EndReason) -> Iterator[PresenceEvent]:
-        """Ends the keys in the stream of their samples, so that events cannot overtake each other."""
+        """In the stream of its samples, so that an end never overtakes the next start."""
         for event in self._end_all(stream, silence, reason):
             yield stamped(event, like=stream.stamp)
 
     def _end_all(self, stream: _Stream, silence: float, reason: EndReason) -> Iterator[PresenceEvent]:
-        """Ends all keys of a stream that has no sample now. `silence`: seconds since its last one."""
+        """Ends all keys of a stream without a current sample. `silence`: seconds since its last one."""
         decided = stream.pts + silence
         while stream.on:
             key = next(iter(stream.on))
             yield self._end(key, stream.on.pop(key), decided, reason)
 
     def _end(self, key: Hashable, one: _On, now: float, reason: EndReason) -> PresenceEvent:
-        """`now`: pts of the decision."""
+        """`now`: in stream time."""
         return PresenceEvent(key, one.began, one.at(one.last), one.at(now), reason, self._node_name)
 
 
@@ -235,5 +236,5 @@ def _expect_one_argument(key: Callable[..., object]) -> None:
 
 
 def _silence(stream: _Stream) -> float:
-    """Returns the seconds since the last sample of a stream; 0 for a file."""
+    """Returns the seconds since the last sample of a stream; 0 in a file."""
     return max(0.0, time.monotonic() - stream.arrived) if stream.live else 0.0

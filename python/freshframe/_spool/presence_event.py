@@ -1,4 +1,4 @@
-"""PresenceEvent: the start or end of something."""
+"""An event of Presence: something has started, or has ended."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,18 +13,17 @@ EndReason = Literal["gone", "stop", "restart"]
 class PresenceEvent:
     """A key of Presence has appeared or disappeared. Times are Unix times in seconds.
 
-    `began_utc` is the sample's `utc`. The other times are `began_utc` plus a difference of `pts`.
+    `began_utc` is the sample's `utc`, and the others are derived from it with the stream's time (`pts`).
 
     Attributes:
         key: The key that the function passed to Presence returned.
         began_utc: When it was first seen.
-        ended_utc: When it was last seen; None if it has just begun.
-        decided_utc: When the event was decided: when the key was first seen, or `max_gap` after it was last
-            seen.
-        reason: Why it ended: "gone" (not seen for `max_gap`, no samples arrived, or the source is gone),
-            "stop" (the pipeline has ended), "restart" (a Spool found it open after a crash). None for a
-            start.
-        node: The name of the Presence node, which distinguishes equal keys of two nodes.
+        ended_utc: When it was last seen; None if it has just started.
+        decided_utc: When this was decided: at the first sample with the key, or `max_gap` after the last one.
+        reason: Why it ended: "gone" (it was missing for `max_gap`, no sample arrived, or its source was
+            removed), "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash).
+            None means that it has started.
+        node: Name of the node that emitted it, to distinguish equal keys of two nodes.
     """
 
     key: Any

@@ -1,4 +1,4 @@
-"""Reads the results of a box in order, and counts those that are missing."""
+"""Reads the results in a box's segments in order, skipping missing ones."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from .segment_reader import SegmentReader
 
 
 class Reading:
-    """The reading part of a Box. Unless documented otherwise, callers of a method must hold `_guard`."""
+    """The reading part of a Box. Unless stated otherwise, methods require the lock `_guard`."""
 
     next: int  # number of the next result to be written
-    oldest_taken: float  # clock.since_start() when the first result of the last take() arrived
+    oldest_taken: float  # clock.since_start() at which the first result of the last take() arrived
     _segments: list[Segment]
     _current: Segment  # segment of the last line
 
@@ -30,12 +30,12 @@ class Reading:
         self._guard = threading.Lock()  # guards the attributes below
         self._expired = 0
         self._lost = 0
-        self._counted = 0  # expired and lost results after the last result that was sent
-        self._known = 0  # losses that the previous run has already counted
-        self._taken = 0  # number of the last line that take() has returned or skipped
+        self._counted = 0  # sum of both, for results after the last one that was sent
+        self._known = 0  # losses that the previous run has counted
+        self._taken = 0  # number of the last line that take() has passed
         self._reader: SegmentReader | None = None
-        self._ahead: Line | None = None  # the next line, if it was already read
-        self._faults: list[tuple[object, ...]] = []  # to be logged while the guard is not held
+        self._ahead: Line | None = None  # the next line, which was already read
+        self._faults: list[tuple[object, ...]] = []  # faults to be logged after `_guard` is released
 
     def _take(self, limit: int, oldest: float) -> list[Line]:
         zero = clock.zero()
@@ -54,7 +54,7 @@ class Reading:
         return lines
 
     def _next_line(self) -> Line | None:
-        """Returns None if there was something other than a new line; the next call continues after it."""
+        """Returns None if there is none here; the next call continues the search."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead.n == self._taken + 1:
             self._taken = ahead.n
@@ -74,7 +74,7 @@ class Reading:
             return None
         line = parse_line(text)
         if line is None or not self._taken < line.n < end:
-            return None  # the head, an earlier line, or an unreadable one
+            return None  # the head, a line that was taken before, or an unreadable line
         self._miss(line.n)
         self._taken = line.n
         return line
@@ -89,7 +89,7 @@ class Reading:
             return None
 
     def _miss(self, n: int) -> None:
-        """Counts all results between the last line and number `n` as lost."""
+        """Counts the lines between the last one and `n` as lost."""
         gone = n - 1 - self._taken
         if gone > 0:
             self._lost += self._count(gone)
@@ -101,14 +101,14 @@ class Reading:
         self._expired += self._count(gone)
 
     def _count(self, gone: int) -> int:
-        """Returns how many of these results were not already counted by the previous run."""
+        """Returns how many of these results the previous run has not counted yet."""
         known = min(self._known, gone)
         self._known -= known
         self._counted += gone
         return gone - known
 
     def _tell_faults(self) -> None:
-        """Logs the faults. Must be called without the guard, because log handlers may run any code."""
+        """Logs what was found. Called without the lock, because log handlers may run long."""
         with self._guard:
             faults, self._faults = self._faults, []
         for text, *values in faults:
@@ -119,15 +119,12 @@ class Reading:
 
 
 def shift(zero: float, segment: Segment) -> float:
-    """Returns the seconds by which the clock was set forward since the segment was written.
-
-    `zero`: clock.zero() now.
-    """
+    """Returns by how many seconds the clock was set forward since the segment was written."""
     if segment.zero is None or abs(zero - segment.zero) <= clock.TOLERANCE:
         return 0.0
     return zero - segment.zero
 
 
 def last_written(zero: float, segment: Segment) -> float:
-    """Returns the Unix time of a segment's last line, according to the current clock."""
+    """Returns the Unix time of a segment's last line, by the clock as it is set now."""
     return segment.last + shift(zero, segment)

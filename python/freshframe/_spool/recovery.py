@@ -1,4 +1,4 @@
-"""Reads a folder when a program starts to use it. Never deletes files with complete lines."""
+"""Reads the contents of a folder when a program opens it. Never deletes whole lines."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .lines import (
     read_lines,
 )
 
-_BEGINNING = 64 << 10  # bytes to read at the start of a segment for its clock, and at its end for its time
+_BEGINNING = 64 << 10  # bytes at the start of a segment that are searched for its clock
 _HEAD = b'{"spool":'
-_MOST_FIRST = 9 * 10**14  # leaves enough 15-digit numbers for all further results
+_MOST_FIRST = 9 * 10**14  # above it, there would not be enough numbers of 15 digits
 _OF_THE_DISK = {errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 
 
@@ -33,9 +33,9 @@ class Found:
 
     Attributes:
         segments: All segments, in order.
-        content: The state after the newest segment; None if there are no segments.
-        least: The smallest number that the next result may have.
-        is_whole: Whether the newest segment has a head, so that it can be appended to.
+        content: State after the newest segment; None if there is none.
+        least: Lower bound for the next number.
+        is_whole: True if the newest segment has a head, and can be continued.
     """
 
     segments: list[Segment]
@@ -45,14 +45,14 @@ class Found:
 
 
 def read_folder(folder: str) -> Found:
-    """Finds the segments. Deletes the newest if they were never synced, and renames damaged ones.
+    """Finds the segments. Removes those at the end that were never synced, and renames damaged ones.
 
     Raises:
         UnreadableBoxError: The newest segment has another format version.
         OSError: A file cannot be read.
     """
     firsts = [first for first in list_segments(folder) if _is_there(segment_path(folder, first), first)]
-    headless: list[tuple[int, bytes]] = []  # without a readable head, newest first
+    headless: list[tuple[int, bytes]] = []  # the newest ones, newest first
     content: Content | None = None
     least = 1
     kept = []
@@ -88,7 +88,10 @@ def _is_there(path: str, first: int) -> bool:
 
 
 def _remove(path: str, data: bytes) -> None:
-    """Deletes what a power cut left: a file that is empty, incomplete or all zeros. Renames any other."""
+    """Removes a last file without any whole line.
+
+    A power cut may leave a file that is empty, torn or full of zeros.
+    """
     if not data.strip(b"\0") or data.startswith(_HEAD) or _HEAD.startswith(data.rstrip(b"\0")):
         os.unlink(path)
     else:
@@ -96,7 +99,7 @@ def _remove(path: str, data: bytes) -> None:
 
 
 def _continued(path: str, before: Content | None, first: int, data: bytes) -> Content:
-    """Returns the content after a segment with a damaged head. `before`: that of the previous segment."""
+    """Returns the state after a segment whose head is damaged."""
     say(ERROR, "the beginning of the spool's file %r is damaged: only its whole lines are sent", path)
     content = before or Content(read_box(data) or "", first, OpenEvents(), 0)
     content.next, content.size = max(content.next, first), 0
@@ -114,16 +117,14 @@ def _segment(folder: str, first: int) -> Segment:
         found = read_clock(data)
         file.seek(max(0, status.st_size - _BEGINNING))
         times = [line.spooled for line in map(parse_line, file) if line is not None]
-    # The modification time is the fallback, because a copy or a restored backup may have another one.
+    # A copy or a backup may have changed the file's timestamp.
     last = times[-1] if times else status.st_mtime
     is_of_this_boot = found is not None and bool(found.boot) and found.boot == clock.boot()
     return Segment(first, status.st_size, last, found.zero if found and is_of_this_boot else None)
 
 
 def keep_tail(path: str, size: int) -> None:
-    """Saves the bytes after the first `size` in another file, unless they are a single incomplete line.
-
-    Called before the file is truncated.
+    """Copies the bytes after the first `size` before they are cut off, unless they are a single torn line.
 
     Raises:
         OSError: The copy cannot be written.

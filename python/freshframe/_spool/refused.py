@@ -25,12 +25,12 @@ class RefusedError(FreshframeError):
     again with the others, even if the receiver has accepted them already. After any other exception, all
     events are sent again.
 
-    If only the list as a whole was refused, or was too large, omit the indices: `send` is then called with
+    If only the list as a whole was rejected, or was too large, omit the indices: `send` is then called with
     its first half, then its second, and so on, until the rejected events are found.
 
     Args:
         indices: Indices of these events in the list that `send` received. None means unknown.
-        reason: The reason, for the log and the file.
+        reason: Reason for the log and the file.
 
     Raises:
         OptionError: `indices` is empty, or an index is negative.
@@ -55,7 +55,7 @@ class RefusedError(FreshframeError):
                 f"RefusedError([2], 'why'), or RefusedError(reason='why'), got {_check.show(known)}"
             )
         self.indices = tuple(_check.integer("an index of RefusedError", index) for index in known)
-        # The reason is usually the message of an exception, so invalid UTF-8 must not raise another one.
+        # Usually the message of an exception: invalid UTF-8 in it is not another error.
         given: Any = reason
         self.reason = _check.text("reason", valid_text(given) if isinstance(given, str) else given)
         if indices is not None and (not self.indices or min(self.indices) < 0):
@@ -79,7 +79,7 @@ class RefusedFile:
         """Writes the lines and syncs them.
 
         Returns:
-            The number of lines that were deleted with the older file.
+            The number of lines that were lost with the older file.
 
         Raises:
             OSError: The disk is full, or has failed.

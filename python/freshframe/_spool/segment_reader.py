@@ -11,17 +11,17 @@ _CHUNK = 256 << 10
 
 
 class SegmentReader:
-    """Reads a segment once, from its beginning. Not thread-safe.
+    """Reads a segment once, from its start. Not thread-safe.
 
     Attributes:
-        first: The number of its first line.
+        first: Number of its first line.
     """
 
     def __init__(self, path: str, first: int) -> None:
         """Opens the segment.
 
         Raises:
-            OSError: The file is missing or cannot be read. line() may raise it too.
+            OSError: It does not exist, or cannot be read. line() raises it, too.
         """
         self.first = first
         self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -31,11 +31,11 @@ class SegmentReader:
 
     def __del__(self) -> None:
         """Closes the file."""
-        with contextlib.suppress(AttributeError, OSError):  # never opened, or already closed
+        with contextlib.suppress(AttributeError, OSError):  # it was never opened, or is already closed
             os.close(self._fd)
 
     def line(self, size: int) -> bytes | None:
-        """Returns the next line with its newline, or None if the first `size` bytes have no more."""
+        """Returns the next line with its newline, or None if there is none in the first `size` bytes."""
         while not self._lines:
             chunk = os.pread(self._fd, min(_CHUNK, size - self._at), self._at) if self._at < size else b""
             if not chunk:

@@ -132,7 +132,7 @@ class Sender:
 
     @property
     def ends(self) -> bool:
-        """Whether end() was called."""
+        """Returns True after end() was called."""
         return self._closing is not None
 
     def _run(self) -> None:
@@ -144,7 +144,7 @@ class Sender:
                         return
                     self._send_group()
                     wait = _FIRST_WAIT
-                # SystemExit, too: it must not end this thread.
+                # Including SystemExit, which must not end this thread.
                 except BaseException as error:
                     self._note_failure(error)
                     if not self._wait(wait * random.uniform(0.8, 1.2)):

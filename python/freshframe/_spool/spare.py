@@ -1,4 +1,4 @@
-"""Reserves disk space for the head of a segment, so that one can be started on a full disk."""
+"""Space on disk that a box reserves: for the head of a segment when the disk is full."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import os
 from .folder import open_own, why_foreign
 
 _CHUNK = 256 << 10
-_LEAST = 64 << 10  # bytes: enough for a head with some hundred open events
+_LEAST = 64 << 10  # bytes; enough for a head with some hundred open events
 
 
 class Spare:
-    """A file of zeros that occupies disk space until the space is needed."""
+    """A file that reserves disk space until it is needed."""
 
     def __init__(self, folder: str) -> None:
         """Finds the file of an earlier run, if there is one."""
@@ -26,7 +26,7 @@ class Spare:
                 os.close(fd)
 
     def keep(self, size: int = _LEAST) -> None:
-        """Reserves at least this many bytes. If the disk has no space for them, deletes the file."""
+        """Reserves at least this many bytes. If there is not enough space, the file does not exist."""
         size = max(size, _LEAST)
         if self._size >= size:
             return

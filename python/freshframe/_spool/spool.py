@@ -44,7 +44,7 @@ class Spool(Node[Any, None]):
     exception except `RefusedError`, the same list is sent again, after 0.2, 0.4, ... up to 10 seconds. It
     runs on the spool's own thread, one call at a time, and may block. Delivery is at least once and in order.
     For exactly once, the receiver stores the largest `n` per `box` and ignores events that are not larger; a
-    gap in `n` means that events have expired, were refused or are lost.
+    gap in `n` means that events have expired, were rejected or are lost.
 
     An event is synced to disk at most 50 ms after process(), and only sent after that. If the program is
     killed, events of these 50 ms and samples in queues upstream are lost. The next run logs the number of the

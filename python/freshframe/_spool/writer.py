@@ -1,4 +1,4 @@
-"""The thread that writes to a box. Commits results every 50 ms, and deletes those that are too old."""
+"""The thread that writes a box, with one commit for all results of 50 ms. Also expires old results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from .box import Box
 from .foreign import ERROR, WARNING, described, say
 
 _EVERY = 0.05  # seconds between two commits
-_AT_ONCE = 1_000  # this many results are committed without waiting for _EVERY
-_MOST = 10_000  # results in memory; then put() waits
-_PATIENCE = 30.0  # seconds for which put() waits; then results are lost until the disk responds
-_AGAIN = 0.25  # seconds between attempts if the disk is full or has failed
-_LAST_TRY = 1.0  # seconds for which end() waits for the write in progress
-_LONGEST_PAUSE = 60.0  # maximum seconds between checks for results that are too old
+_AT_ONCE = 1_000  # number of results at which a commit does not wait any longer
+_MOST = 10_000  # number of results in memory at which put() blocks
+_PATIENCE = 30.0  # seconds for which put() blocks; after that, results are lost until the disk accepts some
+_AGAIN = 0.25  # seconds between two attempts on a disk that is full or fails
+_LAST_TRY = 1.0  # seconds for which end() waits for a write whose results have been abandoned
+_LONGEST_PAUSE = 60.0  # seconds between two checks for expired results
 
 
 class Writer:
-    """Writes records to the box on its own thread. Thread-safe."""
+    """put() adds a record, which is committed later. `on_commit` is called after each commit."""
 
     def __init__(self, box: Box, on_commit: Callable[[], None], max_age: float | None = None) -> None:
         """Starts the thread.
 
         Args:
             box: The box.
-            on_commit: Called on the thread after each commit, and after results may have expired.
+            on_commit: Called after each commit, and when results may have expired.
             max_age: Seconds after which results expire, even while nothing is written; None means never.
         """
         self._box = box
         self._on_commit = on_commit
         self._changed = threading.Condition()
-        self._waiting: list[str | int] = list(box.first_records)  # an integer is the size of a gap
+        self._waiting: list[str | int] = list(box.first_records)  # an int is a gap of that many results
         self._ended = False
         self._fault = ""
-        self._dropped = 0  # number of results lost after those in `_waiting`
+        self._dropped = 0  # results after the pending ones, for which there was no room
         self._has_ended = False  # the thread has ended, for whatever reason
         self._max_age = max_age
         self._pause = None if max_age is None else min(max_age / 4, _LONGEST_PAUSE)
@@ -51,8 +51,8 @@ class Writer:
     def put(self, record: str) -> None:
         """Queues a JSON object.
 
-        If 10,000 of them are waiting because the disk does not respond, blocks for up to half a minute. The
-        record is then lost and leaves a gap in the numbers.
+        If 10,000 are pending because the disk does not respond, blocks for up to half a minute. After that,
+        the object is lost, and its number is a gap.
 
         Raises:
             StateError: The thread has ended.
@@ -84,7 +84,7 @@ class Writer:
             )
 
     def end(self, timeout: float) -> int:
-        """Ends the thread after it has written the waiting results. Gives up after `timeout` seconds.
+        """Writes the pending results, for at most `timeout` seconds.
 
         Returns:
             The number of results that could not be written.
@@ -97,7 +97,7 @@ class Writer:
             left = self._dropped + sum(each if isinstance(each, int) else 1 for each in self._waiting)
             self._waiting = []
             self._changed.notify_all()
-        self.thread.join(_LAST_TRY)  # with a timeout, because a write to a broken disk may hang
+        self.thread.join(_LAST_TRY)  # a write that fails returns, while a write that hangs does not
         return left
 
     def _run(self) -> None:
@@ -113,7 +113,7 @@ class Writer:
                 self._changed.notify_all()
 
     def _write_next(self) -> bool:
-        """Waits for results and writes them. Returns False after end(), once all are written."""
+        """Waits for results and writes them. Returns False if all are written, and no more will follow."""
         self._expire()
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended, self._pause)
@@ -137,7 +137,7 @@ class Writer:
         return True
 
     def _write_first(self, records: list[str | int]) -> int:
-        """Writes the results up to the next gap, or skips the gap. Returns the number of entries done."""
+        """Writes the results before the next gap, or skips the gap. Returns the number of entries."""
         first = records[0]
         if isinstance(first, int):
             self._box.skip(first)
@@ -146,7 +146,7 @@ class Writer:
         return self._commit([str(each) for each in together])
 
     def _tell_commit(self) -> None:
-        """Calls on_commit(). Logs its exceptions, because the results are on disk."""
+        """Calls `on_commit`. The results are on disk even if it raises."""
         try:
             self._on_commit()
         except Exception as error:
@@ -157,15 +157,15 @@ class Writer:
             return
         self._next_look = time.monotonic() + self._pause
         now = time.time()
-        with contextlib.suppress(OSError, MemoryError):  # retried after the next pause
+        with contextlib.suppress(OSError, MemoryError):  # there will be another check
             self._box.expire_before(now - self._max_age, now - self._max_age / 4)
         self._tell_commit()
 
     def _commit(self, records: list[str]) -> int:
-        """Writes at most as many records as fit into a segment, because more may not fit on a small disk.
+        """Writes at most as many results as fit into a segment: 10,000 might never fit on a small disk.
 
         Returns:
-            How many were written; 0 if the disk is full or has failed.
+            How many were written; 0 if the disk is full or fails.
         """
         while True:
             try:
@@ -176,7 +176,7 @@ class Writer:
                     continue
                 self._tell(str(error))
                 return 0
-            except (MemoryError, FreshframeError) as error:  # incl. StateError of a replaced folder
+            except (MemoryError, FreshframeError) as error:  # also raised if it is another spool's folder
                 self._tell(described(error))
                 return 0
             if self._fault:

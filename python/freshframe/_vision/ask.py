@@ -242,7 +242,7 @@ class Ask(Node["Frame", "Answer"]):
             reply = self._call(self._request(question, sample))
         except BusyError as busy:
             self._wait(busy.pause)
-            reply = self._call(self._request(question, sample))  # states the images' current ages
+            reply = self._call(self._request(question, sample))  # states the current ages of the images
         text, finish = read_text(reply, self._key)
         if question.future is None:
             self._next = began + self._every
@@ -298,7 +298,7 @@ class Ask(Node["Frame", "Answer"]):
 
 
 class _StoppedError(Exception):
-    """The pipeline stopped, or the node was removed, during a call."""
+    """The pipeline was stopped, or the node removed, during a call."""
 
 
 def _find_frame(sample: Sample[Any]) -> Frame:

@@ -145,7 +145,7 @@ class Call:
                 self._talk(connection, body, deadline)
         except TimeoutError:
             self._is_late = True
-        except Exception as error:  # anything: the node's thread raises it
+        except Exception as error:  # any exception: the node's thread raises it
             self._error = str(error) or type(error).__name__
         finally:
             self.ended.set()

@@ -89,7 +89,7 @@ class Ground:
         return 0.0 if self._count == _LEAST else self._handle.residual
 
     def __str__(self) -> str:
-        """The number of points and how well they fit."""
+        """Returns the number of points and how well they fit."""
         if self._count == _LEAST:
             return "Ground of 4 points: not checked"
         return f"Ground of {self._count} points, which agree within {self.residual:.2g} m"

@@ -1,5 +1,5 @@
-"""The GIL watch without the engine: freshframe.gil and the distribution gil-budget are made of it.
+"""The GIL watch without the engine, used by freshframe.gil and by the distribution gil-budget.
 
-Of its package it uses the extension module ``_gil`` only, so that the folder can lie in either.
+From its package, it imports only the extension module ``_gil``, so that the folder can be part of either.
 """
 # SPDX-License-Identifier: Apache-2.0

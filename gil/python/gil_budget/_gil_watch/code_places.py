@@ -1,4 +1,4 @@
-"""Places in Python code as text, and the folders of code that is not the program's own."""
+"""Formats places in Python code, and finds the folders of code that is not the program's own."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,12 +28,12 @@ def place(frame: Frame) -> str:
 
 
 def function_name(code: CodeType) -> str:
-    """`Class.method`; on Python 3.10, whose code objects do not know the class, `method`."""
+    """Returns `Class.method`; on Python 3.10, whose code objects do not contain the class, `method`."""
     return getattr(code, "co_qualname", code.co_name)
 
 
 def names(native: str | None, python: str | None, program: str | None) -> str:
-    """The native function, the line that called it and, when that line is a library's, the program's own."""
+    """Returns the native function, the line that called it and, if that is a library's, the program's."""
     named = [python or "unknown"] if native is None else [native]
     if native is not None and python:
         named.append("called by no line of the program" if _begins_thread(python) else f"called at {python}")
@@ -43,6 +43,6 @@ def names(native: str | None, python: str | None, program: str | None) -> str:
 
 
 def _begins_thread(python: str) -> bool:
-    """Whether it is where threading calls a thread's target, which is native itself."""
+    """Returns True if this is where threading calls a thread's target, which is native itself."""
     file, _, function = python.rsplit(":", 2)
     return file == threading.__file__ and function.rsplit(".", 1)[-1] in ("run", "_bootstrap_inner")

@@ -20,7 +20,7 @@ FoundFrame = tuple[str, str, int]  # file, function, line
 
 
 class Unsupported(RuntimeError):  # noqa: N818  (what happened, as in _errors.py)
-    """There can be no watch here. The text says why."""
+    """There can be no watch in this interpreter. The message gives the reason."""
 
 
 def _refuse(reason: str) -> Unsupported:
@@ -67,14 +67,14 @@ def _has_module() -> bool:
 
 
 def _reads_own_frames(frames_now: Callable[[], list[FoundFrame]]) -> bool:
-    """Whether memory contains the same frames that Python returns.
+    """Returns True if the frames read from memory are those that Python returns.
 
-    The proof is made of frames of this file: of functions, of a generator and below a function of C. Frames
-    of its callers may be of an unknown kind, and are not compared.
+    Uses frames of this file: of functions, of a generator, and of a call from a C function. Frames of its
+    callers may be of an unknown kind, and are not compared.
     """
 
     def generate(own: int) -> Iterator[bool]:
-        yield _same_frames(frames_now()[:own], sys._getframe())  # both mean this very line
+        yield _same_frames(frames_now()[:own], sys._getframe())  # both are on this very line
 
     def within(depth: int, own: int = 3) -> bool:
         return within(depth - 1, own + 1) if depth else next(generate(own))
@@ -95,5 +95,5 @@ def _same_frames(found: list[FoundFrame], frame: FrameType | None) -> bool:
 
 
 def _readable(text: str) -> str:
-    """In the native part's form: an invalid character, such as an undecodable byte of a path, is U+FFFD."""
+    """Converts a string as the native code does: undecodable bytes, as in a path, become U+FFFD."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)

@@ -1,7 +1,7 @@
-"""The one native watch of a process: its threads, and those who listen to it.
+"""The single native watch of a process: its threads, and its listeners.
 
 freshframe and gil-budget may be loaded into one process. Reading the interpreter's records twice would double
-the cost, so whichever starts its watch second listens to the first one's.
+the cost, so the one that starts second listens to the watch of the first.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 RawStall = tuple[Any, ...]
 """A stall as the native watch returns it; stalls.make_stall() reads it."""
 
-# The attribute of `sys` under which both distributions find the process's watch. A change of Running's
-# methods or of RawStall changes the number.
+# The attribute of `sys` through which both distributions find the process's watch. The number changes with
+# Running's methods or RawStall.
 _NAME = "_gil_watch_1"
 
 
 def find_running() -> Running | None:
-    """The watch that runs in this process, whichever distribution started it."""
+    """The watch that is running in this process, whichever distribution started it."""
     return getattr(sys, _NAME, None)
 
 
@@ -36,12 +36,15 @@ class Running:
     """A native watch and the Python thread that asks for the GIL on its behalf. Thread-safe."""
 
     def __init__(self, native: Any, threshold: float, options: dict[str, Any]) -> None:
-        """Starts it. `native`: the module, from interpreter.native_module(). GIL: released while waiting."""
+        """Starts the watch.
+
+        `native`: the module from interpreter.native_module(). GIL: released while waiting.
+        """
         self._native: _gil.Watch = native.Watch(threshold, **options)
         self._on_collection: Callable[[str, dict[str, int]], None] = native.on_collection
         self._own_threshold = threshold
         self._changed = threading.Condition()
-        self._served = 0  # stalls that all listeners have had; guarded by _changed
+        self._served = 0  # stalls that all listeners have received; guarded by _changed
         self._listeners: dict[object, tuple[float, Callable[[RawStall], None]]] = {}  # guarded by _changed
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="freshframe gil probe", daemon=True)
@@ -58,10 +61,11 @@ class Running:
     def listen(self, threshold: float, take: Callable[[RawStall], None]) -> Callable[[], None]:
         """Calls `take` with each stall of `threshold` seconds or more, on the watch's thread.
 
-        A shorter threshold than the watch's own makes the watch look closer as long as it listens.
+        If the threshold is shorter than the watch's own, the watch samples more often until the listener is
+        removed.
 
         Returns:
-            The function that ends it.
+            A function that removes the listener.
         """
         key = object()
         with self._changed:
@@ -76,12 +80,12 @@ class Running:
         return leave
 
     def settle(self, timeout: float) -> bool:
-        """Waits until the stalls that have ended are with the listeners.
+        """Waits until the listeners have received all stalls that have ended.
 
-        While no stall is open or on its way, this reads two numbers.
+        If there is no current or undelivered stall, this only reads two numbers.
 
         Returns:
-            Whether they are; False means not within `timeout` seconds.
+            False if that took longer than `timeout` seconds.
         GIL: released while waiting.
         """
         kept = self._native.settle(timeout)
@@ -93,14 +97,14 @@ class Running:
             return self._changed.wait_for(lambda: self._served >= kept, timeout)
 
     def saw_all_since(self, moment: float) -> bool:
-        """Whether it looked all the time since a time.monotonic().
+        """Returns True if the watch has been sampling without a gap since this time.monotonic().
 
-        False means it got no processor for as long as the threshold, and may have missed a stall.
+        False means that it did not get a CPU for as long as the threshold, and may have missed a stall.
         """
         return self._native.blind_until() < moment
 
     def stop(self) -> None:
-        """Ends the threads; the second time nothing happens. GIL: released while waiting."""
+        """Ends the threads. Idempotent. GIL: released while waiting."""
         if find_running() is self:
             delattr(sys, _NAME)
         self._hear_no_collections()
@@ -109,7 +113,7 @@ class Running:
             self._thread.join()
 
     def abandon(self) -> None:
-        """In a forked child, where the threads do not exist."""
+        """Called in a forked child, where the threads do not exist."""
         if find_running() is self:
             delattr(sys, _NAME)
         self._changed = threading.Condition()
@@ -118,16 +122,16 @@ class Running:
         self._native.abandon()
 
     def _hear_no_collections(self) -> None:
-        with contextlib.suppress(ValueError):  # the second time, or the program has cleared the list
+        with contextlib.suppress(ValueError):  # already removed, or the program has cleared the list
             gc.callbacks.remove(self._on_collection)
 
     @property
     def lost(self) -> int:
-        """The number of stalls for which there was no time or memory."""
+        """The number of stalls that could not be recorded for lack of time or memory."""
         return self._native.lost()
 
     def summary(self, most: int | None = None) -> tuple[int, float, list[tuple[Any, ...]]]:
-        """The number of stalls, their seconds, and the culprits, the worst first."""
+        """Returns the number of stalls, their total seconds, and the culprits, worst first."""
         return self._native.summary() if most is None else self._native.summary(most)
 
     def _look_closely_enough(self) -> None:
