@@ -1,4 +1,4 @@
-"""Sums a NumPy array with this loop, with NumPy and with freshframe: time, error, and blocked threads.
+"""Sums a NumPy array with this loop, NumPy and freshframe: time, error, and whether others can run.
 
 Run it after `pip install .`.
 """

@@ -92,7 +92,7 @@ class _Replies:
 
 
 def _all(generator: types.GeneratorType[Any, None, Any]) -> list[Any]:
-    """Yields the results of a generator, which is closed in any case."""
+    """Returns all results of a generator, which is closed in any case."""
     results: list[Any] = []
     with contextlib.closing(generator):
         while True:

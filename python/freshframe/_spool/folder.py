@@ -277,7 +277,7 @@ fork.in_child(_forked)
 
 
 def warn_about_network(folder: str) -> None:
-    """Returns True for file systems of other machines, on which locks and writes were not tested."""
+    """Logs a WARNING for a file system of another machine, where locks and writes were not tested."""
     status = os.stat(folder)
     device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
     try:

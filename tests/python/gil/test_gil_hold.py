@@ -152,7 +152,7 @@ def test_nodes_together_hold_the_gil_for_no_longer_than_the_time() -> None:
     without = ("zlib", "pbkdf2", "sort", "sleep")
     with running(calls()) as shares:
         found = shares.since_the_beginning()
-        # The two values are not read at the same moment.
+        # The statistics are read between two samples.
         assert sum(told for told, _ in found.values()) <= 1.02
 
         def is_low() -> bool:

@@ -1,4 +1,4 @@
-"""tools/check_forks.py: every mutex has a comment on what happens in a fork."""
+"""tools/check_forks.py: every mutex is held during a fork, or has a reason why not."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

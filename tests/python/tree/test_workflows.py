@@ -172,7 +172,7 @@ def test_a_release_waits_for_the_tests_and_publishes_last() -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Yields a checkout that publishes its site to `remote`."""
+    """Returns a checkout that publishes its site to `remote`."""
     checkout = tmp_path / "checkout"
     (checkout / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools/publish.sh", checkout / "tools")
