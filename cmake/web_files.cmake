@@ -1,4 +1,4 @@
-# Compiles the files of web/ into a library as a table (src/serve/http/web_files.hpp). So the server opens no file.
+# Compiles the files of web/ into a library as a table (src/serve/request/web_files.hpp). So the server opens no file.
 # SPDX-License-Identifier: Apache-2.0
 
 if(CMAKE_SCRIPT_MODE_FILE)
@@ -37,7 +37,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
       "      {\"${path}\", \"${type}\", \"\\\"${hash}\\\"\", {reinterpret_cast<const char*>(kFile${number}), ${size}}},\n")
     math(EXPR number "${number} + 1")
   endforeach()
-  file(WRITE ${OUTPUT}.new "// Made by cmake/web_files.cmake from web/.\n#include \"serve/http/web_files.hpp\"\n\n"
+  file(WRITE ${OUTPUT}.new "// Made by cmake/web_files.cmake from web/.\n#include \"serve/request/web_files.hpp\"\n\n"
     "namespace freshframe::serve {\nnamespace {\n\n${arrays}\n"
     "const std::array<WebFile, ${number}> kWebFiles = {{\n${table}}};\n\n}  // namespace\n\n"
     "std::span<const WebFile> web_files() noexcept {\n  return kWebFiles;\n}\n\n"

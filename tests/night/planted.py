@@ -53,7 +53,7 @@ FAULTS = (
     Planted("src/media/ffmpeg/error.cpp", "code > 0 && code <= kLargestErrno", "code > 1"),
     Planted(f"{SOURCES}/camera/modes.cpp", "interval.numerator == 0 ||", "interval.numerator == 1 ||"),
     Planted("src/sinks/look/look.cpp", "if (seconds > 0 && seconds <= kMost)", "if (seconds <= kMost)"),
-    Planted("src/serve/http/snapshot_desk.cpp", "if (rate > 0 && rate <= kMost)", "if (rate <= kMost)"),
+    Planted("src/serve/desk/snapshot_desk.cpp", "if (rate > 0 && rate <= kMost)", "if (rate <= kMost)"),
     Planted("src/process/crew/crew.cpp", 'return " (in on_tick())"', 'return " (in open())"'),
     Planted("src/fleet/framing.cpp", "rest.size() < sizeof size)", "rest.size() <= sizeof size)"),
     Planted("src/plugin/foreign_text.cpp", 'to_utf8({text, most}) + "..."', "to_utf8({text, most})"),

@@ -13,15 +13,15 @@
 
 #include "core/unit_text.hpp"
 #include "platform/socket.hpp"
-#include "serve/http/connections.hpp"
-#include "serve/http/feed_desk.hpp"
-#include "serve/http/gate.hpp"
-#include "serve/http/host.hpp"
-#include "serve/http/picture_stream.hpp"
-#include "serve/http/request_rules.hpp"
-#include "serve/http/snapshot_desk.hpp"
-#include "serve/http/video_watcher.hpp"
-#include "serve/http/viewer.hpp"
+#include "serve/desk/feed_desk.hpp"
+#include "serve/desk/snapshot_desk.hpp"
+#include "serve/page/connections.hpp"
+#include "serve/page/host.hpp"
+#include "serve/page/picture_stream.hpp"
+#include "serve/page/video_watcher.hpp"
+#include "serve/page/viewer.hpp"
+#include "serve/request/gate.hpp"
+#include "serve/request/request_rules.hpp"
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 

@@ -8,10 +8,10 @@
 #include <optional>
 #include <string>
 
-#include "serve/http/connection.hpp"
-#include "serve/http/net.hpp"
-#include "serve/http/picture_hub.hpp"
-#include "serve/http/routes.hpp"
+#include "serve/desk/net.hpp"
+#include "serve/desk/picture_hub.hpp"
+#include "serve/page/connection.hpp"
+#include "serve/request/routes.hpp"
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>

@@ -10,15 +10,15 @@
 #include <string>
 #include <string_view>
 
-#include "serve/http/connections.hpp"
-#include "serve/http/feed_desk.hpp"
-#include "serve/http/gate.hpp"
-#include "serve/http/host.hpp"
-#include "serve/http/net.hpp"
-#include "serve/http/picture_hub.hpp"
-#include "serve/http/routes.hpp"
-#include "serve/http/snapshot_desk.hpp"
-#include "serve/http/video_desk.hpp"
+#include "serve/desk/feed_desk.hpp"
+#include "serve/desk/net.hpp"
+#include "serve/desk/picture_hub.hpp"
+#include "serve/desk/snapshot_desk.hpp"
+#include "serve/desk/video_desk.hpp"
+#include "serve/page/connections.hpp"
+#include "serve/page/host.hpp"
+#include "serve/request/gate.hpp"
+#include "serve/request/routes.hpp"
 #include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "serve/http/net.hpp"
+#include "serve/desk/net.hpp"
 #include <boost/asio/read.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>

@@ -11,7 +11,7 @@
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/serve/client.hpp"
 #include "cpp/support.hpp"
-#include "serve/http/web_files.hpp"
+#include "serve/request/web_files.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
