@@ -200,7 +200,7 @@ bool LiveSource::read_packet(const Context& context) {
 
 /// Records the times of packet_, and passes it to the packet output unless an earlier connection already
 /// delivered it.
-LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& context) {
+ArrivedPacket LiveSource::arrive(PacketNotes notes, const Context& context) {
   const auto time = connection_->seconds(packet_->pts);
   const auto noted = times_.note(
       {.pts = packet_->pts,
@@ -225,7 +225,7 @@ LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& conte
   return {.notes = notes,
           .captured = noted.captured,
           .damaged = damaged,
-          .is_kept = !decoding_.sleeps() && wish_.pages().may_come(),
+          .is_kept = wish_.pages().may_come(),
           .newest_pts = times_.timeline().highest()};
 }
 
@@ -271,13 +271,13 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
 }
 
 /// Passes the bytes of an intact keyframe that is not decoded into host memory to the freeze detection.
-void LiveSource::watch_bytes(const LiveDecoding::Arrived& arrived, const Context& context) {
+void LiveSource::watch_bytes(const ArrivedPacket& arrived, const Context& context) {
   still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, arrived.captured, context);
 }
 
 /// Decodes the keyframe in packet_ with a temporary decoder, for the freeze detection and for consumers that
 /// need to know the stored pixel format. Keyframes that do not yield a frame on their own are ignored.
-void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& context) {
+void LiveSource::see_key(const ArrivedPacket& arrived, const Context& context) {
   still_.ask_picture(arrived.notes.arrived);
   wish_.see_next(false);
   const auto stream = packets_.stream();

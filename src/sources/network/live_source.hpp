@@ -23,6 +23,7 @@
 #include "sources/live/reconnecting_source.hpp"
 #include "sources/network/camera_times.hpp"
 #include "sources/network/connector.hpp"
+#include "sources/network/decoding/decoding_mode.hpp"
 #include "sources/network/decoding/frame_wish.hpp"
 #include "sources/network/decoding/live_decoding.hpp"
 #include "sources/network/decoding/stream_facts.hpp"
@@ -70,7 +71,7 @@ class LiveSource final : public ReconnectingSource,
   void begin_card();
   void keep_card();
   [[nodiscard]] bool read_packet(const Context& context);
-  [[nodiscard]] LiveDecoding::Arrived arrive(PacketNotes notes, const Context& context);
+  [[nodiscard]] ArrivedPacket arrive(PacketNotes notes, const Context& context);
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
   void pass_on(const PacketNotes& notes, const Context& context);
   [[nodiscard]] bool has_to_see(const PacketNotes& notes) const {
@@ -78,8 +79,8 @@ class LiveSource final : public ReconnectingSource,
   }
   /// Returns true if nothing else requires a copy to host memory.
   [[nodiscard]] bool stays_on_card() const { return options_.on_device && connection_->decoder().has_card(); }
-  void watch_bytes(const LiveDecoding::Arrived& arrived, const Context& context);
-  void see_key(const LiveDecoding::Arrived& arrived, const Context& context);
+  void watch_bytes(const ArrivedPacket& arrived, const Context& context);
+  void see_key(const ArrivedPacket& arrived, const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(LivePicture picture, const Context& context);
 
   const SourceUrl url_;

@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <limits>
 #include <sstream>
 #include <utility>
 
@@ -18,26 +16,20 @@ namespace freshframe::media {
 
 LiveDecoding::LiveDecoding(Options options)
     : options_(std::move(options)),
-      keys_(options_.keys),
-      group_(options_.keys ? std::numeric_limits<std::size_t>::max() : Group::kMostPackets) {}
+      mode_(options_.keys ? make_key_decoding(options_.title, options_.url) : make_full_decoding()) {}
 
 void LiveDecoding::connect(Stream stream, TimePoint now) {
   stream_ = std::move(stream);
   forget(now);
-  group_.clear();
+  mode_->group().clear();
   phase_ = LivePhase::New;
   residue_.connect(stream_.decoder->context().codec_id);
 }
 
 void LiveDecoding::disconnect() {
   stream_ = {};
-  group_.clear();
+  mode_->group().clear();
   spare_.reset();
-}
-
-void LiveDecoding::wake(std::optional<double> seconds, std::optional<double> until) noexcept {
-  if (until) limit_.wake_until(*until);
-  if (seconds) limit_.wake_for(Seconds(*seconds));
 }
 
 /// Decoding restarts at the next keyframe.
@@ -48,9 +40,7 @@ void LiveDecoding::forget(TimePoint now) {
   damage_ = Damage();
   key_gate_ = KeyGate(key_patience(stream_.decoder->context().codec_id));
   fruitless_.begin_stream(now);
-  keys_.connect();
-  group_.stop();
-  if (keys_.sleeps()) group_.clear();
+  mode_->begin();
 }
 
 void LiveDecoding::rest(const Context& context) {
@@ -58,11 +48,7 @@ void LiveDecoding::rest(const Context& context) {
   const auto held = held_.give_up();
   if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, held.missing);
   forget(context.clock.now());
-  if (keys_.sleeps()) {
-    stream_.decoder->rest();
-  } else {
-    stream_.decoder->restart();
-  }
+  mode_->rest(*stream_.decoder);
 }
 
 void LiveDecoding::end_stream(const Unread& unread, const Context& context) {
@@ -74,43 +60,23 @@ void LiveDecoding::end_stream(const Unread& unread, const Context& context) {
 
 // ---- packets
 
-void LiveDecoding::add(AVPacket& packet, const Arrived& arrived, const Context& context) {
-  const auto& notes = arrived.notes;
-  const bool may_replay = !keys_.sleeps() && is_at_rest() && !notes.can_begin;
-  if (may_replay && group_.replay(packet, notes, arrived.captured, arrived.damaged)) {
-    keep(packet, arrived);
-    if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);
+void LiveDecoding::add(AVPacket& packet, const ArrivedPacket& arrived, const Context& context) {
+  if (mode_->replays(packet, arrived, is_at_rest())) {
+    if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, arrived.notes.missing);
     return fruitless_.begin_stream(context.clock.now());
   }
-  if (!keys_.sleeps()) keep(packet, arrived);
   feed(packet, arrived, context);
 }
 
-void LiveDecoding::leave_out(const AVPacket& packet, const Arrived& arrived, const Context& context) {
+void LiveDecoding::leave_out(const AVPacket& packet, const ArrivedPacket& arrived, const Context& context) {
   note_losses(arrived, context);
-  if (!keys_.sleeps()) keep(packet, arrived);
+  mode_->leave_out(packet, arrived);
   if (arrived.notes.repeated) return;
   if (phase_ != LivePhase::New || arrived.notes.can_begin) context.counters.source().count_undecoded();
 }
 
-/// Stores the packet for a decoder that starts later.
-void LiveDecoding::keep(const AVPacket& packet, const Arrived& arrived) {
-  if (!keys_.sleeps()) {
-    if (!arrived.is_kept) return group_.forget();
-    if (!arrived.notes.repeated) group_.add(packet, arrived.notes, arrived.captured, arrived.damaged);
-    return;
-  }
-  const bool was_full = group_.is_full();
-  group_.add(packet, arrived.notes, arrived.captured, arrived.damaged);
-  if (!group_.is_full() || (was_full && !arrived.notes.can_begin)) return;
-  group_.give_up();
-  log(LogLevel::Warning, options_.title +
-                             " has sent 16 MiB since its last keyframe: wake() waits for the next "
-                             "one; set a shorter interval of keyframes in the camera");
-}
-
 /// Packets before the first keyframe cannot be decoded. They belong to the start and do not count as losses.
-void LiveDecoding::feed(AVPacket& packet, const Arrived& arrived, const Context& context) {
+void LiveDecoding::feed(AVPacket& packet, const ArrivedPacket& arrived, const Context& context) {
   note(arrived.notes.can_begin ? LiveEvent::Key : LiveEvent::Fed);
   if (key_gate_.passes(arrived.notes.can_begin, arrived.notes.arrived)) {
     decode(packet, arrived, context);
@@ -121,7 +87,7 @@ void LiveDecoding::feed(AVPacket& packet, const Arrived& arrived, const Context&
 
 /// Throws SourceError if the decoder produces no frames from any packet, for example because the codec is a
 /// different one.
-void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Context& context) {
+void LiveDecoding::decode(AVPacket& packet, const ArrivedPacket& arrived, const Context& context) {
   const auto& notes = arrived.notes;
   auto picture = notes.picture;
   const auto handling = residue_.look_at(packet, notes.can_begin, picture);
@@ -139,73 +105,37 @@ void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Contex
   }
   if (!taken && counts_losses(phase_) && arrived.damaged) context.counters.source().count_damaged();
   if (taken.value_or(true) || counts_pictures()) held_.add(sent);
-  if (!makes_pictures(phase_) && key_gate_.gives_up(notes.arrived)) show_without_key();
-  if (taken) check_fruitful(notes.arrived, context);
-  if (keys_.find_fruitless()) {
-    log(LogLevel::Warning,
-        options_.title +
-            " sends keyframes that cannot be decoded by themselves, as with intra "
-            "refresh, so decode=\"keyframes\" shows nothing: use decode=\"all\", or switch "
-            "intra refresh off in the camera. Its packets go on");
+  if (!makes_pictures(phase_) && key_gate_.gives_up(notes.arrived)) {
+    note(LiveEvent::Key);
+    mode_->go_on_without_key(*stream_.decoder);
   }
+  if (taken) check_fruitful(notes.arrived, context);
 }
 
-/// Calls Decoder::send(). Returns nullopt for a packet that is not to be decoded now.
+/// Returns nullopt for a packet that is not to be decoded now.
 std::optional<bool> LiveDecoding::send(AVPacket& packet, DecoderResidue::Handling handling,
-                                       const Arrived& arrived, const Context& context) {
-  auto& decoder = *stream_.decoder;
+                                       const ArrivedPacket& arrived, const Context& context) {
   if (handling == DecoderResidue::Handling::LeaveOut) {
-    if (keys_.is_asleep()) return std::nullopt;  // a sleeping decoder would not have decoded it
+    if (mode_->is_asleep()) return std::nullopt;  // a sleeping decoder would not have decoded it
     return false;
   }
-  if (handling == DecoderResidue::Handling::Renew) decoder.renew();
-  if (!keys_.sleeps()) return decoder.send(packet, arrived.captured);
-  const bool awake = limit_.stay_awake(context.clock.now(), arrived.newest_pts);
-  const auto step = keys_.step(arrived.notes.can_begin, awake, !group_.is_empty());
-  std::optional<bool> taken;
-  if (step == KeyDecoding::Step::CatchUp) taken = catch_up(packet, arrived);
-  keep(packet, arrived);
-  if (step == KeyDecoding::Step::Decode || step == KeyDecoding::Step::DecodeAlone)
-    taken = decoder.send(packet, arrived.captured);
-  if (step == KeyDecoding::Step::DecodeAlone || step == KeyDecoding::Step::Sleep) decoder.finish();
-  return taken;
+  if (handling == DecoderResidue::Handling::Renew) stream_.decoder->renew();
+  return mode_->send(*stream_.decoder, packet, arrived, context.clock.now());
 }
 
-/// Wakes the decoder by sending it the first packet of the replay.
-bool LiveDecoding::catch_up(const AVPacket& packet, const Arrived& arrived) {
-  static_cast<void>(group_.replay(packet, arrived.notes, arrived.captured, arrived.damaged));
-  const auto first = group_.next();
-  if (first) static_cast<void>(stream_.decoder->send(*first->packet, first->captured));
-  return true;
-}
-
-/// If only keyframes are decoded, the packet was already accounted for on arrival.
 void LiveDecoding::replay(const Group::Item& item, const Context& context) {
-  if (keys_.sleeps()) {
+  if (mode_->counts_on_arrival()) {
     static_cast<void>(stream_.decoder->send(*item.packet, item.captured));
   } else {
     feed(*item.packet, {.notes = item.notes, .captured = item.captured, .damaged = item.damaged}, context);
   }
 }
 
-/// If all frames are decoded, incomplete frames are better than none.
-void LiveDecoding::show_without_key() {
-  note(LiveEvent::Key);
-  if (keys_.sleeps()) {
-    throw SourceError("lost '" + options_.url +
-                          "': it sends no keyframes, so decode=\"keyframes\" shows nothing: "
-                          "use decode=\"all\", or set an interval of keyframes in the camera",
-                      options_.url, EBADMSG);
-  }
-  stream_.decoder->show_incomplete();
-}
-
-/// Throws SourceError if the decoder has produced no frame for too long. Intact keyframes that do not yield a
-/// frame on their own (intra refresh) are not the connection's fault.
+/// Throws SourceError if the decoder has produced no frame for too long.
 void LiveDecoding::check_fruitful(TimePoint arrived, const Context& context) {
   if (!makes_pictures(phase_) || !fruitless_.add(arrived, options_.read_timeout)) return;
   const auto why = stream_.decoder->failure();
-  if (keys_.sleeps() && why.empty()) {
+  if (!mode_->expects_frames() && why.empty()) {
     const auto notes = held_.give_up();
     if (phase_ == LivePhase::Showing && counts_pictures()) count_before(notes, context);
     return fruitless_.begin_stream(context.clock.now());
@@ -232,8 +162,8 @@ AvFramePtr LiveDecoding::pull(const Context& context) {
       if (spare_) return std::move(spare_);
       continue;
     }
-    const auto item = group_.next();
-    if (!item) return group_.take_newest();
+    const auto item = mode_->group().next();
+    if (!item) return mode_->group().take_newest();
     replay(*item, context);
   }
   return nullptr;
@@ -243,16 +173,17 @@ AvFramePtr LiveDecoding::pull(const Context& context) {
 /// a packet.
 bool LiveDecoding::take(const Context& context) {
   if (!spare_) spare_ = make_av_frame();
-  switch (keys_.receive(*stream_.decoder, *spare_)) {
+  switch (mode_->receive(*stream_.decoder, *spare_)) {
     case Decoder::Result::Frame:
       fruitless_.begin_stream(context.clock.now());
       note_place(*stream_.decoder, options_.url, context);
-      if (const auto left = group_.sift(spare_)) {
-        if (!keys_.sleeps()) static_cast<void>(take_held(*left));  // counted when its packet arrived
+      if (const auto left = mode_->group().sift(spare_)) {
+        if (!mode_->counts_on_arrival()) static_cast<void>(take_held(*left));
       }
       return true;
     case Decoder::Result::Damaged: {
-      const bool is_known = held_.is_newest_torn() || (keys_.sleeps() && group_.replays());
+      const bool is_known =
+          held_.is_newest_torn() || (mode_->counts_on_arrival() && mode_->group().replays());
       if (!is_known) lose_picture();
       count_undecoded(context);
       spare_.reset();
@@ -310,7 +241,7 @@ void LiveDecoding::lose_picture() {
 
 /// Counts the losses of a packet that is not decoded, including the frames missing before it. Losses before
 /// the first frame belong to the start and do not count.
-void LiveDecoding::note_losses(const Arrived& arrived, const Context& context) {
+void LiveDecoding::note_losses(const ArrivedPacket& arrived, const Context& context) {
   if (!counts_losses(phase_)) return;
   context.counters.drop(NodeDropCause::Lost, arrived.notes.missing);
   if (arrived.damaged) context.counters.source().count_damaged();
@@ -319,7 +250,7 @@ void LiveDecoding::note_losses(const Arrived& arrived, const Context& context) {
 /// The frame may still arrive. When frames are counted, count_missing() counts it once a later one has
 /// arrived; replayed frames were counted on arrival.
 void LiveDecoding::count_undecoded(const Context& context) {
-  if (!makes_pictures(phase_) || group_.replays()) return;
+  if (!makes_pictures(phase_) || mode_->group().replays()) return;
   if (!counts_pictures()) {
     context.counters.drop(NodeDropCause::Decode);
   } else if (phase_ != LivePhase::Showing && !options_.leaves_out) {

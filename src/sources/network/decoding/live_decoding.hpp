@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -15,12 +16,11 @@
 #include "media/stream/key_gate.hpp"
 #include "media/stream/packet_connection.hpp"
 #include "media/units/damage.hpp"
+#include "sources/network/decoding/decoding_mode.hpp"
 #include "sources/network/decoding/fruitless.hpp"
 #include "sources/network/decoding/group.hpp"
 #include "sources/network/decoding/held_packets.hpp"
-#include "sources/network/decoding/key_decoding.hpp"
 #include "sources/network/decoding/live_phase.hpp"
-#include "sources/network/decoding/wake_limit.hpp"
 
 namespace freshframe::media {
 
@@ -49,14 +49,6 @@ class LiveDecoding {
     bool counts_pictures = false;  // see PacketConnection
     std::function<std::optional<double>(std::int64_t ticks)> seconds = {};
   };
-  /// The facts about a packet.
-  struct Arrived {
-    PacketNotes notes;
-    TimePoint captured{};
-    bool damaged = false;   // of its frame, if all earlier packets were decoded
-    bool is_kept = false;   // keep it for a decoder that starts later
-    double newest_pts = 0;  // highest pts so far, for wake()
-  };
 
   explicit LiveDecoding(Options options);
 
@@ -65,9 +57,9 @@ class LiveDecoding {
   void disconnect();
 
   /// Sends a packet to the decoder. Throws SourceError if no frames can be expected.
-  void add(AVPacket& packet, const Arrived& arrived, const Context& context);
+  void add(AVPacket& packet, const ArrivedPacket& arrived, const Context& context);
   /// Counts a packet that is not decoded. Call rest() first.
-  void leave_out(const AVPacket& packet, const Arrived& arrived, const Context& context);
+  void leave_out(const AVPacket& packet, const ArrivedPacket& arrived, const Context& context);
   /// Call when the stream has started with a keyframe that was not decoded: losses count from now on.
   void begin_stream() noexcept { note(LiveEvent::Undecoded); }
   /// Returns the next frame of the packets so far, or nullopt if there is none or after a stop. Throws
@@ -77,32 +69,33 @@ class LiveDecoding {
   /// gap.
   void rest(const Context& context);
   /// Call when no more packets arrive: next() then returns the frames in the decoder.
-  void finish() { keys_.finish(*stream_.decoder); }
+  void finish() { mode_->finish(*stream_.decoder); }
   /// Call when the connection ends. Counts its frames that were not delivered.
   void end_stream(const Unread& unread, const Context& context);
 
   /// Returns true if the decoder has received no packet since connect() or rest().
   [[nodiscard]] bool is_at_rest() const noexcept { return !has_packets(phase_); }
   /// Returns true if decoding must start now, because not all packets since the last keyframe can be kept.
-  [[nodiscard]] bool must_begin() const noexcept { return !keys_.sleeps() && group_.is_full(); }
+  [[nodiscard]] bool must_begin() const noexcept { return mode_->must_begin(); }
   /// Returns true while earlier packets are replayed: new packets must wait.
-  [[nodiscard]] bool catches_up() const noexcept { return group_.catches_up(); }
-  [[nodiscard]] bool sleeps() const noexcept { return keys_.sleeps(); }
+  [[nodiscard]] bool catches_up() const noexcept { return mode_->group().catches_up(); }
+  /// Returns true with `keys`.
+  [[nodiscard]] bool sleeps() const noexcept { return options_.keys; }
   /// Returns true if the decoder has received packets, but frames are damaged or missing until a keyframe
   /// arrives.
   [[nodiscard]] bool needs_key() const noexcept {
     return has_packets(phase_) && !catches_up() && damage_.is_damaged();
   }
   /// With `keys`, decodes everything for some seconds, or up to a pts. Thread-safe.
-  void wake(std::optional<double> seconds, std::optional<double> until) noexcept;
+  void wake(std::optional<double> seconds, std::optional<double> until) noexcept {
+    mode_->wake(seconds, until);
+  }
 
  private:
-  void feed(AVPacket& packet, const Arrived& arrived, const Context& context);
-  void decode(AVPacket& packet, const Arrived& arrived, const Context& context);
+  void feed(AVPacket& packet, const ArrivedPacket& arrived, const Context& context);
+  void decode(AVPacket& packet, const ArrivedPacket& arrived, const Context& context);
   [[nodiscard]] std::optional<bool> send(AVPacket& packet, DecoderResidue::Handling handling,
-                                         const Arrived& arrived, const Context& context);
-  [[nodiscard]] bool catch_up(const AVPacket& packet, const Arrived& arrived);
-  void keep(const AVPacket& packet, const Arrived& arrived);
+                                         const ArrivedPacket& arrived, const Context& context);
   void replay(const Group::Item& item, const Context& context);
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool take(const Context& context);
@@ -110,12 +103,11 @@ class LiveDecoding {
   [[nodiscard]] HeldPackets::Taken take_held(const AVFrame& frame);
   void lose_picture();
   void forget(TimePoint now);
-  void note_losses(const Arrived& arrived, const Context& context);
+  void note_losses(const ArrivedPacket& arrived, const Context& context);
   void count_undecoded(const Context& context);
   void count_missing(const HeldPackets::Taken& notes, const Context& context);
   void count_before(const HeldPackets::Taken& notes, const Context& context);
   void check_fruitful(TimePoint arrived, const Context& context);
-  void show_without_key();
   /// Also true if the decoder skips frames, since each packet then holds one frame.
   [[nodiscard]] bool counts_pictures() const noexcept {
     return options_.leaves_out || stream_.counts_pictures;
@@ -124,9 +116,7 @@ class LiveDecoding {
 
   const Options options_;
   Stream stream_;
-  KeyDecoding keys_;
-  Group group_;
-  WakeLimit limit_;
+  const std::unique_ptr<DecodingMode> mode_;
   KeyGate key_gate_{0};  // of this connection
   HeldPackets held_;
   Damage damage_;           // in this connection, as the decoder has received it

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cpp/media/files.hpp"
+#include "cpp/sources/network/decoding/film.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include <gtest/gtest.h>
 
@@ -20,34 +21,13 @@ namespace {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
-/// The packets of a stream.
-struct Film {
-  std::vector<AvPacketPtr> packets;
-  CodecParametersPtr codec;
-  AVRational time_base{};
-};
-
-/// A decoded image. `behind`: the number of the packet after which it was returned.
+/// A picture that came, and after how many packets.
 struct ShownPicture {
   std::int64_t time = 0;
   Bytes luma;
   std::size_t behind = 0;
   bool damaged = false;
 };
-
-Film film_of(const std::string& path) {
-  const auto input = open_input(path);
-  Film film;
-  film.codec.reset(avcodec_parameters_alloc());
-  require(avcodec_parameters_copy(film.codec.get(), input->streams[0]->codecpar));
-  film.time_base = input->streams[0]->time_base;
-  const auto packet = make_av_packet();
-  while (av_read_frame(input.get(), packet.get()) >= 0) {
-    film.packets.emplace_back(av_packet_clone(packet.get()));
-    av_packet_unref(packet.get());
-  }
-  return film;
-}
 
 Bytes luma_of(const AVFrame& frame) {
   Bytes bytes;
@@ -59,11 +39,7 @@ Bytes luma_of(const AVFrame& frame) {
   return bytes;
 }
 
-bool is_key_packet(const Film& film, std::size_t n) {
-  return (film.packets.at(n)->flags & AV_PKT_FLAG_KEY) != 0;
-}
-
-/// Feeds the packets of a film to a decoder.
+/// A decoder, and the packets of a film that go to it.
 struct Projector {
   Projector(const Film& shown, bool keys)
       : film(shown),
@@ -75,21 +51,12 @@ struct Projector {
                           [this](std::int64_t ticks) {
                             return std::optional(static_cast<double>(ticks) * av_q2d(film.time_base));
                           }},
-                     at(0));
+                     film_time(0));
     decoding.wake({}, 1);
   }
 
-  static TimePoint at(std::size_t n) {
-    return TimePoint{} + to_duration(Seconds(static_cast<double>(n) / 25));
-  }
-  [[nodiscard]] LiveDecoding::Arrived arrived(std::size_t n, bool awake = false) const {
-    const bool key = is_key_packet(film, n);
-    return {.notes = {.arrived = at(n),
-                      .can_begin = key,
-                      .picture = {.refresh = key ? Refresh::All : Refresh::None}},
-            .captured = at(n),
-            .is_kept = true,
-            .newest_pts = awake ? 0.0 : 2.0};
+  [[nodiscard]] ArrivedPacket arrived(std::size_t n, bool awake = false) const {
+    return arrived_packet(film, n, awake);
   }
   void add(std::size_t n, bool awake = false) {
     const AvPacketPtr packet(av_packet_clone(film.packets[n].get()));
