@@ -93,11 +93,10 @@ int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** op
   for (int tries = 1;; ++tries) {
     Dictionary same;
     if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
-    may_try_again_ = is_refused_ = false;
-    found_.clear();
+    may_try_again_ = is_refused_ = is_complete_ = false;
     int result = open_once(io, url, same.out(), open);
-    if (!found_.empty()) {
-      fault_ = found_;
+    if (auto fault = is_complete_ ? head_.fault() : std::string(); !fault.empty()) {
+      fault_ = std::move(fault);
       avio_closep(&io);  // null is allowed
       result = AVERROR_EXIT;
     }
@@ -144,7 +143,6 @@ void HttpAccess::begin_head(void* request, std::string_view line) {
 void HttpAccess::end_head(void* request) {
   is_complete_ = true;
   note_range(request);
-  found_ = head_.fault();
   const auto location = head_.values("location");
   const auto next =
       head_.is_redirect() && !location.empty() ? resolve_http_url(base_, location.front()) : std::string();

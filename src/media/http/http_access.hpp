@@ -77,7 +77,6 @@ class HttpAccess {
   bool lacks_length_ = false;
   bool warned_ = false;
   std::string refusal_;
-  std::string found_;  // fault of the latest response
   std::string fault_;
 };
 

@@ -11,8 +11,10 @@
 #include <cmath>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
@@ -235,9 +237,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceError& error) {
-    if (redirects_again_ || opened_.names_itself() || !opened_.playlists().encryption().empty() ||
-        !access_.fault().empty())
-      throw;
+    if (find_fault()) throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());
   } catch (const Error& error) {
     throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
@@ -388,8 +388,7 @@ std::string LiveInput::other_beginning() const {
     return "it goes on with other parameters, such as another size, which take a new connection";
   if (opened_.playlists().has_other_video())
     return "it goes on with another codec, or as another stream, which takes a new connection";
-  if (const auto odd = opened_.playlists().encryption(); !odd.empty()) return encryption_fault(odd);
-  if (!access_.fault().empty()) return access_.fault();
+  if (auto fault = find_fault()) return std::move(fault->why);
   if (opened_.playlists().begin_again())
     return "its playlist begins again, before all of its segments were read";
   return {};
@@ -438,12 +437,18 @@ std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
   return (access_.refusal().empty() ? "" : ": " + access_.refusal()) + errors.in_brackets();
 }
 
+std::optional<LiveInput::Fault> LiveInput::find_fault() const {
+  if (redirects_again_) return Fault{kRedirectLoop, ELOOP};
+  if (opened_.names_itself()) return Fault{kPlaylistLoop, ELOOP};
+  if (const auto odd = opened_.playlists().encryption(); !odd.empty())
+    return Fault{encryption_fault(odd), ENOTSUP};
+  if (!access_.fault().empty()) return Fault{access_.fault(), EPROTO};
+  return std::nullopt;
+}
+
 void LiveInput::check_open() const {
   if (interrupt_.is_stopped()) fail("stopped", ECANCELED);
-  if (redirects_again_) fail(kRedirectLoop, ELOOP);
-  if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
-  if (const auto odd = opened_.playlists().encryption(); !odd.empty()) fail(encryption_fault(odd), ENOTSUP);
-  if (!access_.fault().empty()) fail(access_.fault(), EPROTO);
+  if (const auto fault = find_fault()) fail(fault->why, fault->code);
   if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
 }
 

@@ -168,6 +168,11 @@ class LiveInput {
   [[nodiscard]] bool connects_again() const;
 
  private:
+  struct Fault {
+    std::string why;
+    int code;  // of the SourceError
+  };
+
   void open_container(const std::string& target, Dictionary& options, const FfmpegErrorCapture& errors);
   [[nodiscard]] int read_next();
   [[nodiscard]] bool is_described() const;
@@ -176,6 +181,8 @@ class LiveInput {
   void tell_choice() const;
   void make_decoder(Dictionary& options);
   void describe();
+  /// Returns a fault of the server's answers that FFmpeg does not report, or nullopt.
+  [[nodiscard]] std::optional<Fault> find_fault() const;
   void check_open() const;
   [[nodiscard]] std::string causes(const FfmpegErrorCapture& errors) const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
