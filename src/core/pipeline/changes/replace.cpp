@@ -174,11 +174,22 @@ void run_replacement(PipelineParts& core, const std::shared_ptr<Runner>& runner,
   throw StopTimeoutError(text, {runner.name()});
 }
 
+// Finds a runner that may be waiting for the caller: one that is blocked at two looks in a row.
+class BlockedRunner {
+ public:
+  [[nodiscard]] bool look(bool is_blocked) noexcept {
+    return std::exchange(was_blocked_, is_blocked) && is_blocked;
+  }
+
+ private:
+  bool was_blocked_ = false;
+};
+
 // Returns false if the node's thread must do the rest, because the runner may be waiting for the caller.
 bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const WaitHook& hook) {
   const auto runner = life.call_locked([&] { return successor.runner; });
   std::optional<Time::time_point> deadline;
-  bool was_blocked = false;
+  BlockedRunner blocked;
   for (;;) {
     const auto now = Time::now();
     const bool is_opening = life.call_locked([&] { return successor.state == Successor::State::Opening; });
@@ -187,10 +198,8 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Wait
     const auto until = deadline ? std::min(*deadline, slice) : slice;
     if (life.wait_until(until, [&] { return successor.over.load(); })) return true;
     const bool is_left = life.call_locked([&] {
-      const bool is_blocked = successor.state == Successor::State::Offered && runner->outlet().is_blocked();
-      const bool leaves = is_blocked && was_blocked;
-      was_blocked = is_blocked;
-      if (!leaves) return false;
+      const bool is_offered = successor.state == Successor::State::Offered;
+      if (!blocked.look(is_offered && runner->outlet().is_blocked())) return false;
       successor.left = true;
       successor.awaited = successor.is_callers = false;
       return true;
@@ -221,13 +230,11 @@ void give_up(PipelineParts& core, Successor& successor, bool is_source) {
 void wait_given_up(Life& life, const Successor& successor) {
   const auto runner = life.call_locked([&] { return successor.runner; });
   const auto deadline = Time::now() + to_duration(kCloseTime);
-  bool was_blocked = false;
+  BlockedRunner blocked;
   while (runner && Time::now() < deadline) {
     const auto until = std::min(deadline, Time::now() + to_duration(kReplaceSlice));
     if (life.wait_until(until, [&] { return successor.over.load(); })) return;
-    const bool is_blocked = runner->outlet().is_blocked();
-    if (is_blocked && was_blocked) return;
-    was_blocked = is_blocked;
+    if (blocked.look(runner->outlet().is_blocked())) return;
   }
 }
 
