@@ -48,6 +48,9 @@ enum class Pace : std::uint8_t { Even, Burst };
 struct OpenOptions {
   std::optional<int> width = {};  // scale to width x height; set both or neither
   std::optional<int> height = {};
+  /// Degrees clockwise: 0, 90, 180 or 270. Applied after the rotation that a file, stream or browser declares.
+  /// Frames, VideoInfo, and `width` and `height` are those after rotation. Packets do not change.
+  int rotate = 0;
   std::optional<double> fps = {};      // frame rate of an image sequence; default: 25
   std::optional<double> start = {};    // first pts, in seconds
   std::optional<double> end = {};      // end before this pts, in seconds

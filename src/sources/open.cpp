@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "media/device/decoder_wish.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/camera/v4l2_source.hpp"
 #include "sources/demo/demo_source.hpp"
@@ -38,6 +39,7 @@ using media::SourceUrl;
 using media::UrlKind;
 using media::v4l2_options;
 using media::V4l2Source;
+using media::wanted_quarters;
 
 constexpr int kLargestSide = 32768;  // pixels
 constexpr int kMostThreads = 64;
@@ -96,6 +98,9 @@ void check_decoder(const OpenOptions& options) {
   }
   if (options.width)
     throw OptionError("on_device=True takes no size: pictures are scaled in the host's memory");
+  if (options.rotate != 0)
+    throw OptionError(
+        "on_device=True cannot be combined with rotate=: images are rotated in the host's memory");
 }
 
 void check(const OpenOptions& options) {
@@ -105,6 +110,9 @@ void check(const OpenOptions& options) {
   for (const auto side : {options.width, options.height}) {
     if (side && (*side < 1 || *side > kLargestSide)) refuse("width and height", "1 to 32768 pixels", *side);
   }
+  constexpr std::array kRotations = {0, 90, 180, 270};
+  if (std::ranges::find(kRotations, options.rotate) == kRotations.end())
+    refuse("rotate", "0, 90, 180 or 270 degrees clockwise", options.rotate);
   if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestFps)) {
     refuse("fps", "above 0 and at most 1000", *options.fps);
   }
@@ -253,7 +261,7 @@ void check_uses(const SourceUrl& url, OpenedAs form, const OpenOptions& options)
 
 /// Rejects `realtime` for a demo that is already paced, and `loop` for an endless one.
 std::unique_ptr<VideoSource> checked_demo(const SourceUrl& url, const OpenOptions& options) {
-  auto source = open_demo(url.given);
+  auto source = open_demo(url.given, {.quarters = wanted_quarters(options)});
   if (options.loop && source->info().frame_count) refuse_use(url, OpenedAs::Demo, "loop", kOthers);
   if (options.realtime && !source->live()) refuse_use(url, OpenedAs::Demo, "realtime", kOthers);
   return source;

@@ -63,6 +63,7 @@ void bind_open_options(nb::module_& module) {
             self.height = size ? std::optional(size->second) : std::nullopt;
           },
           nb::for_setter(nb::arg("size").none()), "Width and height in pixels.")
+      .def_rw("rotate", &OpenOptions::rotate)
       .def_rw("fps", &OpenOptions::fps)
       .def_rw("start", &OpenOptions::start)
       .def_rw("end", &OpenOptions::end)

@@ -3,12 +3,14 @@
 #include "media/packets/containers.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <string_view>
 
+#include "media/ffmpeg/write/video_muxer.hpp"
 #include "media/packets/parameters.hpp"
 
 extern "C" {
@@ -45,6 +47,16 @@ bool holds(std::string_view container, AVCodecID codec) {
   return false;
 }
 
+template <class Chosen>
+std::string list_suffixes(const Chosen& is_chosen) {
+  std::string text;
+  for (const auto& container : kContainers) {
+    if (!is_chosen(container)) continue;
+    text += (text.empty() ? "" : ", ") + std::string(container.suffix);
+  }
+  return text;
+}
+
 }  // namespace
 
 bool holds_packets(const AVOutputFormat& container, AVCodecID codec) {
@@ -52,12 +64,20 @@ bool holds_packets(const AVOutputFormat& container, AVCodecID codec) {
 }
 
 std::string list_containers(AVCodecID codec) {
-  std::string text;
-  for (const auto& container : kContainers) {
-    if (!holds(container.name, codec)) continue;
-    text += (text.empty() ? "" : ", ") + std::string(container.suffix);
-  }
-  return text;
+  return list_suffixes([&](const Container& container) { return holds(container.name, codec); });
+}
+
+void warn_about_turn(const std::string& path, const PacketStream& stream) {
+  const auto& parameters = make_parameters(stream);
+  const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
+  if (parameters.orientation.total().none() || stores_turn(container)) return;
+  const auto others = list_suffixes([&](const Container& other) {
+    return holds(other.name, parameters.codec->codec_id) &&
+           stores_turn(*av_guess_format(std::string(other.name).c_str(), nullptr, nullptr));
+  });
+  log(LogLevel::Warning, "'" + path + "' shows the images as the camera sends them, not rotated: a file of " +
+                             container.name + " stores no rotation here; record frames instead of packets" +
+                             (others.empty() ? "" : ", or use a name that ends in " + others));
 }
 
 void check_container(const std::string& path, const PacketStream& stream) {

@@ -24,6 +24,9 @@ namespace freshframe::media {
 /// containers.
 void check_container(const std::string& path, const PacketStream& stream);
 
+/// Logs a warning if a file with this name cannot store the rotation of the stream's frames.
+void warn_about_turn(const std::string& path, const PacketStream& stream);
+
 /// Throws OptionError for an option that the container of this name does not have. Packets are copied, so no
 /// encoder could use it.
 void check_container_options(const std::string& path, const std::map<std::string, std::string>& options);

@@ -126,15 +126,6 @@ void put_times(std::string& fragment, std::int64_t dts) {
   put_big_endian(fragment, start(time) + 4, static_cast<std::uint64_t>(dts), 8);
 }
 
-/// Removes the rotation: web pages rotate the video themselves, and some decoders would also apply the
-/// header's.
-void without_turn([[maybe_unused]] AVCodecParameters& parameters) noexcept {
-#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
-  av_packet_side_data_remove(parameters.coded_side_data, &parameters.nb_coded_side_data,
-                             AV_PKT_DATA_DISPLAYMATRIX);
-#endif
-}
-
 int keep(void* opaque, const std::uint8_t* data, int size) noexcept {
   try {
     static_cast<std::string*>(opaque)->append(reinterpret_cast<const char*>(data),
@@ -183,7 +174,8 @@ struct FragmentWriter::Impl {
     AVStream* const stream = avformat_new_stream(output.get(), nullptr);
     if (stream == nullptr) throw std::bad_alloc();
     fragment_check(avcodec_parameters_copy(stream->codecpar, &parameters));
-    without_turn(*stream->codecpar);
+    // Web pages rotate the video themselves, and some decoders would also apply the header's rotation.
+    store_turn(*stream, {});
     // Browsers require H.265 parameter sets in the header (hvc1).
     stream->codecpar->codec_tag = parameters.codec_id == AV_CODEC_ID_HEVC ? MKTAG('h', 'v', 'c', '1') : 0;
     stream->time_base = PacketTicks::kTimeBase;
@@ -239,7 +231,7 @@ bool is_for_browsers(const PacketStream& stream) {
 }
 
 Turn read_turn(const PacketStream& stream) {
-  return make_parameters(stream).turn;
+  return make_parameters(stream).orientation.total();
 }
 
 std::optional<int> reorder_depth(const PacketStream& stream) {

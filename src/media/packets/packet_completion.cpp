@@ -14,8 +14,8 @@ constexpr double kUsualStep = 1.0 / 25;     // seconds
 
 }  // namespace
 
-void PacketCompletion::connect(const AVCodecParameters& known, Turn turn) {
-  reader_.emplace(known, turn);
+void PacketCompletion::connect(const AVCodecParameters& known, const Orientation& orientation) {
+  reader_.emplace(known, orientation);
   stream_ = nullptr;
   times_.reset();
   waiting_.clear();

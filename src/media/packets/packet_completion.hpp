@@ -82,9 +82,8 @@ class PacketCompletion {
     float pace = 1;  // see Stamp
   };
 
-  /// Call for a new connection: the stream may differ, and packets start at a keyframe. `turn` makes frames
-  /// upright.
-  void connect(const AVCodecParameters& known, Turn turn = {});
+  /// Call for a new connection: the stream may differ, and packets start at a keyframe.
+  void connect(const AVCodecParameters& known, const Orientation& orientation = {});
   /// Returns the packets that are complete now, in decoding order.
   [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, const About& about);
   /// Call at the end of a connection. Returns the remaining packets.

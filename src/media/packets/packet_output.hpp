@@ -87,11 +87,11 @@ class PacketOutput {
     wanted_ = true;
   }
 
-  /// Call for a new connection. `decoder`: takes its packets. `turn` makes its frames upright.
-  void connect(const AVCodecContext& decoder, Turn turn) {
+  /// Call for a new connection. `decoder`: takes its packets.
+  void connect(const AVCodecContext& decoder, const Orientation& orientation) {
     const CodecParametersPtr known(avcodec_parameters_alloc());
     if (!known || avcodec_parameters_from_context(known.get(), &decoder) < 0) throw std::bad_alloc();
-    completion_.connect(*known, turn);
+    completion_.connect(*known, orientation);
   }
   /// Returns true if any consumer takes packets.
   [[nodiscard]] bool is_wanted() const noexcept { return wanted_; }

@@ -347,8 +347,8 @@ bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
 
 }  // namespace
 
-ParametersReader::ParametersReader(const AVCodecParameters& known, Turn turn)
-    : known_(copy_parameters(known)), turn_(turn) {}
+ParametersReader::ParametersReader(const AVCodecParameters& known, const Orientation& orientation)
+    : known_(copy_parameters(known)), orientation_(orientation) {}
 
 /// Keyframes may omit parameter sets, in which case the previous ones stay valid.
 CodecParametersPtr ParametersReader::complete_parameters(const AVPacket& key) const {
@@ -374,14 +374,17 @@ std::shared_ptr<const PacketStream> ParametersReader::read(const AVPacket& key) 
   const auto sets = view_extradata(*codec);
   stream->extradata.assign(sets.begin(), sets.end());
   auto parameters = with_depth(std::move(codec));
-  parameters.turn = turn_;
+  parameters.orientation = orientation_;
   stream->native = std::make_shared<const StreamParameters>(std::move(parameters));
   current_ = stream;
   return stream;
 }
 
 bool is_same_stream(const PacketStream& a, const PacketStream& b) {
-  return &a == &b || equal(*make_parameters(a).codec, *make_parameters(b).codec);
+  if (&a == &b) return true;
+  const auto& one = make_parameters(a);
+  const auto& other = make_parameters(b);
+  return one.orientation == other.orientation && equal(*one.codec, *other.codec);
 }
 
 const StreamParameters& make_parameters(const PacketStream& stream) {

@@ -36,15 +36,15 @@ struct StreamParameters {
   CodecParametersPtr codec;
   int depth = 0;               // frames that a decoder holds back
   bool depth_is_known = true;  // false: `depth` is an upper limit
-  Turn turn = {};              // makes frames upright
+  Orientation orientation = {};
 };
 
 /// Completes a connection's parameters from its keyframes: RTSP declares no size, and often no parameter
 /// sets. Not thread-safe.
 class ParametersReader {
  public:
-  /// `known`, `turn`: from the demuxer or the SDP.
-  explicit ParametersReader(const AVCodecParameters& known, Turn turn = {});
+  /// `known`: from the demuxer or the SDP.
+  explicit ParametersReader(const AVCodecParameters& known, const Orientation& orientation = {});
 
   /// Reads a keyframe. Returns null if the parameters have not changed since the last non-null result, or if
   /// parameter sets are incomplete and none are known.
@@ -54,11 +54,11 @@ class ParametersReader {
   [[nodiscard]] CodecParametersPtr complete_parameters(const AVPacket& key) const;
 
   CodecParametersPtr known_;
-  Turn turn_;
+  Orientation orientation_;
   std::shared_ptr<const PacketStream> current_;
 };
 
-/// Returns true if one decoder or file can take the packets of both.
+/// Returns true if one decoder or file can take the packets of both: they have the same parameters and orientation.
 [[nodiscard]] bool is_same_stream(const PacketStream& a, const PacketStream& b);
 /// FFmpeg's parameters of a stream.
 [[nodiscard]] const StreamParameters& make_parameters(const PacketStream& stream);

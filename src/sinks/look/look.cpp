@@ -263,7 +263,9 @@ class LookRing {
     media::Decoder decoder(*media::make_parameters(*first.stream).codec, media::PacketTicks::kTimeBase, {},
                            none);
     media::PacketTicks ticks(first.pts);
-    media::FrameMaker maker;
+    const auto& orientation = media::make_parameters(*first.stream).orientation;
+    media::FrameMaker maker(std::nullopt, orientation.added);
+    maker.set_turn(orientation.stored);
     std::map<std::int64_t, const StampedPacket*> sent;  // by pts in ticks
     media::AvFramePtr shown;                            // the newest decoded frame
     const StampedPacket* kept = nullptr;                // its packet

@@ -3,6 +3,7 @@
 #include "freshframe/publish.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -197,6 +198,11 @@ struct PacketPublish {
     if (!target.takes(make_parameters(*stream).codec->codec_id)) {
       throw Error("cannot publish to '" + target.masked_url() + "': " + target.url().scheme +
                   " servers do not know the camera's " + stream->codec + "; they know " + target.codecs());
+    }
+    if (!checked && !make_parameters(*stream).orientation.total().none()) {
+      log(LogLevel::Warning, "'" + target.masked_url() +
+                                 "' gets the images as the camera sends them, not rotated, because "
+                                 "packets are published unchanged; publish frames instead");
     }
     checked = stream;
   }

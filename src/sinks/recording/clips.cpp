@@ -17,6 +17,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/packets/containers.hpp"
+#include "media/packets/parameters.hpp"
 
 namespace freshframe::media {
 
@@ -30,9 +31,14 @@ void Clip::extend(std::int64_t from, std::int64_t to) {
 bool Clip::begin_file(const ClipStream& stream, const PacketRing& ring) {
   const AVPacket* key = ring.key_before(from_);
   if (key == nullptr || key->pts > to_) return false;
-  if (stream.camera) check_container(file_.path, *stream.camera);
+  Turn turn;
+  if (stream.camera) {
+    check_container(file_.path, *stream.camera);
+    warn_about_turn(file_.path, *stream.camera);
+    turn = make_parameters(*stream.camera).orientation.total();
+  }
   auto own = stream.options.copy();
-  const int result = muxer_.start(*stream.codec, stream.time_base, stream.rate, own);
+  const int result = muxer_.start(*stream.codec, stream.time_base, stream.rate, own, turn);
   if (result < 0) throw Error("cannot create '" + file_.path + "': " + ffmpeg_text(result));
   begun_ = true;
   time_base_ = stream.time_base;

@@ -127,7 +127,8 @@ class PacketRecording {
     const FfmpegErrorCapture errors;
     Dictionary options(options_.options);
     filter_.emplace(muxer_->container(), *parameters.codec);
-    const int result = muxer_->start(*parameters.codec, PacketTicks::kTimeBase, {0, 1}, options);
+    const int result = muxer_->start(*parameters.codec, PacketTicks::kTimeBase, {0, 1}, options,
+                                     parameters.orientation.total());
     if (result < 0)
       throw Error("cannot create '" + files_.name() + "': " + ffmpeg_text(result) + errors.in_brackets());
     if (stream_ && key.stream->extradata != stream_->extradata) {
@@ -136,6 +137,7 @@ class PacketRecording {
                                  std::to_string(key.stream->height) + " " + key.stream->codec +
                                  ", in a file of their own");
     }
+    if (!stream_) warn_about_turn(files_.path(), *key.stream);
     stream_ = key.stream;
     first_ = key.pts;
     ticks_.emplace(key.pts);

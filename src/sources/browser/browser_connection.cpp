@@ -16,6 +16,8 @@
 
 #include "core/unit_text.hpp"
 #include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 #include "media/stream/reconnect.hpp"
 #include "media/stream/stream_errors.hpp"
 
@@ -83,8 +85,9 @@ std::shared_ptr<core::CameraFeed> make_feed(const SourceUrl& url, const OpenOpti
                       "size=(1280, 720), fps=30)");
   }
   check_size(url, options);
-  return std::make_shared<core::CameraFeed>(
-      std::move(name), core::FeedWants{.width = options.width, .height = options.height, .fps = options.fps});
+  core::FeedWants wants{.width = options.width, .height = options.height, .fps = options.fps};
+  if (Turn{.quarters = wanted_quarters(options)}.lies()) std::swap(wants.width, wants.height);
+  return std::make_shared<core::CameraFeed>(std::move(name), wants);
 }
 
 BrowserConnection::BrowserConnection(std::shared_ptr<core::CameraFeed> feed, std::string url,

@@ -219,6 +219,7 @@ std::optional<CameraMode> choose_mode(const std::vector<CameraFormat>& formats, 
 std::string wish_text(const CameraWish& wish) {
   std::ostringstream text;
   if (wish.width) text << *wish.width << 'x' << *wish.height;
+  if (wish.width && wish.lies) text << " (" << *wish.height << 'x' << *wish.width << " after rotation)";
   if (wish.fps) text << (wish.width ? " at " : "") << *wish.fps << " fps";
   if (wish.code) text << (wish.width || wish.fps ? " in " : "") << camera_format_name(*wish.code);
   return text.str().empty() ? "pictures in any format that freshframe reads" : text.str();

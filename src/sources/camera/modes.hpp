@@ -19,6 +19,7 @@ struct CameraWish {
   std::optional<int> height = {};
   std::optional<double> fps = {};
   std::optional<std::uint32_t> code = {};  // V4L2_PIX_FMT_*
+  bool lies = false;  // width and height are the user's, swapped: frames are rotated by 90 or 270 degrees
 };
 
 /// The mode to set. Width and height 0 keep the camera's current size.

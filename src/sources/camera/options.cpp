@@ -8,7 +8,10 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 #include "sources/camera/controls.hpp"
 #include "sources/camera/format.hpp"
 
@@ -40,6 +43,7 @@ std::string camera_path(const std::string& url) {
 
 V4l2Options v4l2_options(const OpenOptions& options) {
   V4l2Options result{.wish = {.width = options.width, .height = options.height, .fps = options.fps},
+                     .quarters = wanted_quarters(options),
                      .decoder_threads = options.decoder_threads.value_or(1),
                      .reconnect = make_reconnect(options),
                      .open_timeout = options.open_timeout,
@@ -47,6 +51,8 @@ V4l2Options v4l2_options(const OpenOptions& options) {
                      .frozen_after = options.frozen_after,
                      .clock_offset = options.clock_offset,
                      .decoder = options.options};
+  result.wish.lies = Turn{.quarters = result.quarters}.lies();
+  if (result.wish.lies) std::swap(result.wish.width, result.wish.height);
   if (const auto entry = result.decoder.extract("format")) {
     const auto* format = readable_format(std::string_view(entry.mapped()));
     if (format == nullptr) {

@@ -15,6 +15,7 @@ namespace freshframe::media {
 struct V4l2Options {
   CameraWish wish;
   std::map<std::string, std::string> settings = {};  // values of kCameraSettings
+  int quarters = 0;                                  // clockwise quarter turns of frames
   int buffers = 4;
   int decoder_threads = 1;
   Reconnect reconnect = Reconnect::Always;

@@ -59,7 +59,8 @@ V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system
       system_(system),
       place_(path_, system),
       controls_(place_, options_.settings, system),
-      still_(title(), options_.frozen_after) {}
+      still_(title(), options_.frozen_after),
+      maker_(std::nullopt, options_.quarters) {}
 
 void V4l2Source::open(const Context& context) {
   stop_.emplace(context.stop);
@@ -126,8 +127,9 @@ void V4l2Source::describe() {
   }
   VideoInfo info;
   info.codec = format.codec;
-  info.width = picture.width;
-  info.height = picture.height;
+  const auto size = maker_.compute_size(FrameSize{picture.width, picture.height});
+  info.width = size.width;
+  info.height = size.height;
   info.fps = capture_->fps();
   info.pixel_format = format.pixel_format;
   info.container = "v4l2";
@@ -186,7 +188,8 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
     if (seen_key_) send(arrival, context);
     return std::nullopt;
   }
-  return deliver(raw_frame(capture_->picture(), buffer.bytes), arrival, context);
+  auto frame = turned(raw_frame(capture_->picture(), buffer.bytes), maker_.orientation().total());
+  return deliver(std::move(frame), arrival, context);
 }
 
 /// Counts a frame, and the frames that the driver lost before it.

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "core/pacer.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 #include "sources/demo/demo_url.hpp"
 #include "sources/demo/paint.hpp"
 #include "sources/demo/scene.hpp"
@@ -19,8 +21,12 @@ namespace {
 
 class DemoSource final : public VideoSource {
  public:
-  DemoSource(std::string url, const DemoOptions& options)
-      : url_(std::move(url)), options_(options), scene_(options), pacer_(options.fps, options.frames) {}
+  DemoSource(std::string url, const DemoOptions& options, Turn turn)
+      : url_(std::move(url)),
+        options_(options),
+        turn_(turn),
+        scene_(options),
+        pacer_(options.fps, options.frames) {}
 
   [[nodiscard]] bool live() const noexcept override { return options_.paced; }
   [[nodiscard]] std::optional<std::int64_t> total() const override {
@@ -29,9 +35,10 @@ class DemoSource final : public VideoSource {
   [[nodiscard]] std::string url() const override { return url_; }
 
   [[nodiscard]] VideoInfo info() const override {
+    const auto size = turned(FrameSize{options_.width, options_.height}, turn_);
     VideoInfo info{.codec = "rawvideo",
-                   .width = options_.width,
-                   .height = options_.height,
+                   .width = size.width,
+                   .height = size.height,
                    .fps = options_.fps,
                    .frame_count = options_.frames,
                    .duration = {},
@@ -68,7 +75,7 @@ class DemoSource final : public VideoSource {
   [[nodiscard]] SourceItem<Frame> item(std::int64_t n, TimePoint captured) const {
     FrameBuilder frame(painter_->format());
     painter_->paint(scene_.balls(n), frame);
-    return {.value = std::move(frame).publish(pixel_ops()),
+    return {.value = turned(std::move(frame).publish(pixel_ops()), turn_),
             .pts = static_cast<double>(n) / options_.fps,
             .captured = captured,
             .seq = n};
@@ -76,6 +83,7 @@ class DemoSource final : public VideoSource {
 
   std::string url_;
   DemoOptions options_;
+  Turn turn_;
   DemoScene scene_;
   std::unique_ptr<DemoPainter> painter_;  // exists from open() to close()
   core::Pacer pacer_;
@@ -91,8 +99,8 @@ std::vector<DemoShape> demo_shapes(const std::string& url, std::int64_t seq) {
   return DemoScene(options).shapes(seq);
 }
 
-std::unique_ptr<VideoSource> open_demo(const std::string& url) {
-  return std::make_unique<DemoSource>(url, parse_demo_url(url));
+std::unique_ptr<VideoSource> open_demo(const std::string& url, Turn turn) {
+  return std::make_unique<DemoSource>(url, parse_demo_url(url), turn);
 }
 
 }  // namespace freshframe::media

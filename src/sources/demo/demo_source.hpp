@@ -7,9 +7,11 @@
 #include <memory>
 #include <string>
 
+#include "media/ffmpeg/read/upright.hpp"
+
 namespace freshframe::media {
 
-/// `url`: "demo:circles?...". Throws OptionError that lists the options.
-[[nodiscard]] std::unique_ptr<VideoSource> open_demo(const std::string& url);
+/// `url`: "demo:circles?...". `turn`: of all frames. Throws OptionError that lists the options.
+[[nodiscard]] std::unique_ptr<VideoSource> open_demo(const std::string& url, Turn turn = {});
 
 }  // namespace freshframe::media

@@ -25,7 +25,7 @@ FileSource::FileSource(SourceUrl url, OpenOptions options, Begin begin)
       options_(std::move(options)),
       decoding_(url_, options_),
       part_(decoding_, url_, options_, begin),
-      maker_(wanted_size(options_)) {}
+      maker_(wanted_size(options_), wanted_quarters(options_)) {}
 
 std::optional<std::string> FileSource::reads_from() const {
   return url_.kind == UrlKind::Live ? std::nullopt : std::optional(url_.path());

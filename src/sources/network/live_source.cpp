@@ -35,7 +35,8 @@ LiveSource::LiveSource(SourceUrl url, OpenOptions options)
                  .read_timeout = options_.read_timeout,
                  .keys = options_.decode == Decode::Keyframes,
                  .leaves_out = leaves_frames_out(options_.options) || options_.decode == Decode::Keyframes}),
-      maker_(feed_ ? std::nullopt : wanted_size(options_)),  // the browser was asked for this size
+      // the browser was asked for this size
+      maker_(feed_ ? std::nullopt : wanted_size(options_), wanted_quarters(options_)),
       still_(title(), options_.frozen_after) {
   times_.timeline().follow(packets_.timeline());
   packets_.follow(times_.timeline());
@@ -116,7 +117,7 @@ void LiveSource::connect(const Context& context) {
   wish_.connect(now);
   sent_damage_ = Damage();
   maker_.set_turn(connection_->turn());
-  packets_.connect(connection_->decoder().context(), connection_->turn());
+  packets_.connect(connection_->decoder().context(), maker_.orientation());
   context.counters.source().enter(SourceState::WaitingKeyframe);
   if (facts_.connect(connection_->info())) set_info(facts_.info());
 }
@@ -264,10 +265,10 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
   decoding_.begin_stream();
   const auto& stream = *packets_.stream();
   const FrameSize size{stream.width, stream.height};
-  note_size(size, context);
+  note_size(turned(size, maker_.orientation().total()), context);
   note_frame(context);
   connector_.note_frame();
-  if (facts_.note_packet(connection_->info(), size)) set_info(facts_.info());
+  if (facts_.note_packet(connection_->info(), maker_.compute_size(size))) set_info(facts_.info());
 }
 
 /// Passes the bytes of an intact keyframe that is not decoded into host memory to the freeze detection.
@@ -322,7 +323,8 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const 
   const double pts = times_.place(picture.time, picture.captured);
   const auto utc = times_.find_utc(picture.time, picture.captured, context);
   times_.count_behind(picture.time, context);
-  note_size({picture.frame->width, picture.frame->height}, context);
+  const FrameSize stored{picture.frame->width, picture.frame->height};
+  note_size(turned(stored, maker_.find_turn(*picture.frame)), context);
   const bool key = picture.frame->pict_type == AV_PICTURE_TYPE_I;
   const FrameFacts first(*picture.frame, connection_->decoder());
   auto made = make(maker_, std::move(picture.frame), context);

@@ -23,7 +23,9 @@ extern "C" {
 namespace freshframe::media {
 
 PictureSequence::PictureSequence(SourceUrl url, OpenOptions options)
-    : url_(std::move(url)), options_(std::move(options)), maker_(wanted_size(options_)) {
+    : url_(std::move(url)),
+      options_(std::move(options)),
+      maker_(wanted_size(options_), wanted_quarters(options_)) {
   check_picture_names(url_.path(), url_.masked);
 }
 

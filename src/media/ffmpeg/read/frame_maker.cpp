@@ -143,6 +143,15 @@ std::optional<FrameSize> wanted_size(const OpenOptions& options) {
   return FrameSize{*options.width, *options.height};
 }
 
+int wanted_quarters(const OpenOptions& options) noexcept {
+  constexpr int kQuarter = 90;  // degrees
+  return options.rotate / kQuarter;
+}
+
+FrameSize turned(FrameSize size, Turn turn) noexcept {
+  return turn.lies() ? FrameSize{size.height, size.width} : size;
+}
+
 AVPixelFormat get_stored_format(const AVFrame& frame) noexcept {
   return frame.format == AV_PIX_FMT_CUDA ? AV_PIX_FMT_NV12 : static_cast<AVPixelFormat>(frame.format);
 }
@@ -179,9 +188,11 @@ ColorSpace read_space(const AVFrame& frame) noexcept {
 }
 
 FrameSize FrameMaker::compute_size(const AVFrame& frame) const noexcept {
-  if (size_) return *size_;
-  if (read_turn(frame, turn_).lies()) return {frame.height, frame.width};
-  return {frame.width, frame.height};
+  return size_.value_or(turned({frame.width, frame.height}, find_turn(frame)));
+}
+
+FrameSize FrameMaker::compute_size(FrameSize stored) const noexcept {
+  return size_.value_or(turned(stored, orientation_.total()));
 }
 
 bool is_interlaced(const AVFrame& frame) noexcept {
@@ -193,11 +204,11 @@ bool is_interlaced(const AVFrame& frame) noexcept {
 }
 
 Frame FrameMaker::make(AvFramePtr frame) {
-  const Turn turn = read_turn(*frame, turn_);
-  auto size = size_;
-  if (size && turn.lies()) std::swap(size->width, size->height);
+  const Turn turn = find_turn(*frame);
+  const auto size = size_ ? std::optional(turned(*size_, turn)) : std::nullopt;
   auto made = turned(store_frame(std::move(frame), size), turn);
-  if (turn != turn_) core::FrameAccess::mark_moved(made);  // its packets do not show the rotation
+  if (turn != orientation_.total())
+    core::FrameAccess::mark_moved(made);  // its packets do not show the rotation
   return made;
 }
 

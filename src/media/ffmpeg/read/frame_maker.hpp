@@ -24,6 +24,10 @@ struct FrameSize {
 
 /// The frame size that the user requested.
 [[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
+/// The user's rotation, in clockwise quarter turns.
+[[nodiscard]] int wanted_quarters(const OpenOptions& options) noexcept;
+/// The size of a frame of this size after the turn.
+[[nodiscard]] FrameSize turned(FrameSize size, Turn turn) noexcept;
 
 /// Returns the format with the same memory layout, for frames that keep the decoder's memory. Ignores an
 /// alpha plane.
@@ -57,10 +61,13 @@ class SizeWatch {
   FrameSize last_;
 };
 
-/// Not thread-safe. `size`: every frame is scaled to it, after rotation.
+/// Not thread-safe. `size`: every frame is scaled to it, after rotation. `quarters`: clockwise quarter turns that
+/// are added to the rotation of every frame.
 class FrameMaker {
  public:
-  explicit FrameMaker(std::optional<FrameSize> size = std::nullopt) : size_(size) {}
+  explicit FrameMaker(std::optional<FrameSize> size = std::nullopt, int quarters = 0) : size_(size) {
+    orientation_.added = quarters;
+  }
 
   /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's memory, and frames that stay on a GPU
   /// their GPU memory. Other formats (10 bit, palettes, alpha ...) are converted to the 8-bit format with the
@@ -68,8 +75,16 @@ class FrameMaker {
   [[nodiscard]] Frame make(AvFramePtr frame);
   /// The size of the frame that make() would return.
   [[nodiscard]] FrameSize compute_size(const AVFrame& frame) const noexcept;
+  /// The size of a frame that is stored in this size and has no rotation of its own.
+  [[nodiscard]] FrameSize compute_size(FrameSize stored) const noexcept;
   /// Sets the container's rotation, for frames that have none of their own.
-  void set_turn(Turn turn) noexcept { turn_ = turn; }
+  void set_turn(Turn turn) noexcept { orientation_.stored = turn; }
+  /// The rotation of frames that have none of their own.
+  [[nodiscard]] const Orientation& orientation() const noexcept { return orientation_; }
+  /// The rotation that make() would apply.
+  [[nodiscard]] Turn find_turn(const AVFrame& frame) const noexcept {
+    return read_turn(frame, orientation_.stored).then(orientation_.added);
+  }
   /// Counts copies to the host of frames that stay on a GPU.
   void count_downloads(std::shared_ptr<std::atomic<std::uint64_t>> counter) noexcept {
     downloads_ = std::move(counter);
@@ -80,7 +95,7 @@ class FrameMaker {
   [[nodiscard]] Frame convert(const AVFrame& frame, std::optional<FrameSize> size);
 
   std::optional<FrameSize> size_;
-  Turn turn_;
+  Orientation orientation_;
   ScalerPtr scaler_;
   std::shared_ptr<std::atomic<std::uint64_t>> downloads_;
 };

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "media/colour/pixel_conversions.hpp"
@@ -22,6 +23,9 @@ extern "C" {
 
 namespace freshframe::media {
 namespace {
+
+using DisplayMatrix = std::array<std::int32_t, 9>;
+constexpr std::size_t kMatrixBytes = sizeof(DisplayMatrix);
 
 /// New position of pixel (x, y) of the stored image: x' = xx * x + xy * y, y' = yx * x + yy * y; each factor
 /// is -1, 0 or 1.
@@ -40,6 +44,17 @@ Turn read_turn(const Axes& axes) noexcept {
   // A clockwise quarter turn maps x to y' and y to -x'.
   if (axes.yx > 0) return {.flip = axes.xy > 0, .quarters = 1};
   return {.flip = axes.xy < 0, .quarters = 3};
+}
+
+DisplayMatrix make_matrix(Turn turn) noexcept {
+  constexpr int kQuarter = 90;  // degrees
+  DisplayMatrix matrix{};
+  av_display_rotation_set(matrix.data(), kQuarter * turn.quarters);
+  if (turn.flip) {  // numbers 3 and 4 say where the stored rows go
+    matrix[3] = -matrix[3];
+    matrix[4] = -matrix[4];
+  }
+  return matrix;
 }
 
 libyuv::RotationMode choose_rotation(int quarters) noexcept {
@@ -121,9 +136,9 @@ Turn read_turn(const AVStream& stream) noexcept {
 #else
   data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
 #endif
-  std::array<std::int32_t, 9> matrix{};
-  if (data == nullptr || size < sizeof(matrix)) return {};
-  std::memcpy(matrix.data(), data, sizeof(matrix));
+  DisplayMatrix matrix{};
+  if (data == nullptr || size < kMatrixBytes) return {};
+  std::memcpy(matrix.data(), data, kMatrixBytes);
   return read_turn(matrix.data());
 }
 
@@ -149,16 +164,34 @@ Turn make_exif_turn(int orientation) noexcept {
 }
 
 Turn read_turn(const AVFrame& frame, Turn otherwise) noexcept {
-  constexpr std::size_t kMatrixBytes = 9 * sizeof(std::int32_t);
   const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
   if (data != nullptr && data->size >= kMatrixBytes) {
-    std::array<std::int32_t, 9> matrix{};
+    DisplayMatrix matrix{};
     std::memcpy(matrix.data(), data->data, kMatrixBytes);
     return read_turn(matrix.data());
   }
   const AVDictionaryEntry* exif = av_dict_get(frame.metadata, "Orientation", nullptr, 0);
   // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): 0 is no turn
   return exif != nullptr ? make_exif_turn(std::atoi(exif->value)) : otherwise;
+}
+
+void store_turn(AVStream& stream, Turn turn) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
+  auto& codec = *stream.codecpar;
+  if (turn.none()) {
+    av_packet_side_data_remove(codec.coded_side_data, &codec.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    return;
+  }
+  const AVPacketSideData* const entry = av_packet_side_data_new(
+      &codec.coded_side_data, &codec.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX, kMatrixBytes, 0);
+  std::uint8_t* const data = entry != nullptr ? entry->data : nullptr;
+#else
+  if (turn.none()) return;
+  std::uint8_t* const data = av_stream_new_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, kMatrixBytes);
+#endif
+  if (data == nullptr) throw std::bad_alloc();
+  const auto matrix = make_matrix(turn);
+  std::memcpy(data, matrix.data(), kMatrixBytes);
 }
 
 Frame turned(const Frame& frame, Turn turn) {

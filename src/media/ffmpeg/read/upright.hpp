@@ -18,7 +18,20 @@ struct Turn {
   [[nodiscard]] bool none() const noexcept { return !flip && quarters == 0; }
   /// Returns true if width and height are swapped.
   [[nodiscard]] bool lies() const noexcept { return quarters % 2 != 0; }
+  /// Returns this turn followed by `more` clockwise quarter turns, 0..3.
+  [[nodiscard]] Turn then(int more) const noexcept {
+    return {.flip = flip, .quarters = (quarters + more) % 4};
+  }
   bool operator==(const Turn&) const = default;
+};
+
+/// How the frames of a stream become upright.
+struct Orientation {
+  Turn stored = {};  // from the container, for frames without a rotation of their own
+  int added = 0;     // the user's clockwise quarter turns, 0..3, of every frame
+
+  [[nodiscard]] Turn total() const noexcept { return stored.then(added); }
+  bool operator==(const Orientation&) const = default;
 };
 
 /// Reads the stream's display matrix (9 numbers), for multiples of 90 degrees and mirroring. Other angles are
@@ -30,6 +43,10 @@ struct Turn {
 [[nodiscard]] Turn make_exif_turn(int orientation) noexcept;
 /// Reads a frame's own display matrix or Exif orientation; otherwise returns `otherwise`.
 [[nodiscard]] Turn read_turn(const AVFrame& frame, Turn otherwise) noexcept;
+
+/// Sets the rotation of a stream that is to be written. Muxers of containers without rotation ignore it. Throws
+/// std::bad_alloc.
+void store_turn(AVStream& stream, Turn turn);
 
 /// Returns a rotated copy in pooled memory. 4:2:2 rotated by 90 degrees becomes 4:4:4.
 [[nodiscard]] Frame turned(const Frame& frame, Turn turn);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 #include "media/ffmpeg/write/moov_box.hpp"
 
 namespace freshframe::media {
@@ -86,6 +87,7 @@ Mp4Trial::Mp4Trial(const AVOutputFormat& container, const AVCodecParameters& cod
   check_index(avcodec_parameters_copy(copy->codecpar, &codec));
   copy->time_base = stream.time_base;
   copy->avg_frame_rate = stream.avg_frame_rate;
+  store_turn(*copy, read_turn(stream));
   check_index(avformat_write_header(output_.get(), nullptr));
 }
 

@@ -41,6 +41,11 @@ const AVOutputFormat* find_container(const std::string& path) {
   return av_guess_format(nullptr, path.c_str(), nullptr);
 }
 
+bool stores_turn(const AVOutputFormat& container) {
+  constexpr unsigned kMatroskaStores = AV_VERSION_INT(60, 16, 100);  // FFmpeg 6.1
+  return is_mp4(container) || (is_matroska(container) && avformat_version() >= kMatroskaStores);
+}
+
 double longest_pause(const AVOutputFormat& container, AVRational time_base) {
   // MP4 stores 31 bits for the ticks between two packets: 6.6 hours at 90 kHz. In a transport stream, a jump
   // of 13 hours looks like a wrap of its clock.
@@ -68,7 +73,7 @@ int VideoMuxer::start(const AVCodecContext& codec, Dictionary& options) {
 }
 
 int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
-                      Dictionary& options) {
+                      Dictionary& options, Turn turn) {
   AVStream* stream = avformat_new_stream(output_.get(), nullptr);
   if (stream == nullptr) return AVERROR(ENOMEM);
   stream->time_base = time_base;
@@ -76,6 +81,7 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   stream->sample_aspect_ratio = codec.sample_aspect_ratio;  // Matroska's muxer reads it only here
   int result = avcodec_parameters_copy(stream->codecpar, &codec);
   if (result < 0) return result;
+  store_turn(*stream, turn);
   fragmented_ = is_mp4(container()) && av_dict_get(*options.out(), "movflags", nullptr, 0) == nullptr;
   // delay_moov: the edit list depends on the timestamps in the first fragment.
   const bool indexed = fragmented_ && file_.can_read_back();

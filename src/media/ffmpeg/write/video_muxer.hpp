@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 #include "media/ffmpeg/write/mp4_index.hpp"
 #include "media/ffmpeg/write/output_file.hpp"
 #include "platform/file.hpp"
@@ -53,9 +54,10 @@ class VideoMuxer {
   /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the
   /// stream, and a file that is new is removed at finish().
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
-  /// Starts for packets that no encoder of this process makes. `rate`: 0/1 if it is not known.
+  /// Starts for packets that no encoder of this process makes. `rate`: 0/1 if it is not known. `turn`: see
+  /// stores_turn().
   [[nodiscard]] int start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
-                          Dictionary& options);
+                          Dictionary& options, Turn turn = {});
   /// `packet` has times in the codec's time base. Throws after a failure, too.
   void write(AVPacket& packet, AVRational time_base);
   /// Passes all packets but the last to the operating system, before a wait for the next one.
@@ -104,6 +106,8 @@ class VideoMuxer {
   platform::FilePlace place_ = platform::FilePlace::Same;
 };
 
+/// Returns true if files of this container store how players rotate the frames.
+[[nodiscard]] bool stores_turn(const AVOutputFormat& container);
 /// Seconds: an upper limit for the time between two packets.
 [[nodiscard]] double longest_pause(const AVOutputFormat& container, AVRational time_base);
 /// Returns the container of the name, or nullptr. Throws OptionError for a URL.

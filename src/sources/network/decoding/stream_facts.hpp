@@ -42,7 +42,7 @@ class StreamFacts {
     info_ = declared;
     return true;
   }
-  /// Call for a keyframe of this size.
+  /// Call for a keyframe whose frame would have this size.
   [[nodiscard]] bool note_packet(const VideoInfo& declared, FrameSize size) {
     if (known_ || info_.width > 0) return false;
     info_ = declared;

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -120,6 +122,30 @@ TEST_P(MediaUpright, EveryPlaneOfEveryFormatIsTurned) {
           << "plane " << i;
     }
   }
+}
+
+TEST_P(MediaUpright, QuartersThatAreAddedFollowTheStoredRotation) {
+  constexpr std::array<std::size_t, 4> kQuarters = {0, 5, 2, 7};  // places in kMatrices
+  for (int added = 0; added < 4; ++added) {
+    SCOPED_TRACE(added);
+    const auto upright = FrameMaker().make(with_matrix(AV_PIX_FMT_GRAY8));
+    FrameMaker maker(std::nullopt, added);
+    const auto size = maker.compute_size(*with_matrix(AV_PIX_FMT_GRAY8));
+    const auto turned = maker.make(with_matrix(AV_PIX_FMT_GRAY8));
+    EXPECT_EQ(packed_luma(turned.luma()),
+              moved(packed_luma(upright.luma()), upright.width(), upright.height(), 1,
+                    kMatrices.at(kQuarters.at(static_cast<std::size_t>(added)))));
+    EXPECT_EQ(size.width, turned.width());
+    EXPECT_EQ(size.height, turned.height());
+  }
+}
+
+TEST_P(MediaUpright, AStreamThatIsWrittenHasTheTurn) {
+  const InputPtr owner(avformat_alloc_context());
+  auto& stream = *avformat_new_stream(owner.get(), nullptr);
+  const auto turn = read_turn(GetParam().as_ffmpeg().data());
+  store_turn(stream, turn);
+  EXPECT_EQ(read_turn(stream), turn);
 }
 
 TEST_P(MediaUpright, FourTwoTwoOnItsSideIsFourFourFour) {
@@ -236,6 +262,9 @@ TEST(MediaUprightOthers, PlacesAreThoseOfThePacketsUnlessAPictureIsTurnedInAnoth
   };
   EXPECT_FALSE(core::FrameAccess::is_moved(maker.make(wide_frame())));
   EXPECT_TRUE(core::FrameAccess::is_moved(maker.make(flipped())));
+  FrameMaker rotating(std::nullopt, 1);
+  EXPECT_FALSE(core::FrameAccess::is_moved(rotating.make(wide_frame())));
+  EXPECT_TRUE(core::FrameAccess::is_moved(rotating.make(flipped())));
   maker.set_turn({.flip = true, .quarters = 0});
   EXPECT_FALSE(core::FrameAccess::is_moved(maker.make(wide_frame())));
   EXPECT_FALSE(core::FrameAccess::is_moved(maker.make(flipped())));

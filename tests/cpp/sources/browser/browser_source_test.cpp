@@ -255,6 +255,14 @@ TEST(BrowserSource, PassesTheRequestedFormatToTheServer) {
   EXPECT_EQ(rig.feed->name(), "front");
 }
 
+TEST(BrowserSource, AsksForTheSizeBeforeItsRotation) {
+  for (const int rotate : {0, 90, 180, 270}) {
+    const BrowserRig rig({.width = 720, .height = 1280, .rotate = rotate});
+    EXPECT_EQ(rig.feed->wants().width, rotate % 180 == 0 ? 720 : 1280) << rotate;
+    EXPECT_EQ(rig.feed->wants().height, rotate % 180 == 0 ? 1280 : 720) << rotate;
+  }
+}
+
 TEST(BrowserSource, CountsFramesSkippedBeforeItsKeyframe) {
   const auto clip = browser_clip(FeedCodec::H264, 12);
   if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";

@@ -3,14 +3,19 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cpp/media/files.hpp"
 #include "cpp/sources/camera/camera_rig.hpp"
+#include "cpp/support.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include <gtest/gtest.h>
 
@@ -121,7 +126,65 @@ TEST(CameraSource, CopiesNv12I420AndGray) {
   EXPECT_EQ(test::pixels_of(gray), bytes_up_to(16));
 }
 
-TEST(CameraSource, HandlesLinesThatAreLongerThanTheirPixels) {
+/// Where a clockwise rotation puts the pixel (x, y) of an image of 8x2 pixels.
+std::size_t rotated_place(int rotate, int x, int y) {
+  const std::map<int, int> places = {
+      {0, 8 * y + x}, {90, 2 * x + 1 - y}, {180, 15 - 8 * y - x}, {270, 2 * (7 - x) + y}};
+  return static_cast<std::size_t>(places.at(rotate));
+}
+
+TEST(CameraSource, RotatesFramesOfEachRawFormat) {
+  const std::vector<std::pair<std::uint32_t, int>> formats = {{V4L2_PIX_FMT_YUYV, 32},
+                                                              {V4L2_PIX_FMT_UYVY, 32},
+                                                              {V4L2_PIX_FMT_NV12, 24},
+                                                              {V4L2_PIX_FMT_YUV420, 24},
+                                                              {V4L2_PIX_FMT_GREY, 16}};
+  for (const auto& [code, bytes] : formats) {
+    const auto plain = test::packed_luma(raw(code, bytes_up_to(bytes)).luma());
+    for (const int rotate : {0, 90, 180, 270}) {
+      SCOPED_TRACE(camera_format_name(code) + " rotated by " + std::to_string(rotate));
+      CameraRig rig;
+      rig.camera.modes = {{code, 8, 2, {30}}};
+      rig.camera.picture = bytes_up_to(bytes);
+      rig.camera.pictures(1);
+      const bool lies = rotate % 180 != 0;
+      const auto items = rig.run({.width = lies ? 2 : 8, .height = lies ? 8 : 2, .rotate = rotate});
+      ASSERT_EQ(items.size(), 1U);
+      const auto& frame = items[0].value;
+      EXPECT_EQ(frame.width(), lies ? 2 : 8);
+      EXPECT_EQ(rig.source->info().width, frame.width());
+      EXPECT_EQ(rig.source->info().height, frame.height());
+      const auto luma = test::packed_luma(frame.luma());
+      for (int i = 0; i < 16; ++i)
+        EXPECT_EQ(luma.at(rotated_place(rotate, i % 8, i / 8)), plain.at(static_cast<std::size_t>(i))) << i;
+    }
+  }
+}
+
+TEST(CameraSource, RotatesMotionJpeg) {
+  CameraRig rig;
+  rig.camera.modes = {{V4L2_PIX_FMT_MJPEG, 160, 120, {30}}};
+  rig.camera.picture = jpeg(160, 120);  // x + y
+  rig.camera.pictures(1);
+  const auto items = rig.run({.rotate = 90});
+  ASSERT_EQ(items.size(), 1U);
+  EXPECT_EQ(items[0].value.width(), 120);
+  EXPECT_EQ(rig.source->info().width, 120);
+  const auto luma = items[0].value.luma();
+  EXPECT_NEAR(luma.row(0)[119], 0, 15);
+  EXPECT_NEAR(luma.row(0)[0], 119, 15);
+  EXPECT_NEAR(luma.row(159)[119], 159, 15);
+}
+
+TEST(CameraSource, ASizeThatTheCameraDoesNotHaveIsNamedAsItIsAskedFor) {
+  CameraRig rig;
+  rig.camera.modes = {{V4L2_PIX_FMT_YUYV, 8, 2, {30}}};
+  const auto message =
+      test::message_of<SourceRefused>([&] { rig.open({.width = 8, .height = 2, .rotate = 90}); });
+  EXPECT_TRUE(test::contains(message, "it cannot deliver 2x8 (8x2 after rotation)")) << message;
+}
+
+TEST(CameraSource, HeedsLinesThatAreLongerThanTheirPixels) {
   CameraRig rig;
   rig.camera.modes = {{V4L2_PIX_FMT_YUV420, 8, 2, {30}}};
   rig.camera.bend_format = [](v4l2_pix_format& pixels) {
