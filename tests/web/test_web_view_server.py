@@ -148,11 +148,12 @@ def test_boxes_of_changed_pictures_stand_at_their_place(
 
 
 @contextlib.contextmanager
-def playing(film: Clip, page: Page, site: Site, attributes: dict[str, str]) -> Iterator[None]:
-    """Opens a page with a clip that arrives over TCP, and the boxes that are detected in it."""
+def playing(film: Clip, page: Page, site: Site, attributes: dict[str, str], **options: Any) -> Iterator[None]:
+    """A page with a film that comes over TCP, and the boxes that are read from it."""
     with TcpServer(film) as server:
         pipeline = ff.Pipeline()
-        people = pipeline.add(read, pipeline.add(ff.open(server.url, **PATIENT), name="door"), name="people")
+        camera = pipeline.add(ff.open(server.url, **PATIENT, **options), name="door")
+        people = pipeline.add(read, camera, name="people")
         with pipeline, pipeline.serve(view=people, origins=[site.origin]) as dashboard:
             open_page(page, site, dashboard.embed(people))
             page.run(LISTEN)
@@ -162,15 +163,26 @@ def playing(film: Clip, page: Page, site: Site, attributes: dict[str, str]) -> I
             yield
 
 
-@pytest.mark.parametrize("mode", ["webcodecs", "mse"])
-def test_pictures_that_a_container_says_are_stored_turned_are_shown_upright(
-    page: Page, site: Site, mode: str
-) -> None:
-    def on_its_side(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
-        return np.rot90(draw(number, height, width)).copy()  # counterclockwise
+def on_its_side(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
+    return np.rot90(draw(number, height, width)).copy()  # counterclockwise
 
-    film = lying(encode("mp4", 3 * COUNT, size=(HEIGHT, WIDTH), draw=on_its_side))
-    with playing(film, page, site, {"mode": mode}):
+
+def upside_down(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
+    return np.rot90(draw(number, width, height), 2).copy()
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse"])
+@pytest.mark.parametrize("by", ["the container", "rotate=", "both"])
+def test_pictures_that_are_stored_turned_are_shown_upright(
+    page: Page, site: Site, by: str, mode: str
+) -> None:
+    if by == "both":
+        film = lying(encode("mp4", 3 * COUNT, size=(WIDTH, HEIGHT), draw=upside_down))
+    else:
+        film = encode("mp4", 3 * COUNT, size=(HEIGHT, WIDTH), draw=on_its_side)
+        film = lying(film) if by == "the container" else film
+    rotate = None if by == "the container" else 90
+    with playing(film, page, site, {"mode": mode}, rotate=rotate):
         live(page, mode)
         width, height = page.run(CANVAS)
         assert width / height == pytest.approx(WIDTH / HEIGHT, rel=0.01)

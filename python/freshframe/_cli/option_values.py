@@ -58,6 +58,13 @@ def index(text: str) -> int:
     return int(text)
 
 
+def degrees(text: str) -> int:
+    """Parses a rotation: 0, 90, 180 or 270 degrees."""
+    if text not in {"0", "90", "180", "270"}:
+        raise argparse.ArgumentTypeError(f"expected 0, 90, 180 or 270 degrees clockwise, got {text!r}")
+    return int(text)
+
+
 def rate(text: str) -> float:
     """Parses a frame rate above 0. ff.open() checks the upper limit."""
     try:

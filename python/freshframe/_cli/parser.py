@@ -15,6 +15,7 @@ import freshframe as ff
 
 from .option_values import (
     count,
+    degrees,
     dimensions,
     index,
     moment,
@@ -80,6 +81,7 @@ _SOURCE = (
 
 QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell expands it to all files
 
+_ROTATE = "rotate the frames by N degrees clockwise: 90, 180 or 270"
 _FPS = "frames per second of pictures in sequence (default 25), or the rate that a camera must deliver"
 _STREAM = "index of the stream to read from a file with several videos; freshframe probe lists them"
 
@@ -226,6 +228,7 @@ def _track(commands: Any) -> None:
         help=f"{_SOURCE}; several files are tracked one after the other",
     )
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
+    parser.add_argument("--rotate", type=degrees, metavar="N", help=_ROTATE)
     parser.add_argument("--stream", type=index, metavar="N", help=_STREAM)
     parser.add_argument(
         "-o",
@@ -352,6 +355,7 @@ def _view(commands: Any) -> None:
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
+    parser.add_argument("--rotate", type=degrees, metavar="N", help=_ROTATE)
     parser.add_argument("--stream", type=index, metavar="N", help=_STREAM)
     parser.add_argument("--circles", action="store_true", help="track circles and draw them")
     parser.add_argument("--loop", action="store_true", help="repeat a file")

@@ -15,11 +15,10 @@ from .outcome import ExitCode, watched
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Serves the live page of a source until the source ends."""
-    source = ff.open(options.source, fps=options.fps, stream=options.stream)
+    given = {"fps": options.fps, "stream": options.stream, "rotate": options.rotate}
+    source = ff.open(options.source, **given)
     if not source.live:  # play a file at its own speed, not as fast as it can be read
-        source = ff.open(
-            options.source, fps=options.fps, stream=options.stream, realtime=True, loop=options.loop
-        )
+        source = ff.open(options.source, **given, realtime=True, loop=options.loop)
     pipeline = ff.Pipeline("view", stall_timeout=None)
     frames: ff.Port[ff.Frame] = pipeline.add(source, name="source")
     view = [frames]

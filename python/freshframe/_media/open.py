@@ -22,6 +22,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     /,
     *,
     size: tuple[int, int] | None = None,
+    rotate: Literal[0, 90, 180, 270] | None = None,
     fps: float | None = None,
     start: float | None = None,
     end: float | None = None,
@@ -63,7 +64,12 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             the page of the pipeline: ``browser:`` or, with several, ``browser:NAME``. Its pipeline needs
             serve() before start(), see docs/how-to/webcam-in-a-browser.md.
         size: (width, height) in pixels. A camera must support this size. A browser is asked for it, but
-            frames have the size that it sends. Frames of other sources are scaled to it.
+            frames have the size that it sends. Frames of other sources are scaled to it. With ``rotate=90``
+            or 270 it is the size after rotation.
+        rotate: Degrees clockwise by which every frame is rotated: 0, 90, 180 or 270, in addition to the
+            rotation that a file, stream or browser declares, which always applies. ``info`` has the size
+            after rotation. ``packets`` do not change: see docs/how-to/change-images.md. The ground truth of
+            a demo scene stays that of the unrotated image.
         fps: Frames per second. A camera must support this rate, and a browser is asked for it. In an image
             sequence, image n has the pts n / fps; default 25.
         start: Of a file: skips frames with a pts before this time, in seconds. ``seq`` and ``pts`` still
@@ -117,7 +123,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         on_device: Keeps frames decoded by a GPU in its memory, for OnnxDetector and OnnxModel with the
             provider "cuda", and for PyTorch and others (``frame.on_device``). Reading the pixels in another
             way, such as ``frame.bgr``, copies the frame to the host, once. Requires ``decoder="auto"`` or
-            "cuda"; cannot be combined with ``size``.
+            "cuda"; cannot be combined with ``size`` or ``rotate``.
         exposure: Of a camera: the exposure time as an integer, usually in units of 0.1 ms. A number turns
             auto exposure off, "auto" turns it on, and None leaves the camera's setting. An error for other
             sources, as are the next three. ``source.exposure`` sets it at run time.
@@ -139,6 +145,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     """
     chosen = _native.OpenOptions()
     chosen.size = _size(size)
+    chosen.rotate = 0 if rotate is None else _degrees(rotate)
     chosen.fps = _check.optional_number("fps", fps)
     chosen.start = _check.optional_number("start", start)
     chosen.end = _check.optional_number("end", end)
@@ -206,6 +213,14 @@ def _frozen_after(value: Any) -> float | None:
             f'frozen_after must be a number of seconds above 0, "auto" or None, got {seconds:g}'
         )
     return seconds
+
+
+def _degrees(rotate: Any) -> int:
+    is_whole = isinstance(rotate, numbers.Integral) and not isinstance(rotate, bool)
+    if is_whole and int(rotate) in {0, 90, 180, 270}:
+        return int(rotate)
+    wrong = OptionError if is_whole else OptionTypeError
+    raise wrong(f"rotate must be 0, 90, 180 or 270 degrees clockwise, or None, got {_check.show(rotate)}")
 
 
 def _count(what: str, value: Any) -> int | None:

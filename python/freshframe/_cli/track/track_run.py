@@ -106,6 +106,7 @@ class TrackRun:
         source = ff.open(
             url,
             fps=options.fps,
+            rotate=options.rotate,
             stream=options.stream,
             realtime=options.realtime,
             start=options.start,
