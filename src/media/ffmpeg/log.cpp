@@ -154,6 +154,12 @@ bool is_last_chunk(int level, std::string_view format, va_list arguments) {
   return size == 0;
 }
 
+/// Returns true if FFmpeg cannot decompress an HTTP body, which it tries for ever. This log message is also the
+/// same in 4.4 to 9.0.
+bool is_undecompressed(int level, std::string_view format) {
+  return level == AV_LOG_WARNING && format.starts_with("inflate return value");
+}
+
 /// Records HTTP responses and new connections.
 void note_server(FfmpegErrorCapture& errors, int level, std::string_view format, va_list arguments) {
   const auto header = header_in(level, format, arguments);
@@ -170,6 +176,7 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     if (capture != nullptr) note_server(*capture, level, format, arguments);
     if (listening != nullptr) {
       if (const auto header = header_in(level, format, arguments)) listening->hear(object, *header);
+      if (is_undecompressed(level, format)) listening->fail_body();
     }
     const auto ours = to_level(level);
     if (!ours || level > av_log_get_level()) return;
@@ -195,7 +202,8 @@ void install_ffmpeg_log() {
   std::call_once(once, [] { av_log_set_callback(on_line); });
 }
 
-HttpListening::HttpListening(Hear hear) : hear_(std::move(hear)), outer_(listening) {
+HttpListening::HttpListening(Hear hear, std::function<void()> fail_body)
+    : hear_(std::move(hear)), fail_body_(std::move(fail_body)), outer_(listening) {
   install_ffmpeg_log();
   listening = this;
 }

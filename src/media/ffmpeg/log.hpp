@@ -109,21 +109,24 @@ class FfmpegErrorCapture {
 };
 
 /// While this object exists, receives each header line of the HTTP responses that FFmpeg reads on this
-/// thread, including the empty line at the end. Only the innermost object receives them.
+/// thread, including the empty line at the end, and is told of a body that FFmpeg cannot decompress. Only the
+/// innermost object receives them.
 class HttpListening {
  public:
   /// `request`: the protocol's context, for av_opt_set().
   using Hear = std::function<void(void* request, std::string_view line)>;
 
-  explicit HttpListening(Hear hear);
+  HttpListening(Hear hear, std::function<void()> fail_body);
   HttpListening(const HttpListening&) = delete;
   HttpListening& operator=(const HttpListening&) = delete;
   ~HttpListening();
 
   void hear(void* request, std::string_view line) const { hear_(request, line); }
+  void fail_body() const { fail_body_(); }
 
  private:
   Hear hear_;
+  std::function<void()> fail_body_;
   HttpListening* outer_;
 };
 

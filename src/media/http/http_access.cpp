@@ -75,8 +75,8 @@ bool is_cookie(std::string_view line) {
 
 }  // namespace
 
-HttpAccess::HttpAccess(Dictionary options, bool seeks)
-    : is_left_to_ffmpeg_(authorizes(std::move(options))), seeks_(seeks) {}
+HttpAccess::HttpAccess(Dictionary options, bool seeks, std::function<void()> end)
+    : is_left_to_ffmpeg_(authorizes(std::move(options))), seeks_(seeks), end_(std::move(end)) {}
 
 std::string HttpAccess::enter(const std::string& url) {
   auto parts = is_left_to_ffmpeg_ ? std::nullopt : parse_http_url(url);
@@ -121,7 +121,7 @@ int HttpAccess::open_once(AVIOContext*& io, const std::string& url, AVDictionary
 }
 
 HttpListening HttpAccess::listen() {
-  return HttpListening([this](void* request, std::string_view line) { hear(request, line); });
+  return {[this](void* request, std::string_view line) { hear(request, line); }, [this] { fail_body(); }};
 }
 
 void HttpAccess::hear(void* request, std::string_view line) {
@@ -170,6 +170,14 @@ void HttpAccess::note_range(void* request) {
   lacks_length_ = head_.status() == 206 && !range.empty() && core::trimmed(range.front()).ends_with("/*");
   if (!lacks_length_ || option_of(request, kEnd) != "0") return;
   static_cast<void>(av_opt_set_int(request, kEnd, INT64_MAX, AV_OPT_SEARCH_CHILDREN));
+}
+
+void HttpAccess::fail_body() {
+  const auto codings = head_.values("content-encoding");
+  fault_ = "the server sends it with Content-Encoding '" +
+           shown_words(codings.empty() ? "gzip" : codings.front()) +
+           "', but its body cannot be decompressed so; switch off compression for videos there";
+  if (end_) end_();
 }
 
 void HttpAccess::on_refusal(void* request) {

@@ -29,8 +29,9 @@ class HttpAccess {
   using Open = std::function<int(AVIOContext*& io, const std::string& url, AVDictionary** options)>;
 
   /// `options`: the user's. If they contain an authorization, FFmpeg handles everything itself. `seeks`: the
-  /// same input often makes several requests, so the header is sent from the start.
-  HttpAccess(Dictionary options, bool seeks);
+  /// same input often makes several requests, so the header is sent from the start. `end`: ends the call of
+  /// FFmpeg that is running, for a body that it would try to read for ever.
+  HttpAccess(Dictionary options, bool seeks, std::function<void()> end = {});
   HttpAccess(const HttpAccess&) = delete;
   HttpAccess& operator=(const HttpAccess&) = delete;
 
@@ -44,8 +45,9 @@ class HttpAccess {
   [[nodiscard]] bool lacks_length() const noexcept { return lacks_length_; }
   /// Why the last response was 401, for messages; empty if it was not.
   [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
-  /// Why open() has returned AVERROR_EXIT for a response that FFmpeg would misread, see HttpHead::fault(), or an
-  /// empty string. The connection must end then, because FFmpeg would only skip a segment.
+  /// Why open() has returned AVERROR_EXIT for a response that FFmpeg would misread, see HttpHead::fault(), or why
+  /// its body cannot be read, or an empty string. The connection must end then, because FFmpeg would only skip
+  /// a segment.
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 
  private:
@@ -57,6 +59,7 @@ class HttpAccess {
   /// Removes the user's own Authorization and Cookie headers before a redirect to another origin.
   void keep_secrets(void* request, const std::string& next) const;
   void note_range(void* request);
+  void fail_body();
   void on_refusal(void* request);
   void on_success(void* request);
   void warn_of_basic(Authorization& authorization, const std::vector<std::string_view>& challenges);
@@ -66,6 +69,7 @@ class HttpAccess {
 
   const bool is_left_to_ffmpeg_;
   const bool seeks_;
+  const std::function<void()> end_;
   std::map<std::string, Authorization> known_;  // by origin
   // The response that is being read.
   std::string base_;  // URL of its request

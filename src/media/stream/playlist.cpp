@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "media/ffmpeg/log.hpp"
 
 namespace freshframe::media {
 
@@ -126,12 +127,29 @@ std::string add_key(Playlist& playlist, std::string_view key) {
   return odd_encryption(key);
 }
 
+/// "LENGTH" or "LENGTH@START" (RFC 8216, 4.3.2.2), whose end fits into FFmpeg's offsets.
+bool is_byte_range(std::string_view text) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  const auto at = text.find('@');
+  const auto is_number = [](std::string_view number) {
+    number = core::trimmed(number);
+    return !number.empty() && core::all_digits(number) && core::number_at(number, kMost);
+  };
+  return is_number(text.substr(0, at)) && (at == std::string_view::npos || is_number(text.substr(at + 1)));
+}
+
+void note_byte_range(Playlist& playlist, std::string_view text) {
+  if (!is_byte_range(text) && playlist.odd_range.empty()) playlist.odd_range = text.empty() ? " " : text;
+}
+
 std::string_view without_dots(std::string_view uri) {
   while (uri.starts_with("./") || uri.starts_with("../")) uri.remove_prefix(uri.find('/') + 1);
   return uri;
 }
 
-void add_map(Playlist& playlist, std::string_view uri) {
+void add_map(Playlist& playlist, std::string_view map) {
+  if (const auto range = attribute(map, "BYTERANGE"); !range.empty()) note_byte_range(playlist, range);
+  const auto uri = attribute(map, "URI");
   if (!uri.empty() && (playlist.maps.empty() || playlist.maps.back() != uri)) playlist.maps.emplace_back(uri);
 }
 
@@ -155,9 +173,13 @@ bool is_beside(std::string_view url, std::string_view playlist, std::string_view
   return url.size() == folder.size() + uri.size() && url.starts_with(folder) && url.ends_with(uri);
 }
 
-std::string encryption_fault(std::string_view encryption) {
-  return "its samples are encrypted (" + std::string(encryption) +
-         "), which freshframe cannot decrypt; it decrypts AES-128 with a key from a URL";
+std::string find_fault(const Playlist& playlist) {
+  if (!playlist.encryption.empty())
+    return "its samples are encrypted (" + shown_words(playlist.encryption) +
+           "), which freshframe cannot decrypt; it decrypts AES-128 with a key from a URL";
+  if (playlist.odd_range.empty()) return {};
+  return "its playlist has the byte range '" + shown_words(playlist.odd_range) +
+         "' (EXT-X-BYTERANGE), which must be LENGTH or LENGTH@START in bytes; correct it in the packager";
 }
 
 std::optional<double> parse_date_time(std::string_view text) {
@@ -191,6 +213,7 @@ Playlist parse_playlist(std::string_view text) {
   constexpr std::string_view kTime = "#EXT-X-PROGRAM-DATE-TIME:";
   constexpr std::string_view kDiscontinuity = "#EXT-X-DISCONTINUITY";
   constexpr std::string_view kMap = "#EXT-X-MAP:";
+  constexpr std::string_view kRange = "#EXT-X-BYTERANGE:";
   constexpr std::string_view kKey = "#EXT-X-KEY:";
   constexpr std::string_view kSessionKey = "#EXT-X-SESSION-KEY:";
   Playlist playlist;
@@ -215,7 +238,9 @@ Playlist parse_playlist(std::string_view text) {
     } else if (line == kDiscontinuity) {
       time.reset();
     } else if (line.starts_with(kMap)) {
-      add_map(playlist, attribute(line.substr(kMap.size()), "URI"));
+      add_map(playlist, line.substr(kMap.size()));
+    } else if (line.starts_with(kRange)) {
+      note_byte_range(playlist, line.substr(kRange.size()));
     } else if (line.starts_with(kKey)) {
       encryption = add_key(playlist, line.substr(kKey.size()));
     } else if (line.starts_with(kSessionKey)) {

@@ -25,6 +25,7 @@ struct Playlist {
   std::vector<std::string> maps;  // URIs of fMP4 init sections (EXT-X-MAP)
   std::string encryption =
       {};  // of the first key that FFmpeg cannot use: its METHOD, or what is unusual about it
+  std::string odd_range = {};       // the first byte range that cannot be read
   bool decrypts_by_number = false;  // a segment's number is part of its key (RFC 8216, 5.2)
 
   [[nodiscard]] std::int64_t newest() const noexcept {
@@ -32,10 +33,11 @@ struct Playlist {
   }
 };
 
-/// Explains why FFmpeg cannot read a playlist with this Playlist::encryption; continues a message after "it".
-[[nodiscard]] std::string encryption_fault(std::string_view encryption);
-
 [[nodiscard]] Playlist parse_playlist(std::string_view text);
+
+/// Returns why FFmpeg would read other bytes than this playlist means, or an empty string; continues a message
+/// after "cannot open: ".
+[[nodiscard]] std::string find_fault(const Playlist& playlist);
 
 /// Replaces the duration of the last segment, after which FFmpeg reloads the playlist.
 [[nodiscard]] std::string with_last_duration(std::string_view text, std::string_view seconds);

@@ -118,7 +118,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
     : settings_(std::move(settings)),
       secrets_(settings_.remote ? settings_.path : std::string()),
       interrupt_(settings_.stop),
-      access_(options.copy(), true) {
+      access_(options.copy(), true, [this] { interrupt_.end_call(); }) {
   install_ffmpeg_log();
   if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path, settings_.url)) {
     fail(fault->why, fault->code);
@@ -211,7 +211,7 @@ void Demuxer::open_container(Dictionary& options) {
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);
-  if (!encryption_.empty()) fail(encryption_fault(encryption_), ENOTSUP);
+  if (!playlist_fault_.empty()) fail(playlist_fault_, ENOTSUP);
   if (opened < 0 && heif_) {
     fail("this build of FFmpeg cannot read a HEIC or AVIF picture like this one; convert it to JPEG or PNG",
          ffmpeg_errno(opened));

@@ -142,10 +142,10 @@ class Demuxer {
   InputPtr input_;
   AVStream* stream_ = nullptr;
   std::vector<FileVideo> videos_;
-  bool all_streams_ = false;  // take the streams from the packets, not from the tables
-  std::string encryption_;    // method of a playlist that FFmpeg cannot decrypt
-  bool jpeg_ = false;         // the file starts with a JPEG marker
-  bool heif_ = false;         // the file is a HEIC or AVIF image
+  bool all_streams_ = false;    // take the streams from the packets, not from the tables
+  std::string playlist_fault_;  // see find_fault()
+  bool jpeg_ = false;           // the file starts with a JPEG marker
+  bool heif_ = false;           // the file is a HEIC or AVIF image
   std::int64_t origin_ = 0;
   std::deque<Ahead> ahead_;
   StreamSpans spans_;            // spans of the video streams read so far

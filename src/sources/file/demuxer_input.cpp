@@ -31,7 +31,7 @@ void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
   ends_with_error_ = !has_size && begins_as_playlist(*io_);
   check_playlist(*io_);
   check_interrupt("opened", settings_.open_timeout);
-  if (!encryption_.empty()) fail(encryption_fault(encryption_), ENOTSUP);
+  if (!playlist_fault_.empty()) fail(playlist_fault_, ENOTSUP);
   unsized_.reset();
   if (has_size || ends_with_error_) return;
   const auto end = errors.met_chunks() ? UnsizedIo::End::Chunk : UnsizedIo::End::Connection;
@@ -50,7 +50,7 @@ int Demuxer::open_part(AVFormatContext* input, AVIOContext** io, const char* url
     if (!self.access_.fault().empty()) self.interrupt_.end_call();
     if (result < 0) return result;
     self.check_playlist(**io);
-    if (self.encryption_.empty()) return result;
+    if (self.playlist_fault_.empty()) return result;
     avio_closep(io);
     return AVERROR_EXIT;
   } catch (const std::exception&) {
@@ -59,12 +59,12 @@ int Demuxer::open_part(AVFormatContext* input, AVIOContext** io, const char* url
   }
 }
 
-/// Detects encryption in a playlist, and puts its text back so that FFmpeg can read it.
+/// Judges a playlist, and puts its text back so that FFmpeg can read it.
 void Demuxer::check_playlist(AVIOContext& io) {
   if (!begins_with(io, "#EXTM3U")) return;
   const auto text = take_text(io);
   if (!text) return;
-  encryption_ = shown_words(parse_playlist(*text).encryption);
+  playlist_fault_ = find_fault(parse_playlist(*text));
   put_text(io, *text);
 }
 

@@ -141,6 +141,7 @@ EARLY = "the server sends {} before its response"
 FOLDED = "the header {} on several lines"
 TRANSFER = "with Transfer-Encoding '{}'"
 CONTENT = "with Content-Encoding '{}'"
+NOT_PACKED = "with Content-Encoding '{}', but its body cannot be decompressed"
 REFUSED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "100": (f"100 Continue\n\nHTTP/1.1 200 OK\n{LENGTH}", bytes, EARLY.format(100)),
     "103": (f"103 Early Hints\nLink: </x>\n\nHTTP/1.1 200 OK\n{LENGTH}", bytes, EARLY.format(103)),
@@ -177,6 +178,17 @@ REFUSED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "an unknown encoding": ("200 OK\nTransfer-Encoding: foo", bytes, TRANSFER.format("foo")),
     "br": (f"200 OK\nContent-Encoding: br\n{LENGTH}", bytes, CONTENT.format("br")),
     "gzip, br": (f"200 OK\nContent-Encoding: gzip, br\n{LENGTH}", bytes, CONTENT.format("gzip, br")),
+    "gzip that is none": (f"200 OK\nContent-Encoding: gzip\n{LENGTH}", bytes, NOT_PACKED.format("gzip")),
+    "gzip that is damaged": (
+        f"200 OK\nContent-Encoding: gzip\n{LENGTH}",
+        lambda body: gzip.compress(body)[:12] + body,
+        NOT_PACKED.format("gzip"),
+    ),
+    "deflate that is none": (
+        "200 OK\nContent-Encoding: deflate\nTransfer-Encoding: chunked",
+        chunked,
+        NOT_PACKED.format("deflate"),
+    ),
     "204": ("204 No Content", lambda _: b"", "answered 204, which holds no video"),
     "204 with a body": (f"204 No Content\n{LENGTH}", bytes, "answered 204, which holds no video"),
     "304": ("304 Not Modified\nContent-Length: 9", lambda _: b"", "answered 304, which holds no video"),

@@ -336,6 +336,33 @@ def test_an_encryption_that_begins_later_ends_the_connection_with_its_name() -> 
                 camera.pipeline.wait(WATCHDOG)
 
 
+@pytest.mark.parametrize("words", ["abc", "100@", "100@x", "-1@0", "1e3@0", "100@99999999999999999999"])
+@pytest.mark.parametrize("options", [{"reconnect": False}, {"live": False}], ids=["live", "file"])
+@pytest.mark.parametrize("tag", ["#EXT-X-BYTERANGE:{}", '#EXT-X-MAP:URI="none",BYTERANGE="{}"'])
+def test_a_byte_range_that_cannot_be_read_is_refused_with_its_playlist(
+    tag: str, options: dict[str, Any], words: str
+) -> None:
+    clip = numbered("mpegts")
+    with Packager(head=tag.format(words)) as server:
+        begun(server, clip)
+        server.is_over = not options.get("live", True)
+        with pytest.raises(ff.SourceError, match=f"its playlist has the byte range '{words}'"):
+            Camera(server.url, open_timeout=WATCHDOG, **options).pipeline.run()
+        assert not [name for name in server.asked if name.endswith(".ts")]
+
+
+def test_a_byte_range_that_cannot_be_read_ends_the_connection_where_it_comes() -> None:
+    clip = numbered("mpegts")
+    with Packager() as server:
+        begun(server, clip)
+        with Camera(server.url, reconnect=False, **QUICK) as camera:
+            camera.read(SOME)
+            server.begin_key("#EXT-X-BYTERANGE:many@0")
+            server.add(clip, 2, 3)
+            with pytest.raises(ff.SourceError, match="its playlist has the byte range 'many@0'"):
+                camera.pipeline.wait(WATCHDOG)
+
+
 @pytest.mark.slow
 def test_encrypted_samples_are_named() -> None:
     clip = numbered("mpegts")

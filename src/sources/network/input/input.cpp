@@ -203,7 +203,7 @@ LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, c
       interrupt_(std::move(stop)),
       learned_(shared.learned),
       kept_(shared.kept),
-      access_(Dictionary(options_.options), false),
+      access_(Dictionary(options_.options), false, [this] { interrupt_.end_call(); }),
       ends_(std::shared_ptr<std::atomic<bool>>(learned_, &learned_->believes_stuffing)),
       opened_(ends_, access_, interrupt_, learned_->grows, options_.read_timeout / 2),
       packet_(make_av_packet()) {}
@@ -224,6 +224,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   });
   interrupt_.arm_at(deadline);
   const SegmentTails::Use reading(opened_.tails());
+  const auto listening = access_.listen();
   try {
     Dictionary options = with_defaults(options_.options, url_.live);
     open_container(target, options, errors);
@@ -237,7 +238,9 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceError& error) {
-    if (find_fault()) throw;
+    if (redirects_again_ || opened_.names_itself() || !opened_.playlists().fault().empty() ||
+        !access_.fault().empty())
+      throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());
   } catch (const Error& error) {
     throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
@@ -388,7 +391,8 @@ std::string LiveInput::other_beginning() const {
     return "it goes on with other parameters, such as another size, which take a new connection";
   if (opened_.playlists().has_other_video())
     return "it goes on with another codec, or as another stream, which takes a new connection";
-  if (auto fault = find_fault()) return std::move(fault->why);
+  if (auto fault = opened_.playlists().fault(); !fault.empty()) return fault;
+  if (!access_.fault().empty()) return access_.fault();
   if (opened_.playlists().begin_again())
     return "its playlist begins again, before all of its segments were read";
   return {};
@@ -448,7 +452,10 @@ std::optional<LiveInput::Fault> LiveInput::find_fault() const {
 
 void LiveInput::check_open() const {
   if (interrupt_.is_stopped()) fail("stopped", ECANCELED);
-  if (const auto fault = find_fault()) fail(fault->why, fault->code);
+  if (redirects_again_) fail(kRedirectLoop, ELOOP);
+  if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
+  if (const auto fault = opened_.playlists().fault(); !fault.empty()) fail(fault, ENOTSUP);
+  if (!access_.fault().empty()) fail(access_.fault(), EPROTO);
   if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
 }
 

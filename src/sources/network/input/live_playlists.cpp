@@ -155,17 +155,17 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
     known_[url].last = playlist;
   }
   if (!playlist.maps.empty() && maps_.size() < kMost) maps_[url] = playlist.maps;
-  if (note_encryption(playlist)) return AVERROR_EXIT;
+  if (note_fault(playlist)) return AVERROR_EXIT;
   if (!first_ && !playlist.segments.empty()) first_ = std::move(playlist);
   return 0;
 }
 
-/// Returns true if the stream is encrypted, which ends the connection: FFmpeg would decode what it cannot
-/// decrypt.
-bool LivePlaylists::note_encryption(const Playlist& playlist) {
-  if (playlist.encryption.empty()) return false;
-  if (!is_encrypted_) encryption_ = shown_words(playlist.encryption);
-  is_encrypted_ = true;
+/// Returns true if FFmpeg would read other bytes than the playlist means, which ends the connection.
+bool LivePlaylists::note_fault(const Playlist& playlist) {
+  auto fault = find_fault(playlist);
+  if (fault.empty()) return false;
+  if (!is_faulty_) fault_ = std::move(fault);
+  is_faulty_ = true;
   interrupt_.end_call();  // otherwise FFmpeg would fetch the playlist endlessly
   return true;
 }
@@ -248,7 +248,7 @@ int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*
       continue;
     }
     if (!number_on(known, playlist, *text)) return AVERROR_EXIT;
-    if (note_encryption(playlist)) return AVERROR_EXIT;
+    if (note_fault(playlist)) return AVERROR_EXIT;
     const bool growing = is_growing(playlist);
     const bool was_read = known.is_read;
     if (growing && !note(known, playlist, asked) && was_read) continue;

@@ -117,9 +117,8 @@ class LivePlaylists {
   [[nodiscard]] bool are_over() const noexcept { return are_over_; }
   /// FFmpeg's error of the last request of reload(), or 0 if it succeeded. Thread-safe.
   [[nodiscard]] int trouble() const noexcept { return trouble_.load(); }
-  /// Encryption method of a playlist that ended the connection because FFmpeg cannot decrypt it, for
-  /// messages; otherwise empty. Thread-safe.
-  [[nodiscard]] std::string encryption() const { return is_encrypted_ ? encryption_ : std::string(); }
+  /// See find_fault(): why a playlist has ended the connection, or an empty string. Thread-safe.
+  [[nodiscard]] std::string fault() const { return is_faulty_ ? fault_ : std::string(); }
   /// Unix time of the first of these URLs that is a segment.
   [[nodiscard]] std::optional<double> find_time(const std::vector<std::string>& urls) const;
 
@@ -141,12 +140,12 @@ class LivePlaylists {
   [[nodiscard]] bool number_on(Known& known, Playlist& playlist, std::string& text);
   /// Returns true if the playlist is an outdated answer, which is ignored for a while.
   [[nodiscard]] static bool note_staleness(Known& known, const Playlist& playlist, TimePoint now);
-  [[nodiscard]] bool note_encryption(const Playlist& playlist);
+  [[nodiscard]] bool note_fault(const Playlist& playlist);
   [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
   [[nodiscard]] bool is_map(const std::string& url) const;
 
-  std::string encryption_;  // set before is_encrypted_, and not changed afterwards
-  std::atomic<bool> is_encrypted_ = false;
+  std::string fault_;  // set before is_faulty_, and not changed afterwards
+  std::atomic<bool> is_faulty_ = false;
   Interrupt& interrupt_;
   std::atomic<bool>& grows_;
   std::optional<Playlist> first_;                         // the first with segments

@@ -148,6 +148,25 @@ TEST(Playlist, NamesEachEncryptionThatCannotBeRead) {
   EXPECT_EQ(master.encryption, "SAMPLE-AES");
 }
 
+TEST(Playlist, NamesAByteRangeThatCannotBeRead) {
+  const auto fault_of = [](const std::string& tag) {
+    return find_fault(parse_playlist("#EXTM3U\n#EXTINF:2,\n" + tag + "\na.ts\n"));
+  };
+  for (const std::string range : {"100@0", "100", "0@5", " 100 @ 7", "4611686018427387904@1"}) {
+    EXPECT_EQ(fault_of("#EXT-X-BYTERANGE:" + range), "") << range;
+    EXPECT_EQ(fault_of("#EXT-X-MAP:URI=\"a\",BYTERANGE=\"" + range + "\""), "") << range;
+  }
+  for (const std::string range :
+       {"abc", "abc@0", "100@", "100@x", "@0", "-1@0", "100@-1", "1e3@0", "0x10@0", "100@0@0", "100,0",
+        "100@0 x", "9223372036854775808@0", "100@99999999999999999999"}) {
+    const auto words = "its playlist has the byte range '" + range + "'";
+    EXPECT_TRUE(fault_of("#EXT-X-BYTERANGE:" + range).starts_with(words)) << range;
+    EXPECT_TRUE(fault_of("#EXT-X-MAP:URI=\"a\",BYTERANGE=\"" + range + "\"").starts_with(words)) << range;
+  }
+  EXPECT_NE(fault_of("#EXT-X-BYTERANGE:"), "");
+  EXPECT_EQ(fault_of("#EXT-X-MAP:URI=\"a\""), "");
+}
+
 TEST(Playlist, HasTagsOfAnyBytes) {
   const std::string tags =
       "#EXTINF:9,%\n#EXT-X-%:%\n# %\n#EXT-X-DATERANGE:ID=\"%\",X=\"#EXTINF:7,%\"\n#EXT-X-PROGRAM-DATE-TIME:%\n"

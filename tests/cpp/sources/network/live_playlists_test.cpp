@@ -197,8 +197,8 @@ TEST_F(LivePlaylistsTest, HaveNoZeroBytes) {
 TEST_F(LivePlaylistsTest, NameTheirEncryptionInWordsForAMessage) {
   ASSERT_EQ(add("#EXTM3U\n#EXT-X-KEY:METHOD=\xfc\x1b" + std::string(200, 'x') + "\n#EXTINF:2,\n1.ts\n"),
             AVERROR_EXIT);
-  EXPECT_TRUE(playlists_.encryption().starts_with("\uFFFD\uFFFDxx"));
-  EXPECT_LE(playlists_.encryption().size(), 100U);
+  EXPECT_TRUE(playlists_.fault().starts_with("its samples are encrypted (\uFFFD\uFFFDxx"));
+  EXPECT_LE(playlists_.fault().size(), 230U);
 }
 
 /// Returns an MP4 box with this content.
