@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from rigs.counting import at
-from support import Push, until
+from support import WATCHDOG, Push, until
 
 import freshframe as ff
 
@@ -31,7 +33,17 @@ class File(ff.Source[Any]):
 
     def read(self) -> Iterator[tuple[Any, float]]:
         for number, value in enumerate(self._values):
-            yield value, number * STEP
+            is_picture = isinstance(value, np.ndarray)
+            yield ff.Frame.from_array(value, "gray") if is_picture else value, number * STEP
+
+
+def disc(x: int | None) -> npt.NDArray[np.uint8]:
+    """A grey image with a white disc at x, or without one."""
+    image = np.full((120, 160), 30, np.uint8)
+    rows, columns = np.mgrid[:120, :160]
+    if x is not None:
+        image[(columns - x) ** 2 + (rows - 60) ** 2 < 15**2] = 220
+    return image
 
 
 KEYS = [{"yard"}] * 5 + [set()] * 2 + [{"yard"}] * 3 + [set()] * 6 + [{"door"}] * 3
@@ -42,10 +54,17 @@ WALK = (
     + [at(ids=[])] * 6
     + [at((90 - 20 * n, 50), ids=[1]) for n in range(8)]
 )
+# A disc moves, is away for less and for more than a tracker remembers it, and comes back each time.
+DISCS = [disc(None if n in (6, 7) or 12 <= n < 26 else 30 + 2 * n) for n in range(34)]
 
 
 def text(value: Any) -> str:
     return repr(value)
+
+
+def circles_text(circles: ff.Circles) -> str:
+    columns = ("tracker_id", "xyr", "velocity", "track_age", "track_confidence")
+    return repr([getattr(circles, name).tolist() for name in columns])
 
 
 def presence_text(event: ff.types.PresenceEvent) -> str:
@@ -93,6 +112,7 @@ STEPS: dict[str, tuple[list[Any], Callable[[ff.Pipeline, Any], Any], Callable[[A
     ),
     "LineCounter": (WALK, one(lambda: ff.LineCounter((70, 0), (70, 100))), text),
     "BoxTracker": (WALK, one(ff.BoxTracker), text),
+    "CircleTracker": (DISCS, one(ff.CircleTracker), circles_text),
     "every": (list(range(20)), one(lambda: lambda value: value, every=3), text),
     "max_rate": (list(range(20)), one(lambda: lambda value: value, max_rate=4), text),
     "Join": (list(range(20)), joined, text),
@@ -129,6 +149,46 @@ def results(name: str, slow: str) -> list[str]:
 @pytest.mark.parametrize("name", STEPS)
 def test_the_results_of_a_file_do_not_depend_on_the_speed_of_the_steps(name: str, slow: str) -> None:
     assert results(name, slow) == results(name, "nowhere")
+
+
+def spooled(folder: Path, slow: str) -> list[dict[str, Any]]:
+    """The four events of a Spool behind Presence, without what is of the machine's clocks."""
+    pipeline = ff.Pipeline(stall_timeout=None)
+    events: list[dict[str, Any]] = []
+
+    def pause(keys: set[str]) -> set[str]:
+        if slow == "upstream" and keys != pause.last:  # type: ignore[attr-defined]
+            time.sleep(PAUSE)
+        pause.last = keys  # type: ignore[attr-defined]
+        return keys
+
+    def send(batch: list[dict[str, Any]]) -> None:
+        if slow == "downstream":
+            time.sleep(PAUSE)
+        events.extend(batch)
+
+    pause.last = None  # type: ignore[attr-defined]
+    port = pipeline.add(pause, pipeline.add(File(KEYS), name="file"))
+    presence = pipeline.add(ff.Presence(lambda keys: keys, max_gap=0.25), port)
+    pipeline.add(ff.Spool(folder, send, max_wait=WATCHDOG), presence)
+    pipeline.run()
+    until(lambda: len(events) >= 4, "the events, which are sent together at the end")
+    for event in events:
+        del event["captured"], event["spooled"], event["box"]
+        value = event["value"]
+        began = value["began_utc"]
+        for name in ("began_utc", "ended_utc", "decided_utc"):
+            value[name] = None if value[name] is None else round(value[name] - began, 2)
+    return events
+
+
+@pytest.mark.parametrize("slow", ["upstream", "downstream"])
+def test_the_events_of_a_file_that_are_spooled_do_not_depend_on_the_speed_of_the_steps(
+    slow: str, tmp_path: Path
+) -> None:
+    found = spooled(tmp_path / "fast", "nowhere")
+    assert spooled(tmp_path / "slow", slow) == found
+    assert [event["n"] for event in found] == [1, 2, 3, 4]
 
 
 RECORDERS: dict[str, Callable[[Path], Any]] = {
