@@ -68,6 +68,44 @@ def test_a_million_frames_take_no_memory(ending: str, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == [path.name]
 
 
+GAPS = r"""
+import os, sys
+import numpy as np
+import freshframe as ff
+
+class Sparse(ff.Source):
+    live = False
+    def read(self):
+        for n in range(16_000):
+            yield ff.Frame.from_array(np.zeros((16, 16), np.uint8), "gray"), 20 * n / 25
+
+def note(frame):
+    global count
+    count += 1
+    if count in (4_000, 16_000):
+        with open("/proc/self/statm") as file:
+            print(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"), flush=True)
+
+count = 0
+pipeline = ff.Pipeline(stall_timeout=None)
+source = pipeline.add(Sparse())
+pipeline.add(ff.VideoFile(sys.argv[1], codec="mpeg4", fps=25), source)
+pipeline.add(note, source)
+pipeline.run()
+"""
+
+
+@pytest.mark.slow
+def test_an_avi_keeps_16_bytes_for_each_frame_and_for_each_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    command = [sys.executable, "-c", GAPS, str(path)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=True)
+    early, late = map(int, done.stdout.split())
+    slots = 20 * 12_000
+    assert 12 * slots < late - early < 20 * slots
+    assert facts(path)["nb_frames"] == str(20 * 16_000)
+
+
 def lines_of(path: Path) -> list[str]:
     command = [
         "ffprobe",
