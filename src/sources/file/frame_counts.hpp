@@ -28,10 +28,35 @@ class SentPackets {
     const bool begins_again = is_key && last_key_ && pts <= *last_key_;
     if (is_key) last_key_ = pts;
     if (parts_.empty() || begins_again) parts_.emplace_back();
-    parts_.back().insert(pts);
+    auto& part = parts_.back();
+    part.insert(pts);
+    ++open_;
+    if (part.size() <= kMostHeld) return;
+    part.erase(part.begin());
+    ++forgotten_;
   }
   /// Call for each frame returned. Returns the number of earlier packets that produced no frame.
   [[nodiscard]] std::size_t take(std::int64_t pts) {
+    const auto known = skip_to(pts);
+    const auto open = open_ - std::min(open_, known + 1);
+    const auto forgotten = std::min(std::exchange(forgotten_, 0), open);
+    open_ = open - forgotten;
+    return known + forgotten;
+  }
+  /// Call at the end. Returns the number of packets that produced no frame.
+  [[nodiscard]] std::size_t finish() {
+    std::size_t rest = std::exchange(forgotten_, 0);
+    for (const auto& part : parts_) rest += part.size();
+    parts_.clear();
+    return std::min(rest, std::exchange(open_, 0));
+  }
+
+ private:
+  using Part = std::multiset<std::int64_t>;
+  /// More packets than any decoder holds. Without a limit all would be kept if a decoder changes timestamps.
+  static constexpr std::size_t kMostHeld = 1024;
+
+  [[nodiscard]] std::size_t skip_to(std::int64_t pts) {
     std::size_t before = 0;
     const auto its_part =
         std::find_if(parts_.begin(), parts_.end(), [&](const Part& part) { return part.contains(pts); });
@@ -46,19 +71,11 @@ class SentPackets {
     part.erase(part.begin(), its != part.end() && *its == pts ? std::next(its) : its);
     return before;
   }
-  /// Call at the end. Returns the number of packets that produced no frame.
-  [[nodiscard]] std::size_t finish() {
-    std::size_t rest = 0;
-    for (const auto& part : parts_) rest += part.size();
-    parts_.clear();
-    return rest;
-  }
-
- private:
-  using Part = std::multiset<std::int64_t>;
 
   std::deque<Part> parts_;  // one for each restart of the timestamps
   std::optional<std::int64_t> last_key_;
+  std::size_t open_ = 0;       // packets whose frame was neither returned nor found missing
+  std::size_t forgotten_ = 0;  // packets that are no longer in parts_, of which some may be open
 };
 
 /// Frames that cannot be decoded keep their number, also before `start`. After a decoder failure, a packet
