@@ -100,6 +100,7 @@ FOREVER = [program for program in PROGRAMS if program.tag == "forever"]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Changes to a folder with the files that the programs read."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["program.py"])  # a program may read its arguments
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open("demo:circles?size=320x240&balls=2&pace=0&frames=10"))
     pipeline.add(ff.VideoFile("match.mp4"), scene)
