@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from fleet_rigs.decided import runs_at
-from test_fleet_decisions import World, started
+from test_fleet_decisions import World, runs_at, started
 
 EVEN_AFTER = 20.0  # seconds
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from fleet_rigs.decided import runs_at
 
 from freshframe_fleet._decide.decisions import Action, Camera, Decisions, Run, Times
 from freshframe_fleet._decide.fleet_state import FleetState
@@ -98,6 +97,15 @@ def started(agents: int = 2, cameras: int = 1, **options: bool) -> tuple[World, 
 
 def state(camera: Camera) -> str:
     return camera.state
+
+
+def runs_at(decisions: Decisions, agent: str) -> list[Run]:
+    """The runs that an agent has and keeps: those of its cameras, then former ones."""
+    state = decisions.state
+    cameras = [state.cameras[number] for number in sorted(state.placed[agent])]
+    formers = [camera.former for camera in state.handovers._at.get(agent, {}).values()]
+    runs = [camera.run for camera in cameras if camera.state in ("starting", "running")]
+    return runs + [former.run for former in formers if former is not None and not former.closing]
 
 
 def test_cameras_are_spread_over_the_agents() -> None:

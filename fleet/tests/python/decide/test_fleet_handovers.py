@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from fleet_rigs.decided import runs_at
-from test_fleet_decisions import World, started, state
+from test_fleet_decisions import World, runs_at, started, state
 
 from freshframe_fleet._control.counts import CameraCounts
 from freshframe_fleet._control.snapshot import camera_stats

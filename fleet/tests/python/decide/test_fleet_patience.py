@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from fleet_rigs.decided import runs_at
-from test_fleet_decisions import World, started, state
+from test_fleet_decisions import World, runs_at, started, state
 
 from freshframe_fleet._decide.decisions import Camera
 
