@@ -102,8 +102,8 @@ PLOTS = {
         ("fleet", "src/fleet", "src/process", "src/bindings/fleet", "src/bindings/process",
          "python/freshframe", "pyproject.toml", *RIGS, "tests/python/rigs/live",
          "tests/python/rigs/grafana.py", "tests/python/rigs/in_between.py", "tests/python/rigs/ports.py",
-         "tests/python/rigs/stamped_picture.py", "tests/python/rigs/web_files.py", "tests/cpp/core/url",
-         "web", "docs/grafana-fleet.json"),
+         "tests/python/rigs/stamped_picture.py", "tests/python/rigs/web_files.py", "web",
+         "docs/grafana-fleet.json"),
     ),
     "extensions": (
         ("tests/python/pages/test_extension_examples.py",),

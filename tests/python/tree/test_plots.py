@@ -232,7 +232,6 @@ def test_a_plot_has_what_its_tests_import_and_read(changed: ModuleType, plot: st
         ("gil", "docs/benchmarks/gil-holds.md", "docs/benchmarks/gil-holds.md"),
         ("gil", "tests/cpp/watchdog.hpp", "tests/cpp/watchdog.hpp"),
         ("fleet", "tests/python/rigs", "tests/python/rigs/checked_tests.py"),
-        ("fleet", "tests/cpp/core/url", "tests/cpp/core/url/url_authority_test.cpp"),
         ("fleet", "python/freshframe", "python/freshframe/_cli/__init__.py"),
         ("extensions", "examples", "examples/fibonacci/build_twins.py"),
         ("interleavings", "tests/cpp/CMakeLists.txt", "tests/cpp/CMakeLists.txt"),
