@@ -63,7 +63,6 @@ export const WORKER_STATES = {
 export const EVENTS = {
   start: "start",
   change: "change",
-  drop: "drop",
   loss: "loss",
   stall: "stall",
   reconnect: "back",
@@ -125,6 +124,11 @@ export function settle(state) {
   if (isSettling(state)) state.problems = (state.problems ?? []).filter(({ kind }) => kind === "error");
 }
 
+// Whether a node is at its limit now. `busy` covers the whole run, so that it alone does not show a node that hangs or
+// whose source sends nothing any more. Calls of half a second and more leave whole seconds without a result.
+const isFull = ({ kind, busy, rate, state, duration_p50 }) =>
+  kind !== "source" && busy >= FULL_FROM && (rate > 0 || (state === "working" && duration_p50 >= 0.5));
+
 // A node's state in one word. It does not show what the thread is doing at the moment, which changes with every sample.
 export function stateOf(node) {
   if (typeof node.source?.away_for === "number") return "away";
@@ -132,7 +136,7 @@ export function stateOf(node) {
   if (node.state !== "waiting" && node.state !== "working") return node.state;
   if (node.recorded) return "recorded";
   if (node.undecoded) return "undecoded";
-  if (node.kind !== "source" && node.busy >= FULL_FROM) return "full";
+  if (isFull(node)) return "full";
   if (node.rate > 0) return "ok";
   return node.state === "working" ? "busy" : "idle"; // working on one sample for longer than a second
 }

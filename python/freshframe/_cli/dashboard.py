@@ -26,7 +26,11 @@ def serve_if_asked(
     """
     if options.serve is None:
         return
-    dashboard = pipeline.serve(host=options.host, port=options.serve, view=view)
+    print_urls(pipeline.serve(host=options.host, port=options.serve, view=view), messages)
+
+
+def print_urls(dashboard: ff.types.Dashboard, messages: Messages) -> None:
+    """Prints the URLs of the dashboard on stderr."""
     if "?token=" in dashboard.url and messages.level < 0:  # also with -q: the token is shown nowhere else
         print(*dashboard.urls, sep="\n", file=sys.stderr, flush=True)
     messages.say(f"dashboard: {', '.join(dashboard.urls)}")

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from rigs.command_line import Command, Process
-from support import until
+from rigs.command_line import COMMAND, ENVIRONMENT, Command, Process
+from support import WATCHDOG, until
 
 LIVE = "demo:circles?size=320x240&balls=2&fps=30"
 
@@ -53,6 +55,33 @@ def test_the_demo_of_a_browser_has_one_scene(freshframe: Command) -> None:
     code, _, err = freshframe("demo", "--browser", "--shapes")
     assert code == 2
     assert "--browser cannot be used with --shapes" in err
+
+
+def test_the_demo_of_a_browser_writes_no_files(freshframe: Command, tmp_path: Path) -> None:
+    code, _, err = freshframe("demo", "--browser", "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert "--browser cannot be used with --out: it writes no files" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_demo_of_a_browser_keeps_stdout_for_json() -> None:
+    demo = subprocess.Popen(
+        [*COMMAND, "demo", "--browser", "--json", "--serve", "0"],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stderr is not None
+    read: list[str] = []
+    while not read or "/camera#" not in read[-1]:
+        read.append(demo.stderr.readline())
+        assert read[-1], f"no link in {read}"
+    demo.terminate()
+    out, _ = demo.communicate(timeout=WATCHDOG)
+    assert not out
+    assert any("dashboard: http://" in line for line in read), "--serve promises its URL"
 
 
 def test_view_of_a_file_that_is_not_there_prints_no_url(freshframe: Command) -> None:

@@ -47,8 +47,10 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
         if options.shapes or options.frozen_game:
             raise UsageError("--browser cannot be used with --shapes or --frozen-game")
+        if options.out is not None:
+            raise UsageError("--browser cannot be used with --out: it writes no files")
         return browser.run(options, messages)
-    folder = _made(options.out)
+    folder = _made(options.out or "out")
     if options.shapes:
         from . import shapes  # noqa: PLC0415
 

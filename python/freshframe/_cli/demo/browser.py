@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import freshframe as ff
 
-from ..dashboard import camera_link
+from ..dashboard import camera_link, print_urls
 from ..game import Burns, Diary, Sleeps, play
 from ..messages import Messages
 from ..outcome import ExitCode, watched
@@ -16,7 +17,7 @@ from .table import live_table
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Prints the link, waits for a browser without a timeout, runs the game and prints the ages."""
+    """Prints the link (on stderr with --json), waits for a browser, runs the game and prints the ages."""
     pipeline = ff.Pipeline("demo", stall_timeout=None)
     camera = pipeline.add(ff.open("browser:", size=(1280, 720), fps=30), name="camera")
     circles = pipeline.add(ff.CircleTracker(), camera, name="tracker")
@@ -27,7 +28,9 @@ def run(options: Any, messages: Messages) -> ExitCode:
     port = 0 if options.serve is None else options.serve
     with watched(pipeline):
         dashboard = pipeline.serve(host=options.host, port=port, view=drawn)
-        print(camera_link(dashboard, camera), flush=True)
+        if options.serve is not None:
+            print_urls(dashboard, messages)
+        print(camera_link(dashboard, camera), file=sys.stderr if options.json else sys.stdout, flush=True)
         messages.say("Open this link and press Use my camera. Ctrl-C ends the demo.")
         with pipeline, live_table(pipeline, messages) as show:
             next(reader)

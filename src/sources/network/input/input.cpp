@@ -444,18 +444,14 @@ std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
 std::optional<LiveInput::Fault> LiveInput::find_fault() const {
   if (redirects_again_) return Fault{kRedirectLoop, ELOOP};
   if (opened_.names_itself()) return Fault{kPlaylistLoop, ELOOP};
-  if (const auto odd = opened_.playlists().encryption(); !odd.empty())
-    return Fault{encryption_fault(odd), ENOTSUP};
+  if (const auto fault = opened_.playlists().fault(); !fault.empty()) return Fault{fault, ENOTSUP};
   if (!access_.fault().empty()) return Fault{access_.fault(), EPROTO};
   return std::nullopt;
 }
 
 void LiveInput::check_open() const {
   if (interrupt_.is_stopped()) fail("stopped", ECANCELED);
-  if (redirects_again_) fail(kRedirectLoop, ELOOP);
-  if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
-  if (const auto fault = opened_.playlists().fault(); !fault.empty()) fail(fault, ENOTSUP);
-  if (!access_.fault().empty()) fail(access_.fault(), EPROTO);
+  if (const auto fault = find_fault()) fail(fault->why, fault->code);
   if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
 }
 
