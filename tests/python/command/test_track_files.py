@@ -107,6 +107,19 @@ def test_fps_of_a_video_is_wrong_usage(freshframe: Command, clips: list[str]) ->
     assert "it is shorter" in err
 
 
+def test_the_images_are_rotated_before_circles_are_found_in_them(freshframe: Command) -> None:
+    scene = "demo:circles?size=320x180&balls=1&frames=1&pace=0"
+    (truth,) = ff.demo.circles(scene, 0)
+    code, out, _ = freshframe("track", scene, "--detect", "--rotate", "90", "--json")
+    (circle,) = json.loads(out)["circles"]
+    assert code == 0
+    assert (circle["x"], circle["y"]) == pytest.approx((180 - truth.y, truth.x), abs=1.5)
+    for command in ("track", "view"):
+        code, _, err = freshframe(command, scene, "--rotate", "45")
+        assert code == 2
+        assert "expected 0, 90, 180 or 270 degrees clockwise, got '45'" in err
+
+
 def test_the_stem_stands_for_the_name_of_a_single_source_too(freshframe: Command, clips: list[str]) -> None:
     code, _, _ = freshframe("track", clips[1], "-o", "{stem}_circles.csv")
     assert code == 0

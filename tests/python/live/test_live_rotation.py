@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,21 @@ def test_a_file_that_cannot_store_the_rotation_is_written_with_a_warning(
         caplog.clear()
         record(door, tmp_path / f"b.{suffix}", 0)
         assert "not rotated" not in caplog.text
+
+
+@pytest.mark.parametrize("degrees", [0, 180])
+def test_packets_that_are_published_unrotated_are_a_warning(
+    door: str, degrees: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(door, rotate=degrees, **PATIENT), name="door")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+        pipeline.add(ff.Publish(url), camera.packets, name="publish")
+        with caplog.at_level(logging.WARNING, logger="freshframe"), pipeline:
+            until(lambda: pipeline.stats().nodes["publish"].processed > 5, "packets")
+    assert ("not rotated" in caplog.text) is (degrees != 0)
 
 
 def test_a_clip_of_packets_says_how_its_images_are_rotated(door: str, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from rigs.command_line import COMMAND, ENVIRONMENT, Command, Process
-from support import WATCHDOG, until
+from rigs.command_line import Command, Process
+from rigs.web_client import Video
+from support import until
 
 LIVE = "demo:circles?size=320x240&balls=2&fps=30"
 
@@ -26,6 +27,16 @@ def test_view_serves_a_source_and_its_circles(process: Callable[..., Process]) -
     assert {node["name"] for node in state["nodes"] if node["view"]} == {"source", "Annotate"}
     assert [shown["port"] for shown in state["views"]] == ["Annotate", "source"]
     assert view.url.endswith("/#view=Annotate"), "the page shows the circles first"
+    assert view.end() == 143
+
+
+@pytest.mark.slow
+def test_view_rotates_its_source(process: Callable[..., Process]) -> None:
+    view = process("view", LIVE, "--port", "0", "--rotate", "90")
+    with Video(view.url.partition("#")[0]) as page:
+        page.watch("source", mode="jpeg")
+        about = page.next("start").json()
+        assert (about["width"], about["height"]) == (240, 320)
     assert view.end() == 143
 
 

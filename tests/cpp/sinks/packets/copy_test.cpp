@@ -87,8 +87,21 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
   EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2})));
 }
 
-/// Returns a file's packets without the NAL units of one kind in the keyframes that `drops` selects, as after a packet
-/// loss.
+TEST(Packets, OfFramesThatAreRotatedInAnotherWayAreAnotherStream) {
+  const media::CodecParametersPtr known(avcodec_parameters_alloc());
+  known->codec_id = AV_CODEC_ID_MJPEG;
+  known->width = known->height = 16;
+  const auto packet = make_av_packet();
+  const auto stream_of = [&](const Orientation& orientation) {
+    return media::ParametersReader(*known, orientation).read(*packet);
+  };
+  const auto plain = stream_of({});
+  EXPECT_TRUE(media::is_same_stream(*plain, *stream_of({})));
+  EXPECT_FALSE(media::is_same_stream(*plain, *stream_of({.added = 1})));
+  EXPECT_FALSE(media::is_same_stream(*plain, *stream_of({.stored = {.flip = true}})));
+}
+
+/// Without the units of one kind in the keyframes that `drops` selects, as after a loss on the way.
 std::vector<AnySample> without_units(const std::string& path, unsigned kind, const std::vector<bool>& drops) {
   PacketCompletion completion;
   std::vector<AnySample> taken;
