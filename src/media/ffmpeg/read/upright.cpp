@@ -70,23 +70,42 @@ libyuv::RotationMode choose_rotation(int quarters) noexcept {
   }
 }
 
+/// Where a rotated plane has the first element, and the next ones of its row and column. In bytes.
+struct Steps {
+  std::ptrdiff_t first = 0;
+  std::ptrdiff_t x = 0;
+  std::ptrdiff_t y = 0;
+};
+
+Steps find_steps(int quarters, std::ptrdiff_t last_x, std::ptrdiff_t last_y, std::ptrdiff_t element,
+                 std::ptrdiff_t stride) noexcept {
+  switch (quarters) {
+    case 1:
+      return {.first = last_y * element, .x = stride, .y = -element};
+    case 2:
+      return {.first = last_y * stride + last_x * element, .x = -element, .y = -stride};
+    case 3:
+      return {.first = last_x * stride, .x = -stride, .y = element};
+    default:
+      return {.first = 0, .x = element, .y = stride};
+  }
+}
+
 /// Rotates elements of `Bytes` bytes, for which libyuv has no function. Works in tiles to stay in the cache.
 template <int Bytes>
 void turn_elements(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
   constexpr int kTile = 32;
   const int width = from.row_bytes / Bytes;
   const int height = from.rows;
+  const auto steps = find_steps(turn.quarters, width - 1, height - 1, Bytes, stride);
   for (int top = 0; top < height; top += kTile) {
     for (int left = 0; left < width; left += kTile) {
+      const std::ptrdiff_t count = std::min(kTile, width - left);
       for (int y = top; y < std::min(top + kTile, height); ++y) {
-        const auto* source = from.row(turn.flip ? height - 1 - y : y);
-        for (int x = left; x < std::min(left + kTile, width); ++x) {
-          const std::array<std::pair<int, int>, 4> places = {
-              {{x, y}, {height - 1 - y, x}, {width - 1 - x, height - 1 - y}, {y, width - 1 - x}}};
-          const auto [to_x, to_y] = places[static_cast<std::size_t>(turn.quarters)];
-          constexpr std::ptrdiff_t kStep = Bytes;
-          std::memcpy(to + to_y * stride + to_x * kStep, source + x * kStep, Bytes);
-        }
+        const auto* const source = from.row(turn.flip ? height - 1 - y : y) + std::ptrdiff_t{left} * Bytes;
+        auto* const target = to + steps.first + y * steps.y + left * steps.x;
+        for (std::ptrdiff_t i = 0; i < count; ++i)
+          std::memcpy(target + i * steps.x, source + i * Bytes, Bytes);
       }
     }
   }
