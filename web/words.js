@@ -119,9 +119,13 @@ const FULL_FROM = 0.9; // fraction of the run
 
 export const isSettling = ({ phase, elapsed }) => phase === "running" && elapsed < SETTLING;
 
-// Removes problems that starting up causes, such as lost frames and cameras that still connect.
+// Removes problems that starting up causes, such as lost frames and cameras that still connect. A loss in the first
+// seconds stays an event: the engine reports it for ten seconds more.
 export function settle(state) {
-  if (isSettling(state)) state.problems = (state.problems ?? []).filter(({ kind }) => kind === "error");
+  const { phase, elapsed } = state;
+  const isOfTheStart = ({ ago }) => phase === "running" && ago !== undefined && elapsed - ago < SETTLING;
+  const isShown = isSettling(state) ? ({ kind }) => kind === "error" : (problem) => !isOfTheStart(problem);
+  state.problems = (state.problems ?? []).filter(isShown);
 }
 
 // Whether a node is at its limit now. `busy` covers the whole run, so that it alone does not show a node that hangs or

@@ -12,6 +12,7 @@
 
 #include "core/unit_text.hpp"
 #include "core/watch/frozen_text.hpp"
+#include "core/watch/outage_text.hpp"
 #include "why/figures.hpp"
 
 namespace freshframe::core {
@@ -74,7 +75,8 @@ void add_stall(const GraphState& seen, const Circumstances& around, double still
   for (const auto& node : seen.stats.nodes) {
     if (!node.source || node.source->state == SourceState::Reading) continue;
     text += "; source '" + node.name + "' is " + std::string(freshframe::to_string(node.source->state));
-    if (!node.source->last_error.empty()) text += " (" + node.source->last_error + ")";
+    if (const auto reason = outage_reason(*node.source); !reason.empty())
+      text += " (" + std::string(reason) + ")";
   }
   add(out, {.kind = "stall",
             .subject = around.pipeline,
@@ -97,7 +99,7 @@ void add_away(const GraphState& seen, const Circumstances& around, const QuietTi
     if (away < kAwayFor && !is_ill) continue;
     auto text = "has given no frame for " + fixed_text(away, is_ill || away < 10 ? 1 : 0) + " s";
     if (is_ill) text += ", more than away_after=" + number_text(*limit, std::chars_format::general, 6);
-    if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
+    if (const auto reason = outage_reason(*node.source); !reason.empty()) text += ": " + std::string(reason);
     add(out, {.kind = "away",
               .subject = node.name,
               .text = end_sentence(std::move(text)),
@@ -270,8 +272,13 @@ std::string lost_frames(NodeKind kind, const NodeStats& node) {
   return text + ".";
 }
 
+// `ago`: seconds since the latest one was noticed.
+std::map<std::string, double> loss_evidence(std::uint64_t lost, double ago) {
+  return {{"lost", static_cast<double>(lost)}, {"ago", ago}};
+}
+
 // `waits`: a sentence about the child waiting for a CPU, or an empty string.
-Finding loss_on(const EdgeStats& edge, const std::string& waits) {
+Finding loss_on(const EdgeStats& edge, double ago, const std::string& waits) {
   const auto& child = edge.child;
   const auto step = waits.empty() ? "Make " + child + " faster" : std::string(kFewer);
   return {.kind = "loss",
@@ -280,7 +287,7 @@ Finding loss_on(const EdgeStats& edge, const std::string& waits) {
                   " is slower than its source, and its queue " + freshframe::to_string(edge.queue) +
                   " is full." + waits,
           .remedy = step + ", or give it " + (edge.queue == kRecording ? "max_rate=." : "queue=LATEST."),
-          .evidence = {{"lost", static_cast<double>(edge.lost)}}};
+          .evidence = loss_evidence(edge.lost, ago)};
 }
 
 Finding find_errors(const NodeStats& node) {
@@ -342,6 +349,10 @@ void States::Growth::follow(std::uint64_t now_counted, Time now) {
 
 bool States::Growth::is_recent(Time now) const {
   return at && now - *at < kShownFor;
+}
+
+double States::Growth::age(Time now) const {
+  return at ? duration<double>(now - *at).count() : 0;
 }
 
 void States::follow_counters(const GraphState& seen, Time now) {
@@ -451,10 +462,12 @@ void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
     return has_ended(seen) ? growth.count > 0 : growth.is_recent(now);
   };
   for (const auto& edge : seen.stats.edges) {
-    if (!is_shown(edges_.at(edge.number))) continue;
+    const auto& growth = edges_.at(edge.number);
+    if (!is_shown(growth)) continue;
     const auto child = std::ranges::find(seen.stats.nodes, edge.child, &NodeStats::name);
     const auto is_node = child != seen.stats.nodes.end();  // otherwise it is a reader
-    add(out, loss_on(edge, is_node ? describe_waits(child->number, child->name) : std::string()));
+    const auto waits = is_node ? describe_waits(child->number, child->name) : std::string();
+    add(out, loss_on(edge, growth.age(now), waits));
   }
   for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
     const auto& node = seen.stats.nodes[i];
@@ -468,7 +481,7 @@ void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
               .subject = node.name,
               .text = lost_frames(seen.nodes[i].kind, node) + waits,
               .remedy = waits.empty() ? "" : std::string(kFewer) + ".",
-              .evidence = {{"lost", static_cast<double>(lost_otherwise(node))}}});
+              .evidence = loss_evidence(lost_otherwise(node), growth.losses.age(now))});
   }
 }
 

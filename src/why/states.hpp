@@ -35,6 +35,8 @@ class States {
 
     void follow(std::uint64_t now_counted, Time now);
     [[nodiscard]] bool is_recent(Time now) const;
+    /// Seconds since that check.
+    [[nodiscard]] double age(Time now) const;
   };
   struct NodeGrowth {
     Growth errors;

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pipelines
 import pytest
 from browser import VIEW
@@ -106,7 +107,7 @@ def test_a_source_that_loses_frames_says_which_and_how_many_on_its_group_too(
     page.open(running(pipeline))
     page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
     text = page.text("#problems li[data-kind=loss]")
-    assert re.search(r"lost \d+ frames? that (was|were) not read in time\.$", text), text
+    assert re.search(r"lost \d+ frames? that (was|were) not read in time\.", text), text
     page.until("return document.querySelector('.group[data-source=camera]').hasAttribute('data-alarm')")
     assert page.text(".group[data-source=camera] > summary .state") == "loses frames"
     assert page.text(".node[data-node=camera] .state") == "loses frames"
@@ -180,3 +181,66 @@ def test_a_port_in_the_address_is_shown_first_and_large(page: Page, running: Run
     above = """return document.getElementById('pictures').getBoundingClientRect().top
       < document.getElementById('graph').getBoundingClientRect().top"""
     assert page.run(above)
+
+
+class Burst(ff.Source[ff.Frame]):
+    """A camera of 2 fps that gives 30 frames in a burst in its fifth second."""
+
+    live = True
+    GREY = np.zeros((48, 64), np.uint8)
+
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
+        for number, pts in enumerate(self.stop_token.every(0.5)):
+            for part in range(30 if number == 9 else 1):
+                yield ff.Frame.from_array(self.GREY, "gray"), pts + part / 100
+
+
+def test_a_loss_in_the_first_ten_seconds_is_an_event_and_no_problem(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("yard")
+    camera = pipeline.add(Burst(), name="door")
+    pipeline.add(pipelines.slow, camera, name="count", queue=ff.Queue(2, "drop_oldest"))
+    url = running(pipeline)
+    page.open(url)
+    page.run(
+        """window.problems = new Set();
+        new MutationObserver(() => {
+          for (const line of document.querySelectorAll("#problems li")) window.problems.add(line.textContent);
+        }).observe(document.getElementById("problems"), {childList: true});"""
+    )
+    page.until("return document.querySelector('#event-list [data-kind=loss]') !== null")
+    page.until("return document.getElementById('uptime').textContent >= '0:17'")  # no longer in the state
+    assert page.run("return [...window.problems]") == []
+    assert page.text("#phase") == "running"
+
+
+SETTLED = """const {settle} = await import("/words.js");
+  const losses = [1, 4.5, 6].map((ago) => ({kind: "loss", subject: String(ago), ago}));
+  const problems = [...losses, {kind: "error", subject: "all"}];
+  const state = (phase, elapsed) => ({phase, elapsed, problems});
+  return [state("running", 9), state("running", 12), state("running", 20), state("ended", 5)].map((one) => {
+    settle(one);
+    return one.problems.map(({subject}) => subject);
+  });"""
+
+
+def test_problems_are_shown_once_a_pipeline_has_settled(page: Page, running: Run) -> None:
+    page.open(running(pipelines.example()[0]))
+    assert page.wait_for(SETTLED) == [
+        ["all"],
+        ["1", "all"],
+        ["1", "4.5", "6", "all"],
+        ["1", "4.5", "6", "all"],
+    ]
+
+
+def test_four_views_are_shown_at_first_and_more_by_their_buttons(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("yard")
+    ports = [pipeline.add(pipelines.Camera(gives=True), name=name) for name in ("a", "b", "c", "d", "e")]
+    page.open(running(pipeline, view=ports))
+    page.until("return document.querySelectorAll('#ports [aria-pressed]').length === 5")
+    shown = "return [...document.querySelectorAll('.screen')].map(one => one.dataset.port)"
+    assert page.run(shown) == ["a", "b", "c", "d"]
+    assert page.texts("#ports [aria-pressed=false]") == ["e"]
+    page.run("document.querySelector('#ports [aria-pressed=false]').click()")
+    assert page.run(shown) == ["a", "b", "c", "d", "e"]
+    assert page.complaints() == []

@@ -327,6 +327,8 @@ void write_problems(JsonWriter& json, const std::vector<Finding>& findings) {
         .member("subject", std::string_view(finding.subject))
         .member("text", std::string_view(finding.text));
     if (!finding.remedy.empty()) json.member("remedy", std::string_view(finding.remedy));
+    if (const auto ago = finding.evidence.find("ago"); ago != finding.evidence.end())
+      json.member("ago", ago->second);
     json.end_object();
   }
   json.end_array();

@@ -39,8 +39,10 @@ TEST_F(StatesTest, ALostFrameOfASceneNamesNoDeviceAndIsShownForTenSeconds) {
   look();
   EXPECT_EQ(found().kind, "loss");
   EXPECT_EQ(found().text, "lost 1 frame that was not read in time.");
+  EXPECT_EQ(found().evidence.at("ago"), 0);
   run(std::chrono::seconds(9));
   EXPECT_EQ(found().kind, "loss");
+  EXPECT_EQ(found().evidence.at("ago"), 9);
   run(std::chrono::seconds(2));
   EXPECT_EQ(kinds(), Kinds());
 }
@@ -105,7 +107,19 @@ TEST_F(StatesTest, ResultsThatAreNotSentComeBeforeALostFrame) {
   EXPECT_EQ(findings_.present()[0].text, "9 results not sent, the oldest for 60 s: refused.");
 }
 
-// Shown however short they have waited, because they will not be sent any more.
+TEST_F(StatesTest, AStalledCameraDoesNotNameTheErrorOfItsLastOutage) {
+  auto& source = cam().source.emplace();
+  source.last_error = "cannot open 'rtsp://10.0.0.7/door': connection refused";
+  source.state = SourceState::Stalled;
+  run(std::chrono::seconds(3));
+  ASSERT_EQ(kinds(), Kinds{"away cam"});
+  EXPECT_EQ(found().text.find("refused"), std::string::npos);
+  source.state = SourceState::BackingOff;
+  run(std::chrono::seconds(1));
+  EXPECT_NE(found().text.find("refused"), std::string::npos);
+}
+
+// Nothing sends them any longer, however short the wait has been.
 TEST_F(StatesTest, ResultsThatAreNotSentAreShownAfterTheEnd) {
   auto& spool = x().spool.emplace();
   spool.oldest_age = 3;

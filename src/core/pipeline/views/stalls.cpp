@@ -15,6 +15,7 @@
 #include "core/pipeline/graph/lossy_edges.hpp"
 #include "core/pipeline/views/statistics.hpp"
 #include "core/unit_text.hpp"
+#include "core/watch/outage_text.hpp"
 
 namespace freshframe::core {
 
@@ -145,7 +146,7 @@ std::string describe_trouble_upstream(const PipelineParts& core, const ReaderCor
     if (!stats.source || stats.source->state == SourceState::Reading) continue;
     text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +
             std::string(freshframe::to_string(stats.source->state));
-    if (!stats.source->last_error.empty()) text += ": " + stats.source->last_error;
+    if (const auto reason = outage_reason(*stats.source); !reason.empty()) text += ": " + std::string(reason);
   }
   return text;
 }
