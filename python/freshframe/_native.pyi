@@ -181,7 +181,7 @@ class Frame:
 
     def copy(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | None = None) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        Your own writable array, in the layout of `array` or of the given format. OpenCV can draw on copy('bgr'). GIL: released
+        Your own writable array of the given format. Without one, a gray or rgb frame keeps its format, and all others are bgr, on which OpenCV can draw. GIL: released
         """
 
     @staticmethod

@@ -3,18 +3,25 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from .._native import Frame, Reader, Sample
+import linecache
+import re
+
+from .._native import Frame, Sample
 
 # Attributes of a Sample that its value does not have.
 _OF_SAMPLES = frozenset(
     {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path", "utc"}
 )
-_OF_TIMES = frozenset({"timestamp", "time", "ts"})
-_OF_PIXELS = {
-    **dict.fromkeys(("gray", "grey"), "luma, an array of the brightness"),
-    **dict.fromkeys(("array", "data", "image", "img", "pixels", "numpy"), "bgr, an array (height, width, 3)"),
+_OF_TIMES = frozenset({"timestamp", "time", "ts"})  # the Sample's own message says what it has
+# Columns that are None until a node has filled them.
+_FILLED_BY = {
+    "tracker_id": "a BoxTracker or a CircleTracker gives the ids",
+    "velocity": "a tracker fills it",
+    "track_age": "a tracker fills it",
+    "track_confidence": "a tracker fills it",
+    "class_name": "Detections(..., names=) gives the names",
 }
-_OF_READERS = frozenset({"read", "next", "pop", "recv", "retrieve", "grab"})
+_COLUMN = re.compile(rf"\.({'|'.join(_FILLED_BY)})\b")
 _READ_ONLY = ("assignment destination is read-only", "provided NumPy array marked as readonly")
 _NO_ARRAY = "Expected Ptr<cv::UMat>"
 
@@ -37,40 +44,37 @@ def _hint(error: BaseException) -> str:
         return ". OpenCV takes arrays: give it frame.bgr instead of a frame"
     if text == "'Frame' object is not iterable":
         return ". A Frame is one image: frame.bgr is its array"
+    if text.startswith("'NoneType' object is not"):
+        return _of_none(error)
     return ""
 
 
-def _of_frame(owner: object, name: str | None) -> str:
-    meant = _OF_PIXELS.get(name or "") if isinstance(owner, Frame) else None
-    return f". The pixels are frame.{meant}" if meant else ""
-
-
-def _of_sample(sample: Sample[object], name: str | None) -> str:
-    if name in _OF_TIMES:
-        return "Its times are pts, the seconds in the video; captured, by time.monotonic(); and utc."
-    return f"A reader gives Samples: sample.value is the {type(sample.value).__name__}."
+def _of_none(error: BaseException) -> str:
+    """Finds the column by the line of code that failed, because None does not know where it came from."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    line = linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+    named = _COLUMN.search(line)
+    return f". {named[1]} is None here: {_FILLED_BY[named[1]]}" if named else ""
 
 
 def for_reader(error: BaseException) -> str:
     """Returns the hint for an error in a program that reads samples."""
     if not isinstance(error, AttributeError):
         return hint(error).removeprefix(". ")
-    if isinstance(error.obj, Reader) and error.name in _OF_READERS:
-        return "A reader has get() for the next sample and latest() for the newest, and a loop takes all."
-    if isinstance(error.obj, Frame):
-        return _of_frame(error.obj, error.name).removeprefix(". ")
-    if isinstance(error.obj, Sample):
-        return _of_sample(error.obj, error.name)
+    if isinstance(error.obj, Sample) and error.name not in _OF_TIMES:
+        return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
     if error.obj is None and error.name in _OF_SAMPLES:
         return "latest() and poll() return None until there is a sample: get() waits for one."
     return ""
 
 
 def _hint_at_attribute(owner: object, name: str | None) -> str:
-    if isinstance(owner, Sample):
+    if isinstance(owner, Sample) and name not in _OF_TIMES:
         return f". process() gets a Sample: sample.value is the {type(owner.value).__name__}"
-    if found := _of_frame(owner, name):
-        return found
     if isinstance(owner, list):
         return ". With batch=, a function gets a list of values and returns a list of results"
     if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):

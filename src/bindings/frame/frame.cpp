@@ -89,7 +89,10 @@ Frame to(gil::Held& held, const Frame& self, nb::handle format) {
 }
 
 nb::object copy(gil::Held& held, const Frame& self, const nb::object& format) {
-  if (format.is_none()) return packed_copy(held, check_process(self));
+  if (format.is_none()) {
+    const bool is_image = count_channels(self, 0) == 3 || self.format() == PixelFormat::Gray;
+    return packed_copy(held, is_image ? check_process(self) : convert_frame(held, self, PixelFormat::Bgr));
+  }
   return packed_copy(held, convert_frame(held, self, parse_format(format_name(format))));
 }
 
@@ -116,7 +119,17 @@ nb::object dlpack(nb::handle self, const nb::kwargs& kwargs) {
   return nb::module_::import_("freshframe._media.frame_arrays").attr("dlpack")(self, **kwargs);
 }
 
+constexpr const char* kPixels = "The pixels are frame.bgr, an array (height, width, 3)";
+constexpr const char* kBrightness = "The pixels are frame.luma, an array of the brightness";
+
 constexpr AttributeHint kFrameHints[] = {
+    {"gray", kBrightness},
+    {"grey", kBrightness},
+    {"data", kPixels},
+    {"image", kPixels},
+    {"img", kPixels},
+    {"pixels", kPixels},
+    {"numpy", kPixels},
     {"shape", "A frame's pixels are an array: frame.bgr.shape"},
     {"dtype", "A frame's pixels are an array: frame.bgr.dtype"},
     {"size", "It has width and height. Its pixels are an array: frame.bgr.size"},
@@ -200,8 +213,8 @@ void bind_copies(nb::class_<Frame>& frame) {
           nb::sig(
               "def copy(self, format: typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | "
               "None = None) -> numpy.typing.NDArray[numpy.uint8]"),
-          "Your own writable array, in the layout of `array` or of the given format. OpenCV can draw "
-          "on copy('bgr'). GIL: released")
+          "Your own writable array of the given format. Without one, a gray or rgb frame keeps its format, and "
+          "all others are bgr, on which OpenCV can draw. GIL: released")
       .def_static(
           "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,

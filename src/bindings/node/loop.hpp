@@ -12,6 +12,7 @@
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/frame/format_use.hpp"
+#include "bindings/node/box_scale.hpp"
 #include "bindings/node/gil_turn.hpp"
 #include "core/pipeline/runner/runner.hpp"
 
@@ -31,6 +32,7 @@ struct Loop {
   PyObject* node = nullptr;   // see take_node(); null means a native node works
   bool takes_values = false;  // a function: it gets the value, not the sample
   GilTurn turn{};
+  BoxScale scale{};
   std::uint64_t taker = FormatUse::make_taker();
 };
 

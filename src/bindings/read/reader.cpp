@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "bindings/border/attribute_hint.hpp"
 #include "bindings/border/classes.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
@@ -297,8 +298,24 @@ PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queu
           self.names(), nb::find(self)};
 }
 
-PyObject* iterate(PyObject* self) {
-  return Py_NewRef(self);
+constexpr const char* kCalls =
+    "A reader has get() for the next sample and latest() for the newest, and a loop takes all";
+
+constexpr AttributeHint kReaderHints[] = {
+    {"read", kCalls}, {"next", kCalls},     {"pop", kCalls},
+    {"recv", kCalls}, {"retrieve", kCalls}, {"grab", kCalls},
+};
+
+PyObject* get_reader_attribute(PyObject* self, PyObject* name) {
+  return attribute_or_hint(self, name, kReaderHints);
+}
+
+PyObject* iterate(gil::Held& held, PyObject* self) {
+  return raw_call(held, [&] {
+    nb::module_::import_("freshframe._pipeline.unstarted")
+        .attr("warn_in_coroutine")("`for sample in` a reader", "`async for`");
+    return Py_NewRef(self);
+  });
 }
 
 PyMethodDef* reader_methods() {
@@ -348,7 +365,8 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
              "Adds a reader.");
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
-                                      {Py_tp_iter, reinterpret_cast<void*>(&iterate)},
+                                      {Py_tp_iter, reinterpret_cast<void*>(gil::entry<&iterate>)},
+                                      {Py_tp_getattro, reinterpret_cast<void*>(&get_reader_attribute)},
                                       {Py_tp_iternext, reinterpret_cast<void*>(gil::entry<&next>)},
                                       {0, nullptr}};
   nb::class_<PythonReader> reader(

@@ -152,7 +152,13 @@ PyObject* get_value(gil::Held& held, PyObject* self, void* /*unused*/) {
   });
 }
 
+constexpr const char* kTimes =
+    "Its times are pts, the seconds in the video; captured, by time.monotonic(); and utc";
+
 constexpr AttributeHint kSampleHints[] = {
+    {"timestamp", kTimes},
+    {"time", kTimes},
+    {"ts", kTimes},
     {"image", "sample.frame is the frame, sample.frame.bgr its pixels"},
     {"bgr", "sample.frame is the frame, sample.frame.bgr its pixels"},
     {"rgb", "sample.frame is the frame, sample.frame.rgb its pixels"},

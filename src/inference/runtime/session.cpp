@@ -89,6 +89,14 @@ std::string describe_unused(const std::string& provider, const NodeShare& share)
   throw OptionError("cannot load the model '" + path + "': " + why);
 }
 
+/// Names the folder that a relative path was searched in.
+std::string describe_missing(const std::string& path) {
+  std::error_code failed;
+  const auto folder = std::filesystem::absolute(path, failed).parent_path();
+  if (failed || std::filesystem::path(path).is_absolute()) return "there is no such file";
+  return "there is no such file in '" + folder.lexically_normal().string() + "'";
+}
+
 /// The name of a model format other than ONNX by its file suffix, and how to convert it to ONNX.
 std::optional<std::string> way_from_other_format(const std::string& path) {
   struct Format {
@@ -266,7 +274,7 @@ Session::Session(const std::string& library, const std::string& path, const Sess
   const auto status = std::filesystem::status(path, failed);
   if (!std::filesystem::exists(status)) {
     const auto way = way_from_other_format(path);
-    refuse(path, "there is no such file" + (way ? ", and by its name " + *way : ""));
+    refuse(path, describe_missing(path) + (way ? ", and by its name " + *way : ""));
   }
   if (!std::filesystem::is_regular_file(status)) refuse(path, "it is not a file");
   if (std::filesystem::file_size(path, failed) == 0 || failed) refuse(path, "the file is empty");

@@ -81,9 +81,8 @@ void ClipOrders::begin_orders(std::shared_ptr<ClipRoom> room) {
 void ClipOrders::save(const std::string& path, std::optional<double> pts) {
   if (pts && !std::isfinite(*pts)) throw OptionError("pts must be seconds, got " + std::to_string(*pts));
   if (add(path, pts)) return;
-  log(LogLevel::Warning, "clip '" + path +
-                             "' was not written: the stream of its recorder has ended, and no file was "
-                             "made or changed");
+  log(LogLevel::Warning,
+      "clip '" + path + "': save() had no effect, because the stream of its recorder had ended before");
 }
 
 bool ClipOrders::add(const std::string& path, std::optional<double> pts) {
@@ -297,9 +296,25 @@ void Clips::end_clip(Clip& clip) const {
                : ""));
 }
 
+namespace {
+
+constexpr const char* kPassPts = ". Pass sample.pts, the seconds in the video, not the time of a clock";
+
+// Returns true if the time of an event cannot be one of a sample.
+bool is_of_clock(double pts, double newest) {
+  constexpr double kFarAhead = 3600;  // seconds
+  return pts >= newest + kFarAhead;
+}
+
+}  // namespace
+
 void Clips::tell_empty(const Clip& clip) const {
-  log(LogLevel::Warning, "clip '" + clip.file().path + "' was not written: " + why_empty(clip) +
-                             "; the file " + (clip.had_content() ? "keeps its old content" : "was not made"));
+  log(LogLevel::Warning,
+      "clip '" + clip.file().path + "' was not written: " + why_empty(clip) + "; the file " +
+          (clip.had_content() ? "keeps its old content" : "was not made") +
+          (stream_ && ring_.has_key() && is_of_clock(compute_pts(clip.to()), compute_pts(ring_.newest()))
+               ? kPassPts
+               : ""));
 }
 
 std::string Clips::why_empty(const Clip& clip) const {
@@ -341,7 +356,19 @@ void Clips::take_orders() {
   each_clip([this](Clip& clip) { return go_on(clip); });
 }
 
+// When save() is called, because such a clip stays open until the stream ends.
+void Clips::warn_about_clock(const ClipOrder& order) const {
+  if (!order.pts || !ring_.has_key()) return;
+  const double newest = compute_pts(ring_.newest());
+  if (!is_of_clock(*order.pts, newest)) return;
+  log(LogLevel::Warning,
+      "clip '" + order.file.path +
+          "': " + with_decimals("pts=%.1f s is far ahead of the newest frame, %.1f s", *order.pts, newest) +
+          kPassPts);
+}
+
 void Clips::obey(ClipOrder& order) {
+  warn_about_clock(order);
   for (const auto& [file, clip] : clips_) {
     if (file == order.file) return extend(*clip, order);
   }

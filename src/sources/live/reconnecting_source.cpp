@@ -6,6 +6,7 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <iomanip>
 #include <new>
 #include <sstream>
@@ -22,6 +23,15 @@ constexpr Seconds kLongestReminder{600};
 
 std::string reason(const std::exception& error) {
   return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "not enough memory" : error.what();
+}
+
+// Adds advice to the error of a loop whose source refused the connection. Returns for other errors.
+void say_how_to_wait(const std::exception& error) {
+  const auto* const failed = dynamic_cast<const SourceError*>(&error);
+  if (failed == nullptr || failed->code() != ECONNREFUSED) return;
+  throw SourceError(
+      std::string(failed->what()) + "; check the port, or wait for the source with open(..., reconnect=True)",
+      failed->url(), failed->code());
 }
 
 }  // namespace
@@ -89,7 +99,10 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   if (context.stop.stop_requested()) return disconnect();
   const bool refused = dynamic_cast<const SourceRefused*>(&error) != nullptr && !was_connected_;
   const bool goes_on = reconnect_ == Reconnect::Always || (reconnect_ != Reconnect::Never && had_frame_);
-  if (!goes_on || refused) throw;
+  if (!goes_on || refused) {
+    if (reconnect_ == Reconnect::AfterItsFirstFrame) say_how_to_wait(error);
+    throw;
+  }
   const bool named = dynamic_cast<const SourceError*>(&error) != nullptr;
   const auto why = named ? error.what() : doing + " " + title_ + ": " + reason(error);
   auto& book = context.counters.source();

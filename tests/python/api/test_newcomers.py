@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,10 @@ SCENE = "demo:circles?size=160x120&frames=4&pace=0"
 HAS_NOTES = hasattr(BaseException, "add_note")
 
 
-def with_camera(use: Callable[[ff.Pipeline, Any], object]) -> Callable[[], object]:
+def with_camera(use: Callable[[ff.Pipeline, Any], object], scene: str = SCENE) -> Callable[[], object]:
     def attempt() -> object:
         pipeline = ff.Pipeline()
-        return use(pipeline, pipeline.add(ff.open(SCENE), name="camera"))
+        return use(pipeline, pipeline.add(ff.open(scene), name="camera"))
 
     return attempt
 
@@ -68,6 +70,54 @@ def capture() -> object:
     return ff.Pipeline().add(cv2.VideoCapture())
 
 
+def reads_after_the_end(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader = pipeline.reader(camera)
+    with pipeline:
+        pass
+    reader.get()
+
+
+def loops_over_a_closed_port() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        for _ in ff.open(f"rtsp://127.0.0.1:{unused.getsockname()[1]}/door"):
+            pass
+
+
+def records_a_wall() -> None:
+    class Wall(ff.Node[Any, Any]):
+        tick_every = 0.1
+
+        def process(self, sample: ff.Sample[Any], /) -> None:
+            pass
+
+        def on_tick(self, now: float, /) -> Any:
+            return None
+
+    pipeline = ff.Pipeline()
+    cameras = [pipeline.add(ff.open(SCENE)) for _ in range(2)]
+    pipeline.add(ff.VideoFile("wall.mp4"), pipeline.add(Wall(), cameras, name="wall"))
+
+
+def boxes(frame: ff.Frame) -> ff.Detections:
+    return ff.Detections([[0, 0, 9, 9]])
+
+
+def first_id(found: Any) -> Any:
+    return found.tracker_id[0]
+
+
+def ids_without_a_tracker(pipeline: ff.Pipeline, camera: Any) -> None:
+    pipeline.add(first_id, pipeline.add(boxes, camera))
+    pipeline.run()
+
+
+def names_without_a_model(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader = pipeline.reader(pipeline.add(boxes, camera))
+    with pipeline:
+        list(reader.get().value.class_name)  # type: ignore[arg-type]
+
+
 CIRCLES: Any = ff.Circles([[9, 9, 5]])
 RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "add(cv2.VideoCapture())": (capture, ff.OptionTypeError, "freshframe.open(0)"),
@@ -104,14 +154,32 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ff.NodeError,
         "Return arrays, numbers, strings",
     ),
+    "frame.gray": (with_sample(lambda sample: sample.frame.gray), AttributeError, "frame.luma"),
+    "frame.data": (with_sample(lambda sample: sample.frame.data), AttributeError, "frame.bgr"),
+    "sample.timestamp": (with_sample(lambda sample: sample.timestamp), AttributeError, "Its times are pts"),
+    "reader.read()": (with_camera(reads_like_a_capture), AttributeError, "get() for the next sample"),
+    "get() after `with`": (
+        with_camera(reads_after_the_end),
+        ff.EndOfStreamError,
+        "read inside the `with` block",
+    ),
+    "a camera that is off": (loops_over_a_closed_port, ff.SourceError, "check the port, or wait"),
+    "VideoFile of what on_tick() gives": (records_a_wall, ff.GraphError, "port.of(port) of 'wall'"),
+    "tracker_id[0] without a tracker": (
+        with_camera(ids_without_a_tracker),
+        ff.NodeError,
+        "tracker_id is None here: a BoxTracker",
+    ),
+    "a model that is not there": (
+        lambda: ff.OnnxDetector("yolo.onnx"),
+        ff.OptionError,
+        f"there is no such file in '{Path.cwd()}'",
+    ),
     "Look().now()": (lambda: ff.Look().now(), ff.StaleFrameError, "while its pipeline runs"),
 }
 NOTED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
-    "frame.gray": (with_sample(lambda sample: sample.frame.gray), AttributeError, "frame.luma"),
-    "frame.data": (with_sample(lambda sample: sample.frame.data), AttributeError, "frame.bgr"),
     "for x in frame": (with_sample(lambda sample: list(sample.frame)), TypeError, "frame.bgr is its array"),
-    "reader.read()": (with_camera(reads_like_a_capture), AttributeError, "get() for the next sample"),
-    "sample.timestamp": (with_sample(lambda sample: sample.timestamp), AttributeError, "Its times are pts"),
+    "names without a model": (with_camera(names_without_a_model), TypeError, "names=) gives the names"),
 }
 
 
@@ -145,11 +213,56 @@ def reads_samples_of_samples(pipeline: ff.Pipeline, camera: Any) -> None:
     pipeline.reader(pipeline.add(GivesSample(), camera, name="mine"))
 
 
+def reader_in_a_coroutine() -> None:
+    async def program() -> None:
+        pipeline = ff.Pipeline()
+        reader = pipeline.reader(pipeline.add(Count(1)))
+        with pipeline:
+            for _ in reader:
+                pass
+
+    asyncio.run(program())
+
+
+def with_boxes(*rows: tuple[float, float, float, float]) -> Callable[[], object]:
+    """A step that finds these boxes in each image of 160x120."""
+
+    def find(frame: ff.Frame) -> ff.Detections:
+        return ff.Detections(rows)
+
+    def attempt(pipeline: ff.Pipeline, camera: Any) -> None:
+        pipeline.add(find, camera, name="find", queue=ff.Queue(1, "block"))
+        pipeline.run()
+
+    return with_camera(attempt, SCENE.replace("frames=4", "frames=8"))
+
+
+class SaveAt(ff.Node[Any, None]):
+    """Saves a clip of a time that it computes from that of the first sample."""
+
+    def __init__(self, clips: ff.ClipRecorder, path: Path, pts: Callable[[float], float]) -> None:
+        self.clips, self.path, self.pts = clips, path, pts
+
+    def process(self, sample: ff.Sample[Any], /) -> None:
+        if sample.seq == 0:
+            self.clips.save(self.path, pts=self.pts(sample.pts))
+
+
+def with_clip(pts: Callable[[float], float], folder: Path) -> None:
+    pipeline, clips = ff.Pipeline(), ff.ClipRecorder(before=0, after=0)
+    camera = pipeline.add(ff.open(SCENE))
+    pipeline.add(clips, camera)
+    pipeline.add(SaveAt(clips, folder / "clip.mp4", pts), camera, queue=ff.Queue(1, "block"))
+    pipeline.run()
+
+
 LOGGED: dict[str, tuple[Callable[[], object], str]] = {
     "process() returns the sample": (with_camera(reads_samples_of_samples), "return sample.value instead"),
     "boxes in shares": (lambda: ff.Detections([[0.1, 0.1, 0.5, 0.5]]), "Detections.xyxy is in pixels"),
     "run() in a coroutine": (run_in_a_coroutine, "run() blocks the event loop"),
     "a loop in a coroutine": (loop_in_a_coroutine, "use `async for`"),
+    "a reader in a coroutine": (reader_in_a_coroutine, "a reader blocks the event loop"),
+    "boxes of another scale": (with_boxes((200, 90, 300, 110)), "most of its boxes are outside of the image"),
 }
 
 
@@ -186,6 +299,7 @@ QUIET: dict[str, Callable[[], object]] = {
     ),
     "a box of one pixel": lambda: ff.Detections([[0, 0, 1, 1]]),
     "no boxes": lambda: ff.Detections(np.zeros((0, 4))),
+    "boxes that leave the image": with_boxes((-40, 20, 10, 60), (80, 60, 90, 70)),
     "async for": async_loop,
     "fps= as it is": with_camera(
         lambda pipeline, camera: pipeline.add(ff.VideoFile("a.mp4", fps=25), camera, max_rate=25)
@@ -200,6 +314,16 @@ def test_what_is_right_is_not_logged(
     monkeypatch.setattr(checked_columns, "_has_warned", False)
     QUIET[usage]()
     assert caplog.text == ""
+
+
+def test_a_clip_at_the_time_of_a_clock_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with_clip(lambda pts: time.time(), tmp_path)
+    assert "Pass sample.pts, the seconds in the video" in caplog.text
+
+
+def test_a_copy_of_a_cameras_frame_is_an_image() -> None:
+    with ff.stream(ff.open(SCENE)) as samples:
+        assert next(iter(samples)).frame.copy().shape == (120, 160, 3)
 
 
 def test_a_source_that_can_wait_loses_nothing_to_a_slow_loop() -> None:

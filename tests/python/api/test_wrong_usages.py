@@ -425,7 +425,11 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "a model of PyTorch that is not there": (
         lambda: ff.OnnxDetector("yolo11n.pt"),
         ff.OptionError,
-        ("there is no such file, and by its name it is a PyTorch file", "yolo export model=FILE format=onnx"),
+        (
+            "there is no such file in ",
+            ", and by its name it is a PyTorch file",
+            "yolo export model=FILE format=onnx",
+        ),
     ),
     "pixels of a frame are set in a node": (
         below(lambda frame: frame.bgr.fill(0)),

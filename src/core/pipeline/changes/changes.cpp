@@ -208,7 +208,7 @@ std::shared_ptr<ReaderCore> connect_reader(PipelineParts& core, std::span<const 
   const auto name = graph.admit_reader(parents, options);
   auto reader = std::make_shared<ReaderCore>(
       name, options.frames,
-      ReaderContext{core.clock(), life.failure(), core.budget(), life.started_flag(),
+      ReaderContext{core.clock(), life.failure(), core.budget(), life.started_flag(), core.stop_token(),
                     core.options().max_held_bytes, core.weak_from_this()});
   reader->set_holder(core.budget()->add_holder("reader '" + name + "'"));
   graph.add_reader(reader, parents, options);

@@ -128,6 +128,16 @@ void Admission::check_queue(const std::string& name, std::span<const AnyPort> pa
   }
 }
 
+std::string Admission::advise_own_samples(std::span<const int> sources,
+                                          std::span<const AnyPort> parents) const {
+  for (const auto& parent : parents) {
+    if (!std::ranges::binary_search(sources, parent.node)) continue;
+    const auto name = graph_.runner(parent.node).name();
+    return ", or those that '" + name + "' makes itself with port.of(port) of '" + name + "'";
+  }
+  return "";
+}
+
 void Admission::check_one_source(const std::string& who, std::span<const AnyPort> parents) const {
   const auto sources = list_sources(graph_, parents);
   if (sources.size() < 2) return;
@@ -139,7 +149,7 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
   if (sources.size() > kNamed) names += ", ...";
   throw GraphError(who + " shows the pictures of one source, but samples of " +
                    std::to_string(sources.size()) + " come there (" + names +
-                   "): choose one with port.of(camera)");
+                   "): choose one with port.of(camera)" + advise_own_samples(sources, parents));
 }
 
 // A join's edges have neither max_rate nor every.

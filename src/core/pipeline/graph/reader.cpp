@@ -116,11 +116,20 @@ Handed ReaderCore::hand_over(AnySample sample) {
   return {on_loan(std::move(sample), holder_), ++order_};
 }
 
+std::string ReaderCore::describe_end() const {
+  const auto who = "reader '" + name() + "'";
+  if (is_closed()) return who + " was closed";
+  if (!context_.stop.stop_requested()) return who + ": the stream has ended";
+  return who +
+         ": the pipeline was stopped, which drops what was not read: read inside the `with` block, or before "
+         "stop()";
+}
+
 std::optional<Handed> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) {
     context_.failure->rethrow_if_failed();
-    throw EndOfStreamError("reader '" + name() + (is_closed() ? "' was closed" : "': the stream has ended"));
+    throw EndOfStreamError(describe_end());
   }
   context_.failure->rethrow_if_due();
   if (context_.failure->has_failed()) check_stalled();

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -26,6 +27,7 @@ struct ReaderContext {
   std::shared_ptr<Failure> failure;
   std::shared_ptr<FrameBudget> budget;
   std::shared_ptr<const std::atomic<bool>> started;
+  std::stop_token stop;  // of the pipeline
   std::size_t max_held_bytes = 0;
   std::weak_ptr<ReaderHost> host;
 };
@@ -110,6 +112,7 @@ class ReaderCore {
   void check_held() const;
   Handed hand_over(AnySample sample);
   std::optional<Handed> finish(Taken taken, AnySample sample);
+  [[nodiscard]] std::string describe_end() const;
 
   const bool frames_;
   const ReaderContext context_;
