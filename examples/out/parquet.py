@@ -43,7 +43,7 @@ class Parquet:
             ]
             table = pyarrow.Table.from_pylist(rows, COLUMNS)
         except (KeyError, TypeError, pyarrow.ArrowException) as error:
-            raise ff.RefusedError(reason=f"it is no result with circles: {error!r}") from error
+            raise ff.RefusedError(reason=f"it is not a result with circles: {error!r}") from error
         path = self._folder / f"{events[0]['box']}-{events[0]['n']:012d}.parquet"
         part = path.with_suffix(".part")
         with part.open("wb") as file:

@@ -288,7 +288,7 @@ bool holds(const AnySample& sample) noexcept {
 template <class T>
 Sample<T> cast_sample(const AnySample& sample) {
   if (!holds<T>(sample)) {
-    throw GraphError("takes " + std::string(kTypeName<T>) + ", but its parent gave something else");
+    throw GraphError("takes " + std::string(kTypeName<T>) + ", but its parent returned something else");
   }
   return Sample<T>(sample);
 }
@@ -363,7 +363,7 @@ class OutNode : public NodeBase {
     process(detail::cast_sample<In>(sample), typed, context);
   }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
-    throw StateError("gives several results per sample: it needs process_out_any()");
+    throw StateError("returns several results per sample: it needs process_out_any()");
   }
 };
 
@@ -431,7 +431,7 @@ class EitherNode : public NodeBase {
       out = process(Sample<B>(sample), context);
     } else {  // only possible downstream of a node without an output type
       throw GraphError("takes " + std::string(kTypeName<A>) + " or " + std::string(kTypeName<B>) +
-                       ", but its parent gave something else");
+                       ", but its parent returned something else");
     }
     if (!out) return std::nullopt;
     return detail::to_emitted<Out>(*std::move(out));
@@ -473,8 +473,8 @@ class BatchNode : public Node<In, Out> {
  private:
   static void check_results(std::size_t given, std::size_t wanted) {
     if (given == wanted) return;
-    throw OptionError("process_batch() must give one result per sample: it gave " + std::to_string(given) +
-                      " for " + std::to_string(wanted));
+    throw OptionError("process_batch() must return one result per sample: it returned " +
+                      std::to_string(given) + " for " + std::to_string(wanted));
   }
 };
 

@@ -67,7 +67,7 @@ struct Capsuled {
 template <class Class>
 [[gnu::visibility("hidden")]] PyObject* node_capsule(Class& node, const char* name) {
   if (node.freshframe_taken != 0) {
-    PyErr_SetString(PyExc_RuntimeError, "this node belongs to a pipeline already: make a second one");
+    PyErr_SetString(PyExc_RuntimeError, "this node already belongs to a pipeline: create a second one");
     return nullptr;
   }
   auto capsuled = std::make_unique<detail::Capsuled>();

@@ -206,7 +206,7 @@ def line(what: str, value: Any) -> str:
     """
     given = text(what, value)
     if any(each < " " or each == "\x7f" for each in given):
-        raise OptionError(f"{what} must have no control characters, got {show(value)}")
+        raise OptionError(f"{what} must not contain control characters, got {show(value)}")
     return given
 
 
@@ -231,12 +231,12 @@ def path_or_url(what: str, value: Any) -> str:
         OptionError: It cannot be encoded, or contains NUL.
     """
     if isinstance(value, bytes):
-        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: give os.fsdecode(path)")
+        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: pass os.fsdecode(path)")
     if not isinstance(value, (str, os.PathLike)):
         raise OptionTypeError(f"{what} must be a path, got {show(value)}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: give os.fsdecode(path)")
+        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: pass os.fsdecode(path)")
     if "\0" in text:
         raise OptionError(f"{what} must be a path without NUL characters, got {show(value)}")
     try:

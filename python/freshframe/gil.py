@@ -114,9 +114,9 @@ class GilWatch:
             raise StateError(str(error)) from error
         with held(_lock):
             if self._used:
-                raise StateError("this GIL watch was used before; make another one with watch()")
+                raise StateError("this GIL watch was already used; create another one with watch()")
             if _active is not None:
-                raise StateError("a GIL watch is active already; a process has one at a time")
+                raise StateError("a GIL watch is already active; a process can have only one at a time")
             self._used = True
             others = find_running()
             if others is None:

@@ -88,7 +88,7 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
     for mask, (_, _, counts) in zip(result, given, strict=True):
         ends = np.cumsum([*_counts(counts)], dtype=np.int64)
         if len(ends) and ends[-1] > mask.size:
-            raise OptionError("the runs of a mask are longer than its picture")
+            raise OptionError("the runs of a mask exceed its image")
         if not len(ends[1:]):  # an empty mask
             continue
         first, last = int(ends[0]) // height, -(int(ends[1::2][-1]) // -height)  # columns
@@ -125,7 +125,7 @@ def _compacted(texts: Iterable[str], compact: Any) -> Any:
     for (_, _, counts), box in zip(given, bounds, strict=True):
         lengths = list(_counts(counts)) or [height * width]
         if (rest := height * width - sum(lengths)) < 0:
-            raise OptionError("the runs of a mask are longer than its picture")
+            raise OptionError("the runs of a mask exceed its image")
         lengths += [rest] if len(lengths) % 2 == 0 else [0, rest]
         ends = np.cumsum(lengths)
         begin, end = ends[:-1:2], ends[1::2] - 1
@@ -160,7 +160,7 @@ def _several(texts: Any) -> Iterable[Any]:
 
 def _parsed(text: Any) -> tuple[int, int, str]:
     if not isinstance(text, str):
-        raise OptionTypeError(f"masks must be texts of encode(), got {_check.show(text)}")
+        raise OptionTypeError(f"masks must be strings that encode() returned, got {_check.show(text)}")
     if not text:
         return 0, 0, ""
     found = _FORM.fullmatch(text)
@@ -193,7 +193,7 @@ def _counts(letters: str) -> Iterator[int]:
         if len(earlier) > 2:
             number += earlier[-2]
         if not 0 <= number <= _LONGEST_SIDE**2:
-            raise OptionError("a run of a mask is shorter than nothing or longer than any picture")
+            raise OptionError("a run of a mask is negative or longer than any image")
         earlier.append(number)
         yield number
         number = shift = 0

@@ -68,8 +68,8 @@ def _read_ctypes(pointer: Any) -> int:
     if type(pointer)._flags_ & _NEEDS_GIL:
         raise OptionTypeError(
             "ctypes calls this function with the GIL held (PyDLL, pythonapi or PYFUNCTYPE), and a native "
-            "node runs without it: add() a Python function that calls it, or, if it uses nothing of "
-            "Python, take it from ctypes.CDLL"
+            "node runs without it: add() a Python function that calls it, or, if it does not use Python, "
+            "load it with ctypes.CDLL"
         )
     return ctypes.cast(pointer, ctypes.c_void_p).value or 0
 
@@ -118,7 +118,7 @@ def _find(folder: str, file: str) -> str:
         if os.path.isfile(os.path.join(root, folder, file)):
             return os.path.join(root, folder)
     raise FileNotFoundError(
-        f"{file} was not installed with freshframe, which lies in {_PACKAGE}; reinstall it with pip"
+        f"{file} was not installed with freshframe, which is in {_PACKAGE}; reinstall it with pip"
     )
 
 
@@ -333,7 +333,8 @@ def _numba_again(written: Callable[..., Any], **options: Any) -> Function:
 def _check_signature(signature: Any) -> None:
     if _check.integer("signature", signature) != 1:
         raise OptionError(
-            f"signature must be 1, which is all that this freshframe knows, got {_check.show(signature)}"
+            "signature must be 1, the only version that this freshframe supports, got "
+            f"{_check.show(signature)}"
         )
 
 
@@ -347,7 +348,7 @@ def _name(what: str, value: Any) -> str:
     """Checks a string for C: without NUL characters."""
     text = _check.text(what, value)
     if "\0" in text:
-        raise OptionError(f"{what} must have no NUL in it, got {_check.show(value)}")
+        raise OptionError(f"{what} must not contain NUL, got {_check.show(value)}")
     return text
 
 

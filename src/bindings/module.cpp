@@ -90,9 +90,7 @@ NB_MODULE(_native, module) {
   using namespace freshframe::python;
   if (is_made) {  // nanobind registers a type only once, so a second module would not have any types
     throw nb::import_error(
-        "freshframe was imported before in this process, and its native part belongs to that import: leave "
-        "it in "
-        "sys.modules, or start a new process");
+        "freshframe was already imported in this process, and its native part can be loaded only once: do not remove it from sys.modules, or start a new process");
   }
   module.doc() = "The native part of freshframe. Not an interface: use the package.";
   module.attr("__version__") = FRESHFRAME_VERSION;

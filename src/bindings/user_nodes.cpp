@@ -39,7 +39,7 @@ struct LoneNode {
   enum class State : std::uint8_t { Made, Open, Busy, Closed };
 
   LoneNode(NodeHandle& handle, std::string node_name) : name(std::move(node_name)) {
-    if (!handle.node) throw StateError("this node belongs to a pipeline already");
+    if (!handle.node) throw StateError("this node already belongs to a pipeline");
     native::claim(*handle.node);  // if the object is already in another pipeline, the handle keeps its node
     node = std::move(handle.node);
     handle.added = node;

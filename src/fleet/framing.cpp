@@ -26,8 +26,8 @@ std::span<const std::byte> MessageReader::next() {
   if (rest.size() < sizeof size) return {};
   std::memcpy(&size, rest.data(), sizeof size);
   if (size == 0 || size > kMostMessage) {
-    throw process::ProtocolError("a message has " + std::to_string(size) + " bytes, 1 to " +
-                                 std::to_string(kMostMessage) + " can be");
+    throw process::ProtocolError("a message must have 1 to " + std::to_string(kMostMessage) + " bytes, got " +
+                                 std::to_string(size));
   }
   if (rest.size() < sizeof size + size) return {};
   begin_ += sizeof size + size;

@@ -270,10 +270,10 @@ void Host::detach() {
 }
 
 Frame Host::take(freshframe_frame* given) const {
-  if (given == nullptr) throw Error("gave a frame that is null");
+  if (given == nullptr) throw Error("returned a null frame");
   if (given->is_lent) {
     if (!given->frame)
-      throw Error("gave a frame that it was lent for an earlier call: keep_frame() keeps one");
+      throw Error("returned a frame of an earlier call: use keep_frame() to keep a frame longer");
     return given->frame;
   }
   const std::unique_ptr<freshframe_frame> owned(given);
@@ -282,9 +282,9 @@ Frame Host::take(freshframe_frame* given) const {
 }
 
 Frame Host::wrap_frame(const freshframe_frame& given) {
-  if (given.builder) throw Error("gave the result the frame of make_frame() that is not given out yet");
+  if (given.builder) throw Error("attached a frame of make_frame() to a result before emitting it");
   if (!given.frame)
-    throw Error("gave the result a frame that it was lent for an earlier call: keep_frame() keeps one");
+    throw Error("attached a frame of an earlier call to a result: use keep_frame() to keep a frame longer");
   return core::FrameAccess::engine(given.frame);
 }
 

@@ -27,9 +27,9 @@ std::vector<std::string> exported_names(const std::string& path, const std::stri
 platform::Symbol find_symbol(const std::string& path, const std::string& symbol) {
   const auto library = load(path);
   if (!library.is_current()) {
-    throw OptionError("'" + path +
-                      "' has changed since this process loaded it, and a process keeps a loaded library: "
-                      "restart it, or build the library under another name");
+    throw OptionError(
+        "'" + path +
+        "' has changed since this process loaded it, and a loaded library stays loaded: restart the process, or build the library under another name");
   }
   return library.find(symbol);
 }

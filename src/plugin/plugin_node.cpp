@@ -34,7 +34,7 @@ class ErrorText {
   [[nodiscard]] std::string text(const char* function, std::int32_t code) {
     text_.back() = '\0';
     if (text_.front() != '\0') return core::to_utf8(text_.data());
-    return std::string(function) + "() returned " + std::to_string(code) + " without a text";
+    return std::string(function) + "() returned " + std::to_string(code) + " without a message";
   }
 
  private:
@@ -120,21 +120,20 @@ class OptionLookups {
 
 // Validates the stamp of a source.
 void check(const freshframe_stamp& stamp) {
-  if (!std::isfinite(stamp.pts)) throw Error("gave a pts that is not finite");
+  if (!std::isfinite(stamp.pts)) throw Error("returned a pts that is not finite");
   if (stamp.seq < -1 || stamp.seq == INT64_MAX) {
-    throw Error("gave the seq " + std::to_string(stamp.seq) + "; it must be a number from 0, or -1");
+    throw Error("seq must be at least 0, or -1 for the next number, got " + std::to_string(stamp.seq));
   }
   if (stamp.captured_ns < 0) {
-    throw Error("gave the capture time " + std::to_string(stamp.captured_ns) +
-                " ns; it must be of CLOCK_MONOTONIC, or 0");
+    throw Error("captured_ns must be a time of CLOCK_MONOTONIC, or 0, got " +
+                std::to_string(stamp.captured_ns));
   }
   if (stamp.utc_from < FRESHFRAME_UTC_NONE || stamp.utc_from > FRESHFRAME_UTC_BROWSER) {
-    throw Error("gave the utc_from " + std::to_string(stamp.utc_from) +
-                "; it must be one of freshframe_utc_from");
+    throw Error("utc_from must be a value of freshframe_utc_from, got " + std::to_string(stamp.utc_from));
   }
   if (stamp.utc_from == FRESHFRAME_UTC_NONE) return;
-  if (!std::isfinite(stamp.utc)) throw Error("gave a utc that is not finite");
-  if (!(stamp.utc_error >= 0)) throw Error("gave a utc_error that is not a number from 0");
+  if (!std::isfinite(stamp.utc)) throw Error("returned a utc that is not finite");
+  if (!(stamp.utc_error >= 0)) throw Error("returned a utc_error that is negative or not a number");
 }
 
 Utc make_utc(const freshframe_stamp& stamp) {
@@ -147,7 +146,7 @@ Utc make_utc(const freshframe_stamp& stamp) {
 Stamp make_earlier(const freshframe_stamp& given) {
   constexpr std::uint64_t kLeast = offsetof(freshframe_stamp, utc);  // size in version 1
   if (given.size < kLeast) {
-    throw Error("gave emit() a stamp of " + std::to_string(given.size) +
+    throw Error("passed emit() a stamp of " + std::to_string(given.size) +
                 " bytes: its `size` must be sizeof(freshframe_stamp)");
   }
   const auto known = known_part<freshframe_stamp>(&given, given.size);
@@ -277,7 +276,7 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   }
   if (head[0] < kLeastSize) {
     throw OptionError(what + " has a table of " + std::to_string(head[0]) +
-                      " bytes, version 1 has at least " + std::to_string(kLeastSize) +
+                      " bytes, but version 1 has at least " + std::to_string(kLeastSize) +
                       ": its `size` must be sizeof(freshframe_node)");
   }
   const auto table = known_part<freshframe_node>(given, head[0]);
@@ -287,7 +286,7 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   require(table.name != nullptr, "name");
   if (table.name[0] == '\0' || !core::is_utf8(table.name)) {
     throw OptionError(what + " has the name '" + core::to_utf8(table.name) +
-                      "'; a name is UTF-8 and is not empty");
+                      "'; a name must be UTF-8 and must not be empty");
   }
   require(table.create != nullptr, "create");
   require(table.destroy != nullptr, "destroy");
@@ -331,7 +330,7 @@ void Instance::claim() {
   if (object_.taken == nullptr) return;
   if (__atomic_exchange_n(object_.taken, 1, __ATOMIC_ACQ_REL) != 0) {
     throw GraphError("this " + std::string(table_.name) +
-                     " belongs to a pipeline already: make a second one");
+                     " already belongs to a pipeline: create a second one");
   }
   is_claimed_ = true;
 }
@@ -378,7 +377,8 @@ class Instance::Outlet {
   }
   bool emit(const freshframe_value* value, const freshframe_stamp* like, const freshframe_frame* frame) {
     if (value == nullptr || value->size < sizeof(std::uint64_t) + sizeof(char*)) {
-      throw Error("gave emit() no whole freshframe_value: its `size` must be sizeof(freshframe_value)");
+      throw Error(
+          "passed emit() an incomplete freshframe_value: its `size` must be sizeof(freshframe_value)");
     }
     auto result = instance_.take_value(known_part<freshframe_value>(value, value->size));
     if (like != nullptr) {
@@ -426,8 +426,8 @@ void Instance::give_back(const freshframe_value& value) {
 Emitted Instance::take_value(const freshframe_value& value) {
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
     give_back(value);
-    throw Error("gave a value of type " + (value.type != nullptr ? shortened(value.type) : "null") +
-                ", but promised " + (output_ != nullptr ? std::string(output_->name) : "none"));
+    throw Error("returned a value of type " + (value.type != nullptr ? shortened(value.type) : "null") +
+                ", but its output type is " + (output_ != nullptr ? std::string(output_->name) : "none"));
   }
   return output_->from_c(value, host_);
 }

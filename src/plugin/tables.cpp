@@ -54,7 +54,7 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 47;  // size of a proce
 constexpr std::int64_t kMostShown = std::int64_t{1} << 30;    // bytes of a column that repeats its memory
 
 [[noreturn]] void refuse(const Column& column, const std::string& why) {
-  throw Error("gave a table whose column '" + column.name + "' " + why);
+  throw Error("returned a table whose column '" + column.name + "' " + why);
 }
 
 // Bytes from the first element to the end of the last one. Shape and strides must not be negative.
@@ -117,7 +117,7 @@ void check_memory(const Column& column) {
 
 Column checked_column(const freshframe_column& given, TextColumns text) {
   Column column;
-  if (given.name == nullptr) throw Error("gave a table with a column that has no name");
+  if (given.name == nullptr) throw Error("returned a table with an unnamed column");
   column.name = shortened(given.name, kMostName);
   if (::strnlen(given.name, kMostName + 1) > kMostName) refuse(column, "has a name of more than 1000 bytes");
   if (!core::is_utf8(given.name)) refuse(column, "has a name that is not UTF-8");
@@ -150,10 +150,10 @@ const native::Dtype& text_type() noexcept {
 Table checked_table(const freshframe_value& value, TextColumns text) {
   const auto& given = value.columns;
   if (given.count > kMostColumns) {
-    throw Error("gave a table of " + std::to_string(given.count) + " columns; at most 1000 are possible");
+    throw Error("returned a table of " + std::to_string(given.count) + " columns; at most 1000 are possible");
   }
   if (given.count > 0 && (given.data == nullptr || given.element_size < sizeof(freshframe_column))) {
-    throw Error("gave columns of " + std::to_string(given.element_size) + " bytes; version 1 has " +
+    throw Error("returned columns of " + std::to_string(given.element_size) + " bytes; version 1 has " +
                 std::to_string(sizeof(freshframe_column)));
   }
   Table table;
@@ -180,7 +180,7 @@ const Column* find_column(const Table& table, const char* name, const char* type
     refuse(column, "must be " + std::string(type) + " of shape (" + std::to_string(rows) + ", " +
                        (width > 0 ? std::to_string(width) : "") + "), with as many rows as the first column");
   }
-  if (required) throw Error(std::string("gave a table without the column '") + name + "'");
+  if (required) throw Error(std::string("returned a table without the column '") + name + "'");
   return nullptr;
 }
 

@@ -34,7 +34,7 @@ bool is_listed(std::string_view names, const std::string& name) {
 }
 
 [[noreturn]] void refuse_further(const native::Column& column, const std::string& why) {
-  throw Error("gave detections whose further column '" + column.name + "' " + why);
+  throw Error("returned detections whose column '" + column.name + "' " + why);
 }
 
 template <class T>
@@ -57,11 +57,11 @@ bool take_numbers(const native::Column& column, DataColumn::Values& values) {
 std::vector<std::string> read_texts(const native::Column& column) {
   std::vector<std::string> texts;
   for (const auto& given : numbers<freshframe_text>(column)) {
-    if (given.bytes > kLongestText) refuse_further(column, "has a text of more than 1 GiB");
-    if (given.data == nullptr && given.bytes > 0) refuse_further(column, "has a text without data");
+    if (given.bytes > kLongestText) refuse_further(column, "has a string of more than 1 GiB");
+    if (given.data == nullptr && given.bytes > 0) refuse_further(column, "has a string without data");
     auto& text = texts.emplace_back();
     if (given.bytes > 0) text.assign(given.data, static_cast<std::size_t>(given.bytes));
-    if (!core::is_utf8(text)) refuse_further(column, "has a text that is not UTF-8");
+    if (!core::is_utf8(text)) refuse_further(column, "has a string that is not UTF-8");
   }
   return texts;
 }
@@ -287,7 +287,8 @@ Emitted table_from_c(const freshframe_value& value, const Host& /*host*/) {
 Emitted array_from_c(const freshframe_value& value, const Host& /*host*/) {
   auto table = shared_table(value);
   if (table.columns.size() != 1) {
-    throw Error("gave an array of " + std::to_string(table.columns.size()) + " columns; it must have one");
+    throw Error("returned an array of " + std::to_string(table.columns.size()) +
+                " columns; it must have one");
   }
   return {ValueRef::make<native::Array>({std::move(table)}), {}};
 }

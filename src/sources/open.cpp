@@ -94,13 +94,10 @@ void check_decoder(const OpenOptions& options) {
   if (!options.on_device) return;
   if (wish.kind == media::DecoderWish::Kind::Cpu) {
     throw OptionError(
-        "on_device=True keeps pictures on a graphics card: give decoder=\"auto\" or \"cuda\", or leave it out");
+        "on_device=True keeps frames on the GPU: pass decoder=\"auto\" or \"cuda\", or leave it out");
   }
   if (options.width)
-    throw OptionError("on_device=True takes no size: pictures are scaled in the host's memory");
-  if (options.rotate != 0)
-    throw OptionError(
-        "on_device=True cannot be combined with rotate=: images are rotated in the host's memory");
+    throw OptionError("on_device=True cannot be combined with size=: frames are scaled in host memory");
 }
 
 void check(const OpenOptions& options) {
@@ -166,7 +163,7 @@ std::string_view to_string(OpenedAs form) noexcept {
     case OpenedAs::File:
       return "is a file";
     case OpenedAs::Pictures:
-      return "is a sequence of pictures";
+      return "is an image sequence";
     case OpenedAs::Demo:
       return "takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\"";
     case OpenedAs::Camera:
@@ -226,12 +223,12 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
      "HLS, an http:// or https:// URL of a live playlist; frames of other live sources come at once as they "
      "are"},
     {"decode=\"keyframes\"", [](const OpenOptions& o) { return o.decode == Decode::Keyframes; }, kPackets,
-     "live network streams; of a file, options={\"skip_frame\": \"nokey\"} decodes the keyframes only"},
+     "live network streams; for a file, use options={\"skip_frame\": \"nokey\"} to decode only its keyframes"},
     {"fps", [](const OpenOptions& o) { return o.fps.has_value(); },
      kStored | only(OpenedAs::Camera) | only(OpenedAs::Browser),
-     "cameras and pictures; a live stream has its own speed"},
-    {"start", [](const OpenOptions& o) { return o.start.has_value(); }, kStored, "files and pictures"},
-    {"end", [](const OpenOptions& o) { return o.end.has_value(); }, kStored, "files and pictures"},
+     "cameras and images; a live stream has its own speed"},
+    {"start", [](const OpenOptions& o) { return o.start.has_value(); }, kStored, "files and images"},
+    {"end", [](const OpenOptions& o) { return o.end.has_value(); }, kStored, "files and images"},
     {"exposure", has_setting<0>, only(OpenedAs::Camera), kCameras},
     {"gain", has_setting<1>, only(OpenedAs::Camera), kCameras},
     {"focus", has_setting<2>, only(OpenedAs::Camera), kCameras},
@@ -272,8 +269,7 @@ void check_clean(const std::string& url) {
       std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7F; });
   if (!clean) {  // the URL is not shown: a password containing a space could not be masked
     throw OptionError(
-        "the URL of a network stream has a space, a line break or another control character in it; write "
-        "them as %20, %0A and so on");
+        "the URL of a network stream contains a space, a line break or another control character; write them as %20, %0A and so on");
   }
   if (url.size() > kLongestUrl) {
     throw OptionError("the URL of a network stream has " + std::to_string(url.size()) +
@@ -283,10 +279,10 @@ void check_clean(const std::string& url) {
 
 void check_address(const SourceUrl& url) {
   if (url.live.host.empty() && url.live.scheme != "udp") {
-    throw OptionError("'" + url.masked + "' names no host; write it as \"rtsp://host:554/path\"");
+    throw OptionError("'" + url.masked + "' has no host; write it as \"rtsp://host:554/path\"");
   }
   if (url.live.has_odd_port()) {
-    throw OptionError("'" + url.masked + "' has something else than a port of 0 to 65535 after its host; " +
+    throw OptionError("'" + url.masked + "' must have a port of 0 to 65535 after its host; " +
                       std::string(core::kEscapesOfPasswords));
   }
 }

@@ -55,15 +55,14 @@ inline void check_class(const std::string& who, const std::string& chosen, const
     const bool is_number =
         !chosen.empty() && std::ranges::all_of(chosen, [](char c) { return c >= '0' && c <= '9'; });
     if (is_number) return;
-    throw Error(who + " '" + chosen + "', but these boxes have no names of classes: give Detections names=");
+    throw Error(who + " '" + chosen + "', but these boxes have no class names: pass names= to Detections");
   }
   const auto& names = *found.names;
   if ((!names.empty() && names.back().empty()) || is_class_name(chosen, names)) return;
   if (std::ranges::any_of(
           found.boxes, [&](const Detection& box) { return class_name(found.names, box.class_id) == chosen; }))
     return;
-  throw Error(who + " '" + chosen + "', which is none of the detector's classes (" + first_classes(names) +
-              ")");
+  throw Error(who + " '" + chosen + "', but the detector has no such class (" + first_classes(names) + ")");
 }
 
 }  // namespace freshframe::vision

@@ -46,7 +46,7 @@ std::vector<Finding> silent_findings(const PipelineCore& core) {
   for (const auto& node : silent_nodes(core, kFewestSamples)) {
     found.push_back({.kind = "silent",
                      .subject = node.name,
-                     .text = "has taken " + std::to_string(node.taken) + " samples and given none.",
+                     .text = "received " + std::to_string(node.taken) + " samples and returned none.",
                      .remedy = "Does its function or process() return a value?",
                      .evidence = {{"samples", static_cast<double>(node.taken)}}});
   }

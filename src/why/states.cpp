@@ -187,7 +187,7 @@ void add_decoders(const GraphState& seen, Causes& out) {
     add(out,
         {.kind = "decoder",
          .subject = node.name,
-         .text = "is decoded by the CPU, not by the card: " + node.source->decoder_reason + ".",
+         .text = "is decoded by the CPU, not by the GPU: " + node.source->decoder_reason + ".",
          .remedy = "`freshframe doctor` lists the cards and what they decode. decoder=\"cpu\" asks for none.",
          .evidence = {{"changes", static_cast<double>(node.source->decoder_changes)}}});
   }

@@ -35,8 +35,8 @@ _EVERY = 1.0  # seconds between two updates of `top`
 _SHOWN_CAMERAS = 40  # maximum number of cameras in `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
 _WIDTH = 110  # columns of `status`
-_HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet begins one"
-_STUCK = 3.0  # seconds without a heartbeat of an agent's Python code
+_HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet starts one"
+_STUCK = 3.0  # seconds without a word of an agent's Python
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -66,9 +66,9 @@ def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> out
 
 def _only_one(names: list[str]) -> str:
     if not names:
-        raise outcome.UsageError(f"this user runs no fleet: {_HOW_TO_BEGIN}")
+        raise outcome.UsageError(f"no fleet of this user is running: {_HOW_TO_BEGIN}")
     if len(names) > 1:
-        raise outcome.UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
+        raise outcome.UsageError(f"several fleets are running: {', '.join(names)}; name one with --name")
     return names[0]
 
 
@@ -76,7 +76,7 @@ def name_one(name: str) -> str:
     names = _desk.running()
     if name not in names:
         there = f"there are {', '.join(names)}" if names else f"this user runs none: {_HOW_TO_BEGIN}"
-        raise outcome.UsageError(f"there is no fleet {name!r}; {there}")
+        raise outcome.UsageError(f"no fleet is named {name!r}; {there}")
     return name
 
 

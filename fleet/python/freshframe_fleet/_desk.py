@@ -40,7 +40,7 @@ class Desk:
             if len(os.fsencode(self.path)) > _MOST_PATH:
                 raise FreshframeError(
                     f"the path of the fleet's socket is longer than {_MOST_PATH} bytes: {self.path}; "
-                    "XDG_STATE_HOME names a shorter one"
+                    "set XDG_STATE_HOME to a shorter path"
                 )
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()  # left by a killed program, as this one holds the lock

@@ -66,7 +66,7 @@ class Life:
         """Raises a StateError in a forked child."""
         if os.getpid() != self._pid:
             raise StateError(
-                "the fleet belongs to the parent of this forked process: make a fleet after the fork"
+                "the fleet belongs to the parent of this forked process: create a fleet after the fork"
             )
 
     def serve(self, host: str, port: int, token: str | None) -> FleetDashboard:
@@ -406,7 +406,7 @@ class Fleet(ClosedByWith):
 
     def __reduce__(self) -> Any:
         """Raises: a fleet cannot be pickled, because of its processes."""
-        raise OptionTypeError("a Fleet cannot be pickled: it has processes")
+        raise OptionTypeError("a Fleet cannot be pickled: it owns processes")
 
 
 def _wait_until_empty(controller: Controller, agent: str, timeout: float) -> None:

@@ -29,7 +29,9 @@ def local_setup(name: Any, start_timeout: Any, gil_timeout: Any, outbox_bytes: A
     is_made_up = name is None
     name = _made_up_name() if is_made_up else _specs.checked_name("name", name)
     if not sys.executable or getattr(sys, "frozen", False):
-        raise StateError("a local fleet needs a Python to start agents with, and this program has none")
+        raise StateError(
+            "a local fleet needs a Python interpreter to start its agents, and this program has none"
+        )
     return Setup(name, is_made_up, times, options)
 
 

@@ -39,7 +39,7 @@ def checked_name(what: str, name: Any) -> str:
     name = check.text(what, name)
     if not _NAME.fullmatch(name):
         raise OptionError(
-            f"{what} must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with one of the first, "
+            f"{what} must be 1 to 64 characters of A-Z a-z 0-9 . _ - and start with a letter or a digit, "
             f"got {check.show(name)}"
         )
     return str(name)
@@ -59,7 +59,7 @@ def agent_specs(agents: Any) -> Specs:
         )
     count = int(agents) if is_number else len(agents)
     if not 0 < count <= _MOST_AGENTS:
-        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {check.show(count)}")
+        raise OptionError(f"a fleet must have 1 to {_MOST_AGENTS} agents, got {check.show(count)}")
     specs: Specs = {}
     for number, given in enumerate([{}] * count if is_number else agents):
         labels = checked_labels("the labels of an agent", given)
@@ -98,9 +98,11 @@ def checked_outbox_bytes(size: Any) -> int:
         OptionTypeError: It is not a number.
     """
     if check.number("outbox_bytes", size) < _LEAST_OUTBOXES:
-        raise OptionError(f"outbox_bytes must be at least {_LEAST_OUTBOXES}, two large results, got {size}")
+        raise OptionError(
+            f"outbox_bytes must be at least {_LEAST_OUTBOXES}, enough for two large results, got {size}"
+        )
     if size > _MOST_OUTBOXES:
-        raise OptionError(f"outbox_bytes must be at most {_MOST_OUTBOXES}, a tebibyte, got {size}")
+        raise OptionError(f"outbox_bytes must be at most {_MOST_OUTBOXES} (1 TiB), got {size}")
     return int(size)
 
 
@@ -113,7 +115,7 @@ def checked_labels(what: str, labels: Any) -> dict[str, str]:
     """
     if not isinstance(labels, Mapping):
         raise OptionTypeError(
-            f"{what} must be a mapping of texts, as {{'site': 'north'}}, got {check.show(labels)}"
+            f"{what} must be a mapping of strings, such as {{'site': 'north'}}, got {check.show(labels)}"
         )
     return {
         check.text(f"a name in {what}", name): check.text(f"the value of {name!r} in {what}", value)
@@ -183,7 +185,7 @@ def site_specs(sites: Any, build: tuple[bytes, bytes]) -> dict[str, SiteSpec]:
         folder, sites = path.parent, _read_toml(path)
     if not isinstance(sites, Mapping) or not sites:
         raise OptionTypeError(
-            "sites must be a mapping as {'north': {'cameras': 'north.csv'}} or the path of a TOML file, "
+            "sites must be a mapping such as {'north': {'cameras': 'north.csv'}} or the path of a TOML file, "
             f"got {check.show(sites)}"
         )
     return {
@@ -196,7 +198,7 @@ def _site(name: str, given: Any, build: tuple[bytes, bytes], folder: Path) -> Si
     known = {"cameras", "labels", "agents", "exclusive"}
     if not isinstance(given, Mapping) or "cameras" not in given or given.keys() - known:
         raise OptionError(
-            f"site {name!r} must have cameras, and perhaps labels, agents and exclusive, "
+            f"site {name!r} must have cameras, and may have labels, agents and exclusive, "
             f"got {check.show(given)}"
         )
     cameras = given["cameras"]
@@ -219,7 +221,7 @@ def _site(name: str, given: Any, build: tuple[bytes, bytes], folder: Path) -> Si
 
 def _read_toml(path: Path) -> Any:
     if sys.version_info < (3, 11):
-        raise OptionError(f"cannot read {path}: sites from a TOML file need Python 3.11; give a mapping")
+        raise OptionError(f"cannot read {path}: sites from a TOML file need Python 3.11; pass a mapping")
     import tomllib  # noqa: PLC0415  (only RaySites reads TOML)
 
     try:
@@ -238,7 +240,7 @@ def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
     name = check.text("the name of a camera", name)
     if masked(name) != name:
         raise OptionError(
-            f"the name of a camera is shown everywhere and must have no password in it, got {masked(name)!r}"
+            f"the name of a camera is shown everywhere and must not contain a password, got {masked(name)!r}"
         )
     return (
         name,
@@ -276,7 +278,7 @@ def _read_rows(path: Path) -> list[CameraSpec]:
             if not name or not url:
                 raise OptionError(f"{where}: a camera needs a name and a url, got {dict(row)}")
             if name in specs:
-                raise OptionError(f"{where}: the name {name!r} appears twice")
+                raise OptionError(f"{where}: the name {name!r} is used twice")
             specs[name] = camera_spec(name, url, _needs(where, row.get("needs") or ""))
     return list(specs.values())
 
@@ -287,6 +289,6 @@ def _needs(where: str, text: str) -> dict[str, str]:
     for part in filter(None, (each.strip() for each in text.split(";"))):
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {check.show(text)}")
+            raise OptionError(f"{where}: needs must be such as site=north;gpu=yes, got {check.show(text)}")
         needs[name.strip()] = value.strip()
     return needs

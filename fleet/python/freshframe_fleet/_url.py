@@ -48,5 +48,8 @@ def resolved(url: str) -> str:
         return url
     name = url[len(_FROM_ENVIRONMENT) :]
     if name not in os.environ:
-        raise OptionError(f"the agent's environment has no {name!r}, which {hide_password(url)!r} names")
+        raise OptionError(
+            f"the URL {hide_password(url)!r} needs the environment variable {name!r}, which is not set for "
+            "the agent"
+        )
     return os.environ[name]

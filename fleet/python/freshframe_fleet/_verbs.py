@@ -22,16 +22,18 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of processes (default 1)",
     )
-    run.add_argument(
+    sites = run.add_argument_group("Ray sites")
+    sites.add_argument(
         "--sites",
         metavar="FILE",
         help="TOML with a table of cameras for each site of a Ray cluster (RAY_ADDRESS); the sites run on "
         "after Ctrl-C",
     )
-    run.add_argument("--shutdown", action="store_true", help="with --sites: end all sites")
+    sites.add_argument("--shutdown", action="store_true", help="with --sites: end all sites")
     run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
-    run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
-    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")
+    output = run.add_argument_group("output")
+    output.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
+    output.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")
     for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
         verbs.add_parser(verb, help=summary)
     for verb, summary in (
@@ -46,10 +48,26 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     """Adds the options of all commands, which may be given before the verb, too."""
+    common = parser.add_argument_group("common options")
     unset = argparse.SUPPRESS
-    parser.add_argument("--json", action="store_true", default=unset, help="JSON on stdout")
-    parser.add_argument(
-        "--timeout", type=option_values.seconds, default=unset, metavar="TIME", help="end after TIME"
+    common.add_argument(
+        "--json",
+        action="store_true",
+        default=unset,
+        help="print results to stdout as JSON, one object per line",
     )
-    parser.add_argument("-v", "--verbose", action="count", default=unset, help="more messages on stderr")
-    parser.add_argument("-q", "--quiet", action="count", default=unset, help="only errors on stderr")
+    common.add_argument(
+        "--timeout",
+        type=option_values.seconds,
+        default=unset,
+        metavar="TIME",
+        help="end with exit code 5 after TIME",
+    )
+    common.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=unset,
+        help="print more messages to stderr; -vv: all of them",
+    )
+    common.add_argument("-q", "--quiet", action="count", default=unset, help="print only errors to stderr")

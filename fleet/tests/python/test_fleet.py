@@ -189,9 +189,9 @@ def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.fleet.Fleet) 
     wanted: dict[Callable[[str], Any], str] = {
         fleet_builds.raises: r"ValueError: no camera at rtsp://me:\*\*\*@host/x",
         fleet_builds.returns_nothing: r"build must return \(pipeline, outputs\), got NoneType",
-        fleet_builds.frames: "pictures stay on their machine",
+        fleet_builds.frames: "cannot leave their machine",
         fleet_builds.fails_later: "burnt out",
-        fleet_builds.unpicklable: "a lock cannot go to another process",
+        fleet_builds.unpicklable: "a lock cannot be sent to another process",
     }
     for build in wanted:
         fleet.add(getattr(build, "__name__", ""), "rtsp://me:secret@host/x", build)
@@ -334,8 +334,8 @@ def test_cameras_come_from_a_csv_file(fleet: ff.fleet.Fleet, tmp_path: Path) -> 
     for text, what in (
         ("name\na\n", "must name the columns name, url"),
         ("name,url\na,\n", "cameras.csv:2: a camera needs a name and a url"),
-        ("name,url\na,x\na,y\n", "cameras.csv:3: the name 'a' appears twice"),
-        ("name,url,needs\na,x,east\n", "needs must be as site=north;gpu=yes"),
+        ("name,url\na,x\na,y\n", "cameras.csv:3: the name 'a' is used twice"),
+        ("name,url,needs\na,x,east\n", "needs must be such as site=north;gpu=yes"),
     ):
         file.write_text(text)
         with pytest.raises(ff.OptionError, match=what):
@@ -359,7 +359,7 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
             ff.OptionError,
             "two agents have the name 'a'",
         ),
-        (lambda: ff.fleet.Fleet(name="../x"), ff.OptionError, "name must be 1 to 64 of"),
+        (lambda: ff.fleet.Fleet(name="../x"), ff.OptionError, "name must be 1 to 64 characters of"),
         (lambda: fleet.add("cam", "x", fleet_builds.ticks), ff.StateError, "a camera 'cam' already"),
         (
             lambda: fleet.add("c", "x", keeps(threading.Lock())),
@@ -377,7 +377,7 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
             ff.OptionError,
             "url of 'c' must be a string that is not",
         ),
-        (lambda: fleet.remove("c"), ff.StateError, "there is no camera 'c'"),
+        (lambda: fleet.remove("c"), ff.StateError, "no camera is named 'c'"),
         (
             lambda: fleet.move("cam", "agent7"),
             ff.StateError,

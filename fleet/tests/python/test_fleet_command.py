@@ -30,7 +30,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
     capsys: pytest.CaptureFixture[str], state_folder: Path
 ) -> None:
     assert _cli.main(["fleet", "status"]) == 2
-    assert "this user runs no fleet" in capsys.readouterr().err
+    assert "no fleet of this user is running" in capsys.readouterr().err
     with ff.fleet.Fleet(agents=2, name="yard") as fleet:
         fleet.add_many({"a": "ticks:0.05", "b": "ticks:0.05"}, fleet_builds.ticks)
         until(lambda: fleet.stats().states() == {"running": 2}, "the cameras")
@@ -52,9 +52,9 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         assert "agent0 is draining and has no cameras" in told
         assert "agent1 is draining, its 2 cameras run on there" in told
         assert _cli.main(["fleet", "status", "--name", "yarn"]) == 2
-        assert "there is no fleet 'yarn'; there are yard" in capsys.readouterr().err
+        assert "no fleet is named 'yarn'; there are yard" in capsys.readouterr().err
         assert _cli.main(["fleet", "drain", "agent7"]) == 1
-        assert "there is no agent 'agent7'" in capsys.readouterr().err
+        assert "no agent is named 'agent7'" in capsys.readouterr().err
         path = state_folder / "yard.sock"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         # Garbage results in an error, and does not affect other requests.

@@ -24,7 +24,7 @@ def test_two_fleets_of_one_name_are_refused_and_epochs_rise(state_folder: Path) 
     for _ in range(2):
         with ff.fleet.Fleet(name="yard") as fleet:
             assert (state_folder / "yard.lock").stat().st_mode & 0o777 == 0o600
-            with pytest.raises(ff.StateError, match="'yard' runs already, in this program"):
+            with pytest.raises(ff.StateError, match="'yard' is already running, in this program"):
                 ff.fleet.Fleet(name="yard")
             fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
             epochs.append(fleet.reader("ticks").get(100).epoch)

@@ -52,7 +52,7 @@ def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
                 fleet.add_many(file, fleet_builds.ticks)
             assert "hunter2" not in str(caught.value)
             assert caught.value.__cause__ is None
-        with pytest.raises(ff.OptionError, match=r"must have no password in it, got 'rtsp://joe:\*\*\*@h'"):
+        with pytest.raises(ff.OptionError, match=r"must not contain a password, got 'rtsp://joe:\*\*\*@h'"):
             fleet.add("rtsp://joe:hunter2@h", "ticks:1", fleet_builds.ticks)
 
 

@@ -59,7 +59,7 @@ class Budget:
         GIL: released while waiting.
         """
         if self._window is not None:
-            raise RuntimeError("this budget was used before; make another one with budget()")
+            raise RuntimeError("this budget was already used; create another one with budget()")
         self._window = Window(self._limit, self.holds.append)
         self._began = time.monotonic()
         return self

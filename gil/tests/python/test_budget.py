@@ -173,7 +173,7 @@ def test_it_is_used_once() -> None:
     budget = gil_budget.budget()
     with budget:
         pass
-    with pytest.raises(RuntimeError, match="used before"):
+    with pytest.raises(RuntimeError, match="already used"):
         budget.__enter__()
 
 

@@ -180,7 +180,7 @@ struct Shim {
       } else if constexpr (std::is_default_constructible_v<Class>) {
         made = new Class();
       } else {
-        throw std::logic_error("this class is made by its extension module only");
+        throw std::logic_error("only its extension module can create objects of this class");
       }
       return 0;
     });

@@ -57,7 +57,7 @@ class Context {
   [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {
     if (keep == nullptr && keep.use_count() == 0) {
       throw std::invalid_argument(
-          "wrap_frame() needs `keep`, the owner of the picture's memory, got null: the frame would outlive it");
+          "wrap_frame() needs `keep`, the owner of the frame's memory, got null: the frame would outlive it");
     }
     auto wanted = c_picture(picture);
     std::array<freshframe_plane, 3> planes{};

@@ -298,7 +298,7 @@ std::vector<Item<Out>> run_source(Source<Out>& source, std::size_t most) {
       auto item = source.read(context);
       if (!item) break;
       if (item->seq != -1 && item->seq < next) {
-        throw std::logic_error("the source gave the seq " + std::to_string(item->seq) + " after " +
+        throw std::logic_error("the source returned the seq " + std::to_string(item->seq) + " after " +
                                std::to_string(next - 1) + ": each must be greater than the one before");
       }
       next = (item->seq != -1 ? item->seq : next) + 1;

@@ -91,7 +91,7 @@ class Column {
  private:
   [[noreturn]] void refuse(std::size_t given) const {
     throw std::out_of_range("the column has " + std::to_string(column_.ndim) +
-                            " dimensions, and needs as many indexes: got " + std::to_string(given));
+                            " dimensions, and needs as many indices: got " + std::to_string(given));
   }
 
   freshframe_column column_;
@@ -239,7 +239,8 @@ class Table {
     }
     if (stride != static_cast<std::int64_t>(column.bytes)) {
       throw std::invalid_argument("column '" + entry.name + "' has " + std::to_string(count) +
-                                  " values, which do not fill its shape");
+                                  " values, but its shape needs " +
+                                  std::to_string(stride / static_cast<std::int64_t>(size)));
     }
     entry.memory = std::move(memory);
     entries_.push_back(std::move(entry));

@@ -17,7 +17,7 @@ from .messages import Messages
 from .outcome import ExitCode
 
 _NONE = (
-    "no camera found: there is no /dev/video* that delivers pictures\n"
+    "no camera found: no /dev/video* delivers images\n"
     "  Is it plugged in? 'lsusb' and 'dmesg | tail' show whether the kernel has found it\n"
     "  In a container? Start the container with --device /dev/video0\n"
     "  In a virtual machine? Pass the USB device through to it"
@@ -149,5 +149,5 @@ def _permission_advice() -> str:
         return f"{user} is in group 'video', but not yet in this session: log out and in again"
     return (
         f"cameras belong to group 'video': run 'sudo usermod -aG video {user}'\n"
-        "then log out and in again, or start a shell with 'newgrp video' to try it at once"
+        "then log out and in again, or start a shell with 'newgrp video' to try it immediately"
     )

@@ -201,13 +201,13 @@ class Eyes:
             taken = _moment(float(headers["X-Timestamp"]))
         except (TypeError, ValueError):
             raise NoPictureError(
-                f"{self.target.shown} says no age of its pictures: it must have the version of this "
+                f"{self.target.shown} did not report the age of its frames: it must have the version of this "
                 f"command, {ff.__version__}"
             ) from None
         words = f"{camera}, picture {headers['X-Seq']}, captured at {taken}"
         if age > self._max_age:
             raise NoPictureError(
-                f"{words}, is {age:.1f} s old, more than the {self._max_age:g} s that are allowed. "
+                f"{words}, is {age:.1f} s old, more than the {self._max_age:g} s allowed. "
                 f"{self._advice(_describe_problems)}"
             )
         return f"{words}, {age:.3f} s old", _picture(jpeg)
@@ -324,7 +324,7 @@ def _quoted(name: str) -> str:
     try:
         return urllib.parse.quote(name, safe="")
     except UnicodeEncodeError:
-        raise NoPictureError(f"no port and no look has the name {name!r}") from None
+        raise NoPictureError(f"no port or look is named {name!r}") from None
 
 
 def _describe_picture(camera: str, state: str, picture: dict[str, Any], took: float) -> str:

@@ -57,7 +57,7 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         default=5.0,
         metavar="TIME",
-        help="show no picture that is older (default 5s)",
+        help="do not show images that are older (default 5s)",
     )
 
 
@@ -75,14 +75,13 @@ def add_why_options(parser: argparse.ArgumentParser) -> None:
 
 
 _SOURCE = (
-    "a camera (0, /dev/video0), a video or picture file, frames/%%05d.png, a folder or glob of pictures, "
+    "a camera (0, /dev/video0), a video or image file, frames/%%05d.png, a folder or glob of images, "
     "a stream such as rtsp://host/path, or demo:circles or demo:shapes"
 )
 
 QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell expands it to all files
 
-_ROTATE = "rotate the frames by N degrees clockwise: 90, 180 or 270"
-_FPS = "frames per second of pictures in sequence (default 25), or the rate that a camera must deliver"
+_FPS = "frames per second of an image sequence (default 25), or the rate that a camera must deliver"
 _STREAM = "index of the stream to read from a file with several videos; freshframe probe lists them"
 
 
@@ -239,11 +238,12 @@ def _track(commands: Any) -> None:
         help="write FILE: .jsonl and .csv contain the results, .mp4 the video with the results drawn. "
         "{stem} in FILE stands for the source's name without its suffix. Can be repeated",
     )
-    parser.add_argument(
+    circles = parser.add_argument_group("circles")
+    circles.add_argument(
         "--detect", action="store_true", help="search each frame separately, without tracking identities"
     )
-    parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
-    _limits(parser)
+    circles.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
+    _limits(parser.add_argument_group("frames to process"))
     group = parser.add_argument_group("a neural network instead of circles")
     group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
     group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
@@ -251,32 +251,32 @@ def _track(commands: Any) -> None:
     _serving(parser)
 
 
-def _limits(parser: Any) -> None:
+def _limits(group: Any) -> None:
     """Adds the options that select frames."""
-    parser.add_argument(
+    group.add_argument(
         "--realtime",
         action="store_true",
         help="play a file at its own speed, like a camera, and drop the frames that would have to wait",
     )
-    parser.add_argument(
+    group.add_argument(
         "--for",
         dest="duration",
         type=seconds,
         metavar="TIME",
         help="end after TIME: time of the video for a file, real time for a live source",
     )
-    parser.add_argument(
+    group.add_argument(
         "--start", type=moment, metavar="TIME", help="begin with the frame at TIME in the file"
     )
-    parser.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME in the file")
-    parser.add_argument(
-        "--wait", action="store_true", help="wait for a missing camera instead of ending at once"
+    group.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME in the file")
+    group.add_argument(
+        "--wait", action="store_true", help="wait for a missing camera instead of ending immediately"
     )
-    parser.add_argument("--max-frames", type=count, metavar="N", help="end after N processed frames")
-    parser.add_argument(
+    group.add_argument("--max-frames", type=count, metavar="N", help="end after N processed frames")
+    group.add_argument(
         "--keep", type=share, default=1.0, metavar="P", help="process only a random share P of the frames"
     )
-    parser.add_argument(
+    group.add_argument(
         "--seed", type=int, default=1, metavar="N", help="seed of the selection by --keep (default 1)"
     )
 
@@ -349,7 +349,7 @@ def _view(commands: Any) -> None:
     parser = _command(
         commands,
         "view",
-        "serve a source's pictures and its graph for a browser",
+        "serve a source's video and its graph to a browser",
         "  freshframe view 0\n  freshframe view rtsp://camera/stream --host 0.0.0.0\n"
         "  freshframe view browser:",
     )
@@ -425,7 +425,9 @@ def _demo(commands: Any) -> None:
     parser.add_argument(
         "--seconds", type=seconds, default=15.0, metavar="TIME", help="duration of the live part (default 15)"
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for the video and the picture (default out)")
+    parser.add_argument(
+        "--out", default="out", metavar="DIR", help="folder for the video and the image (default out)"
+    )
     parser.add_argument(
         "--process",
         action="store_true",

@@ -88,7 +88,7 @@ class Target:
         state = self.fetched("/api/state")
         if missing := _SHOWN.difference(state):
             raise UnreachableError(
-                f"no dashboard at {self.shown}: its state lacks {', '.join(sorted(missing))}"
+                f"no dashboard at {self.shown}: its state is missing {', '.join(sorted(missing))}"
             )
         return state
 

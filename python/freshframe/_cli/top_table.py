@@ -250,7 +250,7 @@ def _decoder(node: dict[str, Any]) -> str:
     decoder = source.get("decoder")
     if decoder is None or (decoder == "cpu" and not source.get("decoder_reason")):
         return ""
-    return " (CPU, not the card)" if decoder == "cpu" else f" ({decoder})"
+    return " (CPU, not the GPU)" if decoder == "cpu" else f" ({decoder})"
 
 
 def _spool(node: dict[str, Any]) -> str:

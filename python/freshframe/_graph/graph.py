@@ -35,7 +35,7 @@ def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) ->
         if not value_types.fits(given, wanted):
             raise GraphError(
                 f"{wiring.label(node)!r} takes {value_types.name(wanted)}, but its parent {port.name!r} "
-                f"gives {value_types.name(given)}{_step_between(given, wanted)}"
+                f"returns {value_types.name(given)}{_step_between(given, wanted)}"
             )
 
 
@@ -46,9 +46,7 @@ def _step_between(given: Any, wanted: Any) -> str:
         others = " or a CircleTracker" if Circles in takes else ""
         return f": add a detector between them, such as an OnnxDetector{others}"
     if given in (Circles, Detections) and _native.Frame in takes:
-        return (
-            ": add Annotate() between them, which draws on the pictures, or give it the port of the pictures"
-        )
+        return ": add Annotate() between them, which draws on the frames, or pass it the port of the frames"
     return ""
 
 
@@ -172,7 +170,7 @@ class Graph:
             contract.check_parents([value_type(port) for port in ports])
         if have_packets(ports) and is_in_process:
             raise GraphError(
-                f"{wiring.label(node)!r} takes packets, which do not go to worker processes: leave "
+                f"{wiring.label(node)!r} takes packets, which cannot be sent to worker processes: leave "
                 "process= out"
             )
         if contract.needs_live and not self.live:

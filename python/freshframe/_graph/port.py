@@ -26,7 +26,7 @@ else:  # so that programs do not need typing_extensions
 
 _ALL = -1  # all sources
 _MEANT = {  # method that was called on a port by mistake -> what to call instead
-    "add": "pipeline.add(node, port) adds a node below it",
+    "add": "pipeline.add(node, port) adds a node downstream of it",
     **dict.fromkeys(("read", "get", "latest", "poll"), "pipeline.reader(port) gives a reader with get()"),
 }
 
@@ -164,7 +164,7 @@ class Port(Generic[T_co]):
         wake = declared(self.node).wake
         if wake is None:
             raise GraphError(
-                f"{self.name!r} does not sleep: wake() is for a camera that open(decode='keyframes') made"
+                f"{self.name!r} does not sleep: wake() needs a camera that was opened with decode='keyframes'"
             )
         wake(
             None if seconds is None else _check.number("seconds", seconds),
@@ -254,7 +254,7 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
         if not belongs_to(port, engine):
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
         if there is not None and not is_among(port, there):
-            raise StateError(f"the parent {port.name!r} of {label!r} was removed: it has no samples any more")
+            raise StateError(f"the parent {port.name!r} of {label!r} was removed and has no more samples")
         if never_gives(port.node):
             logger.warning(
                 "%r gets nothing: its parent %r never returns a value, no `return` in it has one",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _refused(name: str, why: str) -> GraphError:
-    return GraphError(f"{name!r} cannot be replaced: {why}. remove() it and add() the other")
+    return GraphError(f"{name!r} cannot be replaced: {why}. remove() it and add() the new node")
 
 
 def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) -> None:
@@ -40,9 +40,9 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
     """
     name, old = port.name, member.place.node
     if is_in_process:
-        raise _refused(name, "it works in other processes")
+        raise _refused(name, "it runs in worker processes")
     for each in (old, node):
-        what = "it" if each is old else f"{wiring.label(each)!r}, which is to take its place,"
+        what = "it" if each is old else f"{wiring.label(each)!r}, the new node,"
         if isinstance(each, Source) and not isinstance(each, Native):
             raise _refused(name, f"{what} is a source in Python")
         if declared(each).is_recorder or wiring.records_to(each) is not None:
@@ -64,19 +64,19 @@ def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
     if not value_types.fits(old[0], new[0]) or not value_types.fits(new[1], old[1]):
         raise _refused(
             name,
-            f"it takes {value_types.name(old[0])} and gives {value_types.name(old[1])}, but the node in its "
-            f"place takes {value_types.name(new[0])} and gives {value_types.name(new[1])}",
+            f"it takes {value_types.name(old[0])} and returns {value_types.name(old[1])}, but the new node "
+            f"takes {value_types.name(new[0])} and returns {value_types.name(new[1])}",
         )
     before, after = find_contract(present), find_contract(node)
     if before.gives_several != after.gives_several:
         several, one = (present, node) if before.gives_several else (node, present)
         raise _refused(
             name,
-            f"{wiring.label(several)} gives several results per sample with yield, and {wiring.label(one)} "
-            "at most one with return",
+            f"{wiring.label(several)} yields several results per sample, and {wiring.label(one)} returns at "
+            "most one",
         )
     if (before.tick_every, before.finishes) != (after.tick_every, after.finishes):
-        raise _refused(name, "the other has another on_tick() or finish()")
+        raise _refused(name, "the new node has a different on_tick() or finish()")
 
 
 def replace(

@@ -113,7 +113,9 @@ def _check_batch(node: Any, batch: Any) -> None:
             f"batch must be a Batch, such as freshframe.Batch(8), or None; got {_check.show(batch)}"
         )
     if isinstance(node, Source):
-        raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
+        raise GraphError(
+            f"{label(node)!r} is a source and cannot have batch=: pass batch= to the node downstream of it"
+        )
     if not isinstance(node, Node) and is_generator(node):
         raise GraphError(
             f"{label(node)!r} is a generator function and has a batch: it returns a list with one result per "
@@ -125,8 +127,8 @@ def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:
     in_batches = cls.process_batch is not Node.process_batch
     if batch is not None and not in_batches:
         raise GraphError(
-            f"{cls.__name__} has no method process_batch(self, samples): batch= needs one. It gets a list of "
-            "samples and returns a list of results"
+            f"{cls.__name__} has no method process_batch(self, samples), which batch= needs: add one that "
+            "takes a list of samples and returns a list of results"
         )
     if cls.process is Node.process and not in_batches:
         raise GraphError(f"{cls.__name__} has no method process(self, sample): a Node needs one")
@@ -141,14 +143,16 @@ def check_join(node: Any, join: Any, batch: Any, process: Any) -> None:
     """
     checked_join(join)
     if isinstance(node, Source):
-        raise GraphError(f"{label(node)!r} is a source and takes no join: give join= to the node below it")
+        raise GraphError(
+            f"{label(node)!r} is a source and cannot have join=: pass join= to the node downstream of it"
+        )
     if batch is not None:
         raise GraphError(f"{label(node)!r} has join= and batch=: it gets either sets or several samples")
     if process is not False:
         raise GraphError(
-            f"{label(node)!r} has join= and process=: a worker process takes no sets yet. Leave process= "
-            "out, or join in a function that returns what the worker needs, and add the node with process= "
-            "below it"
+            f"{label(node)!r} has join= and process=: a worker process cannot receive sets yet. Leave "
+            "process= out, or join in a function that returns what the worker needs, and add the node with "
+            "process= downstream of it"
         )
 
 
@@ -178,7 +182,7 @@ def claim(node: Any, mark: object) -> None:
     except TypeError:  # a class with __slots__ cannot be marked
         return
     if found is not mark:
-        raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
+        raise GraphError(f"this {type(node).__name__} already belongs to a pipeline: create a second one")
 
 
 def is_claimed(node: Any) -> bool:

@@ -47,7 +47,7 @@ class _Explaining:
         ):
             raise FreshframeError(
                 f"a part of freshframe that is loaded at its first use could not be read ({error}): close "
-                "files or raise the limit (ulimit -n), and call it again"
+                "some files or raise the limit (ulimit -n), and call it again"
             ) from error
 
 

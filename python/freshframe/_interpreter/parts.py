@@ -39,6 +39,6 @@ def native(name: str) -> Any:
         return importlib.import_module(f"freshframe.{name}")
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"this build has no freshframe.{name}: ./dev build makes what ./dev demo leaves out",
+            f"this build has no freshframe.{name}: run ./dev build, which builds what ./dev demo leaves out",
             name=error.name,
         ) from None

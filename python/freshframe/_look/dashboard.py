@@ -246,7 +246,7 @@ class Dashboard(ClosedByWith):
                 "the pipeline and call serve() after the fork, or let another process run and serve it"
             )
         if engine is None or self.closed:
-            raise StateError("this dashboard is closed: serve() makes another one")
+            raise StateError("this dashboard is closed: call serve() for a new one")
         return engine
 
     def _find_shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
@@ -257,7 +257,7 @@ class Dashboard(ClosedByWith):
         if name not in shown:
             some = f"it shows {', '.join(map(repr, shown))}" if shown else "no port gives frames"
             raise OptionError(
-                f"this dashboard has no pictures of {name!r}: {some}; serve(view=...) chooses them"
+                f"this dashboard does not show {name!r}: {some}; choose the ports with serve(view=...)"
             )
         return name, engine
 
@@ -389,7 +389,7 @@ def _origins(origins: Any) -> tuple[str, ...]:
     listed = [origins] if isinstance(origins, str) else origins
     if not isinstance(listed, Sequence):
         raise OptionTypeError(
-            f'origins must be a list of texts, such as ["https://my.site"]; got {_check.show(origins)}'
+            f'origins must be a list of strings, such as ["https://my.site"]; got {_check.show(origins)}'
         )
     return tuple(_check.text("each of origins", each) for each in listed)
 

@@ -101,8 +101,10 @@ class Look(NativeNode["Frame | Packet", None]):
             raise self._stale("the Look has no frame yet: it keeps frames while its pipeline runs")
         ((snapshot, source),) = found
         if limit is not None and snapshot.age > limit:
-            newest = f"the newest picture of {snapshot.source!r} is {snapshot.age:.1f} s old"
-            raise self._stale(f"{newest}, {limit:g} s were asked for", snapshot.age, source)
+            newest = f"the newest frame of {snapshot.source!r} is {snapshot.age:.1f} s old"
+            raise self._stale(
+                f"{newest}, more than the {limit:g} s that max_age allows", snapshot.age, source
+            )
         return snapshot
 
     def ago(self, seconds: float) -> Snapshot:
@@ -121,7 +123,7 @@ class Look(NativeNode["Frame | Packet", None]):
             raise OptionError(f"seconds must be 0 for now or above 0 for earlier, got {age:g}")
         found = self._snapshots([age], exact=True)
         if not found:
-            raise self._stale(f"the Look has no picture of {age:g} s ago or before")
+            raise self._stale(f"the Look has no frame from {age:g} s ago or earlier")
         return found[0][0]
 
     def last(self, seconds: float, n: int = 4, *, exact: bool = False) -> list[Snapshot]:

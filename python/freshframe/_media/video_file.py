@@ -43,7 +43,7 @@ def _report(
         )
     if segment_every is None:
         raise OptionError(
-            "on_segment of a video file is for segments, and segment_every, their length, is not given"
+            "on_segment of a video file needs segment_every, the length of the segments in seconds"
         )
     with fork.explaining(), fork.loading():
         from .segment import report_segments  # noqa: PLC0415  (few programs ask for it)

@@ -104,7 +104,8 @@ class VideoSource(NativeSource["Frame"]):
     def _need_camera(self, name: str) -> None:
         if not _native.is_camera(self._handle):
             raise OptionError(
-                f"{name} is for a camera of this machine, such as 0 or '/dev/video0': {self.url!r} is not one"
+                f"{name} works only for a camera of this machine, such as 0 or '/dev/video0', got "
+                f"{self.url!r}"
             )
 
     def _packets(self) -> PacketSource:

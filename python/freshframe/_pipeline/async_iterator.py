@@ -86,7 +86,8 @@ class ReaderIterator:
     async def _readable(self) -> None:
         if self._reader in _awaited:
             raise StateError(
-                f"reader {self._reader.name!r} is awaited by two tasks at once: give each task its own reader"
+                f"reader {self._reader.name!r} is awaited by two tasks at the same time: give each task its "
+                "own reader"
             )
         with fork.explaining(), fork.loading():
             import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)

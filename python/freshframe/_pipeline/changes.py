@@ -96,7 +96,7 @@ class Changes:
         """Implements Pipeline.add()."""
         if isinstance(node, Port):
             raise OptionTypeError(
-                f"add() has the node first and then its parent, add(node, parent): got the port "
+                f"add() takes the node first and then its parent, add(node, parent): got the port "
                 f"{node.name!r} as the node"
             )
         node = _adopted(node)
@@ -233,7 +233,7 @@ class Changes:
         """Implements Pipeline.replace()."""
         if isinstance(node, Port) and not isinstance(part, Port):
             raise OptionTypeError(
-                f"replace() has the port first and then the new node, replace(port, node): got the port "
+                f"replace() takes the port first and then the new node, replace(port, node): got the port "
                 f"{node.name!r} as the node"
             )
         port = own_port(part, "replace() needs", self._engine)

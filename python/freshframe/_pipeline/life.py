@@ -129,12 +129,12 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     """
     if interrupts_a_start():
         raise StateError(
-            "this signal's handler or finalizer has interrupted the start of a thread, and no other can "
-            "begin before it has returned: let it ask a thread of the program to add the node"
+            "this signal handler or finalizer interrupted the start of a thread, and no other thread can "
+            "start until it returns: add the node on another thread"
         )
     with held(_lock):
         if _exiting:
-            raise StateError("the interpreter exits: no node can be started any more")
+            raise StateError("the interpreter is exiting: nodes can no longer be started")
         _threads.add(thread)
     engine.note_launcher()
     try:

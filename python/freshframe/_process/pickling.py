@@ -238,7 +238,7 @@ def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | m
         return _parts(_by_value(), value, known)
     except Exception as error:
         raise OptionTypeError(
-            f"{_check.with_article(type(value).__qualname__)} cannot go to another process: "
+            f"{_check.with_article(type(value).__qualname__)} cannot be sent to another process: "
             f"{describe_error(error)}. Return arrays, numbers, strings, or classes of these"
         ) from error
 

@@ -127,7 +127,7 @@ def checked(process: Any, node: Any) -> Process:
     if isinstance(node, Source):
         raise GraphError(
             f"{wiring.label(node)!r} is a source and cannot have process=: a source must stay in the "
-            "engine's process. Give process= to the node below it that computes"
+            "engine's process. Pass process= to the node downstream of it that computes"
         )
     if isinstance(node, Native) and not declared(node).travels:
         raise GraphError(
@@ -136,7 +136,8 @@ def checked(process: Any, node: Any) -> Process:
         )
     if not sys.executable or getattr(sys, "frozen", False):
         raise GraphError(
-            "process= needs a Python to start workers with, and this program has none (sys.executable); "
+            "process= needs a Python interpreter to start workers, and this program has none "
+            "(sys.executable); "
             "frozen applications run their nodes on threads"
         )
     return Process() if process is True else process

@@ -64,8 +64,8 @@ def _check_contract(node: Any, options: Process) -> None:
     if options.workers > 1 and contract.has_own_stream:
         method = "finish()" if contract.tick_every is None else "on_tick()"
         raise GraphError(
-            f"{wiring.label(node)!r} has {method} and {options.workers} workers, and each has seen a "
-            f"part of the samples: with one worker {method} speaks for all of them"
+            f"{wiring.label(node)!r} has {method} and {options.workers} workers, and each worker sees only "
+            f"a part of the samples: use one worker, whose {method} sees all"
         )
     if options.workers > 1 and (path := wiring.records_to(node)) is not None:
         raise GraphError(
@@ -133,6 +133,7 @@ def _pickled(node: Any, definitions: pickling.Definitions) -> tuple[bytes, bytes
         if isinstance(error, OptionTypeError) and "__reduce__" in vars(type(node)):
             raise  # raised by the node itself
         raise OptionTypeError(
-            f"{wiring.label(node)!r} cannot go to another process: {pickling.culprit(node, error)}. Make it "
+            f"{wiring.label(node)!r} cannot be sent to another process: {pickling.culprit(node, error)}. "
+            "Make it "
             "in open(), which runs in the worker"
         ) from error

@@ -78,13 +78,15 @@ class _Replies:
     def _checked(self, result: Any) -> Any:
         if isinstance(result, types.GeneratorType):
             raise OptionTypeError(
-                "gave a generator object instead of its results: use yield, or yield from, in the body of "
+                "returned a generator object instead of its results: use yield, or yield from, in the body "
+                "of "
                 "the function or method that add() gets"
             )
         if type(result) in (list, tuple) and any(isinstance(each, Stamped) for each in result):
             raise OptionTypeError(
-                f"gave {_check.with_article(type(result).__name__)} with a result of stamped() in it: yield "
-                "each of them, because a list is one result"
+                f"returned {_check.with_article(type(result).__name__)} that contains a result of "
+                "stamped(): yield "
+                "each result, because a list counts as one"
             )
         if isinstance(result, Stamped) and not self._alone:
             raise GraphError("stamped() needs one worker: several finish their samples in any order")
@@ -101,7 +103,7 @@ def _all(generator: types.GeneratorType[Any, None, Any]) -> list[Any]:
             except StopIteration as end:
                 if end.value is not None:
                     raise OptionTypeError(
-                        "a generator gives its results with yield; at its end it returned "
+                        "a generator must yield its results; at its end it returned "
                         f"{end.value!r}, which would be lost"
                     ) from None
                 return results
@@ -109,8 +111,8 @@ def _all(generator: types.GeneratorType[Any, None, Any]) -> list[Any]:
                 results.append(result)
             if len(results) > MOST_RESULTS:
                 raise OptionError(
-                    f"a call in a worker process may give {MOST_RESULTS} results at most, because they leave "
-                    "together: leave process= out, or give them in fewer values"
+                    f"a call in a worker process may return at most {MOST_RESULTS} results, because they "
+                    "are sent together: leave process= out, or return fewer values"
                 )
 
 

@@ -57,9 +57,7 @@ def check_name(name: str, taken: Collection[str]) -> None:
         OptionError: It is.
     """
     if name in taken:
-        raise OptionError(
-            f"there is a column {name!r} already: give the column of Detections.data another name"
-        )
+        raise OptionError(f"a column named {name!r} already exists: rename the column of Detections.data")
 
 
 def find_columns(found: Any) -> Mapping[str, Column]:

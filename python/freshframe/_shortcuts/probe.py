@@ -147,7 +147,7 @@ class Probing:
                 raise SourceError(connection.last_error)
             if self._reader.ended:
                 raise SourceError(f"'{self.source.url}' ended before its first frame")
-        raise SourceTimeoutError(f"'{self.source.url}' gave no frame within {_FIRST_SECONDS:g} s")
+        raise SourceTimeoutError(f"'{self.source.url}' sent no frame within {_FIRST_SECONDS:g} s")
 
     def _stamps(self, first: Sample[Frame], seconds: float) -> list[float]:
         """Returns the pts of all frames within `seconds`, including the first."""

@@ -231,9 +231,10 @@ def _check_queue(source: Any, nodes: tuple[Any, ...], queue: Any) -> None:
     """
     if nodes and isinstance(queue, Queue) and blocks(queue) and getattr(source, "live", False):
         raise GraphError(
-            f"stream() has a blocking queue below the live source {wiring.label(source)!r}, which cannot "
+            f"stream() has a blocking queue downstream of the live source {wiring.label(source)!r}, which "
+            "cannot "
             f"wait, so that samples would be dropped before {wiring.label(nodes[0])!r}: use LATEST, or "
-            "Queue(n) to ride out short delays. In a Pipeline, a reader below a node may have it"
+            "Queue(n) to ride out short delays. In a Pipeline, a reader downstream of a node may have it"
         )
 
 

@@ -182,8 +182,7 @@ class Csv(TextSink):
         for name in self._stamp_columns():
             if name in columns:
                 raise OptionError(
-                    f"the file has a column {name!r} already, from the sample: give the value's field "
-                    "another name"
+                    f"the file already has a column {name!r} from the sample: rename the field of the value"
                 )
 
 

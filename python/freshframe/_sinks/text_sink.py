@@ -54,7 +54,7 @@ class TextSink(Node[Any, None]):
         advice = self._refused.get(ending, "VideoFile does" if ending in _VIDEOS else elsewhere)
         if advice is not None:
             raise OptionError(
-                f"{type(self).__name__} writes no {ending} file: {advice}; got the path {self.path!r}"
+                f"{type(self).__name__} cannot write {ending} files: {advice}; got the path {self.path!r}"
             )
 
     def open(self) -> None:

@@ -82,7 +82,9 @@ class WholeFile(TextFile):
         if not self._is_in_place():
             self._lost, self._lines = self._lost + self._lines, 0
             raise OSError(
-                errno.ENOENT, "another program has taken away the hidden file that has the lines", self.path
+                errno.ENOENT,
+                "another program deleted or moved the hidden file that contains the lines",
+                self.path,
             )
 
     def _is_in_place(self) -> bool:

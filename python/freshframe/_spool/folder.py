@@ -57,7 +57,7 @@ def make_folder(path: str) -> None:
     if strangers and not any(name == "sent" or _SEGMENT.fullmatch(name) for name in names):
         raise OptionError(
             f"a Spool needs its own folder, and {path!r} has other files, such as {strangers[0]!r}: "
-            "choose a path that is not there yet"
+            "choose a path that does not exist yet"
         )
     if not os.access(path, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "the folder of a Spool must be writable", path)
@@ -78,7 +78,7 @@ def regular(path: str) -> str:
         if stat.S_ISREG(os.lstat(path).st_mode):
             return path
     if os.path.lexists(path):
-        set_aside(path, "it is no regular file")
+        set_aside(path, "it is not a regular file")
     return path
 
 
@@ -117,7 +117,7 @@ def why_foreign(fd: int, is_ours: Callable[[int], bool]) -> str | None:
     """Returns the reason why an open file must not be written to, or None."""
     if os.fstat(fd).st_nlink > 1:
         return "it has a second name, which would change with it"
-    return None if is_ours(fd) else "it is no file of a spool"
+    return None if is_ours(fd) else "it is not a file of a spool"
 
 
 def create(path: str) -> int:

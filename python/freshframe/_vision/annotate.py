@@ -26,7 +26,7 @@ def _labels(labels: Any) -> str | None:
     if labels is None or isinstance(labels, str):
         return labels if not labels else _check.text("labels", labels)
     raise OptionTypeError(
-        f'labels must be a text such as "{{class_name}} {{confidence:.2f}}", or "" for no labels; '
+        f'labels must be a string such as "{{class_name}} {{confidence:.2f}}", or "" for no labels; '
         f"got {_check.show(labels)}"
     )
 
@@ -149,7 +149,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         """
         if not isinstance(frame, _native.Frame):
             raise OptionTypeError(
-                f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.show(frame)}"
+                f"draw() needs a Frame, such as Frame.from_array() returns, got {_check.show(frame)}"
             )
         seconds = None if pts is None else _check.number("pts", pts)
         with self._updating:

@@ -161,7 +161,9 @@ class Ask(Node["Frame", "Answer"]):
             if self._is_closed:
                 raise StateError("this Ask has been closed: its pipeline has stopped, or it was removed")
             if len(self._waiting) >= _WAITING:
-                raise StateError(f"{_WAITING} questions wait already: wait for an answer before the next")
+                raise StateError(
+                    f"{_WAITING} questions are already waiting: wait for an answer before asking the next"
+                )
             self._waiting.append(asked)
         assert asked.future is not None
         return asked.future
@@ -212,13 +214,15 @@ class Ask(Node["Frame", "Answer"]):
             return ""
         key = os.environ.get(self._api_key_env, "")
         if not key:
-            raise OptionError(f"api_key_env: the environment has no {self._api_key_env}, or it is empty")
+            raise OptionError(
+                f"the environment variable {self._api_key_env} of api_key_env= is not set or is empty"
+            )
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise OptionError(
                 f"{self._api_key_env} must be a key of printable ASCII without spaces and line ends"
             )
         if not self._server.is_tls and not self._server.is_local:
-            raise OptionError(f"a key goes to {self._server.host} by https only, got an http URL")
+            raise OptionError(f"a key is sent to {self._server.host} only over https, got an http URL")
         return key
 
     def _next_question(self) -> _Question | None:
@@ -306,8 +310,8 @@ def _find_frame(sample: Sample[Any]) -> Frame:
     frame = sample.value
     if not isinstance(frame, _native.Frame):
         raise OptionTypeError(
-            f"Ask takes pictures, and {sample.node!r} gives {_check.with_article(type(frame).__name__)}: "
-            "add it below a node that gives frames, or make one with freshframe.Frame.from_array(x)"
+            f"Ask takes frames, and {sample.node!r} returns {_check.with_article(type(frame).__name__)}: "
+            "add it downstream of a node that returns frames, or make one with freshframe.Frame.from_array(x)"
         )
     return frame
 
@@ -316,7 +320,9 @@ def _copy_snapshots(snapshots: Any) -> tuple[Snapshot, ...]:
     is_list = isinstance(snapshots, Sequence) and not isinstance(snapshots, str)
     given = tuple(snapshots) if is_list else None
     if given is None or not all(isinstance(each, Snapshot) for each in given):
-        raise OptionTypeError(f"snapshots must be a list of pictures of a Look, got {_check.show(snapshots)}")
+        raise OptionTypeError(
+            f"snapshots must be a list of snapshots of a Look, got {_check.show(snapshots)}"
+        )
     if len(given) > _MOST_SNAPSHOTS:
         raise OptionError(f"snapshots must be at most {_MOST_SNAPSHOTS}, got {len(given)}")
     return given

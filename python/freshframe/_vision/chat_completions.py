@@ -52,7 +52,9 @@ class Server:
         """
         text = _check.line("url", url)
         if "@" in text:
-            raise OptionError("url must have no user and no password (an @): api_key_env= is for a key")
+            raise OptionError(
+                "url must not contain a user or a password (an @): pass a key with api_key_env="
+            )
         try:
             parts = urllib.parse.urlsplit(text)
             port = parts.port
@@ -61,13 +63,13 @@ class Server:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise OptionError(f'url must be such as "http://127.0.0.1:8000/v1", got {_check.show(url)}')
         if parts.query or parts.fragment or not (parts.path.isascii() and parts.path.isprintable()):
-            raise OptionError(f"url must have no query and a path of ASCII, got {_check.show(url)}")
+            raise OptionError(f"url must have an ASCII path and no query, got {_check.show(url)}")
         if port == 0 or " " in parts.path:
             raise OptionError(f"url must have a port of 1 to 65535 and no spaces, got {_check.show(url)}")
         is_local = is_this_machine(parts.hostname)
         if not is_local and not remote:
             raise OptionError(
-                f"{parts.hostname!r} is not this machine: pictures go there only with remote=True"
+                f"{parts.hostname!r} is not this machine: pass remote=True to send frames there"
             )
         path = parts.path.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
         is_tls = parts.scheme == "https"
@@ -131,12 +133,12 @@ class Call:
         if self._status != 200:
             raise OSError(f"{text}: {said}")
         if found is None:
-            raise OSError(f"{text}, but no JSON object: {said}")
+            raise OSError(f"{text}, but not a JSON object: {said}")
         return found
 
     def too_late(self) -> TimeoutError:
         """Returns the error for a call that timed out."""
-        return TimeoutError(f"{self._server} gave no answer within timeout={self._timeout:g} s")
+        return TimeoutError(f"{self._server} did not answer within timeout={self._timeout:g} s")
 
     def _run(self, body: bytes) -> None:
         deadline = time.monotonic() + self._timeout
@@ -169,7 +171,7 @@ class Call:
                 self._socket = link
                 return link
         link.close()
-        raise ConnectionAbortedError("the call was cut")
+        raise ConnectionAbortedError("the call was aborted")
 
     def _talk(self, connection: http.client.HTTPConnection, body: bytes, deadline: float) -> None:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}

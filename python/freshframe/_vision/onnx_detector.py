@@ -239,7 +239,7 @@ def checked_texts(what: str, given: Any) -> list[str]:
         )
     texts = [_check.text(f"each of {what}", text) for text in names]
     if not texts:
-        raise OptionError(f"{what} must name at least one class, got none; None takes all")
+        raise OptionError(f"{what} must name at least one class, got none; pass None for all classes")
     return texts
 
 

@@ -36,7 +36,7 @@ def library() -> str:
         raise _not_in_bundle()
     raise MissingPackageError(
         f"the package onnxruntime in {', '.join(spec.submodule_search_locations)} has no "
-        f"capi/libonnxruntime.so, which it has from 1.20 on: {INSTALL} --upgrade",
+        f"capi/libonnxruntime.so, which versions from 1.20 on contain: {INSTALL} --upgrade",
         name="onnxruntime",
     )
 

@@ -89,7 +89,7 @@ void check_unused(const NodeHandle& handle) {
   }
   if (handle.node) return;
   throw GraphError("this " + handle.get().default_name() +
-                   " belongs to a pipeline already, or did: make a second one");
+                   " belongs or belonged to a pipeline: create a second one");
 }
 
 int add_node(Engine& self, NodeHandle& handle, const Parents& parents, const AddOptions& options) {

@@ -194,10 +194,9 @@ class FleetOutlet final : public NodeBase {
  private:
   [[nodiscard]] bool put(const AnySample& sample) {
     if (!sample.value) {
-      throw GraphError(
-          "the output '" + output_ +
-          "' gives frames, and pictures stay on their machine; give an output of results, or one "
-          "whose node makes bytes of them (a JPEG of sample.frame)");
+      throw GraphError("the output '" + output_ +
+                       "' carries frames, which cannot leave their machine: use an output of results, or of "
+                       "bytes such as sample.frame.jpeg()");
     }
     const auto bytes = std::make_shared<const std::vector<std::byte>>(result_bytes(sample.value));
     if (bytes->size() > kLargest) note_large(bytes->size());

@@ -221,14 +221,16 @@ nb::object lend_plane(gil::Held& held, const PlaneOnDevice& plane, nb::handle st
   if (!dl_device.is_none()) {
     const auto [kind, number] = read_pair(dl_device, "dl_device");
     if (kind == kCpu) {
-      if (forbids_copy) throw nb::buffer_error("the picture is on a graphics card: a copy is needed");
+      if (forbids_copy)
+        throw nb::buffer_error(
+            "the frame is on the GPU, and reading it here needs a copy, which copy=False forbids");
       return nb::module_::import_("freshframe._media.frame_arrays")
           .attr("host_dlpack")(host_plane(plane), wish.has_version ? nb::borrow(max_version) : nb::none(),
                                copy);
     }
     if (kind != kCuda || number != plane.picture().card) {
-      throw nb::buffer_error(("the picture is on the device (2, " + std::to_string(plane.picture().card) +
-                              "), and is not copied to (" + std::to_string(kind) + ", " +
+      throw nb::buffer_error(("the frame is on the device (2, " + std::to_string(plane.picture().card) +
+                              "), and cannot be exported to (" + std::to_string(kind) + ", " +
                               std::to_string(number) + ")")
                                  .c_str());
     }

@@ -106,7 +106,7 @@ Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handl
 
 [[noreturn]] nb::tuple refuse_pickle(const Frame& /*self*/) {
   throw OptionTypeError(
-      "a Frame cannot be pickled: it is shared picture memory of this process; send frame.copy(), or the "
+      "a Frame cannot be pickled: it is shared memory of this process; send frame.copy(), or the "
       "results");
 }
 

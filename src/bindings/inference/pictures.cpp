@@ -64,7 +64,7 @@ inference::CropForm make_form(std::pair<int, int> size, double padding, std::siz
     throw OptionError("crops() needs a padding of 0 to 10 box sizes, got " + std::to_string(padding));
   const auto bytes = std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   if (count * bytes > kMostBytes)
-    throw OptionError("crops() gives at most a GiB: take fewer boxes, or a smaller size");
+    throw OptionError("crops() returns at most 1 GiB: pass fewer boxes or a smaller size");
   return {.width = width, .height = height, .padding = padding};
 }
 

@@ -40,7 +40,7 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto& demand = loop.runner.outlet().demand();
   const auto* type = output.value ? output.value.get()->type() : get_type<Frame>();
   if (demand.allows(type)) return;
-  std::string text = "gave " + with_article(get_type_name(given)) + ", but its child '" + demand.child +
+  std::string text = "returned " + with_article(get_type_name(given)) + ", but its child '" + demand.child +
                      "' takes " + core::join_names(demand.types);
   if (nb::isinstance<PythonSample>(given)) {
     throw nb::type_error((text + ": return sample.value instead of the sample").c_str());
@@ -74,8 +74,8 @@ void refuse_several_stamped(PyObject* result) {
   for (Py_ssize_t i = 0; i < size; ++i) {
     if (!is_stamped(is_list ? PyList_GetItem(result, i) : PyTuple_GetItem(result, i))) continue;
     throw OptionTypeError(
-        "gave " + with_article(get_type_name(result)) +
-        " with a result of stamped() in it: yield each of them, because a list is one result");
+        "returned " + with_article(get_type_name(result)) +
+        " that contains a result of stamped(): yield each result, because a list counts as one");
   }
 }
 
@@ -111,8 +111,8 @@ bool take_output(gil::Held& held, Loop& loop, PyObject* result, const AnySample&
   PyObject* const converted = raw_call(held, [&] {
     if (is_generator(result)) {
       throw OptionTypeError(
-          "gave a generator object instead of its results: use yield, or yield from, in the body of the "
-          "function or method that add() gets, so that the engine knows that it gives several");
+          "returned a generator object instead of its results: use yield, or yield from, in the body of the "
+          "function or method that add() gets, so that the engine knows that it yields several");
     }
     Emitted emitted;
     refuse_several_stamped(result);
@@ -163,8 +163,7 @@ bool check_returned(PyObject* value) {
   const bool is_none = value == Py_None;
   if (!is_none) {
     PyErr_Format(classes().option_type_error,
-                 "a generator gives its results with yield; at its end it returned %R, which would be lost",
-                 value);
+                 "a generator must yield its results; at its end it returned %R, which would be lost", value);
   }
   Py_DECREF(value);
   return is_none;

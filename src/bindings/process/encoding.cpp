@@ -147,7 +147,7 @@ EncodedValue encode_native(const ValueRef& value) {
   if (const auto* found = value.as<Detections>()) return encode_detections(value, *found);
   if (const auto* number = value.as<double>()) return encode_float(*number);
   throw OptionTypeError("a value of type " + std::string(value.get()->type()->name) +
-                        " cannot go to another process");
+                        " cannot be sent to another process");
 }
 
 EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
@@ -202,7 +202,7 @@ ValueRef decode(ReceivedValue value, const Producer& producer) {
       return decode_detections(std::move(value), producer);
     case Kind::Float: {
       double number = 0;
-      if (value.bytes().size() != sizeof number) throw ProtocolError("a number of another size");
+      if (value.bytes().size() != sizeof number) throw ProtocolError("a number of the wrong size");
       std::memcpy(&number, value.bytes().data(), sizeof number);
       return ValueRef::make<double>(number);
     }

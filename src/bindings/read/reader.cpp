@@ -38,7 +38,7 @@ class PythonReader::Use {
     is_first_ = user_.compare_exchange_strong(user, me, std::memory_order_acquire);
     if (is_first_ || user == me) return;
     throw StateError("reader '" + reader.name() +
-                     "' is used by two threads at once: give each thread its own reader");
+                     "' is used by two threads at the same time: give each thread its own reader");
   }
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
@@ -262,7 +262,7 @@ PyObject* poll(gil::Held& held, PyObject* self, PyObject* const* /*given*/, Py_s
                PyObject* names) {
   if (count > 0 || names != nullptr) {
     PyErr_SetString(PyExc_TypeError,
-                    "poll() never waits and takes no argument: get(timeout=2) waits for the next sample");
+                    "poll() never waits and has no arguments: get(timeout=2) waits for the next sample");
     return nullptr;
   }
   return raw_call(held, [&] { return get_reader(self).poll(held).release().ptr(); });

@@ -25,7 +25,7 @@ const Stamp& read_stamp(nb::handle given, const NodeNames& names) {
                                                                 : nb::cast<const PythonStamp&>(given).names;
   if (given_names && given_names != names) {
     throw Error(
-        "gave a result with the stamp of a sample of another pipeline: like= takes a sample that this node "
+        "returned a result with the stamp of a sample of another pipeline: like= takes a sample that this node "
         "got");
   }
   return read_stamp(given);

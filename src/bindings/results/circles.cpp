@@ -104,7 +104,7 @@ struct Room {
 
 PyTypeObject* circles_type() {
   auto* const type = reinterpret_cast<PyTypeObject*>(classes().circles);
-  if (type == nullptr) throw Error("results have no value any more: the interpreter is exiting");
+  if (type == nullptr) throw Error("results no longer have a value: the interpreter is exiting");
   return type;
 }
 

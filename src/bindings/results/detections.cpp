@@ -38,7 +38,7 @@ using Columns = std::array<nb::object, kColumns.size()>;
 
 PyTypeObject* detections_type() {
   auto* const type = reinterpret_cast<PyTypeObject*>(classes().detections);
-  if (type == nullptr) throw Error("results have no value any more: the interpreter is exiting");
+  if (type == nullptr) throw Error("results no longer have a value: the interpreter is exiting");
   return type;
 }
 

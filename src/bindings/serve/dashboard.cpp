@@ -117,7 +117,7 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                std::vector<std::string> origins) {
   (void)self.core();  // refuses in a forked child
   auto& server = get_served(self).server;
-  if (server) throw StateError("this pipeline is served already");
+  if (server) throw StateError("this pipeline is already served");
   server = std::make_unique<Server>(self.shared_core(), ServeOptions{.host = host,
                                                                      .port = port,
                                                                      .view = std::move(view),

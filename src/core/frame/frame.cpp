@@ -284,7 +284,7 @@ Picture core::FrameBody::pool(PixelFormat format) {
   const Lock lock(conversions());
   if (target.pooled_memory) return target.pooled;
   FrameBuilder builder(target.picture.format);
-  if (!basic_pixel_ops().convert(target.picture, builder.picture())) throw Error("cannot copy a picture");
+  if (!basic_pixel_ops().convert(target.picture, builder.picture())) throw Error("cannot copy a frame");
   target.pooled = builder.picture();
   bytes.fetch_add(builder.size_bytes(), std::memory_order_relaxed);
   target.pooled_memory = std::move(builder).take_memory();

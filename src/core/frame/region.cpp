@@ -30,8 +30,7 @@ bool shares_rows(PixelFormat format) {
 void check_region(const Region& region) {
   if (region == Region{0, 0, 1, 1}) {
     throw OptionError(
-        "roi (0, 0, 1, 1) is a single pixel: roi is in pixels of the picture, not in parts of its width and "
-        "height");
+        "roi (0, 0, 1, 1) is a single pixel: roi is in pixels of the frame, not in fractions of its width and height");
   }
   if (region.x0 >= 0 && region.y0 >= 0 && region.x1 > region.x0 && region.y1 > region.y0) return;
   throw OptionError("roi must be (x0, y0, x1, y1) in pixels with 0 <= x0 < x1 and 0 <= y0 < y1, got " +
@@ -41,7 +40,7 @@ void check_region(const Region& region) {
 void check_region(const Region& region, int width, int height) {
   check_region(region);
   if (region.x1 <= width && region.y1 <= height) return;
-  throw OptionError("roi " + describe_region(region) + " lies outside of the picture, which has " +
+  throw OptionError("roi " + describe_region(region) + " is outside the frame, which has " +
                     std::to_string(width) + "x" + std::to_string(height) + " pixels: x1 may be at most " +
                     std::to_string(width) + " and y1 at most " + std::to_string(height));
 }

@@ -75,7 +75,7 @@ class Decoder {
     const auto& from = output(index);
     const auto axes = from.shape.size();
     if (axes < 2 || (axes == 3 && from.shape[0] != static_cast<std::int64_t>(from.pictures)) || axes > 3)
-      refuse_outputs("not two axes of one picture");
+      refuse_outputs("not two axes of one image");
     const auto rows = static_cast<std::size_t>(from.shape[axes - 2]);
     const auto width = static_cast<std::size_t>(from.shape[axes - 1]);
     if (columns != 0 && width != columns) refuse_outputs("rows of " + std::to_string(width) + " numbers");
@@ -248,7 +248,7 @@ HeadNumbers::HeadNumbers(const Recognised& how, const OutputView& output)
 
 void refuse_outputs(const std::string& what) {
   throw Error("the model's outputs have changed their shape: " + what +
-              "; it must give the shapes that it gave when it was loaded");
+              "; they must keep the shapes from when the model was loaded");
 }
 
 }  // namespace freshframe::inference

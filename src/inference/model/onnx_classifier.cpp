@@ -265,7 +265,8 @@ struct OnnxClassifier::Impl {
     Region region;
   };
   [[nodiscard]] std::vector<Crop> make_crops(const Detections& found, const Frame& frame) const {
-    for (const auto& name : options.classes) vision::check_class("OnnxClassifier is to look at", name, found);
+    for (const auto& name : options.classes)
+      vision::check_class("OnnxClassifier cannot look at", name, found);
     std::vector<Crop> crops;
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       if (!is_wanted(found, i)) continue;
@@ -360,9 +361,9 @@ struct OnnxClassifier::Impl {
 };
 
 OnnxClassifier::OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options) {
-  if (options.column.empty()) throw OptionError("OnnxClassifier needs a name for its column");
+  if (options.column.empty()) throw OptionError("OnnxClassifier needs a name for its column: pass column=");
   if (std::ranges::find(kOwnColumns, options.column) != kOwnColumns.end()) {
-    throw OptionError("OnnxClassifier needs another name for its column than '" + options.column +
+    throw OptionError("OnnxClassifier needs a different name for its column than '" + options.column +
                       "', which boxes have already");
   }
   if (!(options.padding >= 0 && options.padding <= kMostPadding))
@@ -381,7 +382,7 @@ void OnnxClassifier::source_gone(int source) {
 
 std::optional<Detections> OnnxClassifier::process(const Sample<Detections>& sample, const Context& context) {
   const auto& found = sample.value;
-  if (!sample.frame) throw Error("OnnxClassifier needs the frame of the boxes, but this sample carries none");
+  if (!sample.frame) throw Error("OnnxClassifier needs the frame of the boxes, but this sample has none");
   const bool by_track = impl_->options.when != OnnxClassifierOptions::When::Each;
   if (by_track && found.ids.size() != found.boxes.size())
     throw Error("OnnxClassifier with when='growing' or 'best' needs tracks: add a BoxTracker before it");

@@ -16,9 +16,8 @@ namespace {
 constexpr int kLargestSide = 8192;
 
 [[noreturn]] void refuse(const Session& session, const std::string& why) {
-  throw OptionError("the model '" + session.path() + "' cannot be fed with pictures: " + why +
-                    "; its inputs are " + to_text(session.inputs()) +
-                    "; ff.OnnxModel runs it with arrays of any kind");
+  throw OptionError("the model '" + session.path() + "' does not take images: " + why + "; its inputs are " +
+                    to_text(session.inputs()) + "; ff.OnnxModel runs it with arrays of any kind");
 }
 
 // Parses "[640, 480]", which Ultralytics writes as height, width.
@@ -129,8 +128,8 @@ std::vector<Tensor> run_tensor(const Session& session, const TensorView& view, s
   for (std::size_t i = 0; i < outputs.size() && count > 1; ++i) {
     const auto shape = outputs[i].shape();
     if (!shape.empty() && shape[0] == static_cast<std::int64_t>(count)) continue;
-    throw Error("'" + session.path() + "' was given " + std::to_string(count) + " pictures, and its output " +
-                to_text(session.outputs()[i]) + " is not one for each of them");
+    throw Error("'" + session.path() + "' got " + std::to_string(count) + " images, and its output " +
+                to_text(session.outputs()[i]) + " does not have one row per image");
   }
   return outputs;
 }

@@ -117,7 +117,7 @@ Runtime::Runtime(const std::string& library) {
   version_ = base.version();
   table_ = static_cast<const AnyFunction*>(base.get_api(ort::kApiVersion));
   if (table_ == nullptr) {
-    throw Error("ONNX Runtime 1.20 or newer is wanted, found " + version_ + " in '" + library +
+    throw Error("ONNX Runtime 1.20 or newer is required, found " + version_ + " in '" + library +
                 "': " + kInstall + " --upgrade");
   }
   can_tell_nodes_ = read_minor(version_) >= ort::kVersionWithAssignment;

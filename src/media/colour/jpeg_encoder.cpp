@@ -41,7 +41,8 @@ Frame planar(const Frame& frame) {
   }
   FrameBuilder builder(to);
   if (!pixel_ops().convert(frame.picture(), builder.picture())) {
-    throw Error("cannot make a JPEG picture of a " + std::string(to_string(frame.format())) + " frame");
+    throw Error("cannot encode as JPEG a frame of the format " + std::string(to_string(frame.format())) +
+                " frame");
   }
   return std::move(builder).publish(pixel_ops());
 }
@@ -150,9 +151,9 @@ JpegPicture JpegEncoder::encode_as(const Frame& frame, int width, int height, in
   wanted.width = width;
   wanted.height = height;
   if (wanted.width > kMaxSide || wanted.height > kMaxSide) {
-    throw Error("a picture of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
+    throw Error("an image of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
                 " is too large for JPEG, whose limit is " + std::to_string(kMaxSide) +
-                ": max_side= makes it smaller");
+                ": pass max_side= to shrink it");
   }
   const bool odd = !gray && (wanted.width % 2 != 0 || wanted.height % 2 != 0);
   if (wanted != picture.format || odd || !has_jfif_colours(wanted)) picture = own_planes(picture, wanted);

@@ -130,10 +130,11 @@ std::string refuse_format(AVPixelFormat format) {
   const AVPixFmtDescriptor* const description = av_pix_fmt_desc_get(format);
   if (description == nullptr) return {};
   if (description->comp[0].depth > 8)
-    return "its pictures have " + std::to_string(description->comp[0].depth) + " bits, and only 8 are taken";
+    return "its frames have " + std::to_string(description->comp[0].depth) +
+           " bits, and only 8 are supported";
   const bool is_420 =
       description->nb_components == 3 && description->log2_chroma_w == 1 && description->log2_chroma_h == 1;
-  return is_420 ? std::string() : "its pictures are " + std::string(description->name) + ", not 4:2:0";
+  return is_420 ? std::string() : "its frames are " + std::string(description->name) + ", not 4:2:0";
 }
 
 }  // namespace

@@ -157,7 +157,7 @@ void CardMemory::note_reader(std::uintptr_t stream) const noexcept {
 std::shared_ptr<const DevicePicture> CardMemory::copied() const {
   check_process();
   auto block = card_->take(layout_.bytes());
-  if (!block) throw DeviceError(card_->name() + " has no memory for a copy of a picture");
+  if (!block) throw DeviceError(card_->name() + " has no memory for a copy of a frame");
   const auto copy = std::make_shared<CardMemory>(card_, *std::move(block), layout_);
   copy->downloads_ = downloads_;
   const auto& driver = card_->driver();
@@ -178,14 +178,14 @@ std::shared_ptr<const DevicePicture> CardMemory::copied() const {
 
 void CardMemory::check(int error, const char* doing) const {
   if (error == 0) return;
-  throw DeviceError(card_->name() + ": a picture cannot be " + doing + ": " +
+  throw DeviceError(card_->name() + ": a frame cannot be " + doing + ": " +
                     card_->driver().get_error_name(error));
 }
 
 void CardMemory::check_process() const {
   if (!birthplace_.is_inherited()) return;
   throw StateError(
-      "this frame is on a graphics card that a parent of this forked process uses: read its pixels before the fork, or "
+      "this frame is on a GPU that a parent of this forked process uses: read its pixels before the fork, or "
       "start processes with multiprocessing's 'spawn'");
 }
 

@@ -51,7 +51,8 @@ bool find_memory(const platform::Library& cuda, CudaDriver& driver) {
 /// Returns the reason why the libraries cannot be used, or an empty string.
 std::string load(CudaDriver& driver) {
   const auto loaded_cuda = load_library(kDriverLibrary);
-  if (!loaded_cuda) return "no NVIDIA driver is installed, or this container does not get it (libcuda.so.1)";
+  if (!loaded_cuda)
+    return "no NVIDIA driver is installed, or this container has no access to it (libcuda.so.1)";
   const auto loaded_decoders = load_library(kDecoderLibrary);
   if (!loaded_decoders) {
     return "the driver lacks its decoders (libnvcuvid.so.1); a container gets them by "
@@ -83,7 +84,7 @@ std::string start_failure(const CudaDriver& driver, int error) {
       return "the NVIDIA driver is too old for its card or its libraries (" + driver.get_error_name(error) +
              ")";
     case kNotInitialized:
-      return "a parent of this process uses the card, and forked it: begin it with multiprocessing's \"spawn\"";
+      return "a parent of this process uses the GPU, and forked it: start it with multiprocessing's \"spawn\"";
     default:
       return "the NVIDIA driver does not start: " + driver.get_error_name(error);
   }

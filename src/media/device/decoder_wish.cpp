@@ -28,7 +28,7 @@ DecoderWish DecoderWish::parse(const std::string& word) {
       !digits.empty() && digits.size() <= kMostDigits &&
       std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (is_number) return {.kind = Kind::Demand, .card = std::stoi(digits)};
-  throw OptionError(R"(decoder must be "cpu", "auto", "cuda", or a card such as "cuda:1", got ")" + word +
+  throw OptionError(R"(decoder must be "cpu", "auto", "cuda", or a GPU such as "cuda:1", got ")" + word +
                     '"');
 }
 

@@ -15,7 +15,7 @@ namespace {
 media::PacketCamera& packet_camera(VideoSource& camera) {
   if (auto* const found = camera.abilities().packets) return *found;
   throw GraphError("'" + camera.url() +
-                   "' has no packets: network streams that are live have them, such as rtsp://");
+                   "' has no packets: only live network streams such as rtsp:// have them");
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ void wake(VideoSource& camera, std::optional<double> seconds, std::optional<doub
                      "' does not sleep: wake() is for a live network stream, such as rtsp://, that "
                      "open(decode=\"keyframes\") made");
   if (seconds.has_value() == until.has_value())
-    throw OptionError("wake() takes seconds, or until, which is a pts: one of them");
+    throw OptionError("wake() needs either seconds= or until= (a pts)");
   if (seconds && !(*seconds > 0 && *seconds <= kLongestWake))
     throw OptionError("seconds of wake() must be above 0 and at most 86400, got " +
                       core::seconds_text(*seconds));

@@ -182,7 +182,7 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
   if (paths.empty()) {
     fail(url, names.empty()
                   ? "the folder is empty"
-                  : "no picture is in the folder: of " + core::count_text(names.size(), "name") +
+                  : "no image is in the folder: of " + core::count_text(names.size(), "name") +
                         " none is a file with the suffix of one (" + std::string(kSomeSuffixes) + ")");
   }
   return in_order(std::move(paths), url, stop);
@@ -197,9 +197,8 @@ PictureList list_glob(const std::string& pattern, const std::string& url, const 
     return !has_picture_suffix(path) || !is_listed(path);
   });
   if (paths.empty()) {
-    fail(url, core::count_text(names, "name") +
-                  " matched, but none is a file with the suffix of a picture (" + std::string(kSomeSuffixes) +
-                  ")");
+    fail(url, core::count_text(names, "name") + " matched, but none is a file with the suffix of an image (" +
+                  std::string(kSomeSuffixes) + ")");
   }
   return in_order(std::move(paths), url, stop);
 }

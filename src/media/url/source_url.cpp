@@ -26,8 +26,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::string_view kSupported =
-    "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
-    "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, "
+    "this version opens local files (\"clip.mp4\", \"picture.png\"), image sequences (\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, "
     "http, https, tcp, udp), cameras (\"0\", \"/dev/video0\"), the camera of a browser (\"browser:\"), "
     "\"demo:circles\" and \"demo:shapes\"";
 
@@ -113,7 +112,7 @@ std::string local_path(const std::string& url) {
 }
 
 UrlKind find_kind(const std::string& url, const core::LiveUrl& live) {
-  if (url.empty()) throw OptionError("cannot open a source without a name: " + std::string(kSupported));
+  if (url.empty()) throw OptionError("cannot open an empty string: " + std::string(kSupported));
   if (url.find('\0') != std::string::npos)
     throw OptionError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;

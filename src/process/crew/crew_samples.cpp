@@ -251,7 +251,7 @@ ValueMessage Crew::place_value(Job& job, EncodedValue& encoded,
   job.slot = {pool.allocate(size), [](std::uint8_t* memory) { SlabPool::get_shared().deallocate(memory); }};
   const auto found = job.slot ? pool.find(job.slot.get()) : std::nullopt;
   if (!found)
-    throw Error("cannot give a value of " + std::to_string(size) +
+    throw Error("cannot send a value of " + std::to_string(size) +
                 " bytes to a worker: " + pool.why_refused());
   encoded.copy_to(reinterpret_cast<std::byte*>(job.slot.get()));
   message.slab = found->slab->id();
@@ -302,7 +302,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       break;
     case ToParent::Need: {
       const auto needed = process::read<NeedMessage>(reader);
-      if (seat.jobs.empty()) throw ProtocolError("memory for a result, without a sample");
+      if (seat.jobs.empty()) throw ProtocolError("it requested memory for a result without having a sample");
       seat.give_memory(needed);
       break;
     }
@@ -345,7 +345,7 @@ void Crew::take_open(Seat& seat) {
 // Checks everything first, so that an invalid message changes nothing.
 void Crew::reply(Seat& seat, const ReplyMessage& message) {
   if (seat.jobs.empty() || message.id != seat.jobs.front().id)
-    throw ProtocolError("a reply to a sample that it does not have");
+    throw ProtocolError("it replied to a sample that it was not given");
   seat.check_held(message.released, 1);
   auto& job = seat.jobs.front();
   if (!keep_result(seat, job, message)) return;
@@ -403,7 +403,7 @@ std::optional<Emitted> Crew::make_output(const Seat& seat, const ReplyMessage& m
     case ResultKind::Input: {
       const auto& frame = seat.jobs.front().sample.frame;
       if (!frame || !frame.has(message.form))
-        throw ProtocolError("its input as the result, in a format that the input does not have");
+        throw ProtocolError("it returned its input in a format that the input does not have");
       return Emitted{{}, frame.to(message.form)};
     }
     case ResultKind::Picture: {
@@ -428,8 +428,8 @@ void Crew::check_demand(const Emitted& output) const {
   const auto& demand = newest->demand;
   const auto* const type = output.value ? output.value.get()->type() : get_type<Frame>();
   if (demand.allows(type)) return;
-  throw OptionTypeError("gave " + std::string(type->name) + ", but its child '" + demand.child + "' takes " +
-                        core::join_names(demand.types));
+  throw OptionTypeError("returned " + std::string(type->name) + ", but its child '" + demand.child +
+                        "' takes " + core::join_names(demand.types));
 }
 
 // The job's frame stays lent to the worker, unless the worker has released it.
@@ -469,9 +469,9 @@ void Crew::take_outside_failure(Seat& seat, const FailedMessage& message) {
 void Crew::take_failure(Seat& seat, const FailedMessage& message) {
   if (message.id == 0) return take_outside_failure(seat, message);
   if (seat.jobs.empty() || message.id != seat.jobs.front().id)
-    throw ProtocolError("a failure on a sample that it does not have");
+    throw ProtocolError("it reported a failure on a sample that it was not given");
   if (message.whole && seat.jobs.size() != seat.given)
-    throw ProtocolError("a failure on a call that has a result already");
+    throw ProtocolError("it reported a failure of a call that already has a result");
   seat.check_held(message.released, message.whole && runner_.facts().batch ? seat.jobs.size() : 1);
   const auto sample = seat.jobs.front().sample;
   const auto ticket = seat.jobs.front().ticket;

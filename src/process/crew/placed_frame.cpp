@@ -38,8 +38,8 @@ PlacedFrame place(const Frame& frame, SlabPool& pool) {
   if (!own) own = find(frame.pool_picture(), pool, placed);
   if (!own) {
     const auto why = pool.why_refused();
-    throw Error("cannot give a picture to a worker: " +
-                (why.empty() ? std::string("there is no shared memory for it") : why));
+    throw Error("cannot pass a frame to a worker: " +
+                (why.empty() ? std::string("no shared memory is left: enlarge /dev/shm") : why));
   }
   placed.forms.push_back(*std::move(own));
   for (int i = 0; i < kPixelFormats; ++i) {

@@ -174,7 +174,7 @@ std::string Seat::grow_results(std::uint64_t bytes) {
 
 // The worker keeps its old memory until it has mapped the new one, so a failure changes nothing on either side.
 void Seat::give_memory(const NeedMessage& needed) {
-  if (needed.has > results_size_) throw ProtocolError("more memory for results than it was given");
+  if (needed.has > results_size_) throw ProtocolError("it claims more memory for results than it was given");
   MemoryMessage answer;
   if (needed.bytes > needed.has) {  // otherwise the worker only waits until its last result has been read
     if (needed.bytes > results_size_) answer.why = grow_results(needed.bytes);
@@ -197,7 +197,7 @@ void Seat::check_results(std::uint64_t offset, std::uint64_t bytes) const {
 void Seat::read_results(std::uint64_t offset, std::span<std::byte> into) const {
   check_results(offset, into.size());
   if (!into.empty() && !read_file(results_.get(), into, offset))
-    throw ProtocolError("a result cannot be read");
+    throw ProtocolError("its result cannot be read");
 }
 
 void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answered) const {
@@ -207,8 +207,7 @@ void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answere
     const bool of_job =
         lease != 0 && std::any_of(jobs.begin(), end, [&](const Job& job) { return job.lease == lease; });
     if ((!of_job && !leases_.contains(lease)) || !held.insert(lease).second) {
-      throw ProtocolError("lease " + std::to_string(lease) +
-                          " was given back, which the worker does not have");
+      throw ProtocolError("lease " + std::to_string(lease) + " was returned, which the worker does not hold");
     }
   }
 }
@@ -216,8 +215,7 @@ void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answere
 void Seat::release(std::span<const std::uint64_t> leases) {
   for (const auto lease : leases) {
     if (leases_.erase(lease) == 0) {
-      throw ProtocolError("lease " + std::to_string(lease) +
-                          " was given back, which the worker does not have");
+      throw ProtocolError("lease " + std::to_string(lease) + " was returned, which the worker does not hold");
     }
   }
 }

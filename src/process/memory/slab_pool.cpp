@@ -125,14 +125,14 @@ void SlabPool::grow(std::size_t bytes) noexcept try {
     if (owned_.size() >= kMostSlabs) {
       std::size_t total = 0;
       for (const auto& owned : owned_) total += owned.slab->size();
-      why = "all " + std::to_string(kMostSlabs) + " slabs of shared picture memory are full, " +
+      why = "all " + std::to_string(kMostSlabs) + " slabs of shared frame memory are full, " +
             core::mebibytes_rounded_down(total) + " in all";
     }
     size = next_size_locked(bytes);
     id = next_id_++;
   }
   if (const auto left = headroom_(); why.empty() && left < size + kReserve) {
-    why = "shared picture memory wants " + core::mebibytes_rounded_down(size) + " more and " +
+    why = "shared frame memory wants " + core::mebibytes_rounded_down(size) + " more and " +
           core::mebibytes_rounded_down(kReserve) + " beside them, but only " +
           core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
   }

@@ -65,8 +65,8 @@ class ByteReader {
   [[nodiscard]] T get_up_to(T most, const char* what) {
     const T value = get<T>();
     if (std::cmp_less(value, 0) || value > most) {
-      throw ProtocolError(std::string(what) + " is " + std::to_string(value) + ", 0 to " +
-                          std::to_string(most) + " can be");
+      throw ProtocolError(std::string(what) + " must be 0 to " + std::to_string(most) + ", got " +
+                          std::to_string(value));
     }
     return value;
   }

@@ -110,7 +110,7 @@ class Reading {
 template <class Io>
 void side(Io& io, typename Io::template Of<int>& value, const char* what) {
   io.number(value, Most<int>{kMostSide, what});
-  if (Io::kReads && value == 0) throw ProtocolError(std::string(what) + " is 0, at least 1 can be");
+  if (Io::kReads && value == 0) throw ProtocolError(std::string(what) + " must be at least 1, got 0");
 }
 
 template <class Io>

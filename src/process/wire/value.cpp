@@ -30,8 +30,8 @@ ReceivedValue::ReceivedValue(const ValueMessage& message, std::uint64_t limit)
     : kind_(message.kind), sizes_(message.parts) {
   const auto size = message.size();
   if (size > limit) {
-    throw ProtocolError("a value has " + std::to_string(size) + " bytes, at most " + std::to_string(limit) +
-                        " can be");
+    throw ProtocolError("a value may have at most " + std::to_string(limit) + " bytes, got " +
+                        std::to_string(size));
   }
   size_ = static_cast<std::size_t>(size);
   bytes_ = std::make_unique_for_overwrite<std::byte[]>(size_);

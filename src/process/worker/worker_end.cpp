@@ -105,11 +105,12 @@ WorkerInit WorkerEnd::init() {
   while (received == Channel::Received::Nothing) received = channel.receive(Channel::Wait::Yes);
   if (received == Channel::Received::End) throw_parent_ended();
   ByteReader reader(channel.bytes());
-  if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message has another kind");
+  if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message is of the wrong kind");
   auto message = read<InitMessage>(reader);
   auto& files = channel.descriptors();
   if (files.size() != 2) throw ProtocolError("the first message does not have two files");
-  if (file_size(files[0].get()) != message.bytes) throw ProtocolError("the first file has another size");
+  if (file_size(files[0].get()) != message.bytes)
+    throw ProtocolError("the first file does not have the announced size");
   WorkerInit init;
   init.payload.resize(static_cast<std::size_t>(message.bytes));
   if (!read_file(files[0].get(), init.payload)) throw ProtocolError("the first file cannot be read");
@@ -159,11 +160,11 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
       return;
     }
     case ToWorker::Init:
-      throw ProtocolError("a second begin");
+      throw ProtocolError("a second Begin message");
     case ToWorker::Request:
       break;
   }
-  if (request == nullptr) throw ProtocolError("a sample before the answer to the last one");
+  if (request == nullptr) throw ProtocolError("a sample arrived before the answer to the previous one");
   const auto message = read<RequestMessage>(reader);
   request->value = view_value(message.value);
   leases_->begin_work();
@@ -185,7 +186,7 @@ void WorkerEnd::map_slab(const SlabMessage& message) {
   auto& files = leases_->channel().descriptors();
   if (files.size() != 1) throw ProtocolError("a slab without its file");
   if (file_size(files[0].get()) != message.bytes || message.bytes == 0) {
-    throw ProtocolError("a slab of another size than its file");
+    throw ProtocolError("the size of a slab differs from that of its file");
   }
   auto mapping = std::make_shared<const Mapping>(files[0].get(), static_cast<std::size_t>(message.bytes),
                                                  Mapping::Access::ReadOnly);
@@ -208,7 +209,7 @@ Picture WorkerEnd::view_picture(const PictureMessage& message) const {
   for (std::size_t i = 0; i < message.planes.size(); ++i) {
     const auto& place = message.planes[i];
     const auto found = slabs_.find(place.slab);
-    if (found == slabs_.end()) throw ProtocolError("a picture in an unknown slab");
+    if (found == slabs_.end()) throw ProtocolError("a frame in an unknown slab");
     auto shape = message.format.plane_shape(static_cast<int>(i));
     check_within(place.offset, plane_extent(shape, place.stride), found->second->size(), "a plane");
     shape.data = reinterpret_cast<const std::uint8_t*>(found->second->data() + place.offset);
@@ -316,15 +317,15 @@ void WorkerEnd::put_shared(const ReplyMessage& message, const WorkerResult& resu
   if (message.kind != ResultKind::Picture) return;
   MutablePicture copy(message.picture);
   core::lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data() + message.offset));
-  if (!basic_pixel_ops().convert(result.frame.picture(), copy)) throw Error("cannot copy a picture");
+  if (!basic_pixel_ops().convert(result.frame.picture(), copy)) throw Error("cannot copy a frame");
 }
 
 void WorkerEnd::reply_all(std::span<const WorkerResult> results) {
   const auto id = first_pending().id;
   if (results.size() > kMostResultsOfCall) {
-    throw Error("gave " + std::to_string(results.size()) +
-                " results of one call; a worker process may give " + std::to_string(kMostResultsOfCall) +
-                " at most");
+    throw Error("returned " + std::to_string(results.size()) +
+                " results of one call; a worker process may return at most " +
+                std::to_string(kMostResultsOfCall) + " at most");
   }
   std::vector<ReplyMessage> messages;
   std::uint64_t shared = 0;

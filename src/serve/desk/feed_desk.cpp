@@ -30,7 +30,7 @@ void FeedDesk::close() {
   if (std::exchange(closed_, true)) return;
   bell_->answer_by({});
   for (auto& camera : cameras_) {
-    camera.feed->release(this, "the program serves no page any more");
+    camera.feed->release(this, "the program no longer serves the page");
   }
   cameras_.clear();
   core::serve_feeds(*core_, false);

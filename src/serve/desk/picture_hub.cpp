@@ -257,7 +257,7 @@ void PictureHub::finish(const Caught& caught, LivePictureRef picture, const std:
   port.due = std::max(port.due, now - kInterval / 2) + kInterval;
   if (!picture) {
     if (!error.empty() && !std::exchange(port.complained, true)) {
-      log(LogLevel::Warning, "the pictures of '" + port.name + "' cannot be viewed: " + error);
+      log(LogLevel::Warning, "the frames of '" + port.name + "' cannot be viewed: " + error);
     }
     return;
   }

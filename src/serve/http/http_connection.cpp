@@ -108,7 +108,7 @@ void HttpConnection::check(Time now) {
   if (question_) {
     give_question_up();
     return show_look(
-        plain(503, "the pictures were not decoded within " + core::seconds_text(host_.limits().look)));
+        plain(503, "the images were not decoded within " + core::seconds_text(host_.limits().look)));
   }
   if (waited_port_) {
     end_wait();
@@ -220,8 +220,7 @@ void HttpConnection::become_sender() {
 
 void HttpConnection::become_stream(const Routed& routed) {
   if (host_.connections().streams() >= PictureStream::kMost) {
-    return send(plain(503, "too many streams of pictures; close some, or ask for single pictures (.jpg)"),
-                false);
+    return send(plain(503, "too many streams of images; close some, or request single images (.jpg)"), false);
   }
   Reply reply{.type = kStreamType, .headers = routed.reply.headers, .sized = false};
   if (is_head()) return send(std::move(reply), false);

@@ -53,11 +53,11 @@ void check_origins(const std::vector<std::string>& origins, bool has_token) {
   for (const auto& origin : origins) {
     if (!is_origin(origin)) {
       throw OptionError(
-          "origins must be those of pages, such as \"https://my.site\" without a path, or \"*\" for all; got \"" +
+          "origins must be origins of web pages, such as \"https://my.site\" without a path, or \"*\" for all; got \"" +
           origin + "\"");
     }
     if (origin == "*" && !has_token)
-      throw OptionError("origins \"*\" lets pages of all servers ask for pictures: serve with a token");
+      throw OptionError("origins \"*\" lets every web page request frames: pass token=");
   }
 }
 

@@ -19,7 +19,7 @@ double to_seconds(VideoView::Time time) {
 
 std::string names_text(const std::vector<std::string>& names) {
   if (names.empty()) return "no port can be watched";
-  std::string text = "there is no such port; there are";
+  std::string text = "there is no such port; the ports are";
   for (const auto& name : names) text += (&name == names.data() ? " '" : ", '") + name + "'";
   return text;
 }

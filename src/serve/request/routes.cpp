@@ -56,7 +56,7 @@ constexpr std::array<std::string_view, 2> kForEverybody = {"/base.css", "/favico
 Reply login(std::string_view path) {
   if (path != "/") {
     auto reply =
-        plain(401, "a token is needed: as 'Authorization: Bearer TOKEN', or open /?token=TOKEN once");
+        plain(401, "a token is needed: send 'Authorization: Bearer TOKEN', or open /?token=TOKEN once");
     reply.headers = "WWW-Authenticate: Bearer\r\n";
     return reply;
   }
@@ -153,8 +153,9 @@ std::optional<Routed> look(std::string_view path, std::string_view query, const 
   if (auto fault = read_look(query, *wish); !fault.empty())
     return Routed{.reply = plain(400, std::move(fault))};
   if (const auto names = source.explain_missing_look(wish->name))
-    return Routed{.reply =
-                      plain(404, "no look with this name is served; serve(look=[...]) chooses: " + *names)};
+    return Routed{
+        .reply = plain(
+            404, "no look with this name is served; choose the looks with serve(look=[...]): " + *names)};
   return Routed{.to = Routed::To::Look, .look = *std::move(wish)};
 }
 
@@ -175,7 +176,7 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
     return Routed{
         .reply = plain(
             404,
-            "no port with this name is served; serve(view=...) chooses the ports, and a removed node has none")};
+            "no port with this name is served; choose the ports with serve(view=...); a removed node has none")};
   }
   if (routed.to == Routed::To::Stream && has_ended(source)) {
     auto reply = no_picture(source.sample_now().snapshot());
@@ -248,7 +249,9 @@ Routed answer_strange_page(std::string_view path, std::string_view query, const 
   if (gate.wants_token()) {
     if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
   }
-  return {.reply = plain(403, "pages of other sites may not use this server")};
+  return {
+      .reply = plain(
+          403, "pages of other sites may not use this server: add the page's origin to serve(origins=...)")};
 }
 
 /// The response to a client without the server's token. Its URL may contain an image token.
@@ -280,8 +283,8 @@ std::string wrong_host(const Gate& gate) {
 
 Reply no_picture(const Snapshot& seen) {
   const auto health = judge_health(seen);
-  return plain(503, health.good ? "no picture arrived within 2 s: no sample has come to this port meanwhile"
-                                : "there is no picture: " + health.reason);
+  return plain(503, health.good ? "no image arrived within 2 s: no sample has reached this port in that time"
+                                : "there is no image: " + health.reason);
 }
 
 Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {

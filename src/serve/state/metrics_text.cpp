@@ -260,11 +260,10 @@ void write_memory(MetricsWriter& out, const Stats& stats) {
   const auto& pool = stats.pool;
   write_one(out, "pipeline_elapsed_seconds", "gauge", "Seconds since the start, until the end.",
             stats.elapsed);
-  write_one(out, "frames_bound", "gauge", "Frames that the engine may hold at once.", pool.bound);
+  write_one(out, "frames_bound", "gauge", "Frames that the engine may hold at the same time.", pool.bound);
   write_one(out, "frames_in_use", "gauge", "Frames that the engine holds.", pool.in_use);
   write_one(out, "held_bytes", "gauge", "Picture memory held only outside the engine.", stats.held_bytes);
-  write_one(out, "device_bytes", "gauge", "Memory of pictures that stay on graphics cards.",
-            stats.device_bytes);
+  write_one(out, "device_bytes", "gauge", "Memory of frames that stay on GPUs.", stats.device_bytes);
   write_one(out, "pool_allocated_total", "counter", "Picture buffers taken from the system.",
             pool.memory.allocated);
   write_one(out, "pool_reused_total", "counter", "Requests served from idle picture buffers.",

@@ -191,11 +191,11 @@ std::string VideoPort::why_jpeg() const {
   const auto source = source_.lock();
   if (!source) return "the port has no single source";
   const bool is_source = source_name_ == name_;
-  if (!is_its_pictures_ || (!is_source && mail_->makes_frames())) return "the node makes pictures of its own";
+  if (!is_its_pictures_ || (!is_source && mail_->makes_frames())) return "the node makes images of its own";
   if (!kept_) return "the source has no packets";
   if (mail_->has_moved())
-    return is_source ? "the source's pictures say themselves how they are turned"
-                     : "the results were found in other pictures than the source's own";
+    return is_source ? "the source's frames carry their own rotation"
+                     : "the results were found in other images than the source's own";
   return unplayable_;
 }
 

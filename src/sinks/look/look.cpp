@@ -411,7 +411,7 @@ struct FrameLook {
     if (!stream || stream->width != frame.width() || stream->height != frame.height())
       stream = jpeg_stream(frame);
     if (!ring.add(jpeg_packet(jpeg.bytes, sample.stamp, stream), sample.stamp))
-      throw Error("a picture of the Look is larger than max_bytes: it has " +
+      throw Error("a frame of the Look is larger than max_bytes: it has " +
                   std::to_string(jpeg.bytes.size()) + " bytes");
   }
 

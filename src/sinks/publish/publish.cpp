@@ -197,7 +197,8 @@ struct PacketPublish {
     const auto& target = sender.target();
     if (!target.takes(make_parameters(*stream).codec->codec_id)) {
       throw Error("cannot publish to '" + target.masked_url() + "': " + target.url().scheme +
-                  " servers do not know the camera's " + stream->codec + "; they know " + target.codecs());
+                  " servers do not support the camera's " + stream->codec + "; they support " +
+                  target.codecs());
     }
     if (!checked && !make_parameters(*stream).orientation.total().none()) {
       log(LogLevel::Warning, "'" + target.masked_url() +

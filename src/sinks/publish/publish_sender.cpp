@@ -149,7 +149,7 @@ void PublishConnection::write(const Packet& packet, double timeout) {
   const bool is_jpeg = make_parameters(*stream_).codec->codec_id == AV_CODEC_ID_MJPEG;
   if (is_jpeg && !errors.cause().empty()) {
     failed_ = true;
-    throw Error("cannot publish the pictures to '" + target_.masked_url() + "': " + errors.cause() +
+    throw Error("cannot publish the JPEG packets to '" + target_.masked_url() + "': " + errors.cause() +
                 "; publish frames, which are encoded");
   }
 }
@@ -157,7 +157,7 @@ void PublishConnection::write(const Packet& packet, double timeout) {
 void PublishConnection::fail(const std::string& doing, int result) const {
   throw Error(
       "cannot " + doing + " '" + target_.masked_url() + "': " +
-      (interrupt_.timed_out() ? std::string("the server does not take it in time") : ffmpeg_text(result)));
+      (interrupt_.timed_out() ? std::string("the server did not accept it in time") : ffmpeg_text(result)));
 }
 
 }  // namespace freshframe::media
@@ -331,7 +331,7 @@ void PublishSender::note_slow() {
   told_slow_ = true;
   log(LogLevel::Warning,
       "the link to '" + target_.masked_url() +
-          "' is too slow for this stream: pictures that have waited longer than max_wait are left out");
+          "' is too slow for this stream: frames that have waited longer than max_wait are left out");
 }
 
 void PublishSender::lose(const std::string& why) {

@@ -101,11 +101,11 @@ PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(mask_t
   }
   if (std::ranges::any_of(url, [](char letter) { return letter >= 0 && letter <= ' '; })) {
     throw OptionError("cannot publish to '" + masked_ +
-                      "': a URL has no spaces and no control characters: write %20 for a space");
+                      "': a URL cannot contain spaces or control characters: write %20 for a space");
   }
   if (!has_protocol(url_.scheme)) {
     throw OptionError("cannot publish to '" + masked_ + "': the installed FFmpeg has no " + url_.scheme +
-                      "; rtsp:// is in each");
+                      "; every FFmpeg supports rtsp://");
   }
   port_ = port_in(url_, masked_).value_or(protocol->port);
   if (port_ == 0)

@@ -20,7 +20,8 @@ std::optional<ClipKeep> make_clip_keep(const ClipOptions& options) {
         "keep_bytes deletes the oldest clips, also those of earlier runs: set keep_names to the pattern of "
         "their names, such as 'clips/event_%d.mp4' or 'clips/{time:%Y-%m-%d_%H-%M-%S}.mp4'");
   }
-  if (!options.keep_bytes) throw OptionError("keep_names is the pattern for keep_bytes, which is not given");
+  if (!options.keep_bytes)
+    throw OptionError("keep_names needs keep_bytes, the limit that deletes the oldest clips");
   if (!SegmentPattern::is_pattern(names) || !SegmentPattern::other_field(names).empty()) {
     throw OptionError(
         "keep_names must contain a number (%d or %05d) or a time ({time:%Y-%m-%d}) and no other field, such as "

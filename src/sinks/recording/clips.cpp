@@ -114,7 +114,7 @@ void ClipOrders::set_camera(std::shared_ptr<const PacketStream> camera) {
 
 bool ClipOrders::is_running(const std::string& path) const {
   if (state_ == State::New)
-    throw StateError("cannot write clip '" + path + "': the recorder's pipeline does not run yet");
+    throw StateError("cannot write clip '" + path + "': the recorder's pipeline is not running yet");
   return state_ == State::Running;
 }
 
@@ -216,7 +216,7 @@ void Clips::begin_stream(ClipStream stream) {
 }
 
 std::string Clips::why_over(int source, double pts) const {
-  if (source != source_) return "the pictures are of another source";
+  if (source != source_) return "the frames are of another source";
   const double step = pts - newest_;
   if (step < -kLongestReorder) return "the time of the source went back by " + core::seconds_text(-step);
   return step > kLongestGap ? "there was no frame for " + core::seconds_text(step) : std::string();
@@ -309,12 +309,9 @@ bool is_of_clock(double pts, double newest) {
 }  // namespace
 
 void Clips::tell_empty(const Clip& clip) const {
-  log(LogLevel::Warning,
-      "clip '" + clip.file().path + "' was not written: " + why_empty(clip) + "; the file " +
-          (clip.had_content() ? "keeps its old content" : "was not made") +
-          (stream_ && ring_.has_key() && is_of_clock(compute_pts(clip.to()), compute_pts(ring_.newest()))
-               ? kPassPts
-               : ""));
+  log(LogLevel::Warning, "clip '" + clip.file().path + "' was not written: " + why_empty(clip) +
+                             "; the file " +
+                             (clip.had_content() ? "keeps its old content" : "was not created"));
 }
 
 std::string Clips::why_empty(const Clip& clip) const {

@@ -232,7 +232,7 @@ struct PacketFile {
   void close() {
     throw_failure();
     if (!recording.has_begun())
-      log(LogLevel::Warning, "no packet was written: '" + files.path() + "' was not made");
+      log(LogLevel::Warning, "no packet was written: '" + files.path() + "' was not created");
     recording.close();
   }
 

@@ -73,13 +73,14 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
         path + "'");
   }
   if (!segment && is_pattern) {
-    throw OptionError("cannot write '" + path +
-                      "': a number or a time in the name is for segments, and segment_every, their length "
-                      "in seconds, is not given");
+    throw OptionError(
+        "cannot write '" + path +
+        "': a number or a time in the name needs segment_every, the length of the segments in seconds");
   }
   if (!segment && make_keep(options)) {
-    throw OptionError("keep_days, keep_bytes and keep_free_bytes delete old segments of '" + path +
-                      "', and segment_every, their length, is not given");
+    throw OptionError(
+        "keep_days, keep_bytes and keep_free_bytes delete old segments and need segment_every, the length of the segments in seconds, to write '" +
+        path + "'");
   }
 }
 

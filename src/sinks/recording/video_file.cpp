@@ -217,7 +217,7 @@ struct FrameFile {
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
     if (encoder) return finish();
     if (files.name().empty())
-      log(LogLevel::Warning, "no frame was written: '" + files.path() + "' was not made");
+      log(LogLevel::Warning, "no frame was written: '" + files.path() + "' was not created");
   }
 
   /// Ends the file.
@@ -236,7 +236,7 @@ struct FrameFile {
     warn_about_rate(kFewestFrames);
     if (!encoder->has_started()) {
       log(LogLevel::Warning, "no frame was written: '" + files.name() +
-                                 (encoder->had_content() ? "' keeps its old content" : "' was not made"));
+                                 (encoder->had_content() ? "' keeps its old content" : "' was not created"));
     }
     std::int64_t left_out = 0;
     files.end_file(encoder->has_started(), [&] {

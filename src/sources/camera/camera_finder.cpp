@@ -67,8 +67,8 @@ void CameraFinder::find() {
   }
   move(given_);
   if (look(given_) != Found::Other || std::exchange(refused_, true)) return;
-  throw SourceError("cannot open camera '" + given_ + "': it is another one now, and " + lost +
-                        ", which was read before, is nowhere",
+  throw SourceError("cannot reopen camera '" + given_ + "': it is a different camera now, and " + lost +
+                        ", which was open before, is not connected",
                     given_, ENODEV);
 }
 

@@ -109,8 +109,8 @@ void V4l2Capture::check_device() {
   const auto can = device_abilities(capability);
   if ((can & V4L2_CAP_VIDEO_CAPTURE) == 0) {
     refuse((can & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0
-               ? "it delivers pictures in several buffers each (multi-planar), which is not supported"
-               : "it delivers no pictures: perhaps another /dev/video* of the same device does; "
+               ? "it delivers images in several buffers each (multi-planar), which is not supported"
+               : "it delivers no images: perhaps another /dev/video* of the same device does; "
                  "'freshframe devices' lists those");
   }
   if ((can & V4L2_CAP_STREAMING) == 0) refuse("its driver cannot stream into mapped memory");
@@ -141,7 +141,7 @@ void V4l2Capture::settle_format(const CameraMode& mode, const CameraWish& wish) 
            std::to_string(pixels.width) + "x" + std::to_string(pixels.height) + " in " +
            camera_format_name(pixels.pixelformat));
   }
-  if (!whole_pictures(pixels.field)) refuse("it delivers half pictures (fields), which is not supported");
+  if (!whole_pictures(pixels.field)) refuse("it delivers half frames (fields), which is not supported");
   constexpr std::uint32_t kLargestSide = 32768;
   if (pixels.width == 0 || pixels.height == 0 || pixels.width > kLargestSide ||
       pixels.height > kLargestSide) {
@@ -275,8 +275,9 @@ V4l2Buffers::V4l2Buffers(const V4l2Handle& device, const std::string& path, int 
   if (const int code = device_.control(VIDIOC_REQBUFS, request); code != 0)
     throw_camera_fault(path_, "get buffers of", code);
   if (request.count < 2 || request.count > kMostBuffers) {
-    throw SourceError("cannot read camera '" + path_ + "': its driver gave " + std::to_string(request.count) +
-                          " buffers, 2 to " + std::to_string(kMostBuffers) + " are needed",
+    throw SourceError("cannot read camera '" + path_ + "': its driver returned " +
+                          std::to_string(request.count) + " buffers, expected 2 to " +
+                          std::to_string(kMostBuffers),
                       path_, EPROTO);
   }
   mapped_.resize(request.count);
@@ -300,8 +301,8 @@ void V4l2Buffers::map(std::uint32_t index, std::size_t least_bytes) {
   if (const int code = device_.control(VIDIOC_QUERYBUF, buffer); code != 0)
     throw_camera_fault(path_, "get buffers of", code);
   if (buffer.length == 0 || buffer.length < least_bytes || buffer.length > kLargestPicture) {
-    throw SourceError("cannot read camera '" + path_ + "': its driver gave a buffer of " +
-                          std::to_string(buffer.length) + " bytes for pictures of " +
+    throw SourceError("cannot read camera '" + path_ + "': its driver returned a buffer of " +
+                          std::to_string(buffer.length) + " bytes for frames of " +
                           std::to_string(least_bytes),
                       path_, EPROTO);
   }
@@ -324,8 +325,8 @@ int V4l2Buffers::take(v4l2_buffer& buffer) {
   buffer = blank();
   if (const int code = device_.control(VIDIOC_DQBUF, buffer); code != 0) return code;
   if (buffer.index >= mapped_.size() || !mapped_[buffer.index].with_driver) {
-    throw SourceError("cannot read camera '" + path_ + "': its driver gave buffer " +
-                          std::to_string(buffer.index) + ", which it does not have",
+    throw SourceError("cannot read camera '" + path_ + "': its driver returned buffer " +
+                          std::to_string(buffer.index) + ", which does not exist",
                       path_, EPROTO);
   }
   mapped_[buffer.index].with_driver = false;

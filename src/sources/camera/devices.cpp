@@ -28,7 +28,7 @@ std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& pat
   const auto can = device_abilities(capability);
   if ((can & V4L2_CAP_VIDEO_CAPTURE) == 0) {
     if ((can & V4L2_CAP_VIDEO_CAPTURE_MPLANE) == 0) return std::nullopt;
-    info.problem = "it delivers pictures in several buffers each (multi-planar), which is not supported";
+    info.problem = "it delivers images in several buffers each (multi-planar), which is not supported";
     info.problem_code = ENOTSUP;
     return info;
   }

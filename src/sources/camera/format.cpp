@@ -147,7 +147,7 @@ std::size_t raw_size(const V4l2Picture& picture) {
 
 Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes) {
   if (raw_size(picture) == 0 || bytes.size() < raw_size(picture))
-    throw Error("a raw picture of a camera is incomplete");
+    throw Error("a raw frame of the camera is incomplete");
   const PictureFormat format{.width = picture.width,
                              .height = picture.height,
                              .format = frame_format(picture.code),
@@ -163,7 +163,7 @@ Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes)
         unpack(bytes.data(), static_cast<int>(picture.bytes_per_line), builder.plane(0),
                static_cast<int>(builder.stride(0)), builder.plane(1), static_cast<int>(builder.stride(1)),
                builder.plane(2), static_cast<int>(builder.stride(2)), picture.width, picture.height);
-    if (refused != 0) throw Error("libyuv cannot unpack this picture of a camera");
+    if (refused != 0) throw Error("libyuv cannot convert this frame of the camera");
   }
   return std::move(builder).publish(pixel_ops());
 }

@@ -222,7 +222,7 @@ std::string wish_text(const CameraWish& wish) {
   if (wish.width && wish.lies) text << " (" << *wish.height << 'x' << *wish.width << " after rotation)";
   if (wish.fps) text << (wish.width ? " at " : "") << *wish.fps << " fps";
   if (wish.code) text << (wish.width || wish.fps ? " in " : "") << camera_format_name(*wish.code);
-  return text.str().empty() ? "pictures in any format that freshframe reads" : text.str();
+  return text.str().empty() ? "images in any format that freshframe reads" : text.str();
 }
 
 std::string offer_text(const std::vector<CameraFormat>& formats) {

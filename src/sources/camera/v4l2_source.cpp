@@ -120,7 +120,7 @@ void V4l2Source::describe() {
   const auto& format = *readable_format(picture.code);
   if (!format.compressed && !options_.decoder.empty()) {
     throw SourceRefused("cannot open camera '" + path_ + "': " + std::string(format.name) +
-                            " pictures need no decoder, and the camera reader has no option '" +
+                            " frames need no decoder, and the camera reader has no option '" +
                             options_.decoder.begin()->first +
                             "'; its options are format, buffers, exposure, gain, focus and white_balance",
                         path_, EINVAL);

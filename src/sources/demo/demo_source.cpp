@@ -111,7 +111,7 @@ std::vector<DemoCircle> demo_circles(const std::string& url, std::int64_t seq) {
   const auto options = media::parse_demo_url(url);
   if (options.shapes) {
     throw OptionError("demo.circles() needs a URL of demo:circles, got '" + url +
-                      "': demo.shapes() has its truth");
+                      "': use demo.shapes() for demo:shapes");
   }
   if (seq < 0) throw OptionError("demo.circles() needs a frame number from 0, got " + std::to_string(seq));
   return media::DemoScene(options).truth(seq);

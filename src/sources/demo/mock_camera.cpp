@@ -51,12 +51,12 @@ double checked_fps(double fps) {
 MockCamera::MockCamera(const Frame& picture, double fps)
     : impl_(std::make_unique<Impl>(
           Impl{core::FrameAccess::engine(picture), {}, checked_fps(fps), Pacer(fps)})) {
-  if (!picture) throw OptionError("MockCamera needs a picture, got an empty Frame");
+  if (!picture) throw OptionError("MockCamera needs an image, got an empty Frame");
 }
 
 MockCamera::MockCamera(std::string path, double fps)
     : impl_(std::make_unique<Impl>(Impl{{}, std::move(path), checked_fps(fps), Pacer(fps)})) {
-  if (impl_->path.empty()) throw OptionError("MockCamera needs the path of a picture, got an empty one");
+  if (impl_->path.empty()) throw OptionError("MockCamera needs the path of an image, got an empty one");
 }
 
 MockCamera::MockCamera(const std::vector<Frame>& frames, double fps)

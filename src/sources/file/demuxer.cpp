@@ -213,7 +213,7 @@ void Demuxer::open_container(Dictionary& options) {
   check_interrupt("opened", settings_.open_timeout);
   if (!playlist_fault_.empty()) fail(playlist_fault_, ENOTSUP);
   if (opened < 0 && heif_) {
-    fail("this build of FFmpeg cannot read a HEIC or AVIF picture like this one; convert it to JPEG or PNG",
+    fail("this build of FFmpeg cannot read a HEIC or AVIF image like this one; convert it to JPEG or PNG",
          ffmpeg_errno(opened));
   }
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
@@ -308,11 +308,11 @@ void Demuxer::check_stream() const {
     return (video.stream->disposition & AV_DISPOSITION_DEPENDENT) != 0;
   });
   if (tiles > 0 && (heif_ || !is_whole_video(*stream_))) {
-    fail("its picture consists of " + std::to_string(tiles) +
+    fail("its image consists of " + std::to_string(tiles) +
          " tiles, which freshframe does not join; convert it to JPEG or PNG");
   }
   if (!settings_.video && !is_whole_video(*stream_)) {
-    fail("its only video is a cover picture; it contains " + streams_text(*input_));
+    fail("its only video is a cover image; it contains " + streams_text(*input_));
   }
   if (!is_picture() && (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
     fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +

@@ -89,7 +89,7 @@ void FileDecoding::choose_card() {
     card_ = Card::open(wish.card).card;
   } else if (wish.kind == DecoderWish::Kind::Demand) {
     throw SourceError("cannot open '" + url_.masked +
-                          "' with decoder=\"cuda\": a picture file is decoded on the CPU; leave decoder out",
+                          "' with decoder=\"cuda\": an image file is decoded on the CPU; leave decoder out",
                       url_.masked, EINVAL);
   }
 }
@@ -115,9 +115,10 @@ void FileDecoding::open_again(const Context& context) {
   choose_card();
   open_decoder(options);
   if (options_.fps && !demuxer_->is_picture()) {
-    throw SourceError("cannot open '" + masked +
-                          "' with fps: that is for pictures, a video has its own; realtime plays at it",
-                      masked, EINVAL);
+    throw SourceError(
+        "cannot open '" + masked +
+            "' with fps=, which is for image sequences: a video has its own frame rate, at which realtime=True plays it",
+        masked, EINVAL);
   }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
     throw SourceError(unknown_option_text(masked, demuxer_->input().iformat->name,

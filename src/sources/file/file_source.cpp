@@ -74,8 +74,8 @@ FileSource::Placed FileSource::first_frame(const Context& context) {
   }
   if (context.stop.stop_requested()) decoding_.demuxer().throw_stopped();
   if (const auto why = decoding_.card_failure(); !why.empty()) {
-    throw SourceError("cannot open '" + masked + "': none of its frames could be decoded by the card: " +
-                          why + "; decoder=\"cpu\" reads it",
+    throw SourceError("cannot open '" + masked + "': none of its frames could be decoded by the GPU: " + why +
+                          "; use decoder=\"cpu\"",
                       masked);
   }
   throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +

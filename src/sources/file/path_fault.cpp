@@ -46,8 +46,7 @@ PathFault describe_missing(std::string_view given) {
   }
   if (given.starts_with('~')) {
     return {
-        "there is no such file; '~' is not a folder here, give the path of your home or use "
-        "os.path.expanduser()",
+        "there is no such file; '~' is not a folder here, pass the path of your home folder or use os.path.expanduser()",
         ENOENT};
   }
   if (begins_with_host(given)) {

@@ -163,7 +163,7 @@ void LiveConnection::check_pace() const {
   if (options_.pace == Pace::Even || input_->is_bursty()) return;
   throw SourceRefused(
       "cannot open '" + url_ + "': it is " + info().container +
-          ", not HLS: pace=\"burst\" is for playlists, whose segments come at once; leave it out",
+          ", not HLS: pace=\"burst\" is for playlists, whose segments arrive in bursts; leave it out",
       url_, EINVAL);
 }
 
@@ -175,7 +175,7 @@ void LiveConnection::check_result(int result, const Context& context) {
   if (const auto why = input_->other_beginning(); result != AVERROR_INVALIDDATA && !why.empty())
     lose(why, ECONNRESET);
   if (result == AVERROR_EOF) {
-    if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);
+    if (input_->is_over()) throw StreamOver("'" + url_ + "' has ended", url_, ENODATA);
     lose("the server ended the stream or closed the connection", ECONNRESET);
   }
   if (result != AVERROR_INVALIDDATA) lose(ffmpeg_text(result), ffmpeg_errno(result));

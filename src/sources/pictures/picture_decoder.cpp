@@ -56,7 +56,7 @@ DecodedPicture decode_picture(const DemuxerSettings& settings, int threads, Dict
                       settings.url);
   }
   throw SourceError(
-      "cannot read '" + settings.url + "': the picture is damaged or cut off" + errors.in_brackets(),
+      "cannot read '" + settings.url + "': the image is damaged or cut off" + errors.in_brackets(),
       settings.url);
 }
 

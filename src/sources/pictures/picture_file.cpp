@@ -45,7 +45,7 @@ bool is_jpeg(const std::string& path) {
   const auto suffix = core::lower_case(std::filesystem::path(path).extension().string());
   if (suffix == ".png") return false;
   if (suffix == ".jpg" || suffix == ".jpeg") return true;
-  throw Error("cannot write the picture '" + path + "': its name must end in .png, .jpg or .jpeg");
+  throw Error("cannot write the image '" + path + "': its name must end in .png, .jpg or .jpeg");
 }
 
 Frame for_png(const Frame& frame) {
@@ -93,8 +93,8 @@ Frame frame_at(const SourceUrl& url, double pts) {
 Frame read_frame(const std::string& path, std::optional<double> pts) {
   const SourceUrl url(path);
   if (url.kind != UrlKind::File)
-    throw SourceError(
-        "cannot read '" + url.masked + "': it is not a " + (pts ? "video file" : "picture file"), url.masked);
+    throw SourceError("cannot read '" + url.masked + "': it is not a " + (pts ? "video file" : "image file"),
+                      url.masked);
   if (pts) return frame_at(url, *pts);
   Dictionary options;
   auto picture = decode_picture({.url = url.masked, .path = url.path()}, 1, options);
@@ -106,7 +106,7 @@ Frame read_frame(const std::string& path, std::optional<double> pts) {
 void write_frame(const Frame& frame, const std::string& path) {
   install_ffmpeg_log();
   media::check_is_no_url(path);
-  if (!frame) throw Error("cannot write the picture '" + path + "': the frame is empty");
+  if (!frame) throw Error("cannot write the image '" + path + "': the frame is empty");
   const auto bytes =
       is_jpeg(path) ? JpegEncoder().encode(frame, frame.width(), kJpegQuality).bytes : png(for_png(frame));
   platform::WholeFile target;
@@ -114,12 +114,11 @@ void write_frame(const Frame& frame, const std::string& path) {
   if (error == 0 && target.file.is_open()) {
     const auto* const writer = core::find_writer({.number = target.file.number(), .id = target.facts.id});
     if (writer != nullptr)
-      throw Error("cannot write the picture '" + path + "': " + writer + "; give it another name");
+      throw Error("cannot write the image '" + path + "': " + writer + "; give it another name");
   }
   if (error == 0) error = platform::replace_whole_file(target, bytes, platform::Durability::Renamed);
   if (error != 0)
-    throw std::filesystem::filesystem_error("cannot write the picture", path,
-                                            {error, std::generic_category()});
+    throw std::filesystem::filesystem_error("cannot write the image", path, {error, std::generic_category()});
 }
 
 }  // namespace freshframe

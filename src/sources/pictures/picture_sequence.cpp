@@ -63,7 +63,7 @@ void PictureSequence::select() {
   if (!list_.pictures.empty()) return;
   std::ostringstream text;
   text << "cannot open '" << url() << "' from " << options_.start.value_or(0)
-       << " s: there is no picture at that time; at " << fps() << " fps the last one is at "
+       << " s: there is no image at that time; at " << fps() << " fps the last one is at "
        << static_cast<double>(list_.places - 1) / fps() << " s";
   throw SourceError(text.str(), url(), EINVAL);
 }
@@ -74,7 +74,7 @@ void PictureSequence::warn_about_missing() const {
   const auto gap = std::find_if(list_.pictures.begin(), list_.pictures.end(),
                                 [&](const auto& picture) { return picture.place != place++; });
   log(LogLevel::Warning, "'" + url() + "': " + std::to_string(list_.missing()) +
-                             " numbers have no picture, the first of them before '" + gap->path +
+                             " numbers have no image, the first of them before '" + gap->path +
                              "': they count as lost frames");
 }
 
@@ -86,7 +86,7 @@ void PictureSequence::describe(const Context& context) {
   std::string why;
   for (const auto& picture : list_.pictures) {
     if (seconds_left() <= 0) {
-      throw SourceTimeoutError("cannot open '" + url() + "': no picture could be decoded in time; " + why,
+      throw SourceTimeoutError("cannot open '" + url() + "': no image could be decoded in time; " + why,
                                url(), ETIMEDOUT);
     }
     try {
@@ -116,7 +116,7 @@ void PictureSequence::describe(const Context& context) {
     }
   }
   throw SourceError("cannot open '" + url() + "': none of its " + std::to_string(list_.pictures.size()) +
-                        " pictures could be decoded; of the first: " + why,
+                        " images could be decoded; of the first: " + why,
                     url());
 }
 
@@ -131,7 +131,7 @@ DecodedPicture PictureSequence::decode(const ListedPicture& picture, double limi
                                 options_.decoder_threads.value_or(1), options);
   if (!decoded.still) {
     throw SourceError(
-        "cannot read '" + picture.path + "': it is a video (" + decoded.container + "), not a picture",
+        "cannot read '" + picture.path + "': it is a video (" + decoded.container + "), not an image",
         picture.path);
   }
   return decoded;
@@ -196,7 +196,7 @@ std::optional<PictureSequence::Step> PictureSequence::paced_step(const Context& 
 bool PictureSequence::start_again() {
   if (!options_.loop) return false;
   if (decoded_in_pass_ == 0) {
-    throw SourceError("cannot loop '" + url() + "': none of its pictures could be decoded", url());
+    throw SourceError("cannot loop '" + url() + "': none of its images could be decoded", url());
   }
   ++passes_;
   decoded_in_pass_ = 0;

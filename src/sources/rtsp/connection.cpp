@@ -35,7 +35,7 @@ TimePoint after(double seconds) {
 
 Address make_address(const core::LiveUrl& url) {
   auto address = parse_address(url.text);
-  if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be asked for");
+  if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be requested");
   return *std::move(address);
 }
 
@@ -366,7 +366,7 @@ void Connection::put(Picture picture) {
   oversized_ = maker_->oversized_count();
   if (maker_->ends().faults() > faults_) {
     log(LogLevel::Info,
-        "'" + url_ + "' marks packets that do not end a picture; its pictures end at the next one now");
+        "'" + url_ + "' marks packets that do not end a frame; its frames now end at the next packet");
   }
   faults_ = maker_->ends().faults();
   note_counts();

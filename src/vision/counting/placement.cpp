@@ -26,7 +26,7 @@ void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_
       std::ranges::all_of(points, [&](const Point& each) { return is_whole(each.x) && is_whole(each.y); });
   if (!shares || (whole && one_pixel == OnePixel::Allowed)) return;
   std::ostringstream text;
-  text << who << " needs coordinates in pixels, got shares of the picture, such as (" << points[0].x << ", "
+  text << who << " needs coordinates in pixels, got fractions of the frame, such as (" << points[0].x << ", "
        << points[0].y << "): give it relative=True";
   throw OptionError(text.str());
 }
@@ -35,7 +35,7 @@ void check_shares(const char* who, std::span<const Point> points) {
   for (const auto& [x, y] : points) {
     if (x >= 0 && x <= 1 && y >= 0 && y <= 1) continue;
     std::ostringstream text;
-    text << who << " with relative=True needs shares of the picture, 0 to 1, got (" << x << ", " << y << ")";
+    text << who << " with relative=True needs fractions of the frame, 0 to 1, got (" << x << ", " << y << ")";
     throw OptionError(text.str());
   }
 }
@@ -43,7 +43,7 @@ void check_shares(const char* who, std::span<const Point> points) {
 std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size) {
   if (size.width <= 0 || size.height <= 0) {
     throw Error(std::string(who) +
-                " with relative=True needs the picture's size, but this sample has no frame (give update() "
+                " with relative=True needs the frame's size, but this sample has no frame (give update() "
                 "its size)");
   }
   std::vector<Point> points;
@@ -66,7 +66,7 @@ void Placement::see(const FrameSizes::Owner& owner, std::span<const Point> point
   if (right.x >= 0 && left.x <= width && bottom.y >= 0 && top.y <= height) return;
   std::ostringstream text;
   text << "'" << owner.node << "' counts nothing: " << owner.what << " lies within x " << left.x << " to "
-       << right.x << " and y " << top.y << " to " << bottom.y << ", outside of the picture of " << size.width
+       << right.x << " and y " << top.y << " to " << bottom.y << ", outside the frame of " << size.width
        << "x" << size.height << " pixels";
   log(LogLevel::Warning, text.str());
 }

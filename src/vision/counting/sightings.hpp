@@ -94,7 +94,7 @@ inline void check_point(const char* who, const Point& point) {
   constexpr double kFarthest = 1e6;
   if (std::abs(point.x) <= kFarthest && std::abs(point.y) <= kFarthest) return;  // false for NaN
   std::ostringstream text;
-  text << who << " needs points within " << kFarthest << " pixels of the picture's corner, got (" << point.x
+  text << who << " needs points within " << kFarthest << " pixels of the frame's corner, got (" << point.x
        << ", " << point.y << ")";
   throw OptionError(text.str());
 }

@@ -169,7 +169,7 @@ void check(const AnnotateOptions& options) {
     text << "Annotate needs trail from 0 to " << kMaxTrail << " seconds, got " << options.trail;
   } else if (options.line_width && !(*options.line_width > 0 && *options.line_width <= kMaxLineWidth)) {
     text << "Annotate needs line_width of more than 0 and at most " << kMaxLineWidth << " pixels, got "
-         << *options.line_width << "; without it the width fits the picture's size";
+         << *options.line_width << "; without it the width fits the frame's size";
   } else {
     return;
   }
@@ -306,12 +306,12 @@ std::string Annotate::Impl::text(const Found& found, std::size_t index, const Wh
 
 Frame Annotate::Impl::draw_value(const Frame& frame, const ValueRef& value, const When& when) {
   if (!frame) {
-    throw Error("Annotate needs the frame in which the objects were found, but this sample carries none");
+    throw Error("Annotate needs the frame in which the objects were found, but this sample has none");
   }
   FrameBuilder picture = vision::drawable_copy(frame);
   if (!options.blur.empty()) {
     const auto* const boxes = boxes_in(value);
-    if (boxes == nullptr) throw Error("Annotate is to blur classes of boxes, but circles have no classes");
+    if (boxes == nullptr) throw Error("Annotate can blur only classes of boxes, and circles have no classes");
     blur(picture.picture(), *boxes);
   }
   canvas.begin_picture(picture.picture());
@@ -325,7 +325,8 @@ Frame Annotate::Impl::draw_value(const Frame& frame, const ValueRef& value, cons
   } else if (const auto* zones = value.as<Zones>()) {
     draw_zones(pen, *zones, when);
   } else {  // only possible downstream of a node without an output type
-    throw GraphError("takes Circles, Detections, LineCounts or Zones, but its parent gave something else");
+    throw GraphError(
+        "takes Circles, Detections, LineCounts or Zones, but its parent returned something else");
   }
   draw_caption(pen, count_in(value), when);
   return std::move(picture).publish(frame.ops());
@@ -348,7 +349,7 @@ void Annotate::Impl::draw_caption(vision::AnnotatePen& pen, std::size_t count, c
 }
 
 void Annotate::Impl::blur(const MutablePicture& picture, const Detections& found) const {
-  for (const auto& name : options.blur) vision::check_class("Annotate is to blur", name, found);
+  for (const auto& name : options.blur) vision::check_class("Annotate cannot blur", name, found);
   const vision::ObjectShapes shapes(found, {.masks = true});
   for (std::size_t i = 0; i < found.boxes.size(); ++i) {
     const auto& box = found.boxes[i];

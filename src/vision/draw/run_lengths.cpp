@@ -36,7 +36,7 @@ std::vector<std::int64_t> decode_counts(std::string_view letters) {
     }
     if (counts.size() > 2) number += counts[counts.size() - 2];
     if (number < 0) refuse("a run has a negative length");
-    if (number > kLongestRun) refuse("a run is longer than any picture");
+    if (number > kLongestRun) refuse("a run is longer than any image");
     counts.push_back(number);
   }
   return counts;
@@ -72,12 +72,12 @@ ObjectMask parse_mask(std::string_view text, int width, int height) {
   const auto size = std::to_string(height) + "x" + std::to_string(width);
   if (colon == std::string_view::npos) refuse("it has no ':'");
   if (text.substr(0, colon) != size)
-    refuse("it is one of " + std::string(text.substr(0, colon)) + " pixels, but the picture has " + size);
+    refuse("it is one of " + std::string(text.substr(0, colon)) + " pixels, but the image has " + size);
   const Runs runs{decode_counts(text.substr(colon + 1)), height};
   std::int64_t sum = 0;
   for (const auto count : runs.counts) {
     sum += count;
-    if (sum > std::int64_t{width} * height) refuse("its runs are longer than the picture");
+    if (sum > std::int64_t{width} * height) refuse("its runs are longer than the image");
   }
   int left = width;
   int right = 0;

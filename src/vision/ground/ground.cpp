@@ -128,7 +128,7 @@ void check(const GroundOptions& options) {
   };
   const auto count = options.points.size();
   if (count < kLeastPoints || count > kMostPoints)
-    refuse("needs ", kLeastPoints, " to ", kMostPoints, " points of the picture, got ", count);
+    refuse("needs ", kLeastPoints, " to ", kMostPoints, " points of the image, got ", count);
   if (options.places.size() != count)
     refuse("needs a place in metres for each of its ", count, " points, got ", options.places.size());
   const auto within = [](double most, double x, double y) {  // false for NaN
@@ -168,8 +168,7 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
   const bool one_side = std::ranges::all_of(pixels, [&](const Place& p) { return third(p) > 0; });
   if (!one_side) {
     throw OptionError(
-        "the horizon of this Ground lies between its points: give points and places in the same order, and no "
-        "point above the horizon");
+        "the horizon of this Ground lies between its points: pass points and places in the same order, and no point above the horizon");
   }
   back_ = inverse(matrix_);
   double squares = 0;
@@ -184,7 +183,7 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
   if (residual_ > kMostResidual * span) {
     std::ostringstream text;
     text << "the points of this Ground contradict each other: they are " << residual_
-         << " m from their places in the mean, and the places are " << span
+         << " m from their places on average, and the places are " << span
          << " m apart; is the order the same, and do all lie on one plane?";
     throw OptionError(text.str());
   }

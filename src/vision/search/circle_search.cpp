@@ -106,12 +106,12 @@ RadiusRange with_error(const CircleDetectorOptions& o) {
 
 void check_picture(const Plane& luma) {
   if (luma.data == nullptr || luma.rows < 1 || luma.row_bytes < 1) {
-    throw Error(text("a picture must have at least 1 x 1 pixels, got ", luma.row_bytes, " x ", luma.rows));
+    throw Error(text("an image must have at least 1 x 1 pixels, got ", luma.row_bytes, " x ", luma.rows));
   }
   if (std::int64_t{luma.rows} * luma.row_bytes > kMaxPixels ||
       std::max(luma.rows, luma.row_bytes) > kMaxSide) {
-    throw Error(text("a picture of at most ", kMaxPixels, " pixels and ", kMaxSide,
-                     " on each side is wanted, got ", luma.row_bytes, " x ", luma.rows,
+    throw Error(text("an image may have at most ", kMaxPixels, " pixels and ", kMaxSide,
+                     " on each side, got ", luma.row_bytes, " x ", luma.rows,
                      "; scale it down or cut it into tiles"));
   }
 }

@@ -28,7 +28,7 @@ constexpr double kMaxShare = 0.6;  // with more, searching the whole image is as
 PartialSearch::PartialSearch(double full_every) : full_every_(full_every) {
   if (full_every >= 0 && std::isfinite(full_every)) return;
   std::ostringstream message;
-  message << "full_every must be 0 seconds (search every picture as a whole) or more, got " << full_every;
+  message << "full_every must be at least 0 seconds (0 searches every frame as a whole), got " << full_every;
   throw OptionError(message.str());
 }
 

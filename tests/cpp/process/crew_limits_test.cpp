@@ -67,7 +67,7 @@ TEST(Crew, KillsAWorkerThatWantsMemoryForNothing) {
   rig.start();
   rig.push({"lie need of nothing"});
   wait_until([&] { return rig.worker().restarts > 0; });
-  EXPECT_TRUE(contains(rig.log(), "memory for a result, without a sample")) << rig.log();
+  EXPECT_TRUE(contains(rig.log(), "it requested memory for a result without having a sample")) << rig.log();
 }
 
 }  // namespace

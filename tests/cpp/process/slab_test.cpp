@@ -201,7 +201,7 @@ TEST(SlabPool, KeepsToItsNumberOfDescriptors) {
   SlabPool pool([] { return std::size_t{1} << 40; }, 16 * 4096);
   while (pool.allocate(8 * 4096) != nullptr) continue;
   EXPECT_EQ(pool.slabs().size(), SlabPool::kMostSlabs);
-  EXPECT_TRUE(test::contains(pool.why_refused(), "all 16 slabs of shared picture memory are full"))
+  EXPECT_TRUE(test::contains(pool.why_refused(), "all 16 slabs of shared frame memory are full"))
       << pool.why_refused();
   EXPECT_GT(pool.slabs().back()->size(), pool.slabs().front()->size());
 }

@@ -73,7 +73,7 @@ TEST(Annotate, TakesPortsOfBoxesAndOfCounts) {
   const AnyPort parents[] = {drawn.any()};
   EXPECT_TRUE(test::contains(
       test::message_of<GraphError>([&] { pipeline.add_any(std::make_unique<Annotate>(), parents, {}); }),
-      "takes Circles or Detections or LineCounts or Zones, but its parent 'Annotate' gives Frame"));
+      "takes Circles or Detections or LineCounts or Zones, but its parent 'Annotate' returns Frame"));
 }
 
 TEST(Letters, AreTheFontsOwnOrABox) {

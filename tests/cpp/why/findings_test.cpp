@@ -122,7 +122,7 @@ TEST_F(FindingsTest, AProcessorThatDecodesForACardIsNamedWithTheReason) {
   cam().source->decoder_reason = "cuda:0: it has failed";
   run(std::chrono::seconds(25));
   ASSERT_EQ(kinds(), Kinds{"decoder cam"});
-  EXPECT_EQ(findings_.present()[0].text, "is decoded by the CPU, not by the card: cuda:0: it has failed.");
+  EXPECT_EQ(findings_.present()[0].text, "is decoded by the CPU, not by the GPU: cuda:0: it has failed.");
   cam().source->decoder = "cuda:0";
   cam().source->decoder_reason.clear();
   run(std::chrono::seconds(11));

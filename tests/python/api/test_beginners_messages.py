@@ -106,7 +106,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "packets of a scene": (
         with_camera(lambda pipeline, camera: camera.packets),
         ff.GraphError,
-        "has no packets: network streams that are live have them",
+        "has no packets: only live network streams such as rtsp:// have them",
     ),
     "latest() with a timeout": (
         with_camera(latest_with_timeout),
@@ -131,12 +131,12 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "the picture of no port": (
         with_camera(nowhere),
         ff.OptionError,
-        "this dashboard has no pictures of 'nope': it shows 'cam'; serve(view=...) chooses them",
+        "this dashboard does not show 'nope': it shows 'cam'; choose the ports with serve(view=...)",
     ),
     "the picture of a port that is not viewed": (
         with_camera(not_viewed),
         ff.OptionError,
-        "this dashboard has no pictures of 'cam': it shows 'Annotate'; serve(view=...) chooses them",
+        "this dashboard does not show 'cam': it shows 'Annotate'; choose the ports with serve(view=...)",
     ),
     "serve() with another view": (
         with_camera(served_twice),
@@ -200,7 +200,7 @@ def test_a_name_has_the_article_that_its_sound_needs(name: str, wanted: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("5", "gave an int"), ("[5]", "gave a list"), ("(5,)", "gave a tuple")]
+    ("value", "text"), [("5", "returned an int"), ("[5]", "returned a list"), ("(5,)", "returned a tuple")]
 )
 def test_a_wrong_result_is_named_with_the_right_article(value: str, text: str) -> None:
     pipeline = ff.Pipeline()

@@ -332,6 +332,6 @@ with pipeline:
 def test_a_second_import_says_what_to_do_and_the_first_goes_on() -> None:
     ended = run_program(SECOND_IMPORT)
     message, count = ended.out.splitlines()
-    assert message.startswith("freshframe was imported before in this process")
-    assert "leave it in sys.modules, or start a new process" in message
+    assert message.startswith("freshframe was already imported in this process")
+    assert "do not remove it from sys.modules, or start a new process" in message
     assert count == "3"

@@ -162,12 +162,12 @@ def test_a_node_that_gives_nothing_is_in_the_report_and_in_why() -> None:
     pipeline.add(lambda value: value, pipeline.add(lambda value: None, camera, name="light"), name="below")
     pipeline.add(lambda value: None, camera, name="sink")  # has no consumer
     report = pipeline.run()
-    text = "has taken 60 samples and given none: does its function or process() return a value?"
+    text = "received 60 samples and returned none: does its function or process() return a value?"
     assert report.silent == (f"node 'light' {text}",)
     assert f"  node 'light' {text}" in str(report).splitlines()
     (finding,) = pipeline.why().findings
     assert (finding.kind, finding.subject) == ("silent", "light")
-    assert "light: has taken 60 samples and given none. Does its function or process() return" in str(
+    assert "light: received 60 samples and returned none. Does its function or process() return" in str(
         pipeline.why()
     )
 

@@ -103,7 +103,7 @@ def test_an_option_out_of_range_is_refused_and_never_adjusted(case: str) -> None
 
 
 URLS = {
-    "nothing": ("", r"without a name.*clip\.mp4"),
+    "nothing": ("", r"an empty string.*clip\.mp4"),
     "an unknown scheme": ("gopher://host/film", r"gopher"),
     "an unknown demo": ("demo:squares", r"squares"),
     "an unknown option of a demo": ("demo:circles?speed=3", r"speed"),

@@ -80,7 +80,11 @@ Errors = type[Exception] | tuple[type[Exception], ...]
 
 WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "a node without parent": (lambda p, c: p.add(Collect()), ff.GraphError, r"'Collect'.*needs a parent"),
-    "a source with a parent": (lambda p, c: p.add(Ticker(), c), ff.GraphError, r"'Ticker'.*takes no parent"),
+    "a source with a parent": (
+        lambda p, c: p.add(Ticker(), c),
+        ff.GraphError,
+        r"'Ticker'.*cannot have a parent",
+    ),
     "a class instead of an instance": (
         lambda p, c: p.add(Debugger, c),
         ff.OptionTypeError,
@@ -183,7 +187,7 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "max_rate of a join": (
         lambda p, c: p.reader([c, p.add(Push())], join=ff.Join(0.1), max_rate=5),
         ff.GraphError,
-        r"'reader' has a join and max_rate.*below the join",
+        r"'reader' has a join and max_rate.*downstream of the join",
     ),
     "every of zero": (
         lambda p, c: p.add(Collect(), c, every=0),
@@ -193,12 +197,12 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "every of a source": (
         lambda p, c: p.add(Push(), every=2),
         ff.GraphError,
-        r"'Push' is a source and has no queue: give queue=, max_age=, max_rate= and every= to its children",
+        r"'Push' is a source and has no queue: pass queue=, max_age=, max_rate= and every= to its children",
     ),
     "every of a join": (
         lambda p, c: p.add(takes_two, [c, p.add(Push())], join=ff.Join(0.1), every=2),
         ff.GraphError,
-        r"'takes_two' has a join and every.*give every to a node or reader below the join",
+        r"'takes_two' has a join and every.*give every to a node or reader downstream of the join",
     ),
     "max_rate that is infinite": (
         lambda p, c: p.add(Collect(), c, max_rate=float("inf")),
@@ -233,7 +237,7 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "connect() with its arguments in the wrong order": (
         live_with(lambda p, c, n: p.connect(c, n)),
         ff.GraphError,
-        r"'cam' is a source and takes no parent: connect\(\) has the child first, and then its parent",
+        r"'cam' is a source and cannot have a parent: connect\(\) takes the child first and then its parent",
     ),
     "connect() with the name of the child": (
         live_with(lambda p, c, n: p.connect("node", c)),  # type: ignore[arg-type]
@@ -258,7 +262,7 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "replace() of a node by one that gives several results": (
         live_with(lambda p, c, n: p.replace(n, gives_some)),
         ff.GraphError,
-        r"gives_some gives several results per sample with yield, and lambda at most one with return",
+        r"gives_some yields several results per sample, and lambda returns at most one",
     ),
     "set_max_wait() of a node": (
         live_with(lambda p, c, n: p.set_max_wait(Collect(), 1)),  # type: ignore[arg-type]

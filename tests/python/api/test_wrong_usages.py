@@ -328,7 +328,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "process() returns the sample": (
         through(GivesSample(), ff.CircleTracker),
         ff.NodeError,
-        ("gave a Sample", "return sample.value instead of the sample"),
+        ("returned a Sample", "return sample.value instead of the sample"),
     ),
     "a line of four numbers": (
         lambda: ff.LineCounter(0, 180, 640, 180),  # type: ignore[call-arg, arg-type]
@@ -358,7 +358,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "VideoFile below circles": (
         through(ff.CircleTracker(), lambda: ff.VideoFile("never.mp4")),
         ff.GraphError,
-        ("gives Circles: add Annotate() between them",),
+        ("returns Circles: add Annotate() between them",),
     ),
     "sample.image": (
         lambda: first_sample().image,  # type: ignore[attr-defined]
@@ -391,7 +391,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "port.add(node)": (
         of_camera(lambda pipeline, camera: camera.add(ff.CircleTracker())),
         AttributeError,
-        ("'Port' object has no attribute 'add': pipeline.add(node, port) adds a node below it",),
+        ("'Port' object has no attribute 'add': pipeline.add(node, port) adds a node downstream of it",),
     ),
     "port.get()": (
         of_camera(lambda pipeline, camera: camera.get()),
@@ -417,7 +417,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         lambda: ff.stream(ff.open("demo:circles"), lambda frame: 1, queue=ff.LOSSLESS),
         ff.GraphError,
         (
-            "stream() has a blocking queue below the live source 'VideoSource'",
+            "stream() has a blocking queue downstream of the live source 'VideoSource'",
             "before 'lambda'",
             "use LATEST",
         ),
@@ -510,17 +510,20 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "a function replaced by a recorder": (
         replaced_by(ff.JsonLines("a.jsonl")),
         ff.GraphError,
-        ("'JsonLines', which is to take its place, is a recorder", "add() the other"),
+        ("'JsonLines', the new node, is a recorder", "add() the new node"),
     ),
     "a function replaced by a source": (
         replaced_by(Push()),
         ff.GraphError,
-        ("'Push', which is to take its place, is a source in Python",),
+        ("'Push', the new node, is a source in Python",),
     ),
     "a node without return, and get()": (
         forgot_return(lambda reader: reader.get(timeout=0)),
         ff.ReadTimeoutError,
-        ("node 'light' has taken 60 samples and given none: does its function or process() return a value?",),
+        (
+            "node 'light' received 60 samples and returned none: does its function or process() "
+            "return a value?",
+        ),
     ),
     "a node without return, and latest()": (
         forgot_return(lambda reader: reader.latest().value),  # type: ignore[union-attr]

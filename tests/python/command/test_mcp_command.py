@@ -212,10 +212,13 @@ HEAD = b"HTTP/1.1 200 OK\r\nX-Seq: 1\r\nX-Timestamp: 1.0\r\n"
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (HEAD + b"Content-Length: 1\r\n\r\nx", "says no age of its pictures"),
+        (HEAD + b"Content-Length: 1\r\n\r\nx", "did not report the age of its frames"),
         (HEAD + b"X-Age: 0.1\r\nContent-Length: 99\r\n\r\nxx", "cut off 97 bytes before its end"),
         *(
-            (HEAD + b"X-Age: %s\r\nContent-Length: 2\r\n\r\n\xff\xd8" % age, "says no age of its pictures")
+            (
+                HEAD + b"X-Age: %s\r\nContent-Length: 2\r\n\r\n\xff\xd8" % age,
+                "did not report the age of its frames",
+            )
             for age in (b"nan", b"inf", b"-1e9", b"-2", b"", b"now")
         ),
         (
@@ -356,7 +359,7 @@ def test_an_honest_state_is_told() -> None:
 
 
 def test_a_name_that_no_port_can_have() -> None:
-    with pretends(b"") as eyes, pytest.raises(NoPictureError, match="no port and no look has the name"):
+    with pretends(b"") as eyes, pytest.raises(NoPictureError, match="no port or look is named"):
         eyes.now("\ud800")
 
 

@@ -53,7 +53,8 @@ def test_the_gil_watch_without_its_module_says_what_builds_it(of_demo: Path) -> 
 def test_numeric_without_its_module_says_what_builds_it(of_demo: Path) -> None:
     ended = run(of_demo, "-c", "import freshframe as ff; ff.numeric.sum")
     assert ended.stderr.splitlines()[-1] == (
-        "ImportError: this build has no freshframe._numeric: ./dev build makes what ./dev demo leaves out"
+        "ImportError: this build has no freshframe._numeric: run ./dev build, which builds what ./dev demo "
+        "leaves out"
     )
 
 

@@ -82,7 +82,7 @@ def test_track_and_probe_take_pictures_in_sequence(freshframe: Any, tmp_path: Pa
     assert "expected frames per second above 0 such as 25, got 'fast'" in err
     code, _, err = freshframe("probe", tmp_path / "1.avi", "--fps", "5")
     assert code == 2
-    assert "that is for pictures, a video has its own" in err
+    assert "which is for image sequences: a video has its own frame rate" in err
     (tmp_path / "2.jpg").unlink()
     code, _, err = freshframe("track", tmp_path / "%d.jpg")
     assert code == 4, "a lossless run that lost a frame"

@@ -138,7 +138,7 @@ def test_top_shows_a_frozen_source(kind: str, word: str) -> None:
     [
         ("cpu", None, ""),
         ("cuda:1", None, "(cuda:1)"),
-        ("cpu", "cuda:0: it has failed", "(CPU, not the card)"),
+        ("cpu", "cuda:0: it has failed", "(CPU, not the GPU)"),
     ],
 )
 def test_top_shows_where_a_stream_is_decoded(decoder: str, reason: str | None, shown: str) -> None:
@@ -207,7 +207,7 @@ class Strange(http.server.BaseHTTPRequestHandler):
     [
         (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "no dashboard"),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}', "lacks edges, elapsed, error"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}', "is missing edges, elapsed, error"),
         (b"", "no dashboard"),
     ],
     ids=["no HTTP", "half an answer", "no state", "nothing"],

@@ -88,7 +88,7 @@ def test_pictures_that_the_shell_has_listed_are_taken_for_one_source(
 ) -> None:
     code, _, err = freshframe("track", "1.png", "2.png")
     assert code == 2
-    assert "several pictures are one source: put a pattern in quotes" in err
+    assert "several images are one source: put a pattern in quotes" in err
 
 
 def test_a_source_behind_an_option_is_named(freshframe: Command, clips: list[str]) -> None:
@@ -101,7 +101,7 @@ def test_fps_of_a_video_is_wrong_usage(freshframe: Command, clips: list[str]) ->
     for command in ("track", "probe"):
         code, _, err = freshframe(command, clips[0], "--fps", "5")
         assert code == 2
-        assert "that is for pictures, a video has its own" in err
+        assert "which is for image sequences: a video has its own frame rate" in err
     code, _, err = freshframe("track", clips[0], "--start", "1h")
     assert code == 2
     assert "it is shorter" in err

@@ -121,10 +121,10 @@ def test_results_are_plain_frozen_data() -> None:
 
 def test_a_second_watch_is_refused_and_the_first_goes_on() -> None:
     with gil.watch() as first:
-        with pytest.raises(RuntimeError, match="a GIL watch is active already"), gil.watch():
+        with pytest.raises(RuntimeError, match="a GIL watch is already active"), gil.watch():
             pass
         assert first.active
-    with pytest.raises(RuntimeError, match="was used before"), first:
+    with pytest.raises(RuntimeError, match="was already used"), first:
         pass
 
 
@@ -141,7 +141,7 @@ def test_of_two_threads_that_start_one_watch_each_one_wins() -> None:
             return str(error)
 
     assert sorted(at_once(*(partial(start, gil.watch()) for _ in range(2)))) == [
-        "a GIL watch is active already; a process has one at a time",
+        "a GIL watch is already active; a process can have only one at a time",
         "started",
     ]
 

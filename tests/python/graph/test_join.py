@@ -224,7 +224,7 @@ def wrong(left: int) -> int:
         (add, {"join": 0.1}, "join must be a Join"),
         (wrong, {"join": ff.Join(within=1)}, "'wrong' cannot be called with 2 values"),
         (add, {"join": ff.Join(within=1), "batch": ff.Batch(2)}, "has join= and batch="),
-        (add, {"join": ff.Join(within=1), "process": True}, "a worker process takes no sets yet"),
+        (add, {"join": ff.Join(within=1), "process": True}, "a worker process cannot receive sets yet"),
         (add, {"join": ff.Join(within=1), "queue": ff.LATEST}, "Leave queue out"),
         (add, {"join": ff.Join(within=1), "queue": ff.NEXT}, "Leave queue out"),
         (add, {"join": ff.Join(within=1), "queue": ff.Queue(8, max_seconds=1)}, "Leave max_seconds"),
@@ -278,7 +278,7 @@ def test_types_are_checked_by_position() -> None:
     left = pipeline.add(ff.open("demo:circles"))
     circles = pipeline.add(ff.CircleTracker(), left)
     pipeline.add(pictures, (left, circles), join=ff.Join(max_wait=1))
-    with pytest.raises(ff.GraphError, match="takes Frame, but its parent 'CircleTracker' gives Circles"):
+    with pytest.raises(ff.GraphError, match="takes Frame, but its parent 'CircleTracker' returns Circles"):
         pipeline.add(pictures, [circles, left], join=ff.Join())
 
 
@@ -359,9 +359,9 @@ def test_a_join_that_would_see_the_first_result_of_each_picture_only_is_refused(
         "thirds and their thirds": ((thirds, again), ff.Join(max_wait=1)),
         "other": ((other, thirds), ff.Join(within=0.01, max_wait=1)),
     }[parents]
-    with pytest.raises(ff.GraphError, match=r"gives several results of one sample.*take sample\.frame"):
+    with pytest.raises(ff.GraphError, match=r"returns several results per frame.*use sample\.frame"):
         pipeline.add(_two, ports, join=join)
-    with pytest.raises(ff.GraphError, match="gives several results of one sample"):
+    with pytest.raises(ff.GraphError, match="returns several results per frame"):
         pipeline.reader(ports, join=join)
 
 

@@ -532,7 +532,7 @@ def test_a_node_that_was_replaced_or_refused_may_come_again() -> None:
         source.push(1)
         assert [reader.get(timeout=100).value for _ in range(2)] == [1, 1]
         assert (first.opened, first.closed) == (2, 1)
-        with pytest.raises(ff.GraphError, match="belongs to a pipeline already"):
+        with pytest.raises(ff.GraphError, match="already belongs to a pipeline"):
             pipeline.replace(step, first)
 
 
@@ -564,7 +564,7 @@ def test_the_types_of_the_node_that_was_added_hold_for_all_that_follow() -> None
     step = pipeline.add(_plus(1), pipeline.add(source), name="step")
     with pipeline:
         pipeline.replace(step, untyped)
-        with pytest.raises(ff.GraphError, match="gives int, but the node in its place"):
+        with pytest.raises(ff.GraphError, match="returns int, but the new node"):
             pipeline.replace(step, text)
-        with pytest.raises(ff.GraphError, match="gives int, but the node in its place takes Frame"):
+        with pytest.raises(ff.GraphError, match="returns int, but the new node takes Frame"):
             pipeline.replace(step, ff.CircleTracker())

@@ -151,11 +151,11 @@ def test_nodes_whose_types_do_not_fit_are_refused() -> None:
     in_python = pipeline.add(Counts(), camera, name="counts")
     native = pipeline.add(ff.CircleTracker(), camera, name="tracks")
     with pipeline:
-        with pytest.raises(ff.GraphError, match="gives int, but the node in its place"):
+        with pytest.raises(ff.GraphError, match="returns int, but the new node"):
             pipeline.replace(in_python, ff.CircleTracker())
-        with pytest.raises(ff.GraphError, match="gives Circles, but the node in its place"):
+        with pytest.raises(ff.GraphError, match="returns Circles, but the new node"):
             pipeline.replace(native, Counts())
-        with pytest.raises(ff.GraphError, match=r"another on_tick\(\) or finish\(\)"):
+        with pytest.raises(ff.GraphError, match=r"a different on_tick\(\) or finish\(\)"):
             pipeline.replace(native, Windows())
 
 
@@ -263,7 +263,7 @@ def test_a_native_node_is_refused_that_the_nodes_beside_an_untyped_one_do_not_fi
     other = pipeline.add(gives(None), camera, name="other")
     last = pipeline.add(gives(None), other, name="last")
     with pipeline:
-        with pytest.raises(ff.GraphError, match="gives Circles, while 'below' takes Detections"):
+        with pytest.raises(ff.GraphError, match="returns Circles, while 'below' takes Detections"):
             pipeline.replace(step, ff.CircleTracker())
         with pytest.raises(ff.GraphError, match="its parent 'other' does not say what it gives"):
             pipeline.replace(last, ff.BoxTracker())

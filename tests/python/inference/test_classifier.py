@@ -275,10 +275,12 @@ def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
     with pytest.raises(ff.OptionError, match="when must be"):
         ff.OnnxClassifier(colours, when="once")  # type: ignore[arg-type]
     for column in ("class_name", "track", "mask"):
-        with pytest.raises(ff.OptionError, match=f"another name for its column than '{column}'"):
+        with pytest.raises(ff.OptionError, match=f"a different name for its column than '{column}'"):
             ff.OnnxClassifier(colours, column=column)
     untracked = found([10, 10, 60, 60])
-    with pytest.raises(ff.NodeError, match=r"is to look at 'ring', which is none .*\(thing, other\)"):
+    with pytest.raises(
+        ff.NodeError, match=r"cannot look at 'ring', but the detector has no such class \(thing, other\)"
+    ):
         classified([picture()], [untracked], path=colours, classes=["ring"])
     with pytest.raises(ff.NodeError, match="needs tracks: add a BoxTracker"):
         classified([picture()], [untracked], path=colours, when="growing")

@@ -104,6 +104,6 @@ def test_a_picture_that_does_not_contain_it_is_an_error_at_the_first_frame(tmp_p
         ff.OnnxDetector(model, roi=(5, 5))  # type: ignore[arg-type]
     with pytest.raises(
         ff.NodeError,
-        match=r"on sample 0.*roi \(0, 0, 161, 9\) lies outside of the picture, which has 160x120",
+        match=r"on sample 0.*roi \(0, 0, 161, 9\) is outside the frame, which has 160x120",
     ):
         run_node(ff.OnnxDetector(model, roi=(0, 0, 161, 9)), [frame()])

@@ -56,7 +56,7 @@ def test_a_runtime_that_is_too_old_is_an_error(tmp_path: Path, monkeypatch: pyte
     """
     library = compiled(tmp_path, code)
     monkeypatch.setattr(onnx_runtime, "library", lambda: str(library))
-    with pytest.raises(ff.FreshframeError, match=r"1\.20 or newer is wanted, found 1\.12\.1.*pip install"):
+    with pytest.raises(ff.FreshframeError, match=r"1\.20 or newer is required, found 1\.12\.1.*pip install"):
         ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"))
 
 

@@ -94,7 +94,7 @@ def test_the_turn_with_a_reader_lasts_for_the_whole_of_get(verb: str) -> None:
         while time.monotonic() < deadline:
             outcome = _outcome(reader, verb)
             assert isinstance(outcome, ff.StateError), outcome
-            assert "is used by two threads at once: give each thread its own reader" in str(outcome)
+            assert "is used by two threads at the same time: give each thread its own reader" in str(outcome)
         source.push("sample")
         thread.join(WATCHDOG)
     assert got == ["sample"]

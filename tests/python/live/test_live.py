@@ -216,7 +216,7 @@ def test_an_unknown_option_is_an_error_even_when_it_could_be_tried_again() -> No
         ("rtsp://host/a", {"start": 1.0}, "is a live source"),
         ("http://host/a", {"end": 1.0}, "is a live source"),
         ("tcp://host:1", {"fps": 5.0}, "is a live source"),
-        ("rtsp:///a", {}, "names no host"),
+        ("rtsp:///a", {}, "has no host"),
         ("gopher://host/a", {}, "'gopher' is not supported"),
         ("clip.mp4", {"reconnect": True}, "reconnect is for live sources"),
         ("rtsp://host/a", {"reconnect": "yes"}, "reconnect"),

@@ -69,11 +69,11 @@ def lines(line: str) -> Callable[[int], bytes]:
 
 Head = Callable[[], bytes]
 PARTS: dict[str, tuple[Head, Callable[[int], bytes], str]] = {
-    "picture": (lambda: f"{PART}\r\n".encode() + jpeg(), filling, "sends a picture without an end"),
+    "picture": (lambda: f"{PART}\r\n".encode() + jpeg(), filling, "sends an image without an end"),
     "length": (
         lambda: f"{PART}Content-Length: 2000000000\r\n\r\n".encode() + jpeg(),
         filling,
-        "sends a picture without an end",
+        "sends an image without an end",
     ),
     "length-beyond-numbers": (
         lambda: f"{PART}Content-Length: 99999999999999999999999\r\n\r\n".encode() + jpeg(),

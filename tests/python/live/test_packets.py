@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_made_is_an_error_of_the_start(tmp_path: Path) -> 
         camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a", **PATIENT), name="door")
         segment = 5.0 if "%d" in path.name else None
         pipeline.add(ff.VideoFile(path, segment_every=segment), camera.packets)
-        with pytest.raises(ff.NodeError, match=rf"no such file.*make the folder '{tmp_path / 'no'}' first"):
+        with pytest.raises(ff.NodeError, match=rf"no such file.*create the folder '{tmp_path / 'no'}' first"):
             pipeline.start()
 
 

@@ -207,7 +207,7 @@ def test_each_picture_of_a_lost_card_is_counted(after: int, kind: str, tmp_path:
     card.fault(f"lost:{card.count('pictures') + after}")
     if after == 1 and kind in ("hevc", "vp9", "av1"):  # no later keyframe
         error, delivered, decode = fails(path, "auto")
-        assert "by the card: cuda:0: it has failed" in error
+        assert "by the GPU: cuda:0: it has failed" in error
         assert (delivered, decode) == (0, PICTURES)
     else:
         got = run(path, "auto")
@@ -248,7 +248,7 @@ def test_a_demanded_card_that_is_lost_ends_the_file(
     [
         ("width:400", {}, "h264 of 640x480 is too large for it, which takes 400x400"),
         ("blocks:300", {}, "h264 of 640x480 is too large for it, which takes 300 blocks"),
-        ("", {"pixels": "yuv420p10le"}, "its pictures have 10 bits"),
+        ("", {"pixels": "yuv420p10le"}, "its frames have 10 bits"),
         ("memory:8", {}, "no decoder or no memory free for 640x480"),
     ],
 )
@@ -502,7 +502,7 @@ run()
     ended = program(code, card_folder, str(film))
     assert ended.returncode == 0, ended.stderr
     reason = (
-        """a parent of this process uses the card, and forked it: begin it with multiprocessing's "spawn\""""
+        """a parent of this process uses the GPU, and forked it: start it with multiprocessing's "spawn\""""
     )
     assert ended.stdout.splitlines() == [
         f"{PICTURES} cuda:0 None",

@@ -159,7 +159,7 @@ def test_a_region_outside_of_the_picture_is_named(tmp_path: Path, film: Path) ->
     detector = ff.OnnxDetector(bright_box(tmp_path / "m.onnx"), provider="cuda", roi=(0, 0, 400, 100))
     with ff.stream(ff.open(film, decoder="cuda", on_device=True)) as samples:
         frame = next(iter(samples)).frame
-    with pytest.raises(ff.OptionError, match="lies outside of the picture, which has 320x240 pixels"):
+    with pytest.raises(ff.OptionError, match="is outside the frame, which has 320x240 pixels"):
         detector.detect(frame)
 
 

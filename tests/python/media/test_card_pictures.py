@@ -175,7 +175,7 @@ def test_nodes_that_read_no_pixels_cost_no_copy(film: Path, card: Card) -> None:
     ("options", "reason"),
     [
         ({}, r'give decoder="auto" or "cuda"'),
-        ({"decoder": "cuda", "size": (64, 64)}, "takes no size"),
+        ({"decoder": "cuda", "size": (64, 64)}, "cannot be combined with size="),
     ],
 )
 def test_a_wish_that_cannot_be_is_refused(options: dict[str, Any], reason: str) -> None:
@@ -388,7 +388,7 @@ print(held[1].rgb.shape)
 """
     ended = program(code, card_folder, str(film))
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines() == ["this frame is on a graphics card"[:30]] * 2 + ["(240, 320, 3)"]
+    assert ended.stdout.splitlines() == ["this frame is on a GPU that a parent"[:30]] * 2 + ["(240, 320, 3)"]
 
 
 @pytest.mark.table(cases=2)

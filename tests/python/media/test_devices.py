@@ -292,7 +292,7 @@ def test_a_file_that_is_no_device_is_no_camera(tmp_path: Path) -> None:
         ("4294967296", {}, "a camera's number must be 0 to 255, got 4294967296"),
         (0, {"options": {"format": "bgr"}}, "one of nv12, i420, yuyv, uyvy, mjpeg, h264, gray, got 'bgr'"),
         (0, {"options": {"buffers": "99"}}, "must be 2 to 32, got '99'"),
-        (0, {"start": 1.0}, "'0' is a camera: start is for files and pictures"),
+        (0, {"start": 1.0}, "'0' is a camera: start is for files and images"),
         ("clip.mp4", {"reconnect": True}, "'clip.mp4' is a file: reconnect is for live sources"),
     ],
 )

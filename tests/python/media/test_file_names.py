@@ -89,7 +89,7 @@ def test_a_letter_that_the_locale_does_not_have_is_an_error_with_a_remedy(tmp_pa
 
 @pytest.mark.parametrize("call", [ff.open, ff.VideoFile, ff.JsonLines, ff.Frame.read, ff.OnnxModel])
 def test_bytes_are_refused_with_the_way_to_a_string(call: Callable[[bytes], object]) -> None:
-    with pytest.raises(ff.OptionTypeError, match=r"give os\.fsdecode\(path\)|must be a path, a URL"):
+    with pytest.raises(ff.OptionTypeError, match=r"pass os\.fsdecode\(path\)|must be a path, a URL"):
         call(b"a.mp4")
 
 
@@ -132,7 +132,7 @@ def bound(folder: Path) -> str:
         (lambda folder: "unix:/tmp/no.sock", WAY),
         (lambda folder: "/dev/null", "it is a device, not a file"),
         (lambda folder: "/proc/self/status", "copy it to a file"),
-        (lambda folder: "/proc/self/fd", "directory|no pictures|no file|is empty|picture"),
+        (lambda folder: "/proc/self/fd", "directory|no image|no file|is empty|image"),
         (lambda folder: "~/film.mp4", "expanduser"),
         (lambda folder: "film.mp4", "there is no such file; check the path"),
     ],

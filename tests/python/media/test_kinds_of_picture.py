@@ -282,9 +282,9 @@ REFUSED = {
     "signed numbers": ("tif", tiff((339, SHORT, (2, 2, 2)), depth=16), "its samples are signed numbers"),
     "numbers of 32 bits": ("tif", tiff(depth=32), "its samples have 32 bits"),
     "a BigTIFF": ("tif", tiff(magic=43), "it is a BigTIFF"),
-    "JPEG in a TIFF": ("tif", tiff(compression=7), "it is a TIFF that is compressed by JPEG"),
-    "old JPEG in a TIFF": ("tif", tiff(compression=6), "it is a TIFF that is compressed by JPEG"),
-    "Zstandard in a TIFF": ("tif", tiff(compression=50000), "compressed by Zstandard"),
+    "JPEG in a TIFF": ("tif", tiff(compression=7), "it is a TIFF compressed with JPEG"),
+    "old JPEG in a TIFF": ("tif", tiff(compression=6), "it is a TIFF compressed with JPEG"),
+    "Zstandard in a TIFF": ("tif", tiff(compression=50000), "compressed with Zstandard"),
     "tiles": (
         "tif",
         tiff((322, SHORT, (16,)), (323, SHORT, (16,)), (324, LONG, (8,))),

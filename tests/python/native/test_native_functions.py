@@ -224,7 +224,7 @@ def test_the_signature_of_a_cython_capsule_is_compared(library: Path) -> None:
 def test_wiring_is_checked_by_type(library: Path) -> None:
     pipeline = ff.Pipeline()
     number = pipeline.add(ff.native.load(library, "mean", out=()), pipeline.add(Pictures(1)))
-    with pytest.raises(ff.GraphError, match=r"'rows' takes Frame, but its parent 'mean' gives float"):
+    with pytest.raises(ff.GraphError, match=r"'rows' takes Frame, but its parent 'mean' returns float"):
         pipeline.add(ff.native.load(library, "rows", out=(None, 2), max_rows=1), number)
 
 

@@ -148,11 +148,11 @@ FOUND = {
     "rows": rf"{SIZE}'nv12': plane 1 must have 24 rows of 64 bytes, got 23 rows of 64",
     "stride": rf"{SIZE}'nv12': plane 0 must have a stride of at least 63 bytes, got 60",
     "data": rf"{SIZE}'nv12': plane 1 has no data",
-    "keeper": r"needs `keep`, the owner of the picture's memory, got null",
-    "plane": r"the picture has 1 planes, and none of index 7",
-    "published": r"the picture has 0 planes, and none of index 0",
+    "keeper": r"needs `keep`, the owner of the frame's memory, got null",
+    "plane": r"the frame has 1 planes, got the index 7",
+    "published": r"the frame has 0 planes, got the index 0",
     "shown": r"cannot be shown as 'yuyv'; the formats are gray",
-    "indexes": r"the column has 1 dimensions, and needs as many indexes: got 2",
+    "indexes": r"the column has 1 dimensions, and needs as many indices: got 2",
 }
 
 

@@ -59,11 +59,11 @@ def test_the_host_refuses_calls_that_it_cannot_use(library: Path, how: str) -> N
     ("how", "text"),
     [
         ("two", r"process\(\) returned 2; it must be 1, 0 or negative"),
-        ("no text", r"process\(\) returned -9 without a text"),
+        ("no text", r"process\(\) returned -9 without a message"),
         ("latin-1 error", "caf\ufffd"),
         ("long error", r"\|ä{2046}"),
-        ("latin-1 type", "a value of type caf\ufffd, but promised float64"),
-        ("open fails", r"open\(\) returned -4 without a text"),
+        ("latin-1 type", "a value of type caf\ufffd, but its output type is float64"),
+        ("open fails", r"open\(\) returned -4 without a message"),
     ],
 )
 def test_an_error_is_a_node_error_whatever_it_says(library: Path, how: str, text: str) -> None:
@@ -94,17 +94,17 @@ def test_a_lent_frame_is_empty_after_its_call(library: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "text"),
     [
-        ("nan", "pts that is not finite"),
-        ("inf", "pts that is not finite"),
-        ("seq", "seq 9223372036854775807; it must be a number from 0"),
-        ("negative seq", "seq -2; it must be a number from 0"),
-        ("captured", "capture time -9223372036854775808 ns; it must be of CLOCK_MONOTONIC"),
+        ("nan", "returned a pts that is not finite"),
+        ("inf", "returned a pts that is not finite"),
+        ("seq", "seq must be at least 0, or -1 for the next number, got 9223372036854775807"),
+        ("negative seq", "seq must be at least 0, or -1 for the next number, got -2"),
+        ("captured", "captured_ns must be a time of CLOCK_MONOTONIC, or 0, got -9223372036854775808"),
     ],
 )
 def test_a_stamp_that_cannot_be_is_a_node_error(library: Path, how: str, text: str) -> None:
     pipeline = ff.Pipeline()
     pipeline.add(ff.native.node(library, "stamps", how=how))
-    with pytest.raises(ff.NodeError, match=rf"'stamps' failed: gave (a|the) {text}"):
+    with pytest.raises(ff.NodeError, match=rf"'stamps' failed: {text}"):
         pipeline.run()
 
 
@@ -135,8 +135,8 @@ def test_columns_of_detections_are_checked(library: Path, how: str, text: str) -
     [
         ("uint16", "'size' must be float32, float64, int32, int64, bool or text, not uint16"),
         ("short", "'size' must have a row for each of the 2 boxes"),
-        ("latin-1 text", "'size' has a text that is not UTF-8"),
-        ("no text", "'size' has a text without data"),
+        ("latin-1 text", "'size' has a string that is not UTF-8"),
+        ("no text", "'size' has a string without data"),
         ("other rows", r"'velocity' must be float32 of shape \(2, 2\)"),
     ],
 )
@@ -172,8 +172,8 @@ def test_threads_that_wait_after_the_end_do_not_hold_it_up(
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("latin_1", "has the name 'caf\ufffd'; a name is UTF-8 and is not empty"),
-        ("nameless", "has the name ''; a name is UTF-8"),
+        ("latin_1", "has the name 'caf\ufffd'; a name must be UTF-8 and must not be empty"),
+        ("nameless", "has the name ''; a name must be UTF-8"),
         ("larger", r"claims a table of 1000 bytes, but its symbol has \d+"),
         ("pointer", "must be a freshframe_node itself, not a pointer to one"),
         ("function", "must be a freshframe_node itself, not a pointer to one and not a function"),
@@ -233,7 +233,7 @@ def test_a_library_that_its_loader_unloads_stays(tmp_path: Path) -> None:
         ({"how": [1, (1 << 53) + 1]}, ff.OptionError, "option 'how' must be a number that a float holds"),
         ({"how": [[1]]}, ff.OptionTypeError, "each entry of option 'how' must be a number"),
         ({"how": np.datetime64("2020")}, ff.OptionTypeError, "option 'how' must be a bool"),
-        ({"h\0w": 1}, ff.OptionError, "the name of an option must have no NUL"),
+        ({"h\0w": 1}, ff.OptionError, "the name of an option must not contain NUL"),
         ({"\udc80": 1}, ff.OptionError, "the name of an option must be .* UTF-8"),
         (
             {"other": [float("nan"), 1]},
@@ -257,7 +257,7 @@ def test_a_path_that_is_none_is_refused(path: str) -> None:
 
 
 def test_names_end_where_they_end(library: Path) -> None:
-    with pytest.raises(ff.OptionError, match="name must have no NUL"):
+    with pytest.raises(ff.OptionError, match="name must not contain NUL"):
         ff.native.node(library, "misuse\0x")
     with pytest.raises(ff.OptionError, match="dtype must be of this machine's byte order"):
         ff.native.load(library, "data", out=(), dtype=np.dtype("f4").newbyteorder())
@@ -276,7 +276,7 @@ def test_calls_of_a_lone_node_are_in_order_and_one_at_a_time(library: Path) -> N
     with pytest.raises(ff.StateError, match="'misuse' is not open"):
         node.process(sample)
     node.open()
-    with pytest.raises(ff.StateError, match="belongs to a pipeline already"):
+    with pytest.raises(ff.StateError, match="already belongs to a pipeline"):
         node.open()
     assert node.process(sample) == 0
     node.close()

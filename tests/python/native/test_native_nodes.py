@@ -190,7 +190,7 @@ def test_a_value_that_does_not_fit_names_the_giver(plugin: Path) -> None:
 def test_wiring_is_checked_by_the_types_names(plugin: Path) -> None:
     pipeline = ff.Pipeline()
     number = pipeline.add(ff.native.node(plugin, "counter"))
-    with pytest.raises(ff.GraphError, match=r"'mean' takes Frame, but its parent 'counter' gives float"):
+    with pytest.raises(ff.GraphError, match=r"'mean' takes Frame, but its parent 'counter' returns float"):
         pipeline.add(ff.native.node(plugin, "mean"), number)
     sink = pipeline.add(ff.native.node(plugin, "log"), pipeline.add(Pictures(1)))
     with pytest.raises(ff.GraphError, match=r"'log' is a sink|gives"):
@@ -305,7 +305,7 @@ def test_calls_after_close_are_refused_and_harm_nothing(plugin: Path) -> None:
 def test_a_node_belongs_to_one_pipeline(plugin: Path) -> None:
     node = ff.native.node(plugin, "mean")
     values(node, frames(1))
-    with pytest.raises(ff.GraphError, match=r"this mean belongs to a pipeline already"):
+    with pytest.raises(ff.GraphError, match=r"this mean belongs or belonged to a pipeline"):
         values(node, frames(1))
 
 

@@ -122,7 +122,7 @@ def test_an_extensions_object_is_a_native_node(extension: Any) -> None:
 def test_an_object_is_a_node_of_one_pipeline(extension: Any) -> None:
     node = extension.Mean()
     run_node(node, frames(1))
-    with pytest.raises(RuntimeError, match="belongs to a pipeline already"):
+    with pytest.raises(RuntimeError, match="already belongs to a pipeline"):
         run_node(node, frames(1))
 
 
@@ -131,7 +131,7 @@ def test_two_pipelines_cannot_have_one_object_also_before_they_start(extension: 
     pipeline = ff.Pipeline()
     pictures = pipeline.add(Pictures(1))
     pipeline.add(node, pictures)
-    with pytest.raises(RuntimeError, match="belongs to a pipeline already"):
+    with pytest.raises(RuntimeError, match="already belongs to a pipeline"):
         pipeline.add(node, pictures)
 
 
@@ -187,7 +187,7 @@ def test_the_pipeline_keeps_the_object_and_lets_it_go(extension: Any, pipelines:
 
 def test_an_object_that_cannot_be_pickled_says_so(extension: Any) -> None:
     pipeline = ff.Pipeline()
-    with pytest.raises(ff.OptionTypeError, match="'mean' cannot go to another process"):
+    with pytest.raises(ff.OptionTypeError, match="'mean' cannot be sent to another process"):
         pipeline.add(extension.Mean(), pipeline.add(Pictures(1)), process=True)
 
 

@@ -142,7 +142,7 @@ def test_a_plugin_of_an_older_header_runs_and_nothing_behind_its_table_is_read(l
     ("name", "text"),
     [
         ("ignores", "the stamp of sample 0 after one of sample 1"),
-        ("wrong", "gave a value of type frame, but promised float64"),
+        ("wrong", "returned a value of type frame, but its output type is float64"),
         ("two", r"process_out\(\) returned 2; it must be 0 or negative"),
     ],
 )

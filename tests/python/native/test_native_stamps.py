@@ -144,15 +144,15 @@ def test_a_live_plugin_without_a_wall_time_has_that_of_the_arrival(plugin: Path)
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"from": 6}, "the utc_from 6; it must be one of freshframe_utc_from"),
-        ({"from": -1}, "the utc_from -1; it must be one of freshframe_utc_from"),
-        ({"from": 4, "utc": math.inf}, "a utc that is not finite"),
-        ({"from": 4, "error": -0.5}, "a utc_error that is not a number from 0"),
-        ({"from": 4, "error": math.nan}, "a utc_error that is not a number from 0"),
+        ({"from": 6}, "utc_from must be a value of freshframe_utc_from, got 6"),
+        ({"from": -1}, "utc_from must be a value of freshframe_utc_from, got -1"),
+        ({"from": 4, "utc": math.inf}, "returned a utc that is not finite"),
+        ({"from": 4, "error": -0.5}, "returned a utc_error that is negative or not a number"),
+        ({"from": 4, "error": math.nan}, "returned a utc_error that is negative or not a number"),
     ],
 )
 def test_a_wall_time_that_cannot_be_is_an_error(plugin: Path, options: dict[str, float], text: str) -> None:
-    with pytest.raises(ff.NodeError, match=rf"'walls' failed: gave {text}"):
+    with pytest.raises(ff.NodeError, match=rf"'walls' failed: {text}"):
         samples(ff.native.node(plugin, "walls", **options))
 
 
@@ -174,4 +174,4 @@ def test_a_capture_time_of_another_clock_counts_as_now_and_is_logged_once(
         until(lambda: "capture time" in caplog.text, "the warning")
     assert all(sample.captured <= time.monotonic() for sample in given)
     (line,) = [record.message for record in caplog.records if "capture time" in record.message]
-    assert "source 'Wrong' gave a capture time 1000000 s ahead of the pipeline's clock" in line
+    assert "source 'Wrong' returned a capture time 1000000 s ahead of the pipeline's clock" in line

@@ -111,7 +111,7 @@ def test_an_exception_of_destroy_is_logged(library: Path, caplog: pytest.LogCapt
         ("end", "ended its own thread"),
         ("name", r"column 'n{1000}\.\.\.' has a name of more than 1000 bytes"),
         ("dtype", r"got 'n{1000}\.\.\.'"),
-        ("type", r"gave a value of type n{1000}\.\.\., but promised table"),
+        ("type", r"returned a value of type n{1000}\.\.\., but its output type is table"),
         ("bytes", "claims 18446744073709551615 bytes, more than any memory has"),
     ],
 )

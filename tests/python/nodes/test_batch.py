@@ -142,7 +142,7 @@ def test_what_cannot_be_is_refused() -> None:
         pipeline.add(One(), source, batch=ff.Batch(2))
     with pytest.raises(ff.GraphError, match="queue=NEXT"):
         pipeline.add(Doubled(), source, batch=ff.Batch(2), queue=ff.NEXT)
-    with pytest.raises(ff.GraphError, match="is a source and takes no batch"):
+    with pytest.raises(ff.GraphError, match="is a source and cannot have batch="):
         pipeline.add(Count(), batch=ff.Batch(2))  # type: ignore[call-overload]
     with pytest.raises(ff.GraphError, match="takes one sample at a time"):
         pipeline.add(ff.CircleDetector(), pipeline.add(Pictures(1)), batch=ff.Batch(2))

@@ -53,7 +53,7 @@ def test_a_video_file_wants_one_source_and_names_of(tmp_path: Path) -> None:
     cameras = [pipeline.add(Pictures(4), name=f"cam{i}") for i in range(2)]
     both = pipeline.add(process_batches.same_all, cameras, batch=ff.Batch(2), name="both")
     for several in (both, cameras):
-        with pytest.raises(ff.GraphError, match=r"samples of 2 come there \('cam0', 'cam1'\).*\.of\("):
+        with pytest.raises(ff.GraphError, match=r"samples of 2 sources \('cam0', 'cam1'\).*\.of\("):
             pipeline.add(ff.VideoFile(tmp_path / "no.mp4"), several)
     for i, camera in enumerate(cameras):
         pipeline.add(ff.VideoFile(tmp_path / f"{i}.mp4"), both.of(camera))

@@ -278,7 +278,9 @@ class DelaysInAList(Delayed):
 @pytest.mark.table(cases=2)
 @pytest.mark.parametrize("home", ["thread", "process", "batch", "batch in a process"])
 def test_a_list_of_stamped_results_is_refused(home: str) -> None:
-    with pytest.raises(ff.NodeError, match=r"gave a list with a result of stamped\(\) in it: yield each"):
+    with pytest.raises(
+        ff.NodeError, match=r"returned a list that contains a result of stamped\(\): yield each"
+    ):
         run(DelaysInAList, [1], home)
 
 
@@ -351,7 +353,7 @@ def test_large_results_and_frames_of_a_call_arrive_whole() -> None:
 
 
 def test_more_than_1000_results_of_a_call_are_an_error() -> None:
-    with pytest.raises(ff.NodeError, match="may give 1000 results at most"):
+    with pytest.raises(ff.NodeError, match="may return at most 1000 results"):
         run(Several, [1001], "process")
 
 
@@ -381,7 +383,9 @@ def test_a_worker_that_dies_in_the_middle_of_a_call_has_given_nothing() -> None:
 def test_workers_share_the_samples_so_on_tick_and_finish_need_one_of_them() -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(1))
-    with pytest.raises(ff.GraphError, match=r"has on_tick\(\) and 3 workers, and each has seen a part"):
+    with pytest.raises(
+        ff.GraphError, match=r"has on_tick\(\) and 3 workers, and each worker sees only a part"
+    ):
         pipeline.add(Window(), source, process=ff.Process(workers=3))
     with pytest.raises(ff.GraphError, match=r"has finish\(\) and 2 workers"):
         pipeline.add(Delayed(), source, process=ff.Process(workers=2))

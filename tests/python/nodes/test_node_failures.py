@@ -179,7 +179,7 @@ def test_a_value_of_the_wrong_type_names_the_node_that_gave_it(tmp_path: Path) -
     pipeline.add(ff.VideoFile(tmp_path / "out.mp4"), pipeline.add(paint, pipeline.add(Count(3))))
     with pytest.raises(
         ff.NodeError,
-        match=r"'paint' failed .* gave a ndarray, but its child 'VideoFile' takes Frame: .*from_array",
+        match=r"'paint' failed .* returned a ndarray, but its child 'VideoFile' takes Frame: .*from_array",
     ):
         pipeline.run()
 
@@ -189,7 +189,9 @@ def test_a_source_that_gives_a_wrong_type_is_named() -> None:
     source = Push(live=False)
     pipeline.add(ff.CircleDetector(), pipeline.add(source, name="mine"))
     source.push([1, 2])
-    with pytest.raises(ff.NodeError, match=r"'mine' failed: .*gave a list, but its child 'CircleDetector'"):
+    with pytest.raises(
+        ff.NodeError, match=r"'mine' failed: .*returned a list, but its child 'CircleDetector'"
+    ):
         pipeline.run()
 
 
@@ -199,6 +201,6 @@ def test_a_tracker_names_the_node_that_gave_no_detections(value: object) -> None
     detect = pipeline.add(lambda _: value, pipeline.add(Count(1)), name="detect")
     pipeline.add(ff.BoxTracker(), detect)  # type: ignore[misc]
     with pytest.raises(
-        ff.NodeError, match=f"'detect' failed.*gave a .*{type(value).__name__}, but .* takes Detections"
+        ff.NodeError, match=f"'detect' failed.*returned a .*{type(value).__name__}, but .* takes Detections"
     ):
         pipeline.run()

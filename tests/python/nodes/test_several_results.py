@@ -256,7 +256,7 @@ def test_stamped_refuses_what_it_cannot_use() -> None:
         ff.stamped(1, like=sample, frame=3)  # type: ignore[arg-type]
     with pytest.raises(ff.OptionError, match="leave frame= out"):
         ff.stamped(frame, like=sample, frame=frame)
-    with pytest.raises(ff.OptionTypeError, match="the value has a stamp already"):
+    with pytest.raises(ff.OptionTypeError, match="the value already has a stamp"):
         ff.stamped(ff.stamped(1, like=sample), like=sample)
     assert repr(ff.stamped(1, like=sample.stamp)) == "stamped(1, like=Stamp(seq=0, source='values'))"
 

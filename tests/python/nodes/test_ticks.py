@@ -185,7 +185,7 @@ def test_the_name_of_the_stream_has_no_control_characters() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Count(1))
     for name in ("a\nb", "a\0b", "a\x7f"):
-        with pytest.raises(ff.OptionError, match="source must have no control characters"):
+        with pytest.raises(ff.OptionError, match="source must not contain control characters"):
             pipeline.add(Window(), camera, as_source=name)
 
 

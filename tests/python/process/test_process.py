@@ -246,7 +246,9 @@ def test_a_wrong_result_names_the_child() -> None:
     pipeline = ff.Pipeline()
     port: Any = pipeline.add(process_nodes.same, pipeline.add(Count(1)), process=True, name="wrong")
     pipeline.add(ff.CircleDetector(), port, name="circles")
-    with pytest.raises(ff.NodeError, match=r"'wrong' failed .* gave .*, but its child 'circles' takes Frame"):
+    with pytest.raises(
+        ff.NodeError, match=r"'wrong' failed .* returned .*, but its child 'circles' takes Frame"
+    ):
         pipeline.run()
 
 

@@ -80,7 +80,7 @@ def test_a_failed_close_is_reported() -> None:
 
 @pytest.mark.slow
 def test_a_result_that_cannot_be_pickled_is_an_error_of_the_node() -> None:
-    with pytest.raises(ff.NodeError, match="a list cannot go to another process"):
+    with pytest.raises(ff.NodeError, match="a list cannot be sent to another process"):
         run_node(lambda value: [(value for _ in range(2))], [1], process=True)
 
 

@@ -202,6 +202,8 @@ def test_a_second_thread_in_another_verb_is_still_refused() -> None:
                 return str(error)
             return ""
 
-        until(lambda: "two threads at once: give each thread its own reader" in answer(), "the refusal")
+        until(
+            lambda: "two threads at the same time: give each thread its own reader" in answer(), "the refusal"
+        )
         source.push("a")
         thread.join()

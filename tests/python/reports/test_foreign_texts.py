@@ -248,4 +248,4 @@ def test_of_names_of_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     pipeline = ff.Pipeline()
     pipeline.add(lambda frame: None, pipeline.add(ff.open(tmp_path), name="pictures"))
     pipeline.run()
-    assert "/caf\ufffd.png': the picture is damaged" in caplog.text
+    assert "/caf\ufffd.png': the image is damaged" in caplog.text

@@ -125,7 +125,7 @@ def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
         ("yard.json?exact=2", 400, "0 for keyframes or 1"),
         ("yard.jpg?max_side=2049", 400, "from 16 to 2048"),
         ("yard.jpg?ago=3600", 503, "has not got the picture of 3600 s ago; its source is reading"),
-        ("camera.jpg", 404, r"serve(look=[...]) chooses: 'yard'"),
+        ("camera.jpg", 404, r"choose the looks with serve(look=[...]): 'yard'"),
         ("yard.png", 404, "nothing at this address"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_port_without_a_picture_says_the_reason_that_healthz_knows(state: str)
     with served(state) as one:
         answer = request(one.url, "/api/picture/blank.jpg")
         assert answer.status == 503
-        reason = "no sample has come to this port meanwhile" if state == "running" else REASONS[state]
+        reason = "no sample has reached this port in that time" if state == "running" else REASONS[state]
         assert reason in answer.text
 
 

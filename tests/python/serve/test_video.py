@@ -149,7 +149,7 @@ def test_results_of_pictures_that_a_node_has_made_come_with_these() -> None:
     with served(steps=[cropped]) as (_, dashboard), Video(dashboard.url) as page:
         page.watch("people")
         about = start_of_jpeg(page)
-        assert about["why"] == "the results were found in other pictures than the source's own"
+        assert about["why"] == "the results were found in other images than the source's own"
         assert (about["width"], about["height"]) == (96, 64)
         assert page.next("jpeg").body.startswith(b"\xff\xd8")
         assert page.next("results").json()["size"] == [96, 64]
@@ -294,7 +294,7 @@ def test_a_node_that_draws_is_shown_as_it_draws() -> None:
         drawn = pipeline.add(ff.Annotate(), pipeline.add(boxes, camera), name="drawn")
         with pipeline, pipeline.serve(view=drawn) as dashboard, Video(dashboard.url) as page:
             page.watch("drawn")
-            assert page.next("start").json()["why"] == "the node makes pictures of its own"
+            assert page.next("start").json()["why"] == "the node makes images of its own"
             assert page.next("jpeg").body.startswith(b"\xff\xd8")
 
 
@@ -443,11 +443,11 @@ def test_all_origins_may_have_live_video_and_nothing_else() -> None:
 def test_origins_that_are_none_are_refused() -> None:
     pipeline = ff.Pipeline()
     for origins in ("my.site", "https://my.site/page", "ftp://my.site", "https://"):
-        with pytest.raises(ff.OptionError, match="origins must be those of pages"):
+        with pytest.raises(ff.OptionError, match="origins must be origins of web pages"):
             pipeline.serve(token=TOKEN, origins=origins)
-    with pytest.raises(ff.OptionError, match="serve with a token"):
+    with pytest.raises(ff.OptionError, match="pass token="):
         pipeline.serve(origins="*")
-    with pytest.raises(ff.OptionTypeError, match="origins must be a list of texts"):
+    with pytest.raises(ff.OptionTypeError, match="origins must be a list of strings"):
         pipeline.serve(origins=3)  # type: ignore[arg-type]
 
 
@@ -484,7 +484,7 @@ def test_embed_gives_the_element_with_names_escaped() -> None:
         assert 'port="a &quot;door&quot; &lt;b&gt;"' in text
         assert f'src="{server}"' in text
         assert TOKEN not in text
-        with pytest.raises(ff.OptionError, match="has no pictures of 'nobody'"):
+        with pytest.raises(ff.OptionError, match="does not show 'nobody'"):
             dashboard.embed("nobody")
     with pytest.raises(ff.StateError):
         dashboard.view_url(scene)
@@ -510,5 +510,5 @@ def test_the_labels_of_a_view_are_checked_and_escaped() -> None:
                     ff.OptionError, match=rf"^labels has the field \{{{field}\}}, which Annotate"
                 ):
                     ask(scene, labels=f"{{class_name}} {{{field}:.1f}}")
-            with pytest.raises(ff.OptionTypeError, match=r"labels must be a text such as .*got 3"):
+            with pytest.raises(ff.OptionTypeError, match=r"labels must be a string such as .*got 3"):
                 ask(scene, labels=3)  # type: ignore[arg-type]

@@ -189,7 +189,7 @@ def test_a_full_disk_costs_the_oldest_segment(tmp_path: Path, keep: bool) -> Non
         ),
         (
             lambda: ff.VideoFile("a.mp4", keep_days=1),
-            "keep_days, .*segment_every, their length, is not given",
+            "keep_days, .*need segment_every",
         ),
         (lambda: ff.VideoFile("a.mp4", on_segment=print), "segment"),
         (lambda: ff.VideoFile("{time:%Y}.mp4"), "segment"),

@@ -174,13 +174,13 @@ def test_the_error_of_a_wrong_parent_names_the_values_that_can_be_drawn() -> Non
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?pace=0&frames=1"), name="camera")
     takes = "Circles or Detections or LineCounts or Zones"
-    message = f"'Annotate' takes {takes}, but its parent 'camera' gives Frame"
+    message = f"'Annotate' takes {takes}, but its parent 'camera' returns Frame"
     with pytest.raises(ff.GraphError, match=message):
         pipeline.add(ff.Annotate(), camera)  # type: ignore[misc]
     number = pipeline.add(lambda _: 5, camera, name="number")
     pipeline.add(ff.Annotate(), number)  # type: ignore[misc]
     with pytest.raises(
-        ff.NodeError, match=r"'number' failed.* gave an int, but its child 'Annotate' takes Circles"
+        ff.NodeError, match=r"'number' failed.* returned an int, but its child 'Annotate' takes Circles"
     ):
         pipeline.run()
 

@@ -201,7 +201,7 @@ def test_the_ninth_question_a_cancelled_one_and_one_that_is_too_late() -> None:
     with vision_model.serving(say("x")) as model:
         node = ff.Ask(model.url)
         futures = [node.ask(str(n)) for n in range(8)]
-        with pytest.raises(ff.StateError, match="8 questions wait already"):
+        with pytest.raises(ff.StateError, match="8 questions are already waiting"):
             node.ask("9")
         assert futures[0].cancel()
         found, _ = answers_of(node)
@@ -266,9 +266,9 @@ def test_half_letters_of_a_server_are_replaced() -> None:
         (json_error(404, "no model 'eyes'"), "answered 404 Not Found: no model 'eyes'"),
         ((500, {}, b"<h1>Oops</h1>"), "answered 500 Internal Server Error: <h1>Oops</h1>"),
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), "answered 302 Found"),
-        ((200, {}, b"hello"), "answered 200 OK, but no JSON object: hello"),
-        ((200, {}, b"[" * 100_000), "but no JSON object"),
-        ((200, {}, b"[]"), "but no JSON object"),
+        ((200, {}, b"hello"), "answered 200 OK, but not a JSON object: hello"),
+        ((200, {}, b"[" * 100_000), "but not a JSON object"),
+        ((200, {}, b"[]"), "but not a JSON object"),
         ((200, {}, b"{}"), "has no text"),
         ((200, {}, b'{"choices": [7]}'), "has no text"),
         (completion(None, "length"), "raise max_tokens"),
@@ -333,7 +333,7 @@ def test_a_silent_server_ends_by_the_timeout() -> None:
         _, stats = answers_of(ff.Ask(model.url, "?", timeout=0.05, every=60), on_error="skip")
         end.set()
     assert stats.errors == 1
-    assert "gave no answer within timeout=0.05 s" in str(stats.last_error)
+    assert "did not answer within timeout=0.05 s" in str(stats.last_error)
 
 
 def threads() -> list[str]:
@@ -357,7 +357,7 @@ def test_a_server_whose_answer_drips_holds_no_thread(connection: str) -> None:
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
         _, stats = answers_of(ff.Ask(url, "?", timeout=0.2), "demo:circles?frames=1&pace=0", on_error="skip")
-        assert "gave no answer within timeout=0.2 s" in str(stats.last_error)
+        assert "did not answer within timeout=0.2 s" in str(stats.last_error)
         until(lambda: not threads(), "the thread of the call")
         end.set()
         thread.join()
@@ -431,7 +431,7 @@ def test_the_key_is_sent_and_told_to_nobody(monkeypatch: pytest.MonkeyPatch, cap
 
 def test_a_key_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EYES_KEY", raising=False)
-    with pytest.raises(ff.NodeError, match="the environment has no EYES_KEY"):
+    with pytest.raises(ff.NodeError, match="the environment variable EYES_KEY"):
         answers_of(ff.Ask("http://localhost:1/v1", "?", api_key_env="EYES_KEY"))
 
 
@@ -461,12 +461,12 @@ def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.Monke
         ({"url": "http://127.0.0.1:99999/"}, "url cannot be read: Port out of range"),
         ({"url": "http://127.0.0.1:0/"}, "a port of 1 to 65535"),
         ({"url": "http://[::1/v1"}, "url cannot be read"),
-        ({"url": "http://me:secret@127.0.0.1/"}, "no user and no password"),
-        ({"url": "ftp://me:secret@127.0.0.1:99999/"}, "no user and no password"),
+        ({"url": "http://me:secret@127.0.0.1/"}, "must not contain a user or a password"),
+        ({"url": "ftp://me:secret@127.0.0.1:99999/"}, "must not contain a user or a password"),
         ({"url": "http://127.0.0.1/v1?key=1"}, "no query"),
         ({"url": "http://127.0.0.1/v 1"}, "no spaces"),
-        ({"url": "http://127.0.0.1/vé"}, "a path of ASCII"),
-        ({"url": "http://192.0.2.1/v1"}, "is not this machine: pictures go there only with remote=True"),
+        ({"url": "http://127.0.0.1/vé"}, "an ASCII path"),
+        ({"url": "http://192.0.2.1/v1"}, "is not this machine: pass remote=True to send frames there"),
         ({"url": "http://localhost.example/v1"}, "is not this machine"),
         ({"question": " "}, "question must not be empty"),
         ({"every": -1}, "every must be 0 or more seconds, got -1"),
@@ -541,7 +541,7 @@ def test_a_node_that_gives_an_array_is_refused_and_the_picture_above_it_is_not_s
             ff.Ask(model.url, "?"), pipeline.add(blurred, pipeline.add(ff.open(FEW)), name="blurred")
         )
         with pytest.raises(
-            ff.NodeError, match=r"'blurred' gives an? ndarray: add it below .*Frame\.from_array"
+            ff.NodeError, match=r"'blurred' returns an? ndarray: add it downstream of .*Frame\.from_array"
         ):
             pipeline.run()
     assert model.calls == []

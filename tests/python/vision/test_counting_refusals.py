@@ -101,7 +101,7 @@ def test_things_without_ids_are_refused_with_what_to_do() -> None:
     ],
 )
 def test_shares_of_the_picture_are_refused(make: Callable[[], object]) -> None:
-    with pytest.raises(ff.OptionError, match="needs coordinates in pixels, got shares of the picture"):
+    with pytest.raises(ff.OptionError, match="needs coordinates in pixels, got fractions of the frame"):
         make()
 
 

@@ -198,13 +198,13 @@ def test_merged_results_have_all_rows_of_all_columns(found: Any) -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (ff.Detections([[0, 0, 1, 1]]), "same columns, and not all have 'tracker_id'"),
-        (BOXES.with_data(speed=[1, 2, 3]), "same columns of data, and not all have .*speed"),
+        (ff.Detections([[0, 0, 1, 1]]), "same columns, but not all have 'tracker_id'"),
+        (BOXES.with_data(speed=[1, 2, 3]), "same columns of data, but not all have .*speed"),
         (
             dataclasses.replace(BOXES, names=None),
             "not all have names",
         ),
-        (BOXES.with_data(shape=[1, 2, 3]), "same columns, and 'shape' differs"),
+        (BOXES.with_data(shape=[1, 2, 3]), "same columns, but 'shape' differs"),
     ],
     ids=["no tracks", "more data", "no names", "other rows"],
 )

@@ -99,7 +99,7 @@ def test_something_else_than_a_region_is_refused(roi: Any) -> None:
 def test_a_picture_that_does_not_contain_it_is_an_error_at_the_first_frame(make: Any) -> None:
     with pytest.raises(
         ff.NodeError,
-        match=r"on sample 0.*roi \(600, 0, 700, 100\) lies outside of the picture, which has 640x360 pixels: "
+        match=r"on sample 0.*roi \(600, 0, 700, 100\) is outside the frame, which has 640x360 pixels: "
         "x1 may be at most 640 and y1 at most 360",
     ):
         run_node(make(roi=(600, 0, 700, 100)), frames())

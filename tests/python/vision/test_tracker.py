@@ -294,7 +294,7 @@ def test_detections_convert_lists_and_check_each_column() -> None:
 
 def test_the_error_below_a_function_that_gives_no_boxes_names_the_types() -> None:
     with pytest.raises(
-        ff.NodeError, match=r"'Push'.* gave a dict, but its child 'BoxTracker' takes Detections"
+        ff.NodeError, match=r"'Push'.* returned a dict, but its child 'BoxTracker' takes Detections"
     ):
         track_boxes([cast("Any", {})])
     with pytest.raises(ff.OptionTypeError, match=r"BoxTracker takes Detections.*but update\(\) got a dict"):

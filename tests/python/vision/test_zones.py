@@ -110,7 +110,7 @@ def test_in_a_pipeline_the_size_is_that_of_the_frame() -> None:
         (
             lambda: ff.ZoneCounter({"till": ZONE}, relative=True),
             ff.OptionError,
-            "needs shares of the picture, 0 to 1",
+            "needs fractions of the frame, 0 to 1",
         ),
         (lambda: ff.ZoneCounter({"till": [(0, 0), (1, 0), (1, 1)]}), ff.OptionError, "give it relative=True"),
         (
@@ -138,7 +138,7 @@ def test_shares_without_a_size_are_an_error_each_time() -> None:
         ff.LineCounter((0, 0.5), (1, 0.5), relative=True),
     ):
         for _ in range(2):
-            with pytest.raises(ff.FreshframeError, match="needs the picture's size"):
+            with pytest.raises(ff.FreshframeError, match="needs the frame's size"):
                 counter.update(at((1, 1)), pts=0)
 
 

@@ -94,7 +94,7 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
             raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
         if ports.value_type(port) is Frame:
             raise GraphError(
-                f"the output {name!r} gives frames, and pictures stay on their machine; give an output of "
+                f"the output {name!r} carries frames, which cannot leave their machine: use an output of "
                 "results"
             )
     return pipeline, outputs

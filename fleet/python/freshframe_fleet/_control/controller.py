@@ -221,7 +221,7 @@ class Controller:
             number = parts.cameras.number(name)
             if number is not None:
                 _refuse_leaving(self.decisions.cameras[number])
-                raise StateError(f"there is a camera {name!r} already; remove it first")
+                raise StateError(f"a camera named {name!r} already exists; remove it first")
         parts.builds.check(build)
         now = boot_time()
         for name, url, needs in cameras:
@@ -263,14 +263,14 @@ class Controller:
             raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
         if agent.state != "up" or agent.draining:
             state = "draining" if agent.draining else agent.state
-            raise StateError(f"agent {to!r} takes no cameras now: it is {state}")
+            raise StateError(f"agent {to!r} cannot take cameras now: it is {state}")
         self.actions.do(self.decisions.move(camera.number, to, boot_time()))
 
     def _number(self, name: str) -> int:
         self._check_open()
         number = self.parts.cameras.number(name)
         if number is None:
-            raise StateError(f"there is no camera {name!r}")
+            raise StateError(f"no camera is named {name!r}")
         _refuse_leaving(self.decisions.cameras[number])
         return number
 
@@ -316,7 +316,7 @@ class Controller:
             with self.lock:  # no KeyboardInterrupt between taking the lock and the snapshot
                 return snapshot.fleet_stats(self.parts)
         if not self.lock.acquire(timeout=timeout):
-            raise StateError(f"the controller has not answered within {timeout:g} s")
+            raise StateError(f"the controller did not answer within {timeout:g} s")
         try:
             return snapshot.fleet_stats(self.parts)
         finally:
@@ -349,7 +349,7 @@ class Controller:
 def _agent(decisions: Decisions, name: str) -> str:
     if name not in decisions.agents:
         known = ", ".join(map(repr, decisions.agents))
-        raise StateError(f"there is no agent {name!r}; there are {known}")
+        raise StateError(f"no agent is named {name!r}; the agents are {known}")
     return name
 
 

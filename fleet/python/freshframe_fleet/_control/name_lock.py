@@ -28,7 +28,8 @@ def state_folder() -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise FreshframeError(
-            f"cannot make the folder for the state of fleets: {error}; XDG_STATE_HOME names another place"
+            f"cannot create the folder for the state of fleets: {error}; set XDG_STATE_HOME to a writable "
+            "folder"
         ) from error
     return folder
 
@@ -51,7 +52,7 @@ class NameLock:
             self._lock = self._locked()
         except BlockingIOError:
             where = "this" if self.path in _ours else "another"
-            raise StateError(f"a fleet of the name {name!r} runs already, in {where} program") from None
+            raise StateError(f"a fleet named {name!r} is already running, in {where} program") from None
         except OSError as error:
             raise FreshframeError(f"cannot lock the name of fleet {name!r}: {error}") from error
         _ours.add(self.path)

@@ -139,8 +139,8 @@ class FleetReader(ClosedByWith):
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise StateError(
-                "the reader belongs to the parent of this forked process: make a fleet and its readers after "
-                "the fork"
+                "the reader belongs to the parent of this forked process: create a fleet and its readers "
+                "after the fork"
             )
 
     def get(self, timeout: float | None = None) -> FleetSample:

@@ -363,8 +363,8 @@ class RaySites(ClosedByWith):
         self._apply(_specs.site_specs(sites, pickle_build(build)))
 
     def _check_open(self) -> None:
-        if self._closed:  # otherwise Ray would connect by itself, to any cluster that it finds
-            raise StateError("these RaySites were closed: make others, which attach to the sites that run")
+        if self._closed:  # Ray would connect by itself, to any cluster that it finds
+            raise StateError("these RaySites are closed: create new ones, which attach to the running sites")
 
     def _apply(self, specs: dict[str, SiteSpec]) -> None:
         self._check_open()

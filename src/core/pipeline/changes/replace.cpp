@@ -52,7 +52,7 @@ struct GiveBack {
 // Returns the runner whose node may be replaced. Call with the graph's lock. Throws GraphError, StateError.
 std::shared_ptr<Runner> replaceable(const PipelineParts& core, const Graph& graph, int index) {
   if (!core.life().check_changes("replace()"))
-    throw StateError("replace() before start(): add() the other node instead");
+    throw StateError("replace() before start(): add() the new node instead");
   if (index < 0 || index >= graph.size()) throw GraphError("replace() needs a port of this pipeline");
   auto found = graph.shared_runner(index);
   if (!found || found->life().removal() != nullptr)
@@ -63,7 +63,7 @@ std::shared_ptr<Runner> replaceable(const PipelineParts& core, const Graph& grap
     throw StateError("'" + found->name() + "' has ended: nothing was replaced");
   const auto refuse = [&](const std::string& why) {
     throw GraphError("'" + found->name() + "' cannot be replaced: " + why +
-                     ". remove() it and add() the other");
+                     ". remove() it and add() the new node");
   };
   if (graph.place(index).companion_of >= 0) refuse("it is an output of its camera");
   if (!list_companions(graph, index).empty()) refuse("its packets are taken, too");

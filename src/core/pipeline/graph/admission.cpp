@@ -25,7 +25,7 @@ bool same_file(const std::string& path, const std::optional<std::string>& other)
 
 [[noreturn]] void refuse_replacement(const std::string& name, const std::string& why) {
   throw GraphError("'" + name + "' cannot be replaced by this node, " + why +
-                   ": remove() it and add() the other");
+                   ": remove() it and add() the new node");
 }
 
 // Other nodes must not notice the replacement.
@@ -33,7 +33,7 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   const auto old = runner.node();
   const auto refuse = [&](const std::string& why) { refuse_replacement(runner.name(), why); };
   if (old->is_source() != next.is_source())
-    refuse(next.is_source() ? "which is a source" : "which is no source");
+    refuse(next.is_source() ? "which is a source" : "which is not a source");
   const auto before = old->contract();
   const auto after = next.contract();
   if (before.is_recorder() || after.is_recorder()) refuse("because the file of a recorder would be cut");
@@ -47,7 +47,7 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   if (before.gives_several != after.gives_several) refuse("which gives another number of results per sample");
   if (before.tick_every != after.tick_every || before.finishes != after.finishes)
     refuse("which has another on_tick() or finish()");
-  if (runner.facts().batch && !after.takes_batches) refuse("which takes no batches");
+  if (runner.facts().batch && !after.takes_batches) refuse("which does not take batches");
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ void Admission::check_parents(const NodeBase* node, const std::string& name,
     }
     if (output != nullptr && !takes(inputs, output)) {
       throw GraphError("'" + name + "' takes " + join_names(inputs) + ", but its parent '" + from.name() +
-                       "' gives " + std::string(output->name));
+                       "' returns " + std::string(output->name));
     }
   }
 }
@@ -99,7 +99,7 @@ void Admission::check_distinct(const std::string& name, std::span<const AnyPort>
           sources, [&](int source) { return std::ranges::binary_search(others, source); });
       if (!shared) continue;
       throw GraphError("'" + name + "' has '" + graph_.runner(first->node).name() +
-                       "' as its parent twice, so that it would get each sample twice: give it once");
+                       "' as its parent twice, and would get each sample twice: pass it once");
     }
   }
 }
@@ -116,7 +116,7 @@ void Admission::check_queue(const std::string& name, std::span<const AnyPort> pa
   for (const auto& parent : parents) {
     const auto source = graph_.runner(parent.node).place().source();
     if (source == nullptr || !source->live()) continue;
-    const auto wrong = "'" + name + "' has a blocking queue directly below the live source '" +
+    const auto wrong = "'" + name + "' has a blocking queue directly downstream of the live source '" +
                        graph_.runner(parent.node).name() + "', which cannot wait: ";
     if (recorder) {
       throw GraphError(
@@ -147,9 +147,9 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
     names += (i == 0 ? "'" : ", '") + graph_.runner(sources[i]).facts().stream_name + "'";
   }
   if (sources.size() > kNamed) names += ", ...";
-  throw GraphError(who + " shows the pictures of one source, but samples of " +
-                   std::to_string(sources.size()) + " come there (" + names +
-                   "): choose one with port.of(camera)" + advise_own_samples(sources, parents));
+  throw GraphError(who + " shows the frames of one source, but gets samples of " +
+                   std::to_string(sources.size()) + " sources (" + names +
+                   "): choose one with port.of(camera)");
 }
 
 // A join's edges have neither max_rate nor every.
@@ -169,7 +169,7 @@ void Admission::check_edge(const std::string& name, const EdgeWish& wish) {
     throw GraphError("'" + name + "' has a join and " + given +
                      ", which would pass samples of its parents that do not belong "
                      "together: give " +
-                     given + " to a node or reader below the join");
+                     given + " to a node or reader downstream of the join");
   }
 }
 
@@ -191,15 +191,15 @@ void Admission::check_packets(const std::string& name, std::span<const AnyPort> 
                      : drops          ? to_string(*wish.queue)
                                       : std::string();
   if (given.empty()) return;
-  throw GraphError("'" + name + "' takes packets, and " + given +
-                   " would leave some out that others refer to: use RECORDING, the default, and go on at the "
-                   "next packet that has is_keyframe=True where sample.dropped is above 0");
+  throw GraphError(
+      "'" + name + "' takes packets, and " + given +
+      " would leave some out that others refer to: use RECORDING, the default, and continue at the next packet that has is_keyframe=True where sample.dropped is above 0");
 }
 
 void Admission::check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const {
   if (!options.batch) return;
   validate(*options.batch);
-  if (node.is_source()) throw GraphError("'" + name + "' is a source and takes no batch");
+  if (node.is_source()) throw GraphError("'" + name + "' is a source and cannot have a batch");
   if (!node.contract().takes_batches) {
     throw GraphError("'" + name + "' has a batch, but takes one sample at a time: it has no process_batch()");
   }
@@ -251,8 +251,9 @@ void Admission::check_companion(const NodeBase& node, const std::string& name,
   if (source.life().removal() != nullptr)
     throw GraphError("'" + source.name() + "' was removed, and its " + name + " with it");
   if (!source.is_source() || !node.is_source()) {
-    throw GraphError("'" + (source.is_source() ? name : source.name()) +
-                     "' is no source: companion_of is for the second output of a source, which is a source");
+    throw GraphError(
+        "'" + (source.is_source() ? name : source.name()) +
+        "' is not a source: companion_of is for the second output of a source, which is a source");
   }
 }
 
@@ -272,7 +273,7 @@ void Admission::check_recordings() const {
       const auto source = other->place().source();
       if (source != nullptr && same_file(*path, source->reads_from())) {
         throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +
-                         "' reads: give it another name than '" + *path + "'");
+                         "' reads: write to another file than '" + *path + "'");
       }
       if (other->index() < recorder->index() && same_file(*path, other->node()->contract().records_to)) {
         throw GraphError("'" + other->name() + "' and '" + recorder->name() +
@@ -287,7 +288,7 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
   if (node == nullptr) throw GraphError("add() needs a node, got none");
   const auto label = options.name.empty() ? node->default_name() : options.name;
   if (node->is_source() && !parents.empty()) {
-    throw GraphError("'" + label + "' is a source and takes no parent, got " +
+    throw GraphError("'" + label + "' is a source and cannot have a parent, got " +
                      std::to_string(parents.size()));
   }
   if (!node->is_source() && parents.empty() && !options.merge) {
@@ -296,7 +297,7 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
   if (node->is_source() && (options.queue || options.max_age || options.max_rate || options.every != 1)) {
     throw GraphError(
         "'" + label +
-        "' is a source and has no queue: give queue=, max_age=, max_rate= and every= to its children");
+        "' is a source and has no queue: pass queue=, max_age=, max_rate= and every= to its children");
   }
   const EdgeWish wish{options.queue, options.max_age, options.max_rate, options.every,
                       options.join.has_value()};
@@ -337,16 +338,16 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
   const auto& node = graph_.runner(child);
   if (node.is_source()) {
     throw GraphError("'" + node.name() +
-                     "' is a source and takes no parent: connect() has the child first, " +
+                     "' is a source and cannot have a parent: connect() takes the child first " +
                      "and then its parent");
   }
   if (graph_.place(child).join) {
     throw GraphError("'" + node.name() +
-                     "' joins its parents and takes no other: remove() it and add another join");
+                     "' joins its parents and cannot get another one: remove() it and add another join");
   }
   if (!graph_.place(child).merge) {
     throw GraphError(
-        "'" + node.name() + "' was added with one parent and takes no other: add it with a list, [" +
+        "'" + node.name() + "' was added with one parent and cannot get another one: add it with a list, [" +
         (graph_.has(parent.node) ? graph_.runner(parent.node).name() : std::string("parent")) + "]");
   }
   const AnyPort parents[] = {parent};
@@ -354,8 +355,8 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
   std::set<int> above;
   find_ancestors(graph_, parent.node, above);
   if (above.contains(child)) {
-    throw GraphError("'" + graph_.runner(parent.node).name() + "' is below '" + node.name() +
-                     "': connecting them would make a circle");
+    throw GraphError("'" + graph_.runner(parent.node).name() + "' is downstream of '" + node.name() +
+                     "': connecting them would create a cycle");
   }
   const auto sources = list_sources(graph_, parent);
   for (const auto& wire : graph_.list_wires(child)) {
@@ -364,13 +365,13 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
                           return std::ranges::binary_search(reaching, source);
                         });
     if (shared || (wire.parent == parent.node && wire.source == parent.source)) {
-      throw GraphError("'" + graph_.runner(parent.node).name() + "' is connected to '" + node.name() +
-                       "' already");
+      throw GraphError("'" + graph_.runner(parent.node).name() + "' is already connected to '" + node.name() +
+                       "'");
     }
   }
   if (graph_.is_wired() && graph_.is_live(parent.node) && !graph_.is_live(child)) {
     throw GraphError(
-        "'" + node.name() + "' was made below files, and the queues below it block: '" +
+        "'" + node.name() + "' was added downstream of files, and the queues downstream of it block: '" +
         graph_.runner(parent.node).name() +
         "' is live and cannot wait. Add the merge with [] as its parents, or a live source first");
   }
@@ -394,7 +395,7 @@ void Admission::check_types(const Runner& runner, const NodeBase& next,
   }
   for (const auto& below : demands_below(graph_, runner.index())) {
     if (next.output_type() == nullptr || below.allows(next.output_type())) continue;
-    refuse_replacement(runner.name(), "which gives " + std::string(next.output_type()->name) + ", while '" +
+    refuse_replacement(runner.name(), "which returns " + std::string(next.output_type()->name) + ", while '" +
                                           below.child + "' takes " + join_names(below.types));
   }
 }

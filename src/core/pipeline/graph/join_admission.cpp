@@ -59,9 +59,7 @@ void check_parts(const Graph& graph, const std::string& name, std::span<const An
   throw GraphError(
       quoted(name) + " joins " + quoted(graph.runner(fewest->node).name()) + " with " +
       quoted(graph.runner(most->node).name()) +
-      ", which gives several results of one sample, of which only the first would find a partner. "
-      "Each of them has its picture: take sample.frame, or let the node return one result instead of "
-      "yielding some");
+      ", which returns several results per frame, and only the first could be matched: use sample.frame instead of the join, or return one result instead of yielding several");
 }
 
 bool comes_from_live(const Graph& graph, int node) {
@@ -78,9 +76,9 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
   const auto& inputs = contract.sets;
   if (!options.join) {
     if (inputs.empty()) return;
-    throw GraphError(quoted(name) + " takes the sets of a join: add it with one");
+    throw GraphError(quoted(name) + " takes the sets of a join: add it with join=");
   }
-  if (node.is_source()) throw GraphError(quoted(name) + " is a source and takes no join");
+  if (node.is_source()) throw GraphError(quoted(name) + " is a source and cannot have a join");
   if (options.batch) {
     throw GraphError(quoted(name) + " has a batch and a join: it gets either several samples or sets");
   }
@@ -88,7 +86,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
     throw GraphError(
         quoted(name) +
         " takes one sample at a time, and a join gives it one of each parent. Join in a function "
-        "of several arguments or a JoinNode, and add it below that");
+        "of several arguments or a JoinNode, and add the node downstream of it");
   }
   if (inputs.empty()) return;
   if (inputs.size() != parents.size()) {
@@ -100,7 +98,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
     const auto* output = parent.node()->output_type();
     if (inputs[i].type != nullptr && output != nullptr && inputs[i].type != output) {
       throw GraphError(quoted(name) + " takes " + std::string(inputs[i].type->name) + " as number " +
-                       std::to_string(i + 1) + ", but its parent " + quoted(parent.name()) + " gives " +
+                       std::to_string(i + 1) + ", but its parent " + quoted(parent.name()) + " returns " +
                        std::string(output->name));
     }
     if (options.join->partial && i > 0 && !inputs[i].may_miss) {
@@ -122,8 +120,8 @@ JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPo
   for (const auto& parent : parents) {
     const auto& port = graph_.runner(parent.node).name();
     if (const auto count = list_sources(graph_, parent).size(); count != 1) {
-      throw GraphError(quoted(name) + " has a join, whose parents have one source each, but samples of " +
-                       std::to_string(count) + " sources come out of " + quoted(port) +
+      throw GraphError("each parent of the join " + quoted(name) + " must carry samples of one source, but " +
+                       quoted(port) + " carries those of " + std::to_string(count) +
                        ": choose one with port.of(camera)");
     }
     live = live || comes_from_live(graph_, parent.node);

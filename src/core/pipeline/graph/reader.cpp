@@ -31,7 +31,7 @@ class ReaderCore::Turn {
       std::this_thread::yield();
     }
     throw StateError("reader '" + reader.name() +
-                     "' is used by two threads at once: give each thread its own reader");
+                     "' is used by two threads at the same time: give each thread its own reader");
   }
   /// Returns an empty Turn if another thread has the turn.
   static Turn try_latest(ReaderCore& reader) noexcept {

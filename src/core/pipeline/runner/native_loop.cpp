@@ -135,7 +135,7 @@ bool NativeLoop::process_batch(std::span<const AnySample> samples) {
   try {
     expect_no_lock();
     outputs = node().process_batch_any(samples, context());
-    if (outputs.size() != samples.size()) throw Error("did not give one result per sample");
+    if (outputs.size() != samples.size()) throw Error("did not return one result per sample");
   } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {

@@ -16,18 +16,18 @@ namespace freshframe::core {
 
 void NodeStream::check_seq(const SourceItem<Emitted>& item) const {
   if (!item.seq || *item.seq >= next_seq_) return;
-  const auto given = "gave the seq " + std::to_string(*item.seq);
+  const auto given = "returned the seq " + std::to_string(*item.seq);
   throw Error(next_seq_ == 0
-                  ? given + "; it must be a number from 0"
+                  ? given + ", but it must be at least 0"
                   : given + " after " + std::to_string(next_seq_ - 1) +
                         ", but each must be greater than the one before: continue a counter that wraps or "
-                        "begins again, or give none, which is the next number");
+                        "starts again, or leave seq out to get the next number");
 }
 
 void NodeStream::warn_about_clock(TimePoint::duration ahead) {
   const double by = Seconds(ahead).count();
   if (by <= 1 || std::exchange(clock_logged_, true)) return;
-  log(LogLevel::Warning, "source '" + facts_.name + "' gave a capture time " +
+  log(LogLevel::Warning, "source '" + facts_.name + "' returned a capture time " +
                              std::to_string(std::llround(by)) +
                              " s ahead of the pipeline's clock, which counts as now: `captured` must be of "
                              "CLOCK_MONOTONIC, as time.monotonic() is");
@@ -76,7 +76,7 @@ bool NodeStream::takes_last_results() {
   if (!std::exchange(last_ended_, true)) {
     log(LogLevel::Warning, "finish() of '" + facts_.name + "' still gives results " +
                                seconds_text(kDrainTime.count()) +
-                               " after the stop: it is ended, because nothing takes them any more");
+                               " after the stop: it is ended, because nothing takes them");
   }
   return false;
 }

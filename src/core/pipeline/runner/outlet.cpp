@@ -75,16 +75,15 @@ void Outlet::check(const Stamp& stamp) {
   const auto& sources = *list->sources;
   if (!std::binary_search(sources.begin(), sources.end(), stamp.source) &&
       std::ranges::find(list->left, stamp.source) == list->left.end()) {
-    throw Error("gave a result with the stamp of sample " + std::to_string(stamp.seq) +
+    throw Error("returned a result with the stamp of sample " + std::to_string(stamp.seq) +
                 " of a source whose samples do not come here: like= takes a sample that this node got");
   }
   drop_old_places(*list);
   const auto& place = get_position(stamp.source);
   if (stamp.seq >= place.seq) return;
-  throw Error(
-      "gave a result with the stamp of sample " + std::to_string(stamp.seq) + " after one of sample " +
-      std::to_string(place.seq) +
-      " of the same source, but a stream does not go backwards: delay all results of a node, or none");
+  throw Error("returned a result with the stamp of sample " + std::to_string(stamp.seq) +
+              " after one of sample " + std::to_string(place.seq) +
+              " of the same source, but a stream cannot go backwards: delay all results of a node, or none");
 }
 
 void Outlet::drop_old_places(const Outputs::List& list) {

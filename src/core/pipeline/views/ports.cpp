@@ -45,12 +45,12 @@ std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port
   const auto runner = runner_named(graph, port);
   if (runner == nullptr) throw OptionError("there is no node '" + port + "' to view");
   if (runner->node()->output_type() == get_type<Nothing>())
-    throw GraphError("'" + port + "' is a sink and sends no pictures to view");
+    throw GraphError("'" + port + "' is a sink and has no frames to view");
   const AnyPort all[] = {runner->index()};
   Admission(graph).check_one_source("a view of '" + port + "'", all);
   const auto views = list_views(graph, runner->index());
   throw GraphError("'" + port +
-                   "' has a list of parents, to which other cameras may come: view one camera with " +
+                   "' has a list of parents, to which other cameras may be added: view one camera with " +
                    (views.empty() ? "port.of(camera)" : views.front()));
 }
 
@@ -135,7 +135,7 @@ std::shared_ptr<PictureTap> open_tap(PipelineParts& core, const std::string& por
   if (!found) refuse_view(guarded.graph, port);
   auto tap = found->runner->outlet().tap(found->source);
   if (auto* const source = found->runner->node()->abilities().watched) source->watch(tap);
-  if (tap->is_connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
+  if (tap->is_connected()) throw StateError("the frames of '" + port + "' are already being viewed");
   tap->connect(std::move(hook));
   core.budget()->extend(1);
   return tap;

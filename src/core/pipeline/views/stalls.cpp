@@ -68,7 +68,7 @@ void check_budget_stalled(const PipelineParts& core) {
   const auto& budget = *core.budget();
   if (budget.has_room(true)) return;
   if (budget.is_device_full()) {
-    throw_stalled(core, "its nodes keep all the pictures that may stay on a graphics card, " +
+    throw_stalled(core, "its nodes keep all the frames that may stay on a GPU, " +
                             mebibytes_rounded_down(budget.device_limit()) +
                             ". Release frames, or raise max_device_bytes");
   }

@@ -156,8 +156,8 @@ std::optional<SilentNode> find_silence(const Runner& runner, std::uint64_t least
 }
 
 std::string SilentNode::text() const {
-  return "has taken " + std::to_string(taken) +
-         " samples and given none: does its function or process() return a value?";
+  return "received " + std::to_string(taken) +
+         " samples and returned none: does its function or process() return a value?";
 }
 
 std::vector<SilentNode> silent_nodes(const PipelineParts& core, std::uint64_t least) {

@@ -312,7 +312,7 @@ void Decoder::look_at_picture(AVPacket& packet) {
   orientation_ = facts.orientation;
   if (const auto why = unread_samples(facts.sample_format, facts.bits); !why.empty()) throw Error(why);
   if (const auto name = unread_compression(facts.compression); !name.empty()) {
-    throw Error("it is a TIFF that is compressed by " + std::string(name) +
+    throw Error("it is a TIFF compressed with " + std::string(name) +
                 ", which FFmpeg does not decode; save it with LZW, Deflate or no compression");
   }
   if (facts.tiled)
@@ -329,7 +329,7 @@ void Decoder::fail(int result) {
   last_failure_ = result;
   if (!hindrance_.empty()) throw Error(hindrance_);
   if (settings_.strict && result == AVERROR_PATCHWELCOME)
-    throw Error("this build of FFmpeg does not decode this kind of picture");
+    throw Error("this build of FFmpeg cannot decode images of this kind");
 }
 
 namespace {

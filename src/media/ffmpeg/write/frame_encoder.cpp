@@ -230,9 +230,10 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
   const AVCodec* own = avcodec_find_encoder(container.video_codec);
   for (const AVCodec* checked : {encoder, own}) {
     if (checked == nullptr || takes(*checked, choose_pixel_format(*checked))) continue;
-    throw OptionError("cannot write " + what + ": FFmpeg's encoder " + checked->name +
-                      " takes no 4:2:0 video, which all frames become: take another codec, or a name that "
-                      "ends in .mp4, .mkv or .webm");
+    throw OptionError(
+        "cannot write " + what + ": FFmpeg's encoder " + checked->name +
+        " does not accept 4:2:0 video, to which all frames are converted: use another codec, or a name that "
+        "ends in .mp4, .mkv or .webm");
   }
   check_options(what, container, *encoder, options);
   if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestEncodedFps)) {

@@ -64,7 +64,7 @@ void OutputFile::open() {
   file_ = platform::File::create(path_, error);
   if (!file_.is_open() && make_room_after(error)) file_ = platform::File::create(path_, error);
   created_ = file_.is_open();
-  if (error == EEXIST && opening_.must_be_new) throw NameTakenError("'" + path_ + "' is there already");
+  if (error == EEXIST && opening_.must_be_new) throw NameTakenError("'" + path_ + "' already exists");
   if (!created_ && !opening_.must_be_new) file_ = platform::File::open_or_create(path_, error);
   readable_ = file_.is_open();
   // Pipes and devices can often not be opened for reading.
@@ -161,7 +161,7 @@ void OutputFile::fail(int error, const char* doing) const {
   std::error_code unknown;
   const bool no_folder = error == ENOENT && !folder.empty() && !std::filesystem::exists(folder, unknown);
   throw Error(std::string("cannot ") + doing + " '" + path_ + "': " + ffmpeg_text(AVERROR(error)) +
-              (no_folder ? ": make the folder '" + folder.string() + "' first" : ""));
+              (no_folder ? ": create the folder '" + folder.string() + "' first" : ""));
 }
 
 }  // namespace freshframe::media

@@ -29,7 +29,8 @@ PacketFilter::PacketFilter(const AVOutputFormat& container, const AVCodecParamet
   if ((name != "mpegts" && name != "rtsp") || !has_sets || !is_annexb) return;
   const AVBitStreamFilter* const kind = av_bsf_get_by_name("dump_extra");
   if (kind == nullptr)
-    throw Error("the installed FFmpeg has no filter dump_extra, which a .ts of packets needs");
+    throw Error(
+        "writing packets to a .ts file needs the bitstream filter dump_extra, which the installed FFmpeg does not have");
   AVBSFContext* raw = nullptr;
   check_filter(av_bsf_alloc(kind, &raw));
   filter_.reset(raw);

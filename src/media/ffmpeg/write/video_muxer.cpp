@@ -108,7 +108,7 @@ void VideoMuxer::give_up() noexcept {
 }
 
 void VideoMuxer::check_sound() const {
-  if (failed_) throw Error("cannot go on with '" + path_ + "': an earlier write to it has failed");
+  if (failed_) throw Error("cannot continue writing '" + path_ + "': an earlier write to it has failed");
 }
 
 void VideoMuxer::write(AVPacket& packet, AVRational time_base) {
@@ -201,9 +201,9 @@ void VideoMuxer::check_place(platform::FilePlace place) {
     safe_ = 0;
   }
   give_up();
-  throw Error("cannot go on with '" + path_ + "': the file was " +
+  throw Error("cannot continue writing '" + path_ + "': the file was " +
               (is_gone ? "deleted or replaced" : "renamed or moved") +
-              " while it was recorded; wait with that until the recording has ended");
+              " while it was recorded; do that only after the recording has ended");
 }
 
 void VideoMuxer::flush_fragment() {

@@ -50,7 +50,7 @@ void SegmentNames::make_folders(const std::string& name) const {
   const auto folder = std::filesystem::path(make_path(name)).parent_path();
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) throw Error("cannot make the folder '" + folder.string() + "': " + error.message());
+  if (error) throw Error("cannot create the folder '" + folder.string() + "': " + error.message());
 }
 
 }  // namespace freshframe::media

@@ -305,7 +305,7 @@ void SegmentPattern::check(const std::string& path) const {
     if (numbers > 1) refuse(path, "the name may contain only one number");
     const auto text = is_text(part) ? join_pieces(part) : std::string("x");
     if (text.empty() || text == "." || text == "..")
-      refuse(path, "a part between two '/' below the first field must be a name");
+      refuse(path, "a part between two '/' after the first field must be a name");
     for (std::size_t n = 1; n < part.size(); ++n) {
       if ((part[n].kind == Kind::Number && part[n - 1].kind == Kind::Time) ||
           (part[n].kind == Kind::Time && part[n - 1].kind == Kind::Number))

@@ -139,7 +139,7 @@ std::string without_header(std::string_view head, std::string_view name) {
 }
 
 [[noreturn]] void throw_too_large(const std::string& what) {
-  throw Error("the server " + what + "; a picture has 16 MiB at most");
+  throw Error("the server " + what + "; an image may have at most 16 MiB");
 }
 static_assert(MultipartFilter::kMostPartBytes == 16U << 20U, "the message names it");
 
@@ -259,7 +259,7 @@ void MultipartFilter::end_head() {
 void MultipartFilter::begin_body(FilteredBytes& out) {
   if (!has_length_) return finish(out);
   if (length_ > kMostPartBytes)
-    throw_too_large("announces a picture of " + std::to_string(length_) + " bytes");
+    throw_too_large("announces an image of " + std::to_string(length_) + " bytes");
   out.append(view_bytes(std::exchange(head_, {})));
   left_ = length_;
   state_ = State::Body;
@@ -317,7 +317,7 @@ std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, Filtere
   } else if (end_.is_no_jpeg() && !by_length && boundary_.empty()) {
     has_heads_ ? finish(out) : drop_bare_picture(arrived);
   } else if (picture_.size() > kMostPartBytes) {
-    throw_too_large("sends a picture without an end");
+    throw_too_large("sends an image without an end");
   }
   return count;
 }

@@ -242,7 +242,7 @@ void Session::act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by
   sink.on_time(arrived_by);
   if (has_packet_) timers.first_packet.reset();
   if (timers.first_packet && now >= *timers.first_packet) {
-    throw Fault(Trouble::NoPackets, "no packet has come over UDP", ETIMEDOUT);
+    throw Fault(Trouble::NoPackets, "no packet arrived over UDP", ETIMEDOUT);
   }
   keep_alive(timers.keep_alive);
   if (now >= timers.report || sink.is_urgent(clock_.now())) {

@@ -65,7 +65,7 @@ TextTemplate::TextTemplate(std::string option, const std::string& text) : option
       const auto end = letter == '{' ? text.find('}', i) : std::string::npos;
       if (end == std::string::npos)
         throw OptionError(option_ + " has a single '" + letter + "' in '" + text +
-                          "': a brace as text is written twice");
+                          "': write a literal brace twice");
       fields_.push_back(field(text.substr(i + 1, end - i - 1)));
       i = end + 1;
     }
@@ -109,7 +109,7 @@ TextTemplate::Spec TextTemplate::parse_spec(const std::string& name, const std::
     spec.type = given[i++];
   if (i < given.size() || spec.width > kMostLetters || spec.precision > kMostLetters) {
     throw OptionError(option_ + " has the format '" + given + "' in {" + name +
-                      "}, which is none of [+][0][width][.precision][d, e, f, g, % or s]");
+                      "}, expected [+][0][width][.precision][d, e, f, g, % or s]");
   }
   return spec;
 }
@@ -144,7 +144,8 @@ std::string TextTemplate::format_value(const Field& field, const FieldValue& val
   const auto& text = std::get<std::string>(value);
   const Spec& spec = field.spec;
   if (spec.plus || spec.zeros || (spec.type != 0 && spec.type != 's'))
-    throw Error(option_ + " has the format '" + field.given + "' for {" + field.name + "}, which is a text");
+    throw Error(option_ + " has the format '" + field.given + "' for {" + field.name +
+                "}, which is a string");
   return padded(spec.precision >= 0 ? text.substr(0, static_cast<std::size_t>(spec.precision)) : text,
                 spec.width, true);
 }

@@ -102,7 +102,8 @@ TEST(Region, OfOnePixelIsTakenForPartsOfThePicture) {
     check_region({0, 0, 1, 1});
     ADD_FAILURE() << "it was accepted";
   } catch (const OptionError& error) {
-    EXPECT_NE(std::string(error.what()).find("not in parts of its width"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("not in fractions of its width"), std::string::npos)
+        << error.what();
   }
   EXPECT_NO_THROW(check_region({0, 0, 1, 2}));
 }

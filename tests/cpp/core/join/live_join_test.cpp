@@ -117,7 +117,7 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     if (is_late) pipeline.start();
     EXPECT_TRUE(contains(refused(people), "'difference', below 'people', takes the samples of one source"));
     EXPECT_THROW((void)pipeline.reader(people.of(yard)), GraphError) << "it was not connected";
-    EXPECT_TRUE(contains(refused(difference), "'difference' joins its parents and takes no other"));
+    EXPECT_TRUE(contains(refused(difference), "'difference' joins its parents and cannot get another one"));
     if (!is_late) continue;
     pipeline.remove(difference);
     auto pairs = pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.max_wait = 1}});

@@ -118,7 +118,7 @@ TEST(Replace, RefusesNodesThatAreNotAlike) {
   const auto step = pipeline.add(adds(1), cam, {.name = "step"});
   EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }), "before start"));
   pipeline.start();
-  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.replace(cam, adds(2)); }), "is no source"));
+  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.replace(cam, adds(2)); }), "is not a source"));
   EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.replace(cam, feed_source(feed, Kind::File)); }),
                        "not live"));
   pipeline.remove(step);
@@ -222,7 +222,7 @@ TEST(Replace, OfABatchThatWaitsForASample) {
   pipeline.add(collect_into<int>(seen), batch, {.name = "sink", .queue = Queue{8}});
   pipeline.start();
   EXPECT_TRUE(
-      contains(message_of<GraphError>([&] { pipeline.replace(batch, adds(1)); }), "takes no batches"));
+      contains(message_of<GraphError>([&] { pipeline.replace(batch, adds(1)); }), "does not take batches"));
   pipeline.replace(batch, std::make_unique<AddsInBatches>(20));
   feed.push(1);
   seen.wait_for(1);

@@ -85,7 +85,7 @@ TEST(MediaEncoders, ThatTakeNoVideoAreRefusedBeforeAFileIsMade) {
   const Folder folder;
   for (const std::string name : {"a.gif", "a.apng"}) {
     const auto text = message_of<OptionError>([&] { const VideoFile file(folder.file(name)); });
-    EXPECT_TRUE(contains(text, "takes no 4:2:0 video")) << text;
+    EXPECT_TRUE(contains(text, "does not accept 4:2:0 video")) << text;
     EXPECT_FALSE(std::filesystem::exists(folder.file(name)));
   }
 }

@@ -146,7 +146,7 @@ TEST(CameraSource, TheSameCameraInAnotherPlugIsTakenAtTheSecondAttempt) {
   rig.camera.bus = "usb-fake-3";
   ASSERT_TRUE(rig.source->read(rig.context));
   EXPECT_PRED2(contains, rig.stats().last_error,
-               "it is another one now, and Fake Camera (fake at usb-fake-1), which");
+               "it is a different camera now, and Fake Camera (fake at usb-fake-1), which");
   EXPECT_GE(rig.stats().away_total, 1.2);
 }
 

@@ -130,7 +130,7 @@ TEST(CameraRefusal, IsAnImmediateErrorAlthoughLostCamerasReconnect) {
     EXPECT_PRED2(contains, message, part);
     EXPECT_EQ(rig.camera.open_now(), 0) << "the camera is still held";
   };
-  refused([](auto& camera) { camera.capabilities = V4L2_CAP_META_CAPTURE; }, {}, "it delivers no pictures");
+  refused([](auto& camera) { camera.capabilities = V4L2_CAP_META_CAPTURE; }, {}, "it delivers no images");
   refused([](auto& camera) { camera.capabilities = V4L2_CAP_VIDEO_CAPTURE_MPLANE; }, {}, "multi-planar");
   refused([](auto& camera) { camera.capabilities = V4L2_CAP_VIDEO_CAPTURE; }, {}, "cannot stream");
   refused([](auto& camera) { camera.ioctl_code[VIDIOC_QUERYCAP] = ENOTTY; }, {}, "it is not a camera");

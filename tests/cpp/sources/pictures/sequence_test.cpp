@@ -226,7 +226,7 @@ TEST_F(MediaSequence, MissingFilesAreReported) {
   write_bytes(in("0001.txt"), {'x'});
   EXPECT_TRUE(contains(refused_sequence(in("")), "of 1 name none is a file with the suffix of one"));
   EXPECT_TRUE(
-      contains(refused_sequence(in("*")), "1 name matched, but none is a file with the suffix of a picture"));
+      contains(refused_sequence(in("*")), "1 name matched, but none is a file with the suffix of an image"));
   EXPECT_TRUE(contains(refused_sequence(in("%d.txt")), "'0001.txt' would match %04d"));
 }
 
@@ -234,7 +234,7 @@ TEST_F(MediaSequence, IfNoneCanBeDecodedTheFirstReasonIsReported) {
   write_bytes(in("1.png"), {'x', 'y'});
   write_bytes(in("2.png"), {});
   const auto message = refused_sequence(in("%d.png"));
-  EXPECT_TRUE(contains(message, "none of its 2 pictures could be decoded")) << message;
+  EXPECT_TRUE(contains(message, "none of its 2 images could be decoded")) << message;
   EXPECT_TRUE(contains(message, "1.png")) << message;
 }
 

@@ -66,7 +66,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "raises a long text without a pickle": lambda: _raise(UnpicklableError(CJK)),
     "raises Latin-1": lambda: _raise(ValueError(os.fsdecode(b"caf\xe9"))),
     "raises a NUL": lambda: _raise(ValueError("a\0b")),
-    "raises without a text": lambda: _raise(MuteError()),
+    "raises without a message": lambda: _raise(MuteError()),
     "exits": lambda: _raise(SystemExit("for the test")),
 }
 DEATHS: dict[str, Callable[[], Any]] = {

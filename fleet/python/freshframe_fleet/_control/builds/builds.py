@@ -42,7 +42,7 @@ class SentBuilds:
         """Returns the number of a build. A new build is pickled and sent.
 
         Raises:
-            OptionTypeError: It cannot be called, or cannot be pickled.
+            OptionTypeError: It cannot be called, or cannot be sent to another process.
         """
         with self._lock:
             known = self._known.get(id(build))
@@ -67,15 +67,15 @@ def pickle_build(build: Any, definitions: pickling.Definitions | None = None) ->
     """Returns the pickles of the known definitions and of a build function.
 
     Raises:
-        OptionTypeError: It cannot be called, or cannot be pickled.
+        OptionTypeError: It cannot be called, or cannot be sent to another process.
     """
     _specs.checked_build(build)
     try:
         before, pickled = (definitions or pickling.Definitions()).pickle(build)
     except Exception as error:
         raise OptionTypeError(
-            f"build cannot go to another process: {pickling.culprit(build, error)}. Create "
-            "such objects inside of build"
+            f"build cannot be sent to another process: {pickling.culprit(build, error)}. Create such "
+            "objects inside build"
         ) from error
     _check_size("build", len(before) + len(pickled), "Load large objects inside of build")
     return before, pickled
