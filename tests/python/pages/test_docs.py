@@ -89,10 +89,8 @@ def test_the_python_of_the_page_runs() -> None:
     pytest.importorskip("numba")
     (program,) = programs("python")
     path = os.pathsep.join([str(Path(ff.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    ended = run_to_end(
-        [sys.executable, "-c", program + "print(len(found))"], env={**os.environ, "PYTHONPATH": path}
-    )
-    assert (ended.returncode, ended.stdout) == (0, "30\n"), ended.stderr
+    ended = run_to_end([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path})
+    assert (ended.returncode, ended.stdout.partition(";")[0]) == (0, "30 frames"), ended.stderr
 
 
 @pytest.mark.slow

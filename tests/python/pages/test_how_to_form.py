@@ -1,4 +1,4 @@
-"""Each how-to page shows the output of its program or command, or an image."""
+"""Each how-to page shows output or an image, and says what to do if it does not work."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,17 +16,38 @@ import freshframe as ff
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
 SHOWS = re.compile(r"^```text$|^!\[|^<picture>", re.MULTILINE)
-# Pages without output, because their programs need a compiler, a browser or another service. The list may
-# only shrink.
+FAULTS = re.compile(r"^## If it does not work\n\n(?:[^|#\n].*\n+)*((?:\|.*\n)*)", re.MULTILINE)
+ROOT = HOW_TO.parents[1]
+PLACEHOLDER = re.compile(r"'[^']*'|\"[^\"]*\"|https?://\S+|\.\.\.|\([^)]*\)|\[[^]]*\]|-?\d[\d.]*")
+# Messages of Python, a compiler, a browser or another library, which are not in this tree.
+FOREIGN = {
+    "Calling gil-requiring function not allowed without gil",
+    'Could not find a package configuration file provided by "freshframe"',
+    "MemoryError: Unable to allocate 1.00 GiB",
+    "Namespace Aravis not available",
+    "No matching distribution found for freshframe",
+    "No module named 'gi'",
+    "No module named 'mediapipe'",
+    "No module named 'mss'",
+    "No module named 'rclpy'",
+    "No module named 'rerun'",
+    "TypeError: energy(): incompatible function arguments",
+    "TypingError: Failed in nopython mode pipeline",
+    "WARNING: No supported WebSocket library detected",
+    "XError: Cannot connect to display: display is unset or invalid (check $DISPLAY)",
+    "all the input array dimensions ... must match exactly",
+    "arv-device-error-quark: No supported device found",
+    "cannot load '.../libfocus.so': ... No such file or directory",
+    "cannot open 'rtsp://...': connection refused",
+    "dynamic module does not define module export function",
+    "fatal error: freshframe/plugin.hpp: No such file or directory",
+    "std::thread arguments must be invocable after conversion to rvalues",
+}
+# Pages without output, because their programs need a compiler, a browser or another service. May only shrink.
 SHOW_NOTHING = {
-    "call-python-from-a-thread",
-    "compose",
-    "genicam",
-    "release-the-gil",
-    "release-the-gil-in-cython",
+    "hands-in-a-game",
+    "rerun",
     "ros2",
-    "step-in-cpp",
-    "step-in-other-languages",
     "streamlit-gradio",
     "use-the-engine-from-cpp",
 }
@@ -35,6 +56,51 @@ SHOW_NOTHING = {
 def test_each_page_shows_what_comes_out() -> None:
     pages = {page.stem: page.read_text(encoding="utf-8") for page in HOW_TO.glob("*.md")}
     assert {name for name, text in pages.items() if not SHOWS.search(text)} == SHOW_NOTHING
+
+
+def faults(page: Path) -> list[str]:
+    """Returns the first cells of the page's table of faults."""
+    table = FAULTS.search(page.read_text(encoding="utf-8"))
+    rows = table[1].splitlines()[2:] if table else []
+    return [re.split(r"(?<!\\) \| ", row)[0].removeprefix("| ") for row in rows]
+
+
+def messages() -> list[tuple[str, str]]:
+    """Returns the messages that the tables of faults quote, each with its page."""
+    return [
+        (page.stem, quoted)
+        for page in sorted(HOW_TO.glob("*.md"))
+        for cell in faults(page)
+        for quoted in re.findall(r"`([^`]{20,})`", cell)
+        if " " in quoted and not quoted.startswith("/")
+    ]
+
+
+def word_runs(message: str) -> list[str]:
+    """Returns each three adjacent words of a message, without the values that it contains."""
+    parts = [part.split() for part in PLACEHOLDER.split(message)]
+    return [" ".join(words[i : i + 3]) for words in parts for i in range(len(words) - 2)]
+
+
+@pytest.fixture(scope="module")
+def sources() -> str:
+    """Returns the code of the tree, with adjacent string literals joined."""
+    folders = ("src", "include", "python", "gil", "fleet/python", "deploy")
+    suffixes = {".cpp", ".hpp", ".h", ".py", ".yaml"}
+    files = (path for folder in folders for path in sorted((ROOT / folder).rglob("*")))
+    text = "".join(path.read_text(encoding="utf-8") for path in files if path.suffix in suffixes)
+    return re.sub(r'"\s*\n\s*f?"', "", text).replace('\\"', '"')
+
+
+def test_each_page_says_what_to_do_if_it_does_not_work() -> None:
+    few = {page.stem: len(faults(page)) for page in HOW_TO.glob("*.md") if len(faults(page)) < 2}
+    assert few == {}
+
+
+def test_each_message_of_freshframe_that_a_page_quotes_is_in_the_code(sources: str) -> None:
+    runs = {quoted: word_runs(quoted) for _, quoted in messages()}
+    gone = {quoted for quoted, found in runs.items() if found and not any(run in sources for run in found)}
+    assert gone == FOREIGN
 
 
 def test_each_page_is_in_the_table_of_contents_once() -> None:
