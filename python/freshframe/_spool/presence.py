@@ -188,7 +188,7 @@ class Presence(Node[T, PresenceEvent]):
 
     def _note(self, stream: _Stream, sample: Sample[T]) -> None:
         stamp = sample.stamp
-        # Otherwise it arrived by a longer route: within a stream, order is kept.
+        # Otherwise the sample came by a longer path and is late: keep the newer stamp.
         if stamp.seq >= stream.stamp.seq:
             stream.stamp = stamp
         stream.pts = sample.pts
