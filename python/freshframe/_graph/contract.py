@@ -54,6 +54,8 @@ class Contract:
         note_arrivals: Called with the object to ask about samples on their way to the node. Not called in a
             worker process.
         note_live: Called in a node for a worker process with whether all sources are live.
+        note_last_tick: Called in a worker process before on_tick() if all sources upstream have ended and
+            none can follow.
         note_marks: Called with the marks of the pipeline's samples.
         beside: A function to run on an extra thread while a native node is open.
         when_run_ends: Called after the end of the run with whether it was complete. Returns the path of a
@@ -81,6 +83,7 @@ class Contract:
     note_name: Callable[[str], None] | None = None
     note_arrivals: Callable[[_native.NodeArrivals], None] | None = None
     note_live: Callable[[bool], None] | None = None
+    note_last_tick: Callable[[], None] | None = None
     note_marks: Callable[[Marks], None] | None = None
     beside: Callable[[], None] | None = None
     when_run_ends: Callable[[bool], str | None] | None = None

@@ -17,6 +17,7 @@ from .. import _check, _native
 from .._errors import DeviceError, FreshframeError, GraphError, OptionError, OptionTypeError
 from .._graph.hints import hint
 from .._graph.node import Node, checked_results
+from .._graph.read_contract import declared
 from .._graph.stamped import Stamped
 from .._plugin.travels import Travels
 from . import pickling
@@ -51,9 +52,12 @@ class _Replies:
         self._alone: bool = task["alone"]
 
     def call_named(self, method: str) -> None:
-        """Calls on_tick() or finish()."""
-        arguments = (time.monotonic(),) if method == "on_tick" else ()
-        self._send(getattr(self._node, method)(*arguments), several=True)
+        """Calls on_tick() or finish(). "on_last_tick" is on_tick() after the end of all sources."""
+        if method == "finish":
+            return self._send(self._node.finish(), several=True)
+        if method == "on_last_tick" and (note := declared(self._node).note_last_tick) is not None:
+            note()
+        self._send(self._node.on_tick(time.monotonic()), several=True)
 
     def tell_gone(self, sources: list[tuple[int, str]]) -> None:
         """Called when these sources have ended. Sends a reply only if the node raises."""

@@ -57,11 +57,12 @@ class _Stream:
 class Presence(Node[T, PresenceEvent]):
     """Emits an event when a key appears and when it disappears, from the keys present in each sample.
 
-    The keys of a sample are those that are present. A new key emits a `PresenceEvent` immediately. A key that
-    is missing for `max_gap` seconds of the stream's time has ended. So has every key of a live source from
-    which no sample arrives for that long while none is queued upstream. A slow node upstream or a slow
-    consumer does not end keys, and the events of a file depend only on its `pts`. When a source is removed,
-    disconnected or ends while others continue, or when another source gets its name, its keys end.
+    Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` immediately. A
+    key that is not seen for `max_gap` seconds of the stream's time has ended. So has every key of a live
+    source from which no sample arrives for that long while no sample is on its way. A slow node upstream or a
+    slow consumer does not end keys, and the events of a file depend on its `pts` alone. With ``process=``, a
+    node upstream that is slow for `max_gap` seconds does end the keys of a live source. When a source is
+    removed, disconnected or ends while others continue, or when another source gets its name, its keys end.
 
     When the pipeline ends or is stopped, all keys end. So each event that starts has exactly one end, unless
     the program crashes or a node upstream fails: then a `Spool` downstream writes the end at the next start.
@@ -109,10 +110,14 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = ""
         self._arrivals: NodeArrivals | None = None
         self._is_live_in_worker = False
+        self._is_last_in_worker = False
 
     def _freshframe_contract(self) -> Contract:
         return Contract(
-            note_name=self._note_name, note_arrivals=self._note_arrivals, note_live=self._note_live
+            note_name=self._note_name,
+            note_arrivals=self._note_arrivals,
+            note_live=self._note_live,
+            note_last_tick=self._note_last_tick,
         )
 
     def _note_arrivals(self, arrivals: NodeArrivals) -> None:
@@ -120,6 +125,9 @@ class Presence(Node[T, PresenceEvent]):
 
     def _note_live(self, live: bool) -> None:
         self._is_live_in_worker = live
+
+    def _note_last_tick(self) -> None:
+        self._is_last_in_worker = True
 
     def _note_name(self, name: str) -> None:
         self._node_name = name
@@ -158,7 +166,8 @@ class Presence(Node[T, PresenceEvent]):
 
     def on_tick(self, now: float, /) -> Iterator[PresenceEvent]:
         """Ends the keys of a source that is silent or has ended."""
-        last = self._arrivals is not None and self._arrivals.have_ended()  # then finish() follows
+        arrivals = self._arrivals
+        last = self._is_last_in_worker if arrivals is None else arrivals.have_ended()  # then finish() follows
         for stream in self._streams.values():
             if stream.has_left:
                 yield from self._end_in_stream(stream, _silence(stream), "stop" if last else "gone")

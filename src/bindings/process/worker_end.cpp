@@ -71,6 +71,7 @@ nb::object make_request_sample(PythonWorkerEnd& self, WorkerRequest& request) {
     self.names->add(node.number, std::move(node.name), std::move(node.stream));
   if (!request.gone.empty()) return numbers_and_names(request.gone);
   if (request.call == process::Call::OnTick) return nb::str("on_tick");
+  if (request.call == process::Call::OnLastTick) return nb::str("on_last_tick");
   if (request.call == process::Call::Finish) return nb::str("finish");
   if (request.value.kind() != process::kNoValue) {
     request.sample.value = decode(std::move(request.value), {"the parent process"});

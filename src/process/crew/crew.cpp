@@ -31,7 +31,7 @@ constexpr Seconds kLeastCloseTime{5};  // close() may take as long as a sample, 
 // For messages: the node's call that the jobs belong to.
 std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, const core::NameTable& names) {
   const auto& job = jobs.front();
-  if (job.call == Call::OnTick) return " (in on_tick())";
+  if (is_tick(job.call)) return " (in on_tick())";
   if (job.call == Call::Finish) return " (in finish())";
   return " (" + samples_text(runner, names, core::FailedOn::one(&job.sample), jobs.size()) + ")";
 }

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "core/frame/frame_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/arrivals.hpp"
 #include "process/crew/crew.hpp"
 #include "process/crew/placed_frame.hpp"
 #include "process/memory/slab_pool.hpp"
@@ -139,7 +141,8 @@ bool Crew::give_tick(Seat& seat) {
   if (!runner_.take_tick(tick)) return false;
   std::vector<AnySample> samples;
   samples.push_back(std::move(tick));
-  give(seat, std::move(samples), Call::OnTick);
+  const bool is_last = core::has_input_ended(core_, runner_.index());
+  give(seat, std::move(samples), is_last ? Call::OnLastTick : Call::OnTick);
   for (const auto& gone : runner_.intake().take_sources_behind_tick()) emitter_.end_source(gone);
   gave_tick_ = true;
   return true;

@@ -158,7 +158,15 @@ struct SlabGoneMessage {
   static void fields(auto& io, auto& self) { io.number(self.id); }
 };
 /// The method that a worker should call.
-enum class Call : std::uint8_t { Process, OnTick, Finish };
+enum class Call : std::uint8_t {
+  Process,
+  OnTick,
+  OnLastTick,  // on_tick(), after all sources upstream have ended and none can follow: finish() is next
+  Finish
+};
+[[nodiscard]] constexpr bool is_tick(Call call) noexcept {
+  return call == Call::OnTick || call == Call::OnLastTick;
+}
 struct RequestMessage {
   static constexpr auto kKind = ToWorker::Request;
 

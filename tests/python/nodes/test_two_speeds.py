@@ -72,12 +72,6 @@ def presence_text(event: ff.types.PresenceEvent) -> str:
     return f"{event.key} {event.reason} {end} {round(event.decided_utc - event.began_utc, 2)}"
 
 
-def worker_text(event: ff.types.PresenceEvent) -> str:
-    # A worker cannot see whether other sources remain. So the last key of a file is "gone" if the worker
-    # notices the end of its source before the end of its input, otherwise "stop".
-    return presence_text(event).replace(" stop ", " gone ")
-
-
 def one(node: Any, **options: Any) -> Callable[[ff.Pipeline, Any], Any]:
     return lambda pipeline, port: pipeline.add(node(), port, **options)
 
@@ -102,7 +96,7 @@ STEPS: dict[str, tuple[list[Any], Callable[[ff.Pipeline, Any], Any], Callable[[A
     "Presence in a worker": (
         KEYS,
         one(lambda: ff.Presence(set, max_gap=0.25), process=True),
-        worker_text,
+        presence_text,
     ),
     "ZoneCounter": (WALK, one(lambda: ff.ZoneCounter(ZONE, max_gap=0.25)), text),
     "ZoneCounter with loiter_after": (
@@ -248,14 +242,15 @@ class ClosesLate(ff.Node[Any, Any]):
         assert self.gate.wait(60)
 
 
+@pytest.mark.parametrize("process", [False, True], ids=["here", "in a worker"])
 @pytest.mark.parametrize(("keep_running", "reason"), [(False, "stop"), (True, "gone")])
 def test_the_last_key_of_a_file_stops_although_a_step_upstream_ends_late(
-    keep_running: bool, reason: str
+    keep_running: bool, reason: str, process: bool
 ) -> None:
     pipeline = ff.Pipeline(stall_timeout=None, keep_running=keep_running)
     step = ClosesLate()
     port = pipeline.add(step, pipeline.add(File([{"yard"}]), name="file"))
-    presence = pipeline.add(ff.Presence(lambda keys: keys, max_gap=0.1), port)
+    presence = pipeline.add(ff.Presence(set, max_gap=0.1), port, process=process)
     reader = pipeline.reader(presence, queue=ff.Queue(8))
     with pipeline:
         until(lambda: pipeline.stats().nodes["file"].state == "ended", "the end of the file")
