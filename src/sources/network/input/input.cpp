@@ -238,9 +238,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceError& error) {
-    if (redirects_again_ || opened_.names_itself() || !opened_.playlists().fault().empty() ||
-        !access_.fault().empty())
-      throw;
+    if (find_fault()) throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());
   } catch (const Error& error) {
     throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
@@ -391,8 +389,7 @@ std::string LiveInput::other_beginning() const {
     return "it goes on with other parameters, such as another size, which take a new connection";
   if (opened_.playlists().has_other_video())
     return "it goes on with another codec, or as another stream, which takes a new connection";
-  if (auto fault = opened_.playlists().fault(); !fault.empty()) return fault;
-  if (!access_.fault().empty()) return access_.fault();
+  if (auto fault = find_fault()) return std::move(fault->why);
   if (opened_.playlists().begin_again())
     return "its playlist begins again, before all of its segments were read";
   return {};

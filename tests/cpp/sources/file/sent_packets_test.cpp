@@ -13,8 +13,8 @@
 namespace freshframe::test {
 namespace {
 
-constexpr std::int64_t kPackets = 20'000;
-constexpr std::int64_t kHeldPackets = 3;  // packets that the decoder holds
+constexpr std::int64_t kPacketsOfFile = 20'000;
+constexpr std::int64_t kDecoderHolds = 3;  // packets that the decoder holds
 
 struct DecoderCase {
   std::string name;
@@ -39,9 +39,9 @@ TEST(SentPackets, ThatGaveNoFrameAreCounted) {
   for (const auto& [name, given, least, most] : cases) {
     media::SentPackets packets;
     std::size_t lost = 0;
-    for (std::int64_t n = 0; n < kPackets + kHeldPackets; ++n) {
-      if (n < kPackets) packets.send(n, n % 50 == 0);
-      const auto pts = n >= kHeldPackets ? given(n - kHeldPackets) : std::nullopt;
+    for (std::int64_t n = 0; n < kPacketsOfFile + kDecoderHolds; ++n) {
+      if (n < kPacketsOfFile) packets.send(n, n % 50 == 0);
+      const auto pts = n >= kDecoderHolds ? given(n - kDecoderHolds) : std::nullopt;
       if (pts) lost += packets.take(*pts);
     }
     lost += packets.finish();
