@@ -98,6 +98,8 @@ void check_decoder(const OpenOptions& options) {
   }
   if (options.width)
     throw OptionError("on_device=True cannot be combined with size=: frames are scaled in host memory");
+  if (options.rotate != 0)
+    throw OptionError("on_device=True cannot be combined with rotate=: frames are rotated in host memory");
 }
 
 void check(const OpenOptions& options) {

@@ -82,6 +82,7 @@ _SOURCE = (
 QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell expands it to all files
 
 _FPS = "frames per second of an image sequence (default 25), or the rate that a camera must deliver"
+_ROTATE = "rotate the frames by N degrees clockwise: 90, 180 or 270"
 _STREAM = "index of the stream to read from a file with several videos; freshframe probe lists them"
 
 

@@ -21,7 +21,9 @@ std::optional<std::string> BoxScale::find_fault(const Detections& found, Picture
   const auto outside = [image](const Detection& box) { return is_outside(box, image); };
   const auto count = std::ranges::count_if(found.boxes, outside);
   if (2 * static_cast<std::size_t>(count) <= found.boxes.size()) left_ = 0;
-  if (left_ == 0 || --left_ > 0) return std::nullopt;
+  if (left_ == 0) return std::nullopt;
+  --left_;
+  if (left_ > 0) return std::nullopt;
   const auto& box = *std::ranges::find_if(found.boxes, outside);
   std::ostringstream text;
   text

@@ -309,9 +309,12 @@ bool is_of_clock(double pts, double newest) {
 }  // namespace
 
 void Clips::tell_empty(const Clip& clip) const {
-  log(LogLevel::Warning, "clip '" + clip.file().path + "' was not written: " + why_empty(clip) +
-                             "; the file " +
-                             (clip.had_content() ? "keeps its old content" : "was not created"));
+  log(LogLevel::Warning,
+      "clip '" + clip.file().path + "' was not written: " + why_empty(clip) + "; the file " +
+          (clip.had_content() ? "keeps its old content" : "was not created") +
+          (stream_ && ring_.has_key() && is_of_clock(compute_pts(clip.to()), compute_pts(ring_.newest()))
+               ? kPassPts
+               : ""));
 }
 
 std::string Clips::why_empty(const Clip& clip) const {

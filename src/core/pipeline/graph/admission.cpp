@@ -149,7 +149,7 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
   if (sources.size() > kNamed) names += ", ...";
   throw GraphError(who + " shows the frames of one source, but gets samples of " +
                    std::to_string(sources.size()) + " sources (" + names +
-                   "): choose one with port.of(camera)");
+                   "): choose one with port.of(camera)" + advise_own_samples(sources, parents));
 }
 
 // A join's edges have neither max_rate nor every.

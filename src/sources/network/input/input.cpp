@@ -19,6 +19,7 @@
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/options.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/stream/reconnect.hpp"
