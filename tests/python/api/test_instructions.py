@@ -43,7 +43,7 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
     "process() of two": (added(Two()), r"Write def process\(self, sample\):.*join=freshframe.Join\(\)"),
     "poll(timeout=)": (read(lambda reader: reader.poll(timeout=2)), r"get\(timeout=2\) waits"),
     "poll(2)": (read(lambda reader: reader.poll(2)), r"get\(timeout=2\) waits"),
-    "poll(max_age=)": (read(lambda reader: reader.poll(max_age=2)), r"takes no argument"),
+    "poll(max_age=)": (read(lambda reader: reader.poll(max_age=2)), r"has no arguments"),
     "a value with batch=": (
         added(width, batch=ff.Batch(2)),
         r"With batch=, a function gets a list of values and returns a list of results",

@@ -61,7 +61,7 @@ def test_any_format_gives_the_crops_of_its_bgr() -> None:
         (([[1, 2, 3, 4]], (0, 8)), {}, "each at least 1"),
         (([[1, 2, 3, 4]], (8, 5000)), {}, "1 to 4096 pixels a side"),
         (([[1, 2, 3, 4]], (8, 8)), {"padding": -1}, "a padding of 0 to 10"),
-        (([[1, 2, 3, 4]] * 30, (4000, 4000)), {}, "at most a GiB"),
+        (([[1, 2, 3, 4]] * 30, (4000, 4000)), {}, "at most 1 GiB"),
     ],
 )
 def test_numbers_that_cannot_be_are_said(arguments: Any, options: Any, message: str) -> None:

@@ -271,7 +271,7 @@ def test_markers_that_turn_out_to_be_false_are_counted_and_told(caplog: pytest.L
         stats = camera.stats
         assert camera.source.info.ends_by == "timestamp"
     assert stats.marker_faults == 1
-    assert "do not end a picture" in caplog.text
+    assert "do not end a frame" in caplog.text
     assert all(one.number is not None for one in seen[30:])
 
 

@@ -449,7 +449,7 @@ def test_a_key_that_no_header_can_have(key: str, monkeypatch: pytest.MonkeyPatch
 
 def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EYES_KEY", "k")
-    with pytest.raises(ff.NodeError, match=r"goes to 192\.0\.2\.1 by https only"):
+    with pytest.raises(ff.NodeError, match=r"is sent to 192\.0\.2\.1 only over https"):
         answers_of(ff.Ask("http://192.0.2.1/v1", "?", api_key_env="EYES_KEY", remote=True))
 
 

@@ -83,7 +83,7 @@ def test_things_without_ids_are_refused_with_what_to_do() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?pace=0&frames=1"), name="camera")
     with pytest.raises(
-        ff.GraphError, match="'LineCounter' takes Circles or Detections, but its parent 'camera' gives"
+        ff.GraphError, match="'LineCounter' takes Circles or Detections, but its parent 'camera' returns"
     ):
         pipeline.add(ff.LineCounter(*LINE), camera)  # type: ignore[misc]
     counter = ff.ZoneCounter({"till": ZONE})
@@ -122,7 +122,7 @@ def test_a_line_or_zone_outside_of_the_picture_is_logged_once(
     camera = pipeline.add(ff.open("demo:circles?size=640x360&frames=3&pace=0"))
     pipeline.add(counter, pipeline.add(ff.CircleTracker(), camera), name="door")
     pipeline.run()
-    said = [line for line in caplog.messages if "outside of the picture of 640x360 pixels" in line]
+    said = [line for line in caplog.messages if "outside the frame of 640x360 pixels" in line]
     assert len(said) == logged
     assert all(
         re.match("'door' counts nothing: (its line|the zone '(out|till)') lies", line) for line in said

@@ -239,7 +239,7 @@ def test_a_further_column_is_added_or_replaced() -> None:
 
 @pytest.mark.parametrize("name", ["xyxy", "confidence", "class_name", "tracker_id", "track_age", "names"])
 def test_a_column_of_detections_is_no_further_column(name: str) -> None:
-    with pytest.raises(ff.OptionError, match=f"'{name}' is one of Detections"):
+    with pytest.raises(ff.OptionError, match=f"'{name}' is already one of Detections"):
         BOXES.with_data(**{name: [1, 2, 3]})
 
 
@@ -289,7 +289,7 @@ def test_dicts_files_and_labels_have_the_same_keys(found: Any, table: Any, tmp_p
 
 def test_a_column_of_data_with_the_name_of_a_key_is_refused() -> None:
     for name in ("x1", "vx", "class_id"):
-        with pytest.raises(ff.OptionError, match=f"there is a column '{name}' already"):
+        with pytest.raises(ff.OptionError, match=f"a column named '{name}' already exists"):
             ff.Detections([[0, 0, 1, 1]], data={name: [1]}).to_dicts()
 
 

@@ -105,7 +105,7 @@ def test_a_text_that_is_no_template_is_refused_at_once(labels: str, message: str
         ("{plate}", r"\{plate\}, but there are only tracker_id, .*, track_age, track_confidence, speed$"),
         ("{place}", r"\{place\}, but"),  # two values per box
         ("{speed:d}", "a number with decimals"),
-        ("{class_name:.1f}", "which is a text"),
+        ("{class_name:.1f}", "which is a string"),
     ],
 )
 def test_a_field_that_does_not_fit_is_said_at_the_first_sample(labels: str, message: str) -> None:

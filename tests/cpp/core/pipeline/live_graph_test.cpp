@@ -378,8 +378,8 @@ TEST(LiveGraph, RefusesWiringThatCannotBe) {
     return message_of<GraphError>([&] { pipeline.connect(child, parent); });
   };
   EXPECT_TRUE(contains(refused(cam, step), "add it with a list"));
-  EXPECT_TRUE(contains(refused(below, open), "circle"));
-  EXPECT_TRUE(contains(refused(cam, of_files), "below files"));
+  EXPECT_TRUE(contains(refused(below, open), "cycle"));
+  EXPECT_TRUE(contains(refused(cam, of_files), "downstream of files"));
   pipeline.connect(open, cam);
   EXPECT_TRUE(contains(refused(cam, open), "already"));
   pipeline.disconnect(open, cam);
