@@ -174,7 +174,7 @@ def test_nodes_that_read_no_pixels_cost_no_copy(film: Path, card: Card) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({}, r'give decoder="auto" or "cuda"'),
+        ({}, r'pass decoder="auto" or "cuda"'),
         ({"decoder": "cuda", "size": (64, 64)}, "cannot be combined with size="),
     ],
 )
