@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from rigs.command_line import Command, Process
+from rigs.command_line import COMMAND, ENVIRONMENT, Command, Process
 from rigs.web_client import Video
-from support import until
+from support import WATCHDOG, until
 
 LIVE = "demo:circles?size=320x240&balls=2&fps=30"
 
