@@ -232,7 +232,7 @@ struct ClipOptions {
   /// Maximum size on disk of all clips that match `keep_names`, including open ones and those of earlier runs.
   /// Before it would be exceeded, the oldest finished clips are deleted. Default: all are kept.
   std::optional<std::uint64_t> keep_bytes = {};
-  /// The names of the clips, such as "clips/event_%d.mp4", required by keep_bytes. save() rejects other names.
+  /// The names of clips, such as "clips/event_%d.mp4", required by keep_bytes, with a suffix that save() accepts.
   std::string keep_names = {};
 };
 
@@ -247,8 +247,8 @@ struct ClipOptions {
 /// are longer by up to its keyframe interval, which is logged. After dropped packets, clips continue at the
 /// next keyframe. If parameters such as the size change, all clips end.
 ///
-/// The constructor throws OptionError. process() throws Error for a frame that does not fit, and if a clip
-/// cannot be written; other clips continue.
+/// The constructor and set_input() throw OptionError. process() throws Error for a frame that does not fit,
+/// and if a clip cannot be written; other clips continue.
 class ClipRecorder final : public EitherNode<Frame, Packet, Nothing> {
  public:
   explicit ClipRecorder(const ClipOptions& options = {});

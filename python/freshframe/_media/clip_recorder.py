@@ -50,8 +50,9 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
             the pipeline is not running. Default: keep all.
         keep_names: The pattern of the clips' names for ``keep_bytes``, which needs it: a number, such as
             "clips/event_%d.mp4", or a time, such as "clips/{time:%Y-%m-%d_%H-%M-%S}.mp4", in the file name,
-            as for VideoFile. Any digits count as a time. save() then rejects paths that do not match. Two
-            recorders of a process must not have patterns with a name in common.
+            as for VideoFile, with a suffix that save() accepts. Any digits count as a time. save() then
+            rejects paths that do not match. Two recorders of a process must not have patterns with a name in
+            common.
 
     Raises:
         OptionError: The codec is unknown or unavailable, an option is out of range, or ``keep_names`` is not

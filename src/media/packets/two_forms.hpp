@@ -39,7 +39,8 @@ void check_no_encoder(const Options& given, const std::string& who) {
 }
 
 /// The form for frames is created immediately, which checks all options. set_input() chooses, and creates the
-/// form for packets. Once the node was added, the choice is fixed.
+/// form for packets; check_chosen() of the form for frames, if it has one, may throw OptionError. Once the node
+/// was added, the choice is fixed.
 template <class OfFrames, class OfPackets>
 class TwoForms {
  public:
@@ -51,7 +52,11 @@ class TwoForms {
 
   /// See NodeBase::set_input(). After an exception the previous choice is kept.
   void set_input(const TypeInfo* type) {
-    packets_ = type == get_type<Packet>() ? make_packets_() : nullptr;
+    const bool takes_packets = type == get_type<Packet>();
+    if constexpr (requires { frames_.check_chosen(); }) {
+      if (!takes_packets) frames_.check_chosen();
+    }
+    packets_ = takes_packets ? make_packets_() : nullptr;
     is_chosen_ = true;
   }
   /// See NodeBase::input_types().

@@ -51,8 +51,10 @@ struct FrameClips {
 
   explicit FrameClips(const ClipOptions& wanted) : options(wanted), clips(options) {
     check_encoding(kTheClips, clip_container(), clip_encoding(options));
+    check_either_keep_names(options);  // set_input() may choose packets
   }
 
+  void check_chosen() const { check_keep_names(options); }
   void check_name(const std::string& path) const { check_clip_name(path, options); }
   [[nodiscard]] std::string way_to_be_faster() const {
     return way_to_encode_faster(codec_name(clip_container(), clip_encoding(options)), options.preset);

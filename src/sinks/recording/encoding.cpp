@@ -43,23 +43,60 @@ VideoFileOptions closed_groups(const ClipOptions& options) {
   return result;
 }
 
-void check_clip_name(const std::string& path, const ClipOptions& options) {
+namespace {
+
+// What a clip's name must do, or an empty string if `path` does it.
+std::string find_fault(const std::string& path, const ClipOptions& options) {
   const AVOutputFormat* container = find_container(path);
   const auto name = codec_name(clip_container(), clip_encoding(options));
   const AVCodec* codec = find_video_encoder(name);
   const bool apart = container != nullptr && (container->flags & AVFMT_GLOBALHEADER) != 0 &&
                      (container->flags & AVFMT_NOFILE) == 0;
-  if (apart && surely_holds(*container, codec->id)) return;
-  throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov or .mkv" +
-                    (apart ? ", for " + std::string(container->name) + " cannot hold " + name : ""));
+  if (apart && surely_holds(*container, codec->id)) return {};
+  return "end in .mp4, .mov or .mkv" +
+         (apart ? ", for " + std::string(container->name) + " cannot hold " + name : "");
 }
 
-void check_packet_clip_name(const std::string& path) {
+std::string find_packet_fault(const std::string& path) {
   // need codec headers separate from the packets
   constexpr std::array<std::string_view, 4> kApart{"mp4", "mov", "matroska", "webm"};
   const AVOutputFormat* container = find_container(path);
-  if (container != nullptr && std::ranges::find(kApart, container->name) != kApart.end()) return;
-  throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov, .mkv or .webm");
+  const bool fits = container != nullptr && std::ranges::find(kApart, container->name) != kApart.end();
+  return fits ? "" : "end in .mp4, .mov, .mkv or .webm";
+}
+
+void check_name(const std::string& path, const std::string& fault) {
+  if (!fault.empty()) throw OptionError("cannot write clip '" + path + "': its name must " + fault);
+}
+
+void check_pattern(const std::string& names, const std::string& fault) {
+  if (!fault.empty()) throw OptionError("keep_names must " + fault + ", got '" + names + "'");
+}
+
+}  // namespace
+
+void check_clip_name(const std::string& path, const ClipOptions& options) {
+  check_name(path, find_fault(path, options));
+}
+
+void check_packet_clip_name(const std::string& path) {
+  check_name(path, find_packet_fault(path));
+}
+
+void check_keep_names(const ClipOptions& options) {
+  const auto& names = options.keep_names;
+  if (!names.empty()) check_pattern(names, find_fault(names, options));
+}
+
+void check_packet_keep_names(const ClipOptions& options) {
+  const auto& names = options.keep_names;
+  if (!names.empty()) check_pattern(names, find_packet_fault(names));
+}
+
+void check_either_keep_names(const ClipOptions& options) {
+  const auto& names = options.keep_names;
+  if (names.empty() || find_fault(names, options).empty() || find_packet_fault(names).empty()) return;
+  check_pattern(names, "end in .mp4, .mov or .mkv (with packets also .webm)");
 }
 
 std::string video_file_codec(const std::string& path, const std::string& wanted) {

@@ -27,6 +27,14 @@ void check_clip_name(const std::string& path, const ClipOptions& options);
 /// The same for clips of a camera's packets, whose codec is not known yet.
 void check_packet_clip_name(const std::string& path);
 
+// Files that match ClipOptions::keep_names are deleted, so it must be a pattern of clips and nothing else.
+/// Throws OptionError if keep_names is given and cannot be the names of such clips.
+void check_keep_names(const ClipOptions& options);
+/// The same for clips of a camera's packets.
+void check_packet_keep_names(const ClipOptions& options);
+/// Throws OptionError if both would throw.
+void check_either_keep_names(const ClipOptions& options);
+
 /// The codec for a file that check_video_file() accepts: `wanted`, or the best one for "auto" and "".
 [[nodiscard]] std::string video_file_codec(const std::string& path, const std::string& wanted);
 /// If h264 was expected but is not available, logs the chosen codec and the reason. The first message of a

@@ -253,6 +253,7 @@ struct PacketFile {
 struct PacketClips {
   explicit PacketClips(const ClipOptions& options) : clips(options), muxer_options(options.options) {
     check_no_encoder(options, "a ClipRecorder below packets");
+    check_packet_keep_names(options);
   }
 
   static void check_name(const std::string& path) { check_packet_clip_name(path); }

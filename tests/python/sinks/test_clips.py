@@ -231,6 +231,18 @@ def test_keep_bytes_deletes_the_oldest_clips_of_this_and_earlier_runs(tmp_path: 
     assert sum((tmp_path / name).stat().st_size for name in left[:-1]) <= limit
 
 
+@pytest.mark.parametrize("name", ["img_%d.jpg", "img_%d.webm", "img_%d"])
+def test_files_that_cannot_be_clips_are_not_deleted(tmp_path: Path, name: str) -> None:
+    present = tmp_path / name.replace("%d", "1")
+    present.write_bytes(bytes(1 << 20))
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?frames=5&size=320x240&pace=0"))
+    with pytest.raises(ff.OptionError, match=r"keep_names must end in \.mp4, \.mov or \.mkv.*img_%d"):
+        pipeline.add(ff.ClipRecorder(codec="mpeg4", keep_bytes=300_000, keep_names=tmp_path / name), camera)
+    pipeline.run()
+    assert present.exists()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

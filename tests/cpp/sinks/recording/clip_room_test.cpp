@@ -3,12 +3,15 @@
 #include "sinks/recording/clip_room.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
 #include "freshframe/media.hpp"
+#include "freshframe/packet.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -148,6 +151,24 @@ TEST(ClipRoom, InvalidOptionsAreRejected) {
   EXPECT_THROW(make(1, "a_%Y.mp4"), OptionError);
   EXPECT_THROW(make(1, "a_%d_%d.mp4"), OptionError);
   EXPECT_THROW(make(1, "{time:%Y}/a_%d.mp4"), OptionError);
+}
+
+// Otherwise files would be deleted that no clip recorder can have written.
+TEST(ClipRoom, PatternsThatNoClipCanHaveAreRejected) {
+  const auto make = [](const std::string& names, const std::string& codec = {}) {
+    return std::make_unique<ClipRecorder>(ClipOptions{.codec = codec, .keep_bytes = 1, .keep_names = names});
+  };
+  for (const auto* names : {"a_%d.jpg", "a_%d", "clips/a_%d", "a_%d.txt", "a.%d", "a_%d.ts"})
+    EXPECT_THROW(make(names), OptionError) << names;
+  for (const auto* names : {"a_%d.mp4", "a_%d.mov", "{time:%Y}.mkv"}) {
+    const auto recorder = make(names);
+    EXPECT_NO_THROW(recorder->set_input(get_type<Frame>())) << names;
+    EXPECT_NO_THROW(recorder->set_input(get_type<Packet>())) << names;
+  }
+  const auto of_frames = make("a_%d.webm", "mpeg4");
+  EXPECT_THROW(of_frames->set_input(get_type<Frame>()), OptionError);
+  EXPECT_THROW(of_frames->set_input(nullptr), OptionError);
+  EXPECT_NO_THROW(make("a_%d.webm")->set_input(get_type<Packet>()));
 }
 
 }  // namespace
