@@ -49,7 +49,7 @@ void KeepList::merge(std::vector<OwnFile> found) {
     return std::tie(a.number, a.written, a.name) < std::tie(b.number, b.written, b.name);
   });
   if (!files_.empty()) {
-    for (const auto& file : found) insert(file);
+    for (auto& file : found) insert({std::move(file)});
     return;
   }
   for (auto& file : found) {
@@ -58,18 +58,24 @@ void KeepList::merge(std::vector<OwnFile> found) {
   }
 }
 
-void KeepList::insert(const OwnFile& file) {
-  const auto later = std::ranges::find_if(files_, [&](const Entry& entry) {
-    return std::pair(entry.file.number, entry.file.written) > std::pair(file.number, file.written);
+void KeepList::insert(Entry entry) {
+  const auto& file = entry.file;
+  const auto later = std::ranges::find_if(files_, [&](const Entry& other) {
+    return std::pair(other.file.number, other.file.written) > std::pair(file.number, file.written);
   });
   bytes_ += file.bytes;
-  files_.insert(later, {file});
+  files_.insert(later, std::move(entry));
 }
 
 void KeepList::add(const OwnFile& file) {
   forget(file.name);
   bytes_ += file.bytes;
   files_.push_back({.file = file, .is_new = true});
+}
+
+void KeepList::add_in_order(const OwnFile& file) {
+  forget(file.name);
+  insert({.file = file, .is_new = true});
 }
 
 std::deque<KeepList::Entry>::iterator KeepList::find(const std::string& name) {
@@ -303,7 +309,13 @@ void Retention::wait_for(std::uint64_t asked) {
 }
 
 void Retention::add_finished(const std::string& name) {
-  if (const auto file = files_.look(name)) list_.add(*file);
+  const auto file = files_.look(name);
+  if (!file) return;
+  if (limits_.order == FileOrder::Time) {
+    list_.add_in_order(*file);  // it may not have been changed
+  } else {
+    list_.add(*file);
+  }
 }
 
 void Retention::finish(const std::string& name) noexcept {

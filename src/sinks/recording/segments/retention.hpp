@@ -83,8 +83,8 @@ struct DiskUse {
   bool by_age = true;                      // false if the clock cannot be trusted
 };
 
-/// Sorted from old to new by the number in the name, or else by modification time. Segments finished by this
-/// process stay in their order, whatever the clock says. Not thread-safe.
+/// Sorted from old to new by the number in the name, or else by modification time. Segments passed to add()
+/// stay in their order, whatever the clock says. Not thread-safe.
 class KeepList {
  public:
   /// Must be called before a scan, which may miss files that are added from now on.
@@ -94,6 +94,8 @@ class KeepList {
   void merge(std::vector<OwnFile> found);
   /// Adds a segment that has just been finished.
   void add(const OwnFile& file);
+  /// Adds a file that has just been closed, and that may have been written long before.
+  void add_in_order(const OwnFile& file);
   void forget(const std::string& name);
   /// Excludes a segment from deletion until the next merge(), because it is pinned or could not be deleted.
   /// It still counts towards the size.
@@ -118,7 +120,7 @@ class KeepList {
   };
 
   [[nodiscard]] std::deque<Entry>::iterator find(const std::string& name);
-  void insert(const OwnFile& file);
+  void insert(Entry entry);
 
   std::deque<Entry> files_;
   std::uint64_t bytes_ = 0;

@@ -16,8 +16,10 @@
 #include <set>
 #include <string>
 
+#include "cpp/heard_log.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/sinks/recording/clip_rig.hpp"
+#include "media/ffmpeg/write/output_file.hpp"
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -119,6 +121,58 @@ TEST(ClipRoom, AReplacedClipCountsOnce) {
     EXPECT_EQ(names_in(folder), std::set<std::string>{"a_1.mp4"});
   }
   recording.close();
+}
+
+/// A limited recording among clips of three earlier hours, whose oldest one must be deleted first.
+class AmongOldClips : public testing::Test {
+ protected:
+  AmongOldClips() {
+    for (const int n : {1, 2, 3}) {
+      const auto path = folder_.file("a_" + std::to_string(n) + ".mp4");
+      write_bytes(path, Bytes(100 << 10, 'x'));
+      fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(4 - n));
+    }
+    recording_.emplace(limited(folder_));
+    recorder().save(folder_.file("a_9.mp4"));  // its first flush waits until the folder has been read
+    feed(90);
+  }
+
+  void feed(int count) { recording_->feed(fed_ += count); }
+  ClipRecorder& recorder() { return **recording_; }
+  [[nodiscard]] std::string oldest() const { return folder_.file("a_1.mp4"); }
+
+  void expect_that_the_oldest_goes_first() {
+    for (int n = 10; n < 40 && fs::exists(oldest()); ++n) {
+      recorder().save(folder_.file("a_" + std::to_string(n) + ".mp4"));
+      feed(60);
+      EXPECT_TRUE(!fs::exists(oldest()) || fs::exists(folder_.file("a_2.mp4")));
+    }
+    EXPECT_FALSE(fs::exists(oldest()));
+    EXPECT_TRUE(fs::exists(folder_.file("a_3.mp4")));
+    recording_->close();
+  }
+
+  Folder folder_;
+
+ private:
+  std::optional<ClipRecording> recording_;
+  int fed_ = 0;
+};
+
+TEST_F(AmongOldClips, OneThatKeepsItsContentStaysTheOldest) {
+  const HeardLog log;
+  recorder().save(oldest(), -1000.0);
+  feed(60);
+  EXPECT_EQ(log.count(LogLevel::Warning, "keeps its old content"), 1);
+  expect_that_the_oldest_goes_first();
+}
+
+TEST_F(AmongOldClips, OneThatCannotBeOpenedStaysTheOldest) {
+  {
+    const media::OutputFile other(oldest());
+    EXPECT_THROW(recorder().save(oldest()), Error);
+  }
+  expect_that_the_oldest_goes_first();
 }
 
 TEST(ClipRoom, OtherNamesAreRejected) {

@@ -337,6 +337,20 @@ TEST(KeepList, HasTheOrderInWhichTheyWereFinishedWhateverTheClockSays) {
   EXPECT_EQ(list.bytes(), 40U);
 }
 
+TEST(KeepList, PutsAFileThatWasNotChangedWhereItWas) {
+  KeepList list;
+  list.merge({{.name = "a", .bytes = 10, .written = 100}, {.name = "b", .bytes = 10, .written = 200}});
+  list.forget("a");
+  list.begin_scan();
+  list.add_in_order({.name = "a", .bytes = 10, .written = 100});
+  list.merge({{.name = "b", .bytes = 10, .written = 200}});
+  EXPECT_EQ(list.oldest()->name, "a");
+  EXPECT_EQ(list.bytes(), 20U);
+  list.add_in_order({.name = "a", .bytes = 30, .written = 300});
+  EXPECT_EQ(list.oldest()->name, "b");
+  EXPECT_EQ(list.bytes(), 40U);
+}
+
 TEST(KeepList, ASegmentThatIsFinishedDuringAScanIsNotForgotten) {
   KeepList list;
   list.add({.name = "a", .bytes = 10, .written = 100});
