@@ -13,7 +13,7 @@ namespace freshframe::media {
 
 std::optional<ClipKeep> make_clip_keep(const ClipOptions& options) {
   const auto& names = options.keep_names;
-  if (options.keep_bytes == 0) throw OptionError("keep_bytes must be at least 1, got 0");
+  check_keep_bytes(options.keep_bytes);
   if (!options.keep_bytes && names.empty()) return std::nullopt;
   if (names.empty()) {
     throw OptionError(
@@ -31,16 +31,17 @@ std::optional<ClipKeep> make_clip_keep(const ClipOptions& options) {
   SegmentPattern pattern(names);
   if (pattern.depth() > 0)
     throw OptionError("only the file name in keep_names may contain a field, got '" + names + "'");
-  return ClipKeep{std::move(pattern), *options.keep_bytes};
+  return ClipKeep{.given = names, .names = std::move(pattern), .bytes = *options.keep_bytes};
 }
 
-ClipRoom::ClipRoom(const ClipKeep& keep) : names_(keep.names) {
+ClipRoom::ClipRoom(const ClipKeep& keep) : given_(keep.given), names_(keep.names) {
   names_.settle();
   claim_ = PatternClaim::try_claim(names_, true);
   if (!claim_) {
-    throw Error("cannot delete clips in '" + names_.base() +
-                "': another recorder of this process can write a file whose name matches keep_names; give "
-                "them different names");
+    throw Error(
+        "cannot delete clips in '" + names_.base() +
+        "': another recorder of this process can write a file whose name matches keep_names, which is '" +
+        given_ + "'; give them different names");
   }
   retention_ = std::make_unique<Retention>(
       names_, Keep{.bytes = keep.bytes, .order = FileOrder::Time, .what = "clip"});
@@ -55,7 +56,7 @@ std::string ClipRoom::find_name(const std::string& path) const {
   auto name = place.filename().string();
   if (!names_.parse(name) || core::one_name(place.parent_path().string()) != core::one_name(names_.base())) {
     throw OptionError("cannot write clip '" + path + "': with keep_bytes, a clip must be in the folder '" +
-                      names_.base() + "' and have a name that matches keep_names");
+                      names_.base() + "' and have a name that matches keep_names, which is '" + given_ + "'");
   }
   return name;
 }

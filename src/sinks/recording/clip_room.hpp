@@ -17,6 +17,7 @@ namespace freshframe::media {
 
 /// ClipOptions::keep_names and keep_bytes.
 struct ClipKeep {
+  std::string given;  // keep_names
   SegmentPattern names;
   std::uint64_t bytes = 0;
 };
@@ -39,6 +40,7 @@ class ClipRoom {
   [[nodiscard]] Retention& retention() noexcept { return *retention_; }
 
  private:
+  std::string given_;  // keep_names, for messages
   SegmentPattern names_;
   std::optional<PatternClaim> claim_;
   std::unique_ptr<Retention> retention_;

@@ -115,13 +115,17 @@ const char* KeepList::find_passed(const Keep& limits, const DiskUse& use) const 
   return files_.back().file.written - first->written > *limits.days * kDay ? "keep_days" : nullptr;
 }
 
+void check_keep_bytes(std::optional<std::uint64_t> bytes) {
+  if (bytes == 0) throw OptionError("keep_bytes must be at least 1, got 0");
+}
+
 std::optional<Keep> make_keep(const VideoFileOptions& options) {
   const auto& days = options.keep_days;
   if (days && !(*days > 0)) {
     throw OptionError("keep_days must be above 0, got " +
                       core::number_text(*days, std::chars_format::general, 6));
   }
-  if (options.keep_bytes == 0) throw OptionError("keep_bytes must be at least 1, got 0");
+  check_keep_bytes(options.keep_bytes);
   if (options.keep_free_bytes == 0) throw OptionError("keep_free_bytes must be at least 1, got 0");
   if (!days && !options.keep_bytes && !options.keep_free_bytes) return std::nullopt;
   return Keep{.days = days, .bytes = options.keep_bytes, .free_bytes = options.keep_free_bytes};
@@ -240,10 +244,11 @@ void Retention::delete_passed() {
     if (limit == nullptr || oldest == nullptr) break;
     take_removal(OwnFile(*oldest), limit);  // if it cannot be deleted, the next one is checked by its own age
   }
-  if (list_.oldest() == nullptr && is_over(0)) {
+  const char* const limit = list_.oldest() == nullptr ? list_.find_passed(limits_, use(0)) : nullptr;
+  if (limit != nullptr) {
     const std::string what(limits_.what);
     tell(told_stuck_,
-         "keep_bytes or keep_free_bytes is passed in '" + shown_ + "', and no " + what +
+         std::string(limit) + " is passed in '" + shown_ + "', and no " + what +
              " is left that may be deleted: open " + what +
              "s, also of other programs, and those with a .keep file stay. The recording goes on");
   }

@@ -34,6 +34,8 @@ struct Keep {
   std::string_view what = "segment";  // what a file is called in messages
 };
 
+/// Throws OptionError for 0.
+void check_keep_bytes(std::optional<std::uint64_t> bytes);
 /// The limits in a video file's options; nullopt if there are none. Throws OptionError for a limit out of range.
 [[nodiscard]] std::optional<Keep> make_keep(const VideoFileOptions& options);
 

@@ -100,6 +100,7 @@ TEST(ClipRoom, KeepsAllOpenClips) {
   const Folder folder;
   auto options = limited(folder);
   options.keep_bytes = 1;
+  const HeardLog log;
   ClipRecording recording(options);
   recording->save(folder.file("a_1.mp4"));
   recording->save(folder.file("a_2.mp4"));
@@ -109,6 +110,8 @@ TEST(ClipRoom, KeepsAllOpenClips) {
   recording.feed(100);
   EXPECT_TRUE(recording->writing().empty());
   recording.close();
+  EXPECT_EQ(log.count(LogLevel::Warning, "keep_bytes is passed in '"), 1);
+  EXPECT_EQ(log.count(LogLevel::Warning, "keep_free_bytes"), 0) << "it was not given";
   EXPECT_EQ(names_in(folder), std::set<std::string>());
 }
 
@@ -179,8 +182,10 @@ TEST(ClipRoom, OtherNamesAreRejected) {
   const Folder folder;
   ClipRecording recording(limited(folder));
   recording.feed(10);
-  for (const auto* name : {"b_1.mp4", "a_.mp4", "a_1_2.mp4", "other/a_1.mp4"})
-    EXPECT_THROW(recording->save(folder.file(name)), OptionError) << name;
+  for (const auto* name : {"b_1.mp4", "a_.mp4", "a_1_2.mp4", "other/a_1.mp4"}) {
+    const auto text = message_of<OptionError>([&] { recording->save(folder.file(name)); });
+    EXPECT_TRUE(contains(text, "matches keep_names, which is '" + folder.file("a_%d.mp4") + "'")) << text;
+  }
   EXPECT_NO_THROW(recording->save(folder.file("./a_1.mp4")));
   recording.close();
 }
