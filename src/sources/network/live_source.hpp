@@ -64,7 +64,9 @@ class LiveSource final : public ReconnectingSource,
   void disconnect() override;
   void back_off(const Context& context) override;
   [[nodiscard]] std::string_view plan() const override {
-    return feed_ ? "waiting for one" : ReconnectingSource::plan();
+    return feed_
+               ? "waiting for one: open the link of Dashboard.camera_url() in the browser where the camera is"
+               : ReconnectingSource::plan();
   }
 
  private:

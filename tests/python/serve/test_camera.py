@@ -120,11 +120,12 @@ def test_each_packet_is_acknowledged_and_becomes_a_frame(codec: str) -> None:
         until(lambda: not is_connected(pipeline), "the page to have left")
 
 
-def test_the_source_waits_for_a_browser_and_says_what_its_page_says() -> None:
-    with served() as (pipeline, _, link), CameraPage(link) as page:
+def test_the_source_waits_for_a_browser_and_says_what_its_page_says(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", "freshframe"), served() as (pipeline, _, link), CameraPage(link) as page:
         until(lambda: source_of(pipeline).state == "waiting_sender", "the state")
         until(lambda: "no browser sends it" in str(pipeline.why()), lambda: str(pipeline.why()))
         assert str(pipeline.why()).count("Dashboard.camera_url()") == 1, "the link, and the way to it, once"
+        assert caplog.text.count("Dashboard.camera_url()") == 1
         assert page.ask() == {"type": "yours", "width": 160, "height": 120, "fps": 30.0, "bitrate": 51840.0}
         page.send({"state": "denied", "message": "the user does not permit the camera"})
         until(lambda: "does not permit" in str(pipeline.why()), lambda: str(pipeline.why()))

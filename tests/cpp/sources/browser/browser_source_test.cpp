@@ -1,6 +1,7 @@
 // A source that a browser feeds: times, numbers, outages, take-over, and senders that lie.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 #include "freshframe/media.hpp"
 #include "freshframe/pipeline.hpp"
 
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "core/watch/feed.hpp"
+#include "cpp/heard_log.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/sources/browser/browser_clip.hpp"
 #include "cpp/support.hpp"
@@ -97,6 +99,14 @@ class BrowserReader {
   std::jthread thread_;
 };
 
+TEST(BrowserSource, LogsOnceThatTheLinkMustBeOpened) {
+  const HeardLog log;
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  EXPECT_EQ(log.count(LogLevel::Warning, "waiting for one: open the link of Dashboard.camera_url()"), 1);
+  EXPECT_EQ(log.count(LogLevel::Warning, "camera_url"), 1);
+}
+
 TEST(BrowserSource, GivesTheBrowsersFramesWithItsCaptureTimes) {
   constexpr int kFrames = 12;
   const auto clip = browser_clip(FeedCodec::H264, kFrames);
@@ -107,6 +117,8 @@ TEST(BrowserSource, GivesTheBrowsersFramesWithItsCaptureTimes) {
   EXPECT_EQ(rig.stats().state, SourceState::WaitingSender);
   EXPECT_TRUE(contains(rig.stats().last_error, "cannot open 'browser:front': no browser sends it"))
       << rig.stats().last_error;
+  EXPECT_FALSE(contains(rig.stats().last_error, "camera_url"))
+      << "why() appends it: " << rig.stats().last_error;
   rig.connect(FeedCodec::H264);
   for (int n = 0; n < kFrames; ++n) {
     if (n == 5) rig.skipped += 2;
