@@ -251,7 +251,9 @@ class Pipeline(RunByWith):
         blocked by a full queue downstream, which the caller itself may have to empty, replace() returns, and
         the new node takes over when there is space. The same applies on a node's own thread. In both cases
         the old node is closed later, and an exception of its close() is logged. A Python node that was
-        replaced or rejected may be added again.
+        replaced or rejected may be added again. After an exception of a signal handler, such as that of
+        Ctrl-C, it waits up to 5 s for the new native node to close; a second one ends this wait, and the
+        first is raised.
         GIL: released while waiting.
         """
         self._changes.replace(port, node, _check.timeout(timeout))

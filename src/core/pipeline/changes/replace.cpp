@@ -226,8 +226,9 @@ void give_up(PipelineParts& core, Successor& successor, bool is_source) {
 }
 
 // Waits until the replacement's thread has cleared the claim, so that the node can be replaced again. Returns
-// earlier if the runner may be waiting for the caller.
-void wait_given_up(Life& life, const Successor& successor) {
+// earlier if the runner may be waiting for the caller, or if the hook throws again, as after a second Ctrl-C. That
+// exception is dropped: the caller gets the first one.
+void wait_given_up(Life& life, const Successor& successor, const WaitHook& hook) {
   const auto runner = life.call_locked([&] { return successor.runner; });
   const auto deadline = Time::now() + to_duration(kCloseTime);
   BlockedRunner blocked;
@@ -235,6 +236,7 @@ void wait_given_up(Life& life, const Successor& successor) {
     const auto until = std::min(deadline, Time::now() + to_duration(kReplaceSlice));
     if (life.wait_until(until, [&] { return successor.over.load(); })) return;
     if (blocked.look(runner->outlet().is_blocked())) return;
+    if (hook && catch_error(hook)) return;
   }
 }
 
@@ -310,7 +312,7 @@ bool finish_replace(PipelineParts& core, Successor& successor, Seconds timeout, 
     throw;
   } catch (...) {  // the hook's
     give_up(core, successor, is_source);
-    wait_given_up(life, successor);
+    wait_given_up(life, successor, hook);
     throw;
   }
   life.sweep_threads();

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -314,6 +315,33 @@ TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
   pipeline.replace(step, adds(30));  // another one may follow
 }
 
+// A second Ctrl-C must not have to wait for the new node.
+TEST(Replace, ThatIsInterruptedTwiceEndsAtOnceWithTheFirstException) {
+  std::atomic<bool> may_end{false};
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::File), {.name = "cam"});
+  const auto step = pipeline.add(adds(1), cam, {.name = "step"});
+  pipeline.start();
+  auto& core = *core::PipelineAccess::core(pipeline);
+  const auto asked =
+      core::begin_replace(core, step.node,
+                          make_node<int, int>(NodeHooks<int, int>{
+                              .process = [](const Sample<int>&, const Context&) { return 20; },
+                              .open = [&](const Context&) { wait_until([&] { return may_end.load(); }); }}));
+  int looks = 0;
+  const auto text = message_of<std::runtime_error>([&] {
+    static_cast<void>(core::finish_replace(core, *asked, Seconds(5), [&] {
+      if (++looks != 2) throw std::runtime_error("interruption " + std::to_string(looks));
+    }));
+  });
+  EXPECT_EQ(text, "interruption 1");
+  EXPECT_EQ(looks, 3);
+  EXPECT_FALSE(asked->over);
+  may_end = true;
+  wait_until([&] { return asked->over.load(); });
+}
+
 enum class CutDuring : std::uint8_t { Open, CallOfTheOldNode, CloseOfTheOldNode };
 
 class ReplaceInterrupted : public testing::TestWithParam<CutDuring> {};
@@ -359,8 +387,8 @@ TEST_P(ReplaceInterrupted, LeavesNoClaimBehind) {
   const auto asked = core::begin_replace(core, step.node, std::move(next));
   EXPECT_THROW(core::finish_replace(core, *asked, Seconds(100),
                                     [&] {
-                                      interrupted = true;
-                                      throw std::runtime_error("interrupted");
+                                      if (!interrupted.exchange(true))
+                                        throw std::runtime_error("interrupted");
                                     }),
                std::runtime_error);
   gate.open();
