@@ -143,14 +143,21 @@ void HttpAccess::begin_head(void* request, std::string_view line) {
 void HttpAccess::end_head(void* request) {
   is_complete_ = true;
   note_range(request);
-  const auto location = head_.values("location");
-  const auto next =
-      head_.is_redirect() && !location.empty() ? resolve_http_url(base_, location.front()) : std::string();
-  if (!next.empty()) keep_secrets(request, next);
+  const auto next = head_.is_redirect() ? next_url() : std::string();
+  if (head_.is_redirect()) keep_secrets(request, next);
   if (is_left_to_ffmpeg_) return;
   if (head_.status() == kUnauthorized) return on_refusal(request);
-  if (!next.empty()) return prepare(request, next);
+  if (head_.is_redirect()) return prepare(request, next);
   if (head_.status() < 400) on_success(request);
+}
+
+std::string HttpAccess::next_url() {
+  if (auto fault = head_.fault(); !fault.empty()) {
+    fault_ = std::move(fault);
+    if (end_) end_();
+    return {};
+  }
+  return resolve_http_url(base_, head_.values("location").front());
 }
 
 void HttpAccess::keep_secrets(void* request, const std::string& next) const {

@@ -56,6 +56,9 @@ class HttpAccess {
   void hear(void* request, std::string_view line);
   void begin_head(void* request, std::string_view line);
   void end_head(void* request);
+  /// Returns the URL that the redirect leads to. Ends the call and returns an empty string for a redirect that
+  /// must not be followed.
+  [[nodiscard]] std::string next_url();
   /// Removes the user's own Authorization and Cookie headers before a redirect to another origin.
   void keep_secrets(void* request, const std::string& next) const;
   void note_range(void* request);

@@ -108,6 +108,8 @@ std::string HttpHead::fault_of_redirect() const {
   const auto number = std::to_string(status_);
   if (places.empty()) return "the server answered " + number + " without the URL to go to (Location)";
   const auto place = places.front();
+  if (std::ranges::any_of(places, [&](const auto& other) { return other != place; }))
+    return "the server sends several different Location: " + joined(places);
   const auto colon = place.find(':');
   const bool is_absolute = colon < place.find_first_of("/?#");
   if (!is_absolute || place.starts_with("http://") || place.starts_with("https://")) return {};

@@ -194,6 +194,7 @@ REFUSED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "304": ("304 Not Modified\nContent-Length: 9", lambda _: b"", "answered 304, which holds no video"),
     "300": ("300 Choices\nContent-Length: 0", lambda _: b"", "answered 300, which holds no video"),
     "302 without a place": ("302 Found\nContent-Length: 0", lambda _: b"", r"answered 302 without the URL"),
+    "two places": ("302 Found\nLocation: /b\nLocation: /c", lambda _: b"", "different Location: '/b, /c'"),
     "302 to a file": ("302 Found\nLocation: file:///etc/passwd", lambda _: b"", "redirects to 'file:///etc"),
     "302 to ftp": ("302 Found\nLocation: ftp://127.0.0.1:1/", lambda _: b"", "redirects to 'ftp://127"),
     "another range": (
@@ -263,6 +264,29 @@ def test_headers_with_secrets_stay_on_their_server(same: bool, live: bool, movie
         last = heads[-1] if same else elsewhere[-1]
     assert "X-Mine: 1" in last
     assert ("Authorization" in last, "Cookie" in last) == (same, same)
+
+
+MINE = {"headers": "Authorization: Basic YTpi\r\nCookie: id=7\r\n"}
+
+
+@LIVE
+@pytest.mark.parametrize(("user", "options"), [("u:p@", {}), ("", MINE)], ids=["url", "headers"])
+def test_secrets_follow_none_of_two_places(
+    user: str, options: dict[str, str], live: bool, movie: bytes
+) -> None:
+    with contextlib.ExitStack() as stack:
+        other, elsewhere = stack.enter_context(serving(lambda *_: respond(f"200 OK\n{LENGTH}", movie)))
+
+        def answer(path: str, head: str) -> bytes:
+            if "Authorization" not in head:
+                return answered('401 Unauthorized\nWWW-Authenticate: Basic realm="x"\nContent-Length: 0')
+            places = f"Location: /b.mp4\nLocation: http://127.0.0.1:{other}/b.mp4"
+            return answered(f"302 Found\n{places}\nContent-Length: 0")
+
+        port, _ = stack.enter_context(serving(answer))
+        with pytest.raises(ff.SourceError, match=r"several different Location"):
+            read(f"http://{user}127.0.0.1:{port}/a.mp4", live=live, options=options)
+    assert not elsewhere
 
 
 def make_playlist(name: str, ranges: list[tuple[int, int]], start: int) -> bytes:
