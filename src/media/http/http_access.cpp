@@ -14,8 +14,10 @@
 
 #include "core/ascii.hpp"
 #include "core/url/masked_url.hpp"
+#include "media/ffmpeg/error.hpp"
 
 extern "C" {
+#include <libavformat/avformat.h>
 #include <libavutil/error.h>
 #include <libavutil/mem.h>
 #include <libavutil/opt.h>
@@ -28,6 +30,7 @@ constexpr const char* kHeaders = "headers";
 constexpr const char* kEnd = "end_offset";  // FFmpeg option: end of the bytes to read; 0 means the end of the
                                             // file
 constexpr int kUnauthorized = 401;
+constexpr int kForbidden = 403;
 
 struct FreeText {
   void operator()(std::uint8_t* text) const noexcept { av_free(text); }
@@ -38,6 +41,16 @@ std::string option_of(void* request, const char* name) {
   if (av_opt_get(request, name, AV_OPT_SEARCH_CHILDREN, &text) < 0 || text == nullptr) return {};
   const std::unique_ptr<std::uint8_t, FreeText> owner(text);
   return reinterpret_cast<const char*>(text);
+}
+
+void set_headers(void* request, const std::string& headers) {
+  static_cast<void>(av_opt_set(request, kHeaders, headers.c_str(), AV_OPT_SEARCH_CHILDREN));
+}
+
+bool have_same_origin(const std::string& url, const std::string& other) {
+  const auto one = parse_http_url(url);
+  const auto two = parse_http_url(other);
+  return one && two && one->origin == two->origin;
 }
 
 bool is_authorization(std::string_view line) {
@@ -94,6 +107,7 @@ int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** op
     Dictionary same;
     if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
     may_try_again_ = is_refused_ = is_complete_ = false;
+    redirected_ = nullptr;
     int result = open_once(io, url, same.out(), open);
     if (auto fault = is_complete_ ? head_.fault() : std::string(); !fault.empty()) {
       fault_ = std::move(fault);
@@ -120,6 +134,12 @@ int HttpAccess::open_once(AVIOContext*& io, const std::string& url, AVDictionary
   return open(io, url, options);
 }
 
+std::string HttpAccess::denial() const {
+  if (head_.status() != kUnauthorized && head_.status() != kForbidden) return {};
+  const int error = head_.status() == kForbidden ? AVERROR_HTTP_FORBIDDEN : AVERROR_HTTP_UNAUTHORIZED;
+  return ffmpeg_text(error) + (refusal_.empty() ? "" : ": " + refusal_);
+}
+
 HttpListening HttpAccess::listen() {
   return {[this](void* request, std::string_view line) { hear(request, line); }, [this] { fail_body(); }};
 }
@@ -134,6 +154,11 @@ void HttpAccess::hear(void* request, std::string_view line) {
 void HttpAccess::begin_head(void* request, std::string_view line) {
   base_ = option_of(request, "location");  // empty for a proxy's tunnel
   head_.begin(line, first_byte_);
+  if (!base_.empty() && request != redirected_) {
+    first_ = base_;
+    removed_.clear();
+    is_kept_ = true;
+  }
   is_complete_ = false;
   may_try_again_ = false;
   if (head_.status() != kUnauthorized)
@@ -144,7 +169,14 @@ void HttpAccess::end_head(void* request) {
   is_complete_ = true;
   note_range(request);
   const auto next = head_.is_redirect() ? next_url() : std::string();
-  if (head_.is_redirect()) keep_secrets(request, next);
+  if (head_.is_redirect()) {
+    keep_secrets(request, next);
+    note_redirect(next);
+    redirected_ = request;
+  } else if (head_.status() < 400) {
+    redirected_ = nullptr;
+    restore_secrets(request);
+  }
   if (is_left_to_ffmpeg_) return;
   if (head_.status() == kUnauthorized) return on_refusal(request);
   if (head_.is_redirect()) return prepare(request, next);
@@ -160,14 +192,32 @@ std::string HttpAccess::next_url() {
   return resolve_http_url(base_, head_.values("location").front());
 }
 
-void HttpAccess::keep_secrets(void* request, const std::string& next) const {
-  const auto from = parse_http_url(base_);
-  const auto to = parse_http_url(next);
-  if (from && to && from->origin == to->origin) return;
+void HttpAccess::keep_secrets(void* request, const std::string& next) {
+  if (have_same_origin(base_, next)) return;
   const auto before = option_of(request, kHeaders);
   const auto headers = without(without_authorization(before), is_cookie);
-  if (headers != before)
-    static_cast<void>(av_opt_set(request, kHeaders, headers.c_str(), AV_OPT_SEARCH_CHILDREN));
+  if (headers == before) return;
+  if (have_same_origin(base_, first_)) removed_ = before;
+  set_headers(request, headers);
+}
+
+/// FFmpeg follows a redirect that it keeps without asking the first server again.
+void HttpAccess::note_redirect(const std::string& next) {
+  is_kept_ = is_kept_ && head_.may_be_kept();
+  if (is_kept_) first_ = have_same_origin(first_, next) ? next : std::string();
+}
+
+std::string HttpAccess::later_url(void* request) const {
+  constexpr unsigned kReturns = AV_VERSION_INT(59, 27, 0);  // before, FFmpeg seeks in the last URL
+  std::int64_t is_reused = 0;                               // for other URLs of the last server
+  static_cast<void>(av_opt_get_int(request, "multiple_requests", AV_OPT_SEARCH_CHILDREN, &is_reused));
+  return avformat_version() < kReturns || is_reused != 0 ? base_ : first_;
+}
+
+void HttpAccess::restore_secrets(void* request) {
+  const bool returns = !removed_.empty() && have_same_origin(later_url(request), first_);
+  if (returns) set_headers(request, removed_);
+  removed_.clear();
 }
 
 /// FFmpeg reads a length of "*" as 0, and would treat every offset as past the end. Setting an end offset
@@ -208,8 +258,7 @@ void HttpAccess::on_refusal(void* request) {
   } else {
     refusal_ = "the server refuses the user or the password";
   }
-  static_cast<void>(av_opt_set(request, kHeaders, without_authorization(option_of(request, kHeaders)).c_str(),
-                               AV_OPT_SEARCH_CHILDREN));
+  set_headers(request, without_authorization(option_of(request, kHeaders)));
 }
 
 void HttpAccess::warn_of_basic(Authorization& authorization,
@@ -223,14 +272,16 @@ void HttpAccess::warn_of_basic(Authorization& authorization,
 }
 
 void HttpAccess::on_success(void* request) {
+  if (known_.empty()) return;
   const auto parts = parse_http_url(base_);
   const auto found = parts ? known_.find(parts->origin) : known_.end();
-  if (found == known_.end()) return;
-  found->second.note_accepted();
-  const auto info = head_.values("authentication-info");
-  if (auto nonce = info.empty() ? std::string() : next_nonce(info.front()); !nonce.empty())
-    found->second.change_nonce(std::move(nonce));
-  prepare(request, seeks_ ? base_ : std::string());
+  if (found != known_.end()) {
+    found->second.note_accepted();
+    const auto info = head_.values("authentication-info");
+    if (auto nonce = info.empty() ? std::string() : next_nonce(info.front()); !nonce.empty())
+      found->second.change_nonce(std::move(nonce));
+  }
+  prepare(request, seeks_ ? later_url(request) : std::string());
   // Otherwise FFmpeg would not report the headers of a later 401, for example for a stale nonce.
   static_cast<void>(av_opt_set_int(request, "auth_type", 0, AV_OPT_SEARCH_CHILDREN));
 }
@@ -238,8 +289,7 @@ void HttpAccess::on_success(void* request) {
 void HttpAccess::prepare(void* request, const std::string& url) {
   const auto before = option_of(request, kHeaders);
   const auto headers = without_authorization(before) + header_for(url);
-  if (headers == before) return;
-  static_cast<void>(av_opt_set(request, kHeaders, headers.c_str(), AV_OPT_SEARCH_CHILDREN));
+  if (headers != before) set_headers(request, headers);
 }
 
 std::string HttpAccess::header_for(const std::string& url) {

@@ -22,7 +22,7 @@ namespace freshframe::media {
 /// After a first 401 FFmpeg repeats the request with the current value of the option, so the option is set
 /// while the last header line of the response is being logged. Redirects are detected in the same way before
 /// FFmpeg follows them, and the header is removed unless the next URL has the origin that the credentials
-/// belong to. Not thread-safe. Must outlive the inputs it opened.
+/// belong to, and put back for a later request to the first URL. Not thread-safe. Must outlive the inputs it opened.
 class HttpAccess {
  public:
   /// Opens a URL like FFmpeg. Returns 0 or FFmpeg's error.
@@ -43,6 +43,9 @@ class HttpAccess {
   [[nodiscard]] HttpListening listen();
   /// The last response is a range of a file of unknown length ("bytes 0-99/*").
   [[nodiscard]] bool lacks_length() const noexcept { return lacks_length_; }
+  /// Describes the last response if it was 401 or 403, for messages; otherwise empty. A demuxer takes a seek that
+  /// the server refuses for damage.
+  [[nodiscard]] std::string denial() const;
   /// Why the last response was 401, for messages; empty if it was not.
   [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
   /// Why open() has returned AVERROR_EXIT for a response that FFmpeg would misread, see HttpHead::fault(), or why
@@ -60,7 +63,13 @@ class HttpAccess {
   /// must not be followed.
   [[nodiscard]] std::string next_url();
   /// Removes the user's own Authorization and Cookie headers before a redirect to another origin.
-  void keep_secrets(void* request, const std::string& next) const;
+  void keep_secrets(void* request, const std::string& next);
+  /// Puts the headers back that keep_secrets() has removed, for the next request to the first URL.
+  void restore_secrets(void* request);
+  void note_redirect(const std::string& next);
+  /// Returns the URL to which FFmpeg sends the next request, for example to seek; empty if that may be one of
+  /// another origin.
+  [[nodiscard]] std::string later_url(void* request) const;
   void note_range(void* request);
   void fail_body();
   void on_refusal(void* request);
@@ -74,6 +83,11 @@ class HttpAccess {
   const bool seeks_;
   const std::function<void()> end_;
   std::map<std::string, Authorization> known_;  // by origin
+  // The redirects that are being followed.
+  const void* redirected_ = nullptr;  // the request, after a response that is a redirect
+  bool is_kept_ = true;               // FFmpeg may go to the next URL at once in later requests
+  std::string first_;                 // URL to which FFmpeg sends a later request
+  std::string removed_;               // the headers before keep_secrets() changed them
   // The response that is being read.
   std::string base_;  // URL of its request
   HttpHead head_{};

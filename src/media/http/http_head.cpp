@@ -70,6 +70,18 @@ bool HttpHead::is_redirect() const noexcept {
   return std::ranges::find(kRedirects, status_) != kRedirects.end();
 }
 
+bool HttpHead::may_be_kept() const {
+  constexpr int kMoved = 301;
+  constexpr int kMovedForGood = 308;
+  if (status_ == kMoved || status_ == kMovedForGood || !values("expires").empty()) return true;
+  return std::ranges::any_of(values("cache-control"), [](std::string_view value) {
+    const auto text = core::lower_case(value);
+    const bool has_age = text.find_first_of("123456789") != std::string::npos;
+    return has_age && text.find("no-cache") == std::string::npos &&
+           text.find("no-store") == std::string::npos;
+  });
+}
+
 std::vector<std::string_view> HttpHead::values(std::string_view name) const {
   std::vector<std::string_view> found;
   for (const auto& line : lines_) {

@@ -20,6 +20,9 @@ class HttpHead {
   /// 0 if the status line has no number.
   [[nodiscard]] int status() const noexcept { return status_; }
   [[nodiscard]] bool is_redirect() const noexcept;
+  /// Returns false if FFmpeg asks for this redirect again in its next request to the same URL; otherwise it may
+  /// go to the other URL at once.
+  [[nodiscard]] bool may_be_kept() const;
   /// `name`: in lower case. The values are valid until the next call of begin() or add().
   [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;
   /// Returns why the response cannot be read, or an empty string: FFmpeg would take other bytes for its body

@@ -143,6 +143,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   } catch (const SourceTimeoutError&) {
     throw;
   } catch (const SourceError& error) {
+    if (!access_.denial().empty()) throw;
     throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
   }
   interrupt_.disarm();
@@ -565,12 +566,16 @@ std::int64_t Demuxer::missing_packets() const {
 }
 
 void Demuxer::fail(const std::string& why, int code) const {
-  throw SourceError("cannot open '" + settings_.url + "': " + why, settings_.url, code);
+  const auto denial = access_.denial();
+  throw SourceError("cannot open '" + settings_.url + "': " + (denial.empty() ? why : denial), settings_.url,
+                    code);
 }
 
 void Demuxer::lose(int error) const {
-  throw SourceError("cannot continue to read '" + settings_.url + "': " + ffmpeg_text(error), settings_.url,
-                    ffmpeg_errno(error));
+  const auto denial = access_.denial();
+  throw SourceError(
+      "cannot continue to read '" + settings_.url + "': " + (denial.empty() ? ffmpeg_text(error) : denial),
+      settings_.url, ffmpeg_errno(error));
 }
 
 void Demuxer::check_interrupt(const char* doing, double limit) const {

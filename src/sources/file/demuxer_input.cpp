@@ -23,10 +23,7 @@ void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
   const int result = access_.open(io, access_.enter(address()), options.out(), open);
   io_.reset(io);
   check_interrupt("opened", settings_.open_timeout);
-  if (result < 0) {
-    const auto& refusal = access_.refusal();
-    fail(ffmpeg_text(result) + (refusal.empty() ? "" : ": " + refusal), ffmpeg_errno(result));
-  }
+  if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
   const bool has_size = !settings_.remote || (avio_size(io_.get()) >= 0 && !access_.lacks_length());
   ends_with_error_ = !has_size && begins_as_playlist(*io_);
   check_playlist(*io_);

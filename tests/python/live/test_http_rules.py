@@ -289,6 +289,70 @@ def test_secrets_follow_none_of_two_places(
     assert not elsewhere
 
 
+@pytest.fixture(scope="module")
+def indexed_last(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Writes an MP4 whose index is at the end, too far behind its start to be read on the way there."""
+    path = tmp_path_factory.mktemp("indexed") / "a.mp4"
+    film("-c:v", "mpeg4", "-qscale:v", "1", "-vf", "scale=640:480,noise=alls=90:allf=t", to=path)
+    body = path.read_bytes()
+    assert body.find(b"moov") > body.find(b"mdat") + (1 << 20)
+    return body
+
+
+def of_movie(body: bytes) -> Answer:
+    def answer(_: str, head: str) -> bytes:
+        wanted = re.search(r"Range: bytes=(\d+)-(\d*)", head)
+        first = int(wanted[1]) if wanted else 0
+        place = f"Content-Range: bytes {first}-{len(body) - 1}/{len(body)}"
+        return respond(f"206 Partial Content\n{place}\n{LENGTH}", body[first:])
+
+    return answer
+
+
+CHALLENGE = '401 Unauthorized\nWWW-Authenticate: Basic realm="x"\nContent-Length: 0'
+ALLOWED = {"url": ("u:p@", {}), "headers": ("", MINE), "cookie": ("", {"headers": "Cookie: id=7\r\n"})}
+MOVED = {
+    "for-now": "302 Found",
+    "not-kept": "307 Moved\nCache-Control: private, no-store, max-age=9",
+    "for-good": "301 Moved",
+    "kept": "302 Found\nCache-Control: max-age=600",
+}
+
+
+@pytest.mark.parametrize("allowed", ALLOWED)
+@pytest.mark.parametrize("moved", MOVED)
+def test_a_file_behind_a_redirect_is_read_to_its_end(moved: str, allowed: str, indexed_last: bytes) -> None:
+    user, options = ALLOWED[allowed]
+    with contextlib.ExitStack() as stack:
+        other, elsewhere = stack.enter_context(serving(of_movie(indexed_last)))
+
+        def answer(_: str, head: str) -> bytes:
+            if "Authorization" not in head and "Cookie" not in head:
+                return answered(CHALLENGE)
+            return answered(f"{MOVED[moved]}\nLocation: http://127.0.0.1:{other}/b.mp4\nContent-Length: 0")
+
+        port, _ = stack.enter_context(serving(answer))
+        assert read(f"http://{user}127.0.0.1:{port}/a.mp4", live=False, options=options) == FRAMES
+    assert len(elsewhere) > 1  # it was sought in
+    assert not any("Authorization" in head or "Cookie" in head for head in elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [(CHALLENGE, "401 Unauthorized"), ("403 Forbidden\nContent-Length: 0", "403 Forbidden")],
+    ids=["401", "403"],
+)
+def test_a_refused_seek_is_no_damage(refusal: str, words: str, indexed_last: bytes) -> None:
+    def answer(path: str, head: str) -> bytes:
+        is_first = "Range: bytes=0-" in head
+        return of_movie(indexed_last)(path, head) if is_first else answered(refusal)
+
+    with serving(answer) as (port, _), pytest.raises(ff.SourceError, match=words) as caught:
+        read(f"http://127.0.0.1:{port}/a.mp4", live=False)
+    assert "damaged" not in str(caught.value)
+    assert "moov" not in str(caught.value)
+
+
 def make_playlist(name: str, ranges: list[tuple[int, int]], start: int) -> bytes:
     """A playlist of byte ranges of one file, of which the first `start` bytes are the init section."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:1", "#EXT-X-MEDIA-SEQUENCE:0"]
