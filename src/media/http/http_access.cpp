@@ -103,14 +103,15 @@ std::string HttpAccess::enter(const std::string& url) {
 int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** options, const Open& open) {
   constexpr int kMostTries = 4;
   const auto listening = listen();
+  if (opened_.empty()) opened_ = url;
   for (int tries = 1;; ++tries) {
     Dictionary same;
     if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
     may_try_again_ = is_refused_ = is_complete_ = false;
     redirected_ = nullptr;
     int result = open_once(io, url, same.out(), open);
-    if (auto fault = is_complete_ ? head_.fault() : std::string(); !fault.empty()) {
-      fault_ = std::move(fault);
+    if (const auto fault = is_complete_ ? head_.fault() : std::string(); !fault.empty()) {
+      set_fault(fault);
       avio_closep(&io);  // null is allowed
       result = AVERROR_EXIT;
     }
@@ -184,8 +185,8 @@ void HttpAccess::end_head(void* request) {
 }
 
 std::string HttpAccess::next_url() {
-  if (auto fault = head_.fault(); !fault.empty()) {
-    fault_ = std::move(fault);
+  if (const auto fault = head_.fault(); !fault.empty()) {
+    set_fault(fault);
     if (end_) end_();
     return {};
   }
@@ -220,6 +221,10 @@ void HttpAccess::restore_secrets(void* request) {
   removed_.clear();
 }
 
+void HttpAccess::set_fault(const std::string& fault) {
+  fault_ = base_ == opened_ ? fault : "for '" + core::shown_url(base_) + "' " + fault;
+}
+
 /// FFmpeg reads a length of "*" as 0, and would treat every offset as past the end. Setting an end offset
 /// avoids this.
 void HttpAccess::note_range(void* request) {
@@ -231,9 +236,9 @@ void HttpAccess::note_range(void* request) {
 
 void HttpAccess::fail_body() {
   const auto codings = head_.values("content-encoding");
-  fault_ = "the server sends it with Content-Encoding '" +
-           shown_words(codings.empty() ? "gzip" : codings.front()) +
-           "', but its body cannot be decompressed so; switch off compression for videos there";
+  set_fault("the server sends it with Content-Encoding '" +
+            shown_words(codings.empty() ? "gzip" : codings.front()) +
+            "', but its body cannot be decompressed so; switch off compression for videos there");
   if (end_) end_();
 }
 

@@ -70,6 +70,8 @@ class HttpAccess {
   /// Returns the URL to which FFmpeg sends the next request, for example to seek; empty if that may be one of
   /// another origin.
   [[nodiscard]] std::string later_url(void* request) const;
+  /// Names the URL in the message if it is not the one that was opened.
+  void set_fault(const std::string& fault);
   void note_range(void* request);
   void fail_body();
   void on_refusal(void* request);
@@ -83,6 +85,7 @@ class HttpAccess {
   const bool seeks_;
   const std::function<void()> end_;
   std::map<std::string, Authorization> known_;  // by origin
+  std::string opened_;                          // URL of the first open()
   // The redirects that are being followed.
   const void* redirected_ = nullptr;  // the request, after a response that is a redirect
   bool is_kept_ = true;               // FFmpeg may go to the next URL at once in later requests

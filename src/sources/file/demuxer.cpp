@@ -143,7 +143,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   } catch (const SourceTimeoutError&) {
     throw;
   } catch (const SourceError& error) {
-    if (!access_.denial().empty()) throw;
+    if (!access_.fault().empty() || !access_.denial().empty()) throw;
     throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
   }
   interrupt_.disarm();

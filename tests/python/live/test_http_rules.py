@@ -387,6 +387,8 @@ def ranged(movie: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return {
         "/a.mp4": movie,
         "/a.ts": b"".join(parts),
+        "/0.ts": parts[0],
+        "/1.ts": parts[1],
         "/mp4.m3u8": make_playlist("a.mp4", list(itertools.pairwise(cuts)), cuts[0]),
         "/ts.m3u8": make_playlist("a.ts", list(zip([0, *ends[:-1]], ends, strict=True)), 0),
     }
@@ -409,3 +411,27 @@ def test_a_server_that_ignores_ranges_is_an_error_and_no_lost_segments(
         pytest.raises(ff.SourceError, match=r"must support byte ranges"),
     ):
         read(f"http://127.0.0.1:{port}/{kind}.m3u8", live=live)
+
+
+@LIVE
+def test_the_refused_segment_is_named(live: bool, ranged: dict[str, bytes]) -> None:
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1"]
+    for name in ("0.ts", "1.ts"):
+        lines += ["#EXTINF:0.48,", name + "?key=hidden"]
+    playlist = "\n".join([*lines, "#EXT-X-ENDLIST", ""]).encode()
+
+    def answer(path: str, _: str) -> bytes:
+        if path == "/s.m3u8":
+            return respond(f"200 OK\n{LENGTH}", playlist)
+        if "1.ts" in path:
+            return respond(f"200 OK\nContent-Encoding: br\n{LENGTH}", ranged["/1.ts"])
+        return respond(f"200 OK\n{LENGTH}", ranged["/0.ts"])
+
+    options = {"live_start_index": "0"} if live else {}
+    with serving(answer) as (port, _):
+        place = f"http://127.0.0.1:{port}/"
+        with pytest.raises(ff.SourceError, match=rf"for '{place}1\.ts") as caught:
+            read(f"{place}s.m3u8", live=live, options=options)
+    assert "Content-Encoding 'br'" in str(caught.value)
+    assert "0.ts" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
