@@ -266,6 +266,18 @@ def test_headers_with_secrets_stay_on_their_server(same: bool, live: bool, movie
     assert ("Authorization" in last, "Cookie" in last) == (same, same)
 
 
+@LIVE
+def test_a_cookie_stays_in_its_domain(live: bool, movie: bytes) -> None:
+    with contextlib.ExitStack() as stack:
+        other, elsewhere = stack.enter_context(serving(lambda *_: respond(f"200 OK\n{LENGTH}", movie)))
+        moved = answered(f"302 Found\nLocation: http://localhost:{other}/b.mp4\nContent-Length: 0")
+        port, heads = stack.enter_context(serving(lambda *_: moved))
+        options = {"cookies": f"id=7; path=/; domain=127.0.0.1:{port}"}
+        assert read(f"http://127.0.0.1:{port}/a.mp4", live=live, options=options) == FRAMES
+    assert "Cookie: id=7" in heads[-1]
+    assert "Cookie" not in elsewhere[-1]
+
+
 MINE = {"headers": "Authorization: Basic YTpi\r\nCookie: id=7\r\n"}
 
 
