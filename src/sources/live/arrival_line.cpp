@@ -18,6 +18,7 @@ constexpr double kWindow = 600;             // seconds
 constexpr double kMostSlope = 500e-6;       // more than the drift between two quartz clocks
 constexpr double kMostPaceSlope = 2000e-6;  // a pace is known less exactly than a quartz clock
 constexpr double kMostBehind = 30.0;        // seconds: servers do not buffer more
+constexpr double kMostDoubt = 120;          // seconds that a link which may be full can be impossibly late
 constexpr double kSmoothing = 2.0;          // seconds of frames
 constexpr double kLookEvery = 0.5;          // seconds
 constexpr double kVerdicts = 61;            // seconds for which verdicts are kept
@@ -51,6 +52,7 @@ void ArrivalLine::restart() {
   origin_.reset();
   behind_.reset();
   too_late_.reset();
+  late_since_.reset();
   reported_.reset();
   clock_is_slow_ = false;
 }
@@ -72,10 +74,28 @@ double ArrivalLine::most_drift() const noexcept {
   return center_ == 0 ? kMostSlope : kMostPaceSlope;
 }
 
-/// Returns true for impossible latencies. An overloaded link may delay frames by minutes, so it is excluded.
-bool ArrivalLine::is_too_late(double late) const {
-  return late > kMostBehind &&
-         std::ranges::none_of(verdicts_, [](const Verdict& one) { return one.link == LinkVerdict::Full; });
+/// Returns true for impossible latencies. An overloaded link may delay frames by minutes, so it is excluded. A
+/// link that may be full is excluded only once per window and for two minutes: otherwise a camera with slow
+/// timestamps and a short pause now and then would seem later and later.
+bool ArrivalLine::is_too_late(double late, TimePoint arrived) {
+  if (late <= kMostBehind) {
+    late_since_.reset();
+    return false;
+  }
+  if (!late_since_) late_since_ = arrived;
+  if (has_verdict(LinkVerdict::Full)) return false;
+  if (!has_verdict(LinkVerdict::MaybeFull) || was_too_late(arrived)) return true;
+  return Seconds(arrived - *late_since_).count() > kMostDoubt;
+}
+
+/// Returns true if the line has already restarted within the window because of impossible latencies.
+bool ArrivalLine::was_too_late(TimePoint arrived) const {
+  return too_late_ && Seconds(arrived - *too_late_).count() < kWindow;
+}
+
+/// Returns true if a verdict of the last minute is `link`.
+bool ArrivalLine::has_verdict(LinkVerdict link) const {
+  return std::ranges::any_of(verdicts_, [link](const Verdict& one) { return one.link == link; });
 }
 
 /// Restarts the line where timestamps jump. A camera clock that is too slow looks like growing latency: if
@@ -85,8 +105,8 @@ void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
   if (!origin_) return begin_line(pts, arrived);
   if (clock_is_slow_) return;
   const double late = lateness(make_point(pts, since_origin(arrived)));
-  if (is_too_late(late)) {
-    clock_is_slow_ = too_late_ && Seconds(arrived - *too_late_).count() < kWindow;
+  if (is_too_late(late, arrived)) {
+    clock_is_slow_ = was_too_late(arrived);
     if (clock_is_slow_) behind_.reset();
     too_late_ = arrived;
     begin_line(pts, arrived);
@@ -106,6 +126,7 @@ void ArrivalLine::begin_line(double pts, TimePoint arrived) {
   verdict_ = LinkVerdict::Unclear;
   verdicts_.clear();
   looked_.reset();
+  late_since_.reset();
   before_.reset();
 }
 
@@ -188,8 +209,9 @@ bool ArrivalLine::is_even(double at, double span) const {
 
 bool ArrivalLine::was_full(double at, double span) const {
   const double since = at - std::max(span - LinkLoad::kSpan, kAfterFull);
-  return std::ranges::any_of(
-      verdicts_, [since](const Verdict& one) { return one.at > since && one.link == LinkVerdict::Full; });
+  return std::ranges::any_of(verdicts_, [since](const Verdict& one) {
+    return one.at > since && (one.link == LinkVerdict::Full || one.link == LinkVerdict::MaybeFull);
+  });
 }
 
 std::vector<ArrivalLine::Point> ArrivalLine::list_minima(double at, double span) const {

@@ -70,7 +70,9 @@ class ArrivalLine {
   [[nodiscard]] Point make_point(double pts, double at) const noexcept;
   [[nodiscard]] double lateness(const Point& point) const noexcept;
   [[nodiscard]] double most_drift() const noexcept;
-  [[nodiscard]] bool is_too_late(double late) const;
+  [[nodiscard]] bool is_too_late(double late, TimePoint arrived);
+  [[nodiscard]] bool was_too_late(TimePoint arrived) const;
+  [[nodiscard]] bool has_verdict(LinkVerdict link) const;
   [[nodiscard]] bool reports_say_exact() const noexcept;
   void begin_where_it_jumps(double pts, TimePoint arrived);
   void begin_line(double pts, TimePoint arrived);
@@ -98,7 +100,8 @@ class ArrivalLine {
   double height_ = 0;         // of the line at origin_: seconds
   double center_ = 0;         // slope from which the line may deviate only slightly: 1 - pace
   std::optional<double> behind_;
-  std::optional<TimePoint> too_late_;  // when frames last seemed impossibly late
+  std::optional<TimePoint> too_late_;    // when the line last restarted because of impossible latencies
+  std::optional<TimePoint> late_since_;  // first of the frames in succession with impossible latencies
   bool clock_is_slow_ = false;
   bool begins_ = false;
   LinkLoad load_;

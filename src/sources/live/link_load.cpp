@@ -73,7 +73,8 @@ LinkVerdict LinkLoad::judge() const {
   if (by_bytes == LinkVerdict::Even && busy > kMuchBusy) return LinkVerdict::Unclear;
   if (by_bytes != LinkVerdict::Unclear) return by_bytes;
   if (busy && *busy < kFewBusy) return LinkVerdict::Even;
-  return (busy && *busy > kMuchBusy) || keeps_delays() ? LinkVerdict::Full : LinkVerdict::Unclear;
+  if (busy && *busy > kMuchBusy) return LinkVerdict::Full;
+  return keeps_delays() ? LinkVerdict::MaybeFull : LinkVerdict::Unclear;
 }
 
 bool LinkLoad::is_enough() const {

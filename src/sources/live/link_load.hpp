@@ -47,8 +47,9 @@ struct StraightLine {
 
 enum class LinkVerdict : std::uint8_t {
   Unclear,
-  Even,  // frames arrive as regularly as their timestamps: the link is not full
-  Full   // frames arrive as fast as the link or the reader can handle their bytes
+  Even,       // frames arrive as regularly as their timestamps: the link is not full
+  MaybeFull,  // only interruptions suggest that the link is full: the camera itself may have paused
+  Full        // frames arrive as fast as the link or the reader can handle their bytes
 };
 
 /// Judges the frames of the last three seconds. On a full link arrivals depend on bytes: a keyframe delays
@@ -58,8 +59,8 @@ enum class LinkVerdict : std::uint8_t {
 /// one fits three times better, it decides.
 /// - Busy time: the share of time in which frame data arrives. Needs the arrival of the first and last byte,
 /// and frames of several packets.
-/// - Interruptions: after a short one, frames arrive faster than usual if the link is not full. Decides only
-/// where the others do not.
+/// - Interruptions: after a short one, frames arrive faster than usual if the link is not full. Used only
+/// where the others do not decide, and proves nothing: after a pause of the camera they do not either.
 ///
 /// If the reader never waits for data, it is slower than the stream; the link then counts as full. Not
 /// thread-safe, no I/O.

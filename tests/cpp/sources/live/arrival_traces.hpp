@@ -40,6 +40,7 @@ struct TraceOptions {
   OfTime pace = {};                 // seconds of timestamps per second; empty: 1
   double restamp = 0;               // if not 0, timestamps count frames, at this frame rate
   TraceSpan clock_step = {1e9, 0};  // timestamps are increased by .to from .from on
+  TraceSpans hiccups = {};          // when the camera captures nothing
 
   double bitrate = 2e6;
   int gop = 25;

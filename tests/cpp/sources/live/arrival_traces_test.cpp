@@ -69,6 +69,11 @@ std::vector<double> draw_sizes(TraceRandom& random, std::size_t count, const Tra
   return sizes;
 }
 
+double skip(const TraceSpans& stalls, double time) {
+  const auto after = std::ranges::upper_bound(stalls, time, {}, &TraceSpan::from);
+  return after != stalls.begin() && time < std::prev(after)->to ? std::prev(after)->to : time;
+}
+
 SentFrames capture_frames(TraceRandom& random, const TraceOptions& options) {
   constexpr double kCaptureJitter = 0.0005;
   SentFrames frames;
@@ -76,7 +81,7 @@ SentFrames capture_frames(TraceRandom& random, const TraceOptions& options) {
   while (time < options.seconds) {
     const bool is_night = options.night && time >= options.night->from;
     frames.push_back({.captured = time + normal(random, kCaptureJitter)});
-    time += 1 / (is_night ? options.night->to : options.fps);
+    time = skip(options.hiccups, time + 1 / (is_night ? options.night->to : options.fps));
   }
   const auto sizes = draw_sizes(random, frames.size(), options);
   const double mean = std::accumulate(sizes.begin(), sizes.end(), 0.0) / static_cast<double>(sizes.size());
@@ -133,11 +138,6 @@ void keep_backlog(SentFrames& frames, const TraceOptions& options) {
     if (options.backlog_rate > 0)
       frame.sent = std::max(frame.sent, options.backlog + (frame.captured - first) / options.backlog_rate);
   }
-}
-
-double skip(const TraceSpans& stalls, double time) {
-  const auto after = std::ranges::upper_bound(stalls, time, {}, &TraceSpan::from);
-  return after != stalls.begin() && time < std::prev(after)->to ? std::prev(after)->to : time;
 }
 
 /// Simulates a link that sends frames in order. `rate`: bytes per second.

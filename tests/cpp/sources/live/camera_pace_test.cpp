@@ -24,6 +24,11 @@ TraceOptions wrong_pace(double pace, std::uint64_t seed = 0) {
   return {.seed = seed, .fps = 25 * std::min(pace, 1.0), .pace = constant(pace)};
 }
 
+/// Frames of nearly one size, which do not show whether the link is full.
+TraceOptions one_size(double seconds) {
+  return {.seconds = seconds, .bitrate = 26e6, .gop = 0, .spread = 0.004, .scenes = false, .mbit = 100};
+}
+
 struct CameraShape {
   std::string name;
   TraceOptions options;
@@ -228,6 +233,59 @@ TEST(CameraPace, IsNotTakenWhereTheReaderIsSlow) {
   const auto seen = drive_pace(trace, {.waited = 0.0005});
   EXPECT_TRUE(seen.changes.empty());
   EXPECT_LE(seen.worst(0), 0.1) << "frames are late by more than half a minute, and say so";
+}
+
+/// Frames of nearly one size, on a link that carries half of them.
+TEST(CameraPace, IsNotTakenFromAFullLinkThatIsInterrupted) {
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    auto options = one_size(120);
+    options.seed = seed;
+    options.rate = constant(0.5);
+    options.stalls = draw_wifi(seed, 240);
+    for (const auto known : {KnownBytes::Sizes, KnownBytes::Ends}) {
+      const auto seen = drive_pace(make_trace(options), {.known = known});
+      EXPECT_LE(seen.freshest(0, 170), 0.25) << static_cast<int>(known) << ", seed " << seed;
+      EXPECT_TRUE(seen.changes.empty()) << static_cast<int>(known) << ", seed " << seed;
+    }
+  }
+}
+
+// ---- cameras that pause
+
+/// A camera that captures nothing for `seconds`, again and again.
+struct Pauses {
+  double seconds = 0;
+  double every = 0;
+};
+
+/// `pace`: of the timestamps, which count frames. They do not catch up after a pause, as on a full link.
+void expect_bounded(double pace, const Pauses& pauses, KnownBytes known) {
+  constexpr double kLongest = 500;
+  constexpr double kEnd = 450;  // by then, even a pace of 0.8 has twice made frames impossibly late
+  auto options = one_size(kLongest);
+  options.restamp = options.fps / pace;
+  for (int n = 1; n * pauses.every < kLongest; ++n)
+    options.hiccups.push_back({n * pauses.every, n * pauses.every + pauses.seconds});
+  const auto seen = drive_pace(make_trace(options), {.known = known});
+  const double growth = std::max(0.0, 1 - pace * (1 - pauses.seconds / pauses.every));
+  EXPECT_LE(seen.oldest(0), 30 + 120 * growth + 2 * pauses.seconds);
+  EXPECT_LE(seen.freshest(0), 0.05);
+  if (known == KnownBytes::All) return;  // the pace is found, and the pauses count as age
+  EXPECT_LE(seen.oldest(kEnd), pace < 1 ? 0.05 : pauses.seconds + 0.2);
+}
+
+TEST(CameraPace, OfACameraThatPausesDoesNotMakeFramesOldForever) {
+  const std::vector<Pauses> all = {{0.1, 5},  {0.3, 5}, {1, 5},    {0.1, 20},
+                                   {0.3, 20}, {1, 20},  {0.3, 60}, {1, 60}};
+  for (const auto known : {KnownBytes::Nothing, KnownBytes::Sizes, KnownBytes::All, KnownBytes::Ends}) {
+    for (const double pace : {0.4, 0.8, 1.25}) {
+      for (const auto& pauses : all) {
+        SCOPED_TRACE(testing::Message() << static_cast<int>(known) << ", pace " << pace << ", "
+                                        << pauses.seconds << " s each " << pauses.every << " s");
+        expect_bounded(pace, pauses, known);
+      }
+    }
+  }
 }
 
 // ---- exact cameras
