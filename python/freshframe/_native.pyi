@@ -420,7 +420,7 @@ class NodeHandle:
     @property
     def has_place(self) -> bool | None:
         """
-        Whether a node that came by replace() has got its place; None means it is not decided yet.
+        For a node passed to replace(): True once it has replaced the old node, False if it never will, None while undecided.
         """
 
     @property
@@ -550,14 +550,14 @@ class Engine:
     def describe(self) -> str: ...
 
     def connect(self, child: int, parent: tuple[int, int], queue: QueuePolicy | None, max_age: float | None, max_rate: float | None, every: int) -> None:
-        """One more edge into a merge."""
+        """Adds an edge into a merge."""
 
     def disconnect(self, child: int, parent: tuple[int, int]) -> None:
-        """Takes an edge into a merge away."""
+        """Removes an edge into a merge."""
 
     def added_from(self, first: int) -> list[int]:
         """
-        The nodes from this number on that this thread has added. Those alone whose add() has not ended, once the pipeline runs.
+        Returns the nodes with this number or a higher one that this thread has added; while the pipeline runs, only those whose add() has not returned.
         """
 
     @property
@@ -569,15 +569,15 @@ class Engine:
 
     def check_replaceable(self, index: int, node: NodeHandle | None = None) -> None:
         """
-        Raises GraphError or StateError unless the node is at work, and the other may take its place.
+        Raises GraphError or StateError unless the node is running and the other one may replace it.
         """
 
     @property
     def on_node_thread(self) -> bool:
-        """Whether the calling thread belongs to one of its nodes."""
+        """True if the calling thread belongs to one of the pipeline's nodes."""
 
     def note_launcher(self) -> None:
-        """The calling thread is about to start a node's thread."""
+        """Call it on the thread that is about to start a node's thread."""
 
     def add_node(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
         """Adds a node; returns its index."""
@@ -592,7 +592,7 @@ class Engine:
 
     def parents_of(self, index: int) -> list[tuple[int, int]]:
         """
-        The ports above a node that were not removed, in the form of add_node().
+        Returns the ports upstream of a node that were not removed, in the format of add_node().
         """
 
     def view_name(self, node: int, only: int) -> str:
@@ -630,7 +630,7 @@ class Engine:
 
     def is_on_native_thread(self, index: int) -> bool:
         """
-        Whether the node needs a thread of Python before one in Python can take its place.
+        Returns True if the node runs on a native thread, so that a Python node needs a new thread to replace it.
         """
 
     def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
@@ -656,21 +656,25 @@ class Engine:
 
 class NodeArrivals:
     """
-    How far the streams of live sources have come at a node. For the node's thread.
+    Tracks which samples of live sources have arrived at a node. Must be used on the node's thread.
     """
 
     def __init__(self, engine: Engine, node: int) -> None: ...
 
     def until(self, source: int) -> float | None:
         """
-        The time of capture, as of time.monotonic(), up to which all samples of the source have arrived or were dropped. None: samples are on their way, or the source is a file or was removed.
+        Returns the capture time (time.monotonic()) up to which all samples of the source have arrived or were dropped; None while samples are in transit, and if the source is a file or was removed.
         """
 
     def have_ended(self) -> bool:
-        """Whether the sources upstream have ended, and the node will end after their last samples."""
+        """
+        Returns True if the sources upstream have ended, so that the node ends after their last samples.
+        """
 
     def is_live(self, source: int) -> bool:
-        """Whether the source of this number is live and has not been removed."""
+        """
+        Returns True if the source with this number is live and has not been removed.
+        """
 
 BY_DESIGN: frozenset = ...
 
@@ -2046,28 +2050,26 @@ def save_clip(recorder: NodeHandle, path: str | bytes, pts: float | None) -> Non
     """GIL: released"""
 
 class WriteClaim:
-    """The right to write one file, as long as it lives."""
+    """The right to write a regular file, until released or destroyed."""
 
     def release(self) -> None:
         """
-        Ends the claim, before the file is closed. Does nothing when called again. GIL: released
+        Releases the claim; call it before closing the file. Further calls do nothing. GIL: released
         """
 
     @property
     def is_locked(self) -> bool:
         """
-        False where the file system has no locks: another program may write the file, too.
+        False if the file system has no locks, so another program may write the file at the same time.
         """
 
 def claim_file(descriptor: int) -> WriteClaim | str:
     """
-    Claims an open regular file for writing. A string says who has it. GIL: released
+    Claims an open regular file for writing. Returns the reason as a string if it is in use. GIL: released
     """
 
 def find_writer(descriptor: int) -> str | None:
-    """
-    Says who writes an open regular file; None if nobody does. GIL: released
-    """
+    """Returns who writes an open regular file, or None. GIL: released"""
 
 def clips_in_writing(recorder: NodeHandle) -> list: ...
 
@@ -2478,11 +2480,13 @@ class FleetAgent:
         """Opens the stream for the results of an output."""
 
 def keep_last_words(page: int) -> None:
-    """Fatal signals name the run of their thread in this page."""
+    """
+    Maps the page, in which fatal signals record the run of their thread. Call it once per process.
+    """
 
 def enter_run(camera: int, epoch: int) -> None:
     """
-    This thread, and each that it starts, works for a run. Ends with leave_run().
+    Assigns this thread, and each that it starts, to a run until leave_run().
     """
 
 def leave_run() -> None:
@@ -2490,11 +2494,11 @@ def leave_run() -> None:
 
 def say_fault(number: int) -> None:
     """
-    The page gets the run of this thread, which is about to end the process.
+    Records that this thread is about to end the process, as a fault of its run.
     """
 
 def say_end_in_order(status: int) -> None:
-    """The page gets that the process ends because it has to."""
+    """Records that the end of the process is intended."""
 
 def fleet_records() -> dict:
     """

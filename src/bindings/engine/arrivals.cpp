@@ -45,17 +45,18 @@ class NodeArrivals {
 }  // namespace
 
 void bind_arrivals(nb::module_& module) {
-  nb::class_<NodeArrivals>(module, "NodeArrivals", nb::is_final(),
-                           "How far the streams of live sources have come at a node. For the node's thread.")
+  nb::class_<NodeArrivals>(
+      module, "NodeArrivals", nb::is_final(),
+      "Tracks which samples of live sources have arrived at a node. Must be used on the node's thread.")
       .def(nb::init<const Engine&, int>(), nb::arg("engine"), nb::arg("node"))
       .def(
           "until", &NodeArrivals::until, nb::arg("source"),
-          "The time of capture, as of time.monotonic(), up to which all samples of the source have arrived or were "
-          "dropped. None: samples are on their way, or the source is a file or was removed.")
+          "Returns the capture time (time.monotonic()) up to which all samples of the source have arrived or were "
+          "dropped; None while samples are in transit, and if the source is a file or was removed.")
       .def("have_ended", &NodeArrivals::have_ended,
-           "Whether the sources upstream have ended, and the node will end after their last samples.")
+           "Returns True if the sources upstream have ended, so that the node ends after their last samples.")
       .def("is_live", &NodeArrivals::is_live, nb::arg("source"),
-           "Whether the source of this number is live and has not been removed.");
+           "Returns True if the source with this number is live and has not been removed.");
 }
 
 }  // namespace freshframe::python

@@ -452,19 +452,18 @@ void bind_graph(nb::class_<Engine>& engine) {
                           {.queue = queue, .max_age = max_age, .max_rate = max_rate, .every = every});
           },
           nb::arg("child"), nb::arg("parent"), nb::arg("queue").none(), nb::arg("max_age").none(),
-          nb::arg("max_rate").none(), nb::arg("every"), "One more edge into a merge.")
+          nb::arg("max_rate").none(), nb::arg("every"), "Adds an edge into a merge.")
       .def(
           "disconnect",
           [](Engine& self, int child, std::pair<int, int> parent) {
             core::disconnect(self.core(), child, {parent.first, parent.second});
           },
-          nb::arg("child"), nb::arg("parent"), "Takes an edge into a merge away.")
+          nb::arg("child"), nb::arg("parent"), "Removes an edge into a merge.")
       .def(
           "added_from", [](const Engine& self, int first) { return core::added_from(self.core(), first); },
           nb::arg("first"),
-          "The nodes from this number on that this thread has added. Those alone whose add() has not ended, "
-          "once "
-          "the pipeline runs.")
+          "Returns the nodes with this number or a higher one that this thread has added; while the pipeline runs, "
+          "only those whose add() has not returned.")
       .def_prop_ro(
           "next_number", [](const Engine& self) { return core::next_number(self.core()); },
           "The number of the next node.")
@@ -487,11 +486,12 @@ void bind_nodes(nb::class_<Engine>& engine) {
             core::check_replaceable(self.core(), index, next == nullptr ? nullptr : next->node.get());
           },
           nb::arg("index"), nb::arg("node").none() = nb::none(),
-          "Raises GraphError or StateError unless the node is at work, and the other may take its place.")
+          "Raises GraphError or StateError unless the node is running and the other one may replace it.")
       .def_prop_ro(
           "on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); },
-          "Whether the calling thread belongs to one of its nodes.")
-      .def("note_launcher", &Engine::note_launcher, "The calling thread is about to start a node's thread.")
+          "True if the calling thread belongs to one of the pipeline's nodes.")
+      .def("note_launcher", &Engine::note_launcher,
+           "Call it on the thread that is about to start a node's thread.")
       .def("add_node", &add_node, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
            nb::arg("options"), "Adds a node; returns its index.")
       .def(
@@ -513,7 +513,8 @@ void bind_nodes(nb::class_<Engine>& engine) {
               parents.emplace_back(parent.node, parent.source);
             return parents;
           },
-          nb::arg("index"), "The ports above a node that were not removed, in the form of add_node().")
+          nb::arg("index"),
+          "Returns the ports upstream of a node that were not removed, in the format of add_node().")
       .def(
           "view_name",
           [](const Engine& self, int node, int only) { return core::view_name(self.core(), {node, only}); },

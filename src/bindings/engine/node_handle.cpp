@@ -51,7 +51,8 @@ void bind_node_handle(nb::module_& module) {
             return self.successor ? core::has_place(*self.owner, *self.successor)
                                   : std::optional<bool>(false);
           },
-          "Whether a node that came by replace() has got its place; None means it is not decided yet.")
+          "For a node passed to replace(): True once it has replaced the old node, False if it never will, "
+          "None while undecided.")
       .def_prop_ro(
           "live",
           [](const NodeHandle& self) {

@@ -361,19 +361,19 @@ void bind_agent(nb::module_& module) {
 void bind_agent_process(nb::module_& module) {
   module.def(
       "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),
-      "Fatal signals name the run of their thread in this page.");
+      "Maps the page, in which fatal signals record the run of their thread. Call it once per process.");
   module.def(
       "enter_run",
       [](std::uint32_t camera, std::uint64_t epoch) { fleet::enter_run({.epoch = epoch, .camera = camera}); },
       nb::arg("camera"), nb::arg("epoch"),
-      "This thread, and each that it starts, works for a run. Ends with leave_run().");
+      "Assigns this thread, and each that it starts, to a run until leave_run().");
   module.def("leave_run", [] { fleet::leave_run(); }, "Undoes enter_run() for this thread.");
   module.def(
       "say_fault", [](std::uint32_t number) { fleet::say_fault(number); }, nb::arg("number"),
-      "The page gets the run of this thread, which is about to end the process.");
+      "Records that this thread is about to end the process, as a fault of its run.");
   module.def(
       "say_end_in_order", [](std::uint32_t status) { fleet::say_end_in_order(status); }, nb::arg("status"),
-      "The page gets that the process ends because it has to.");
+      "Records that the end of the process is intended.");
   bind_fleet_records(module);
 }
 

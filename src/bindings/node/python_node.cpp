@@ -59,7 +59,8 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
         const auto runner = self.core().runner(index);
         return runner && runner->place().hosting().on_native_thread;
       },
-      nb::arg("index"), "Whether the node needs a thread of Python before one in Python can take its place.");
+      nb::arg("index"),
+      "Returns True if the node runs on a native thread, so that a Python node needs a new thread to replace it.");
   module.def(
       "hosted",
       [](NodeDescription description, nb::handle node, bool takes_values,

@@ -201,16 +201,19 @@ void bind_recorders(nb::module_& module) {
              nb::arg("max_bytes"), nb::arg("keep"), nb::arg("encoding"));
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),
              "GIL: released");
-  nb::class_<core::WriteClaim>(module, "WriteClaim", "The right to write one file, as long as it lives.")
+  nb::class_<core::WriteClaim>(module, "WriteClaim",
+                               "The right to write a regular file, until released or destroyed.")
       .def("release", gil::entry<&release_file>,
-           "Ends the claim, before the file is closed. Does nothing when called again. GIL: released")
-      .def_prop_ro("is_locked", &core::WriteClaim::is_locked,
-                   "False where the file system has no locks: another program may write the file, too.");
-  module.def("claim_file", gil::entry<&claim_file>, nb::arg("descriptor"),
-             nb::sig("def claim_file(descriptor: int) -> WriteClaim | str"),
-             "Claims an open regular file for writing. A string says who has it. GIL: released");
+           "Releases the claim; call it before closing the file. Further calls do nothing. GIL: released")
+      .def_prop_ro(
+          "is_locked", &core::WriteClaim::is_locked,
+          "False if the file system has no locks, so another program may write the file at the same time.");
+  module.def(
+      "claim_file", gil::entry<&claim_file>, nb::arg("descriptor"),
+      nb::sig("def claim_file(descriptor: int) -> WriteClaim | str"),
+      "Claims an open regular file for writing. Returns the reason as a string if it is in use. GIL: released");
   module.def("find_writer", gil::entry<&find_writer>, nb::arg("descriptor"),
-             "Says who writes an open regular file; None if nobody does. GIL: released");
+             "Returns who writes an open regular file, or None. GIL: released");
   module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
 }
 
