@@ -1,4 +1,4 @@
-"""The native part of freshframe. Not an interface: use the package."""
+"""The native part of freshframe. Private: use the package."""
 
 from collections.abc import (
     AsyncIterator,
@@ -30,9 +30,9 @@ from freshframe._look.stats import (
 
 class Frame:
     """
-    An immutable, shared picture. Copying the object copies no pixels.
+    An immutable, shared image. Copying the object copies no pixels.
 
-    Holding frames is safe: they are on loan, counted and bounded (Pipeline(max_held_bytes=)).
+    Holding frames is safe: their memory is counted and limited (Pipeline(max_held_bytes=)).
     """
 
     def _repr_jpeg_(self) -> bytes:
@@ -52,7 +52,7 @@ class Frame:
 
         Raises:
             OptionError: max_side or quality is out of range.
-            OptionTypeError: One is no whole number.
+            OptionTypeError: One is not an integer.
         GIL: released
         """
 
@@ -78,7 +78,7 @@ class Frame:
 
         Raises:
             OSError: The file cannot be written.
-            FreshframeError: The suffix is of no picture.
+            FreshframeError: The suffix is neither of PNG nor of JPEG.
             OptionTypeError: `path` is not a path.
         GIL: released
         """
@@ -137,7 +137,7 @@ class Frame:
     @property
     def damaged(self) -> bool:
         """
-        A part of the picture, or of a picture that it was predicted from, was lost on its way here or could not be decoded. A frame that a node makes of a damaged one is damaged, too.
+        Part of the image, or of one that it was predicted from, was lost in transit or could not be decoded. A frame that a node makes from a damaged one is damaged, too.
         """
 
     @property
@@ -296,7 +296,7 @@ class Stamp:
     @property
     def _source_number(self) -> int:
         """
-        The number of its source, never used again: another source of the same name has another one.
+        The number of its source, which is never reused, even by another source with the same name.
         """
 
     def __reduce__(self) -> tuple:
@@ -462,7 +462,7 @@ class QueuePolicy:
 
     @property
     def blocks(self) -> bool:
-        """True means a full edge makes its producer wait."""
+        """True if a full edge makes its producer wait."""
 
     @property
     def name(self) -> str:
@@ -511,7 +511,7 @@ class Engine:
 
     def finish(self, patience: float, /) -> bool:
         """
-        If every source has ended: lets the nodes take what is on its way. Returns whether the pipeline has ended; False too if nothing has moved for `patience` seconds. GIL: released while waiting
+        If every source has ended, waits until the nodes have processed the remaining samples. Returns True if the pipeline has ended, False also if nothing has moved for `patience` seconds. GIL: released while waiting
         """
 
     def stop(self, seconds: float, /) -> bool:
@@ -530,7 +530,7 @@ class Engine:
         """
 
     def request_stop(self) -> None:
-        """Requests every node to stop; does not wait. GIL: released"""
+        """Requests every node to stop, without waiting. GIL: released"""
 
     def call_at_end(self, callback: Callable) -> None: ...
 
@@ -1556,7 +1556,7 @@ class WorkerEnd:
 
     @property
     def parent_ended(self) -> bool:
-        """A call has failed because the parent process has ended."""
+        """True if a call failed because the parent process has ended."""
 
     def closed(self) -> None: ...
 
@@ -1796,7 +1796,7 @@ class CardFacts:
 
     @property
     def codecs(self) -> list[str]:
-        """That it decodes."""
+        """The codecs that it decodes."""
 
 class Cards:
     """The graphics cards of this machine."""
@@ -1806,7 +1806,7 @@ class Cards:
 
     @property
     def driver(self) -> str:
-        """The version, or nothing where no driver works."""
+        """The driver's version; empty if no driver works."""
 
     @property
     def reason(self) -> str:
@@ -1827,7 +1827,7 @@ class CameraSize:
 
     @property
     def min_width(self) -> int:
-        """The smallest one of a grid."""
+        """The smallest width of a grid."""
 
     @property
     def min_height(self) -> int: ...
@@ -1917,11 +1917,11 @@ class CameraInfo:
 
     @property
     def problem(self) -> str:
-        """Why it cannot be queried or used; empty means no problem."""
+        """Why it cannot be queried or used; empty if it can."""
 
     @property
     def problem_code(self) -> int:
-        """The errno of the problem, 0: none."""
+        """The errno of the problem; 0 if there is none."""
 
     @property
     def formats(self) -> list[CameraFormat]: ...
@@ -1980,12 +1980,12 @@ class Packet:
 
     @property
     def is_keyframe(self) -> bool:
-        """True means decoding can begin with it."""
+        """True if decoding can start with it."""
 
     @property
     def damaged(self) -> bool:
         """
-        True means a part of its picture, or of a picture that it was predicted from, was lost on its way here.
+        True if part of its image, or of one that it was predicted from, was lost in transit.
         """
 
     @property
@@ -2174,10 +2174,10 @@ def make_line_counter(start: tuple[float, float], end: tuple[float, float], anch
 def make_zone_counter(zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> NodeHandle: ...
 
 def set_line(counter: NodeHandle, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """The next sample has it."""
+    """Applies from the next sample on."""
 
 def set_zones(counter: NodeHandle, zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> None:
-    """The next sample has them."""
+    """Applies from the next sample on."""
 
 def update_line_counter(counter: NodeHandle, tracks: Any, pts: float, size: tuple[int, int]) -> Any: ...
 
@@ -2359,10 +2359,10 @@ def detect_onnx(detector: NodeHandle, frame: Any) -> freshframe.Detections:
     """GIL: released"""
 
 def set_onnx_min_confidence(node: NodeHandle, confidence: float) -> None:
-    """The next picture has it."""
+    """Applies from the next frame on."""
 
 def set_onnx_classes(node: NodeHandle, classes: Sequence[str]) -> None:
-    """The next picture has them."""
+    """Applies from the next frame on."""
 
 def describe_onnx_detector(node: NodeHandle) -> OnnxDescription: ...
 

@@ -92,7 +92,7 @@ NB_MODULE(_native, module) {
     throw nb::import_error(
         "freshframe was already imported in this process, and its native part can be loaded only once: do not remove it from sys.modules, or start a new process");
   }
-  module.doc() = "The native part of freshframe. Not an interface: use the package.";
+  module.doc() = "The native part of freshframe. Private: use the package.";
   module.attr("__version__") = FRESHFRAME_VERSION;
 #ifndef FRESHFRAME_DEVELOPMENT
   nb::set_leak_warnings(false);  // a program may hold a frame until it exits

@@ -398,9 +398,9 @@ PyMethodDef* engine_methods() {
        "Raises "
        "the failure of the pipeline. GIL: released while waiting"},
       {"finish", gil::entry<&finish>, METH_O,
-       "finish($self, patience, /)\n--\n\nIf every source has ended: lets the nodes take what is on its way. "
-       "Returns whether the pipeline has ended; False too if nothing has moved for `patience` seconds. "
-       "GIL: released while waiting"},
+       "finish($self, patience, /)\n--\n\nIf every source has ended, waits until the nodes have processed "
+       "the remaining samples. Returns True if the pipeline has ended, False also if nothing has moved for "
+       "`patience` seconds. GIL: released while waiting"},
       {"stop", gil::entry<&stop>, METH_O,
        "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeoutError. "
        "On a "
@@ -582,7 +582,7 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
           nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"),
           nb::arg("max_device_bytes").none() = nb::none(), nb::arg("keep_running") = false)
       .def("request_stop", gil::entry<&request_stop>,
-           "Requests every node to stop; does not wait. GIL: released")
+           "Requests every node to stop, without waiting. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
       .def_prop_ro("started", [](const Engine& self) { return self.core().life().has_started(); })
       .def_prop_ro("ended", [](const Engine& self) { return self.core().life().has_ended(); })

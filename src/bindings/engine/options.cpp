@@ -35,7 +35,7 @@ void bind_queues(nb::module_& module) {
       .def_prop_ro("when_full", [](const Queue& self) { return to_string(self.when_full); })
       .def_ro("max_seconds", &Queue::max_seconds)
       .def_ro("max_bytes", &Queue::max_bytes)
-      .def_prop_ro("blocks", &Queue::blocks, "True means a full edge makes its producer wait.")
+      .def_prop_ro("blocks", &Queue::blocks, "True if a full edge makes its producer wait.")
       .def_prop_ro(
           "name", [](const Queue& self) { return to_string(self); },
           "A predefined queue's name, or \"Queue(4, drop_newest)\".");

@@ -171,8 +171,8 @@ void bind_properties(nb::class_<Frame>& frame) {
           "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
       .def_prop_ro(
           "damaged", &Frame::is_damaged,
-          "A part of the picture, or of a picture that it was predicted from, was lost on its way here or "
-          "could not be decoded. A frame that a node makes of a damaged one is damaged, too.")
+          "Part of the image, or of one that it was predicted from, was lost in transit or could not be "
+          "decoded. A frame that a node makes from a damaged one is damaged, too.")
       .def_prop_ro(
           "planes", gil::entry<&planes>,
           nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
@@ -265,8 +265,8 @@ void bind_frame(nb::module_& module) {
                                       {0, nullptr}};
   nb::class_<Frame> frame(
       module, "Frame", nb::type_slots(slots), nb::is_final(),
-      "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
-      "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
+      "An immutable, shared image. Copying the object copies no pixels.\n\nHolding frames is safe: their "
+      "memory is counted and limited (Pipeline(max_held_bytes=)).");
   bind_frame_display(frame);
   bind_frame_files(frame);
   bind_frame_crops(frame);
@@ -319,8 +319,7 @@ void bind_frame_display(nb::class_<Frame>& frame) {
            "picture "
            "with a longer side is scaled down. A smaller one keeps its size.\n    quality: 1 to "
            "100.\n\nRaises:\n    OptionError: max_side or quality is out of range.\n    OptionTypeError: One "
-           "is no whole "
-           "number.\nGIL: released");
+           "is not an integer.\nGIL: released");
 }
 
 }  // namespace freshframe::python

@@ -262,13 +262,13 @@ void bind_onnx_detector(nb::module_& module) {
       [](const NodeHandle& self, float confidence) {
         node_as<OnnxDetector>(self, "an OnnxDetector").set_min_confidence(confidence);
       },
-      nb::arg("node"), nb::arg("confidence"), "The next picture has it.");
+      nb::arg("node"), nb::arg("confidence"), "Applies from the next frame on.");
   module.def(
       "set_onnx_classes",
       [](const NodeHandle& self, const std::vector<std::string>& classes) {
         node_as<OnnxDetector>(self, "an OnnxDetector").set_classes(classes);
       },
-      nb::arg("node"), nb::arg("classes"), "The next picture has them.");
+      nb::arg("node"), nb::arg("classes"), "Applies from the next frame on.");
   module.def(
       "describe_onnx_detector",
       [](const NodeHandle& self) {

@@ -183,7 +183,7 @@ void bind_worker_end(nb::module_& module) {
            "Reports that the node raised: on a \"sample\", in a whole \"call\", or \"outside\" of both.")
       .def_prop_ro(
           "parent_ended", [](const PythonWorkerEnd& self) { return self.end.parent_ended(); },
-          "A call has failed because the parent process has ended.")
+          "True if a call failed because the parent process has ended.")
       .def("closed", [](PythonWorkerEnd& self) { self.end.report_closed(); })
       .def(
           "log",

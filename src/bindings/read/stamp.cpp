@@ -72,7 +72,7 @@ void bind_stamp(nb::module_& module) {
           "source", [](const PythonStamp& self) { return self.source(); }, "As Sample.source.")
       .def_prop_ro(
           "_source_number", [](const PythonStamp& self) { return self.stamp.source; },
-          "The number of its source, never used again: another source of the same name has another one.")
+          "The number of its source, which is never reused, even by another source with the same name.")
       .def("__reduce__", &refuse_stamp_pickle, "Raises OptionTypeError: a Stamp cannot be pickled.")
       .def("__repr__", &stamp_text);
 }

@@ -66,10 +66,9 @@ void bind_packet_class(nb::module_& module) {
           "duration",
           [](const Packet& self) { return self.duration > 0 ? std::optional(self.duration) : std::nullopt; },
           "Seconds, or None if unknown.")
-      .def_ro("is_keyframe", &Packet::is_keyframe, "True means decoding can begin with it.")
+      .def_ro("is_keyframe", &Packet::is_keyframe, "True if decoding can start with it.")
       .def_ro("damaged", &Packet::damaged,
-              "True means a part of its picture, or of a picture that it was predicted from, was lost on its "
-              "way here.")
+              "True if part of its image, or of one that it was predicted from, was lost in transit.")
       .def_prop_ro(
           "codec", [](const Packet& self) { return self.stream->codec; },
           "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")

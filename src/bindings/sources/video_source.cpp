@@ -150,10 +150,10 @@ void bind_video_source(nb::module_& module) {
   nb::class_<media::CardFacts>(module, "CardFacts", nb::is_final(), "A graphics card of this machine.")
       .def_ro("number", &media::CardFacts::number, "The number in `cuda:1`.")
       .def_ro("name", &media::CardFacts::name)
-      .def_ro("codecs", &media::CardFacts::codecs, "That it decodes.");
+      .def_ro("codecs", &media::CardFacts::codecs, "The codecs that it decodes.");
   nb::class_<media::Cards>(module, "Cards", nb::is_final(), "The graphics cards of this machine.")
       .def_ro("cards", &media::Cards::cards)
-      .def_ro("driver", &media::Cards::driver, "The version, or nothing where no driver works.")
+      .def_ro("driver", &media::Cards::driver, "The driver's version; empty if no driver works.")
       .def_ro("reason", &media::Cards::reason, "Names the cause where no card is found.");
   module.def("find_cards", gil::entry<&find_cards>,
              "Looks for the graphics cards that decode. GIL: released");
@@ -209,7 +209,7 @@ void bind_cameras(nb::module_& module) {
                          "A size that a camera offers, or a grid of sizes, with its rates.")
       .def_ro("width", &CameraSize::width, "Pixels; of a grid: the largest.")
       .def_ro("height", &CameraSize::height)
-      .def_ro("min_width", &CameraSize::min_width, "The smallest one of a grid.")
+      .def_ro("min_width", &CameraSize::min_width, "The smallest width of a grid.")
       .def_ro("min_height", &CameraSize::min_height)
       .def_ro("step_width", &CameraSize::step_width, "0: one size, no grid.")
       .def_ro("step_height", &CameraSize::step_height)
@@ -237,8 +237,8 @@ void bind_cameras(nb::module_& module) {
       .def_ro("name", &CameraInfo::name)
       .def_ro("driver", &CameraInfo::driver)
       .def_ro("bus", &CameraInfo::bus)
-      .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty means no problem.")
-      .def_ro("problem_code", &CameraInfo::problem_code, "The errno of the problem, 0: none.")
+      .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty if it can.")
+      .def_ro("problem_code", &CameraInfo::problem_code, "The errno of the problem; 0 if there is none.")
       .def_ro("formats", &CameraInfo::formats)
       .def_ro("controls", &CameraInfo::controls);
   module.def("cameras", gil::entry<&list_cameras>,

@@ -119,9 +119,9 @@ void bind_counters(nb::module_& module) {
              nb::arg("margin").none(), nb::arg("relative"));
   module.def("make_zone_counter", &make_zone_counter, nb::arg("zones"), nb::arg("rules"));
   module.def("set_line", &set_line, nb::arg("counter"), nb::arg("start"), nb::arg("end"),
-             "The next sample has it.");
+             "Applies from the next sample on.");
   module.def("set_zones", &set_zones, nb::arg("counter"), nb::arg("zones"), nb::arg("rules"),
-             "The next sample has them.");
+             "Applies from the next sample on.");
   module.def("update_line_counter", gil::entry<&update_counter<LineCounter>>, nb::arg("counter"),
              nb::arg("tracks").none(), nb::arg("pts"), nb::arg("size"),
              nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, pts: float, size: "
