@@ -68,7 +68,6 @@ def main() -> None:
         names = ("delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
         parts = " + ".join(f"{name} {getattr(counts, name)}" for name in names)
         print(f"reported {counts.reported} == {parts}")
-        print(f"twice: {counts.repeated}")
 
 
 if __name__ == "__main__":

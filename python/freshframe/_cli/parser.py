@@ -426,9 +426,7 @@ def _demo(commands: Any) -> None:
     parser.add_argument(
         "--seconds", type=seconds, default=15.0, metavar="TIME", help="duration of the live part (default 15)"
     )
-    parser.add_argument(
-        "--out", default="out", metavar="DIR", help="folder for the video and the image (default out)"
-    )
+    parser.add_argument("--out", metavar="DIR", help="folder for the video and the image (default out)")
     parser.add_argument(
         "--process",
         action="store_true",

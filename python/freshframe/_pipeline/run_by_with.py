@@ -28,7 +28,7 @@ def _add_hint(error: BaseException) -> None:
     try:
         with fork.explaining(), fork.loading():
             from .._graph import hints  # noqa: PLC0415  (most programs need none)
-    except FreshframeError:  # the exception of the `with` body takes precedence
+    except (FreshframeError, ImportError):  # the exception of the `with` body takes precedence
         return
     if text := hints.for_reader(error):
         error.add_note(text)

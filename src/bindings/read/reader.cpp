@@ -310,10 +310,21 @@ PyObject* get_reader_attribute(PyObject* self, PyObject* name) {
   return attribute_or_hint(self, name, kReaderHints);
 }
 
-PyObject* iterate(gil::Held& held, PyObject* self) {
-  return raw_call(held, [&] {
+/// Logs a warning. A program that has removed freshframe from sys.modules keeps its readers without it.
+void warn_in_coroutine() {
+  const nb::dict modules(nb::module_::import_("sys").attr("modules"));
+  if (!modules.contains("asyncio")) return;
+  try {
     nb::module_::import_("freshframe._pipeline.unstarted")
         .attr("warn_in_coroutine")("`for sample in` a reader", "`async for`");
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_ImportError)) throw;
+  }
+}
+
+PyObject* iterate(gil::Held& held, PyObject* self) {
+  return raw_call(held, [&] {
+    warn_in_coroutine();
     return Py_NewRef(self);
   });
 }

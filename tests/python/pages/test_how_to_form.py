@@ -39,14 +39,11 @@ FOREIGN = {
     "arv-device-error-quark: No supported device found",
     "cannot load '.../libfocus.so': ... No such file or directory",
     "cannot open 'rtsp://...': connection refused",
-    "dynamic module does not define module export function",
     "fatal error: freshframe/plugin.hpp: No such file or directory",
     "std::thread arguments must be invocable after conversion to rvalues",
 }
 # Pages without output, because their programs need a compiler, a browser or another service. May only shrink.
 SHOW_NOTHING = {
-    "hands-in-a-game",
-    "rerun",
     "ros2",
     "streamlit-gradio",
     "use-the-engine-from-cpp",

@@ -32,6 +32,7 @@ __all__ = [
     "drawn",
     "ff",
     "frame",
+    "hands",
     "keys",
     "left",
     "look",
@@ -68,6 +69,7 @@ circles: Any
 dashboard: ff.types.Dashboard
 page: Any  # result of serve()
 newest: ff.Reader[Any]
+hands: ff.Reader[ff.Detections]
 frame: Any  # a Frame
 app: Any  # an app of Flask or FastAPI
 look: ff.Look

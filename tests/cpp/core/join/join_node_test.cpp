@@ -212,7 +212,7 @@ TEST(Join, RefusesWhatItCannotDo) {
   const auto expect = [](const std::string& message, const char* part) {
     EXPECT_TRUE(contains(message, part)) << message;
   };
-  expect(refusal(std::tuple{file, other}, {.name = "x"}), "add it with one");
+  expect(refusal(std::tuple{file, other}, {.name = "x"}), "add it with join=");
   expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{}}), "joins by pts and needs within=");
   expect(refusal(std::tuple{file, camera}, {.name = "x", .join = Join{.within = 0.1}}), "needs max_wait=");
   expect(refusal(std::tuple{camera, both}, {.name = "x", .join = Join{.within = 0.1, .max_wait = 1}}),

@@ -130,7 +130,7 @@ TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
 
 TEST(CameraSource, ReportsTheTrueAgeOfFramesThatWaitedInTheDriver) {
   CameraRig rig;
-  rig.camera.pictures(1);
+  rig.camera.pictures(1, {.timestamp_error = -20.1});
   rig.camera.script.push_back({.timestamp_error = -20});
   rig.open();
   rig.clock.advance(Seconds(30));  // as if the program had been suspended
