@@ -40,7 +40,7 @@ class EventRecorder final : public Node<int, Nothing> {
 /// A live source, and a node with events below it.
 class LossyEdges : public testing::Test {
  protected:
-  ~LossyEdges() override { feed_.finish(); }
+  void TearDown() override { feed_.finish(); }
 
   /// Starts the pipeline, and lists its lossy edges as "child <- recorder".
   std::vector<std::string> list() {
