@@ -360,7 +360,11 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
             "two agents have the name 'a'",
         ),
         (lambda: ff.fleet.Fleet(name="../x"), ff.OptionError, "name must be 1 to 64 characters of"),
-        (lambda: fleet.add("cam", "x", fleet_builds.ticks), ff.StateError, "a camera 'cam' already"),
+        (
+            lambda: fleet.add("cam", "x", fleet_builds.ticks),
+            ff.StateError,
+            "a camera named 'cam' already exists",
+        ),
         (
             lambda: fleet.add("c", "x", keeps(threading.Lock())),
             ff.OptionTypeError,
@@ -381,10 +385,10 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
         (
             lambda: fleet.move("cam", "agent7"),
             ff.StateError,
-            "no agent 'agent7'; there are 'agent0', 'agent1'",
+            "no agent is named 'agent7'; the agents are 'agent0', 'agent1'",
         ),
         (lambda: fleet.update("cam"), ff.OptionError, "needs url= or build="),
-        (lambda: fleet.drain("agent7"), ff.StateError, "no agent 'agent7'"),
+        (lambda: fleet.drain("agent7"), ff.StateError, "no agent is named 'agent7'"),
         (lambda: fleet.reader("ticks").batches(0), ff.OptionError, "batch_size must be at least 1"),
     ]
     for call, error, text in wrong:

@@ -77,7 +77,7 @@ def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.fleet.Flee
     until_state(fleet, "gate", "failed")
     fleet.update("gate", build=fleet_builds.ticks)
     until_state(fleet, "gate", "running")
-    with pytest.raises(ff.StateError, match="no camera 'other'"):
+    with pytest.raises(ff.StateError, match="no camera is named 'other'"):
         fleet.update("other", build=fleet_builds.ticks)
 
 

@@ -318,7 +318,9 @@ def test_settings_are_for_cameras_and_whole_numbers_or_auto(name: str) -> None:
         lambda: getattr(scene, name),
         lambda: setattr(scene, name, 3),
     ):
-        with pytest.raises(ff.OptionError, match=f"^{name} is for a camera of this machine, .* is not one$"):
+        with pytest.raises(
+            ff.OptionError, match=f"^{name} works only for a camera of this machine, .*, got 'demo:circles'$"
+        ):
             refused()
     away = ff.open(MISSING, **setting)
     for wrong in (1.5, True, "manual", None):

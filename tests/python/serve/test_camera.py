@@ -162,11 +162,12 @@ def test_a_frame_is_never_younger_than_its_arrival_nor_older_than_half_a_minute(
         page.declare("jpeg", SIZE)
         body = packets("jpeg")[0][0]
         before = time.time()
-        page.send_frame(0, body, key=True, captured=before + 1000)
-        page.send_frame(1, body, key=True, captured=1.0)
-        ahead, behind = next(reader), next(reader)
+        for seq, captured in enumerate((1.0, before + 1000, 1.0)):
+            page.send_frame(seq, body, key=True, captured=captured)
+        behind, ahead, back = next(reader), next(reader), next(reader)
         assert before - 0.01 <= utc(ahead) <= time.time()
         assert utc(behind) == pytest.approx(utc(ahead) - 30, abs=5)
+        assert back.captured == ahead.captured, "the time of capture never goes back"
 
 
 def test_a_picture_that_lies_about_itself_is_refused() -> None:

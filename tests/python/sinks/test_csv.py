@@ -107,6 +107,6 @@ def test_csv_keeps_a_text_with_line_breaks_in_one_cell(tmp_path: Path, text: str
 def test_csv_refuses_a_field_with_the_name_of_a_column_of_the_sample(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_text("old")
-    with pytest.raises(ff.NodeError, match="a column 'seq' already"):
+    with pytest.raises(ff.NodeError, match="already has a column 'seq'"):
         write(ff.Csv(path), {"seq": 1, "a": 2})
     assert path.read_text() == "old"

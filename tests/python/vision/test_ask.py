@@ -586,7 +586,7 @@ def test_a_question_about_the_past_shows_the_pictures_of_a_look_each_behind_its_
             answer = node.ask("What has happened?", snapshots=views).result(WATCHDOG)
             with pytest.raises(ff.OptionError, match="at most 16, got 17"):
                 node.ask("What?", snapshots=[views[0]] * 17)
-            with pytest.raises(ff.OptionTypeError, match="pictures of a Look"):
+            with pytest.raises(ff.OptionTypeError, match="snapshots of a Look"):
                 node.ask("What?", snapshots=[views[0].frame])  # type: ignore[list-item]
     *pictures, question = model.calls[0].body["messages"][-1]["content"]
     assert [part["type"] for part in pictures] == ["text", "image_url"] * 3
