@@ -204,8 +204,10 @@ void HttpAccess::keep_secrets(void* request, const std::string& next) {
 
 /// FFmpeg follows a redirect that it keeps without asking the first server again.
 void HttpAccess::note_redirect(const std::string& next) {
-  is_kept_ = is_kept_ && head_.may_be_kept();
-  if (is_kept_) first_ = have_same_origin(first_, next) ? next : std::string();
+  const bool may_be_kept = head_.may_be_kept();
+  const bool stays = have_same_origin(first_, next);
+  if (may_be_kept && (is_kept_ || !stays)) first_ = stays ? next : std::string();
+  is_kept_ = is_kept_ && may_be_kept;
 }
 
 std::string HttpAccess::later_url(void* request) const {

@@ -74,6 +74,10 @@ bool HttpHead::may_be_kept() const {
   constexpr int kMoved = 301;
   constexpr int kMovedForGood = 308;
   if (status_ == kMoved || status_ == kMovedForGood || !values("expires").empty()) return true;
+  // FFmpeg ignores a continuation, which may say no-store.
+  if (std::ranges::any_of(
+          lines_, [](const auto& line) { return line.folded && name_of(line.text) == "cache-control"; }))
+    return true;
   return std::ranges::any_of(values("cache-control"), [](std::string_view value) {
     const auto text = core::lower_case(value);
     const bool has_age = text.find_first_of("123456789") != std::string::npos;

@@ -328,6 +328,7 @@ MOVED = {
     "not-kept": "307 Moved\nCache-Control: private, no-store, max-age=9",
     "for-good": "301 Moved",
     "kept": "302 Found\nCache-Control: max-age=600",
+    "folded": "302 Found\nCache-Control: max-age=600\n private, no-store",
 }
 
 
@@ -346,6 +347,31 @@ def test_a_file_behind_a_redirect_is_read_to_its_end(moved: str, allowed: str, i
         port, _ = stack.enter_context(serving(answer))
         assert read(f"http://{user}127.0.0.1:{port}/a.mp4", live=False, options=options) == FRAMES
     assert len(elsewhere) > 1  # it was sought in
+    assert not any("Authorization" in head or "Cookie" in head for head in elsewhere)
+
+
+@pytest.mark.parametrize("allowed", ALLOWED)
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("second", MOVED)
+@pytest.mark.parametrize("first", MOVED)
+def test_no_chain_of_redirects_takes_secrets_to_another_server(
+    first: str, second: str, live: bool, allowed: str, indexed_last: bytes
+) -> None:
+    user, options = ALLOWED[allowed]
+    with contextlib.ExitStack() as stack:
+        other, elsewhere = stack.enter_context(serving(of_movie(indexed_last)))
+
+        def answer(path: str, head: str) -> bytes:
+            if "Authorization" not in head and "Cookie" not in head:
+                return answered(CHALLENGE)
+            if path == "/a.mp4":
+                return answered(f"{MOVED[first]}\nLocation: /b.mp4\nContent-Length: 0")
+            return answered(f"{MOVED[second]}\nLocation: http://127.0.0.1:{other}/c.mp4\nContent-Length: 0")
+
+        port, _ = stack.enter_context(serving(answer))
+        with contextlib.suppress(ff.SourceError):  # where FFmpeg goes to the other server by itself
+            read(f"http://{user}127.0.0.1:{port}/a.mp4", live=live, options=options)
+    assert elsewhere
     assert not any("Authorization" in head or "Cookie" in head for head in elsewhere)
 
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <ranges>
 #include <unordered_map>
 
 #include "core/unit_text.hpp"
@@ -87,6 +88,11 @@ void KeepList::forget(const std::string& name) {
   if (entry == files_.end()) return;
   bytes_ -= entry->file.bytes;
   files_.erase(entry);
+}
+
+std::optional<double> KeepList::find_written(const std::string& name) {
+  const auto entry = find(name);
+  return entry == files_.end() ? std::nullopt : std::optional(entry->file.written);
 }
 
 void KeepList::leave(const std::string& name) {
@@ -216,7 +222,7 @@ void Retention::note_clock() {
 
 void Retention::measure_open() {
   std::uint64_t bytes = 0;
-  for (const auto& name : open_) {
+  for (const auto& name : std::views::keys(open_)) {
     if (const auto file = files_.look(name)) bytes += file->bytes;
   }
   const auto growth = bytes > open_bytes_ ? bytes - open_bytes_ : 0;
@@ -298,9 +304,10 @@ void Retention::tell(std::optional<double>& told, const std::string& line) {
 
 void Retention::begin_file(const std::string& name) {
   const Lock lock(mutex_);
+  const Before before{.on_disk = files_.look(name), .written = list_.find_written(name)};
   list_.forget(name);
-  if (!open_.insert(name).second) return;
-  if (const auto file = files_.look(name)) open_bytes_ += file->bytes;  // its old content is not growth
+  if (!open_.try_emplace(name, before).second) return;
+  if (before.on_disk) open_bytes_ += before.on_disk->bytes;  // its old content is not growth
 }
 
 std::uint64_t Retention::ask() {
@@ -313,22 +320,23 @@ void Retention::wait_for(std::uint64_t asked) {
                    [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) { return answers_ >= asked; });
 }
 
-void Retention::add_finished(const std::string& name) {
-  const auto file = files_.look(name);
+void Retention::add_finished(const std::string& name, const Before& before) {
+  auto file = files_.look(name);
   if (!file) return;
-  if (limits_.order == FileOrder::Time) {
-    list_.add_in_order(*file);  // it may not have been changed
-  } else {
-    list_.add(*file);
-  }
+  const auto& old = before.on_disk;
+  const bool is_changed = !old || old->bytes != file->bytes || old->written != file->written;
+  if (is_changed || limits_.order != FileOrder::Time) return list_.add(*file);
+  file->written = before.written.value_or(file->written);
+  list_.add_in_order(*file);
 }
 
 void Retention::finish(const std::string& name) noexcept {
   try {
     const Lock lock(mutex_);
-    if (open_.erase(name) == 0) return;
+    const auto open = open_.extract(name);
+    if (open.empty()) return;
     note_clock();
-    add_finished(name);
+    add_finished(name, open.mapped());
     measure_open();
     static_cast<void>(ask());
   } catch (const std::exception&) {  // out of memory: the next scan will find it
@@ -339,7 +347,7 @@ void Retention::finish() noexcept {
   try {
     const Lock lock(mutex_);
     note_clock();
-    for (const auto& name : std::exchange(open_, {})) add_finished(name);
+    for (const auto& [name, before] : std::exchange(open_, {})) add_finished(name, before);
     open_bytes_ = 0;
     static_cast<void>(ask());
   } catch (const std::exception&) {  // out of memory: the next scan will find it

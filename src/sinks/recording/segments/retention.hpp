@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -99,6 +99,8 @@ class KeepList {
   /// Adds a file that has just been closed, and that may have been written long before.
   void add_in_order(const OwnFile& file);
   void forget(const std::string& name);
+  /// Its time of modification, as shift() has moved it; nullopt if it is not in the list.
+  [[nodiscard]] std::optional<double> find_written(const std::string& name);
   /// Excludes a segment from deletion until the next merge(), because it is pinned or could not be deleted.
   /// It still counts towards the size.
   void leave(const std::string& name);
@@ -158,6 +160,12 @@ class Retention final : public DiskRoom {
   [[nodiscard]] std::uint64_t finished_bytes() const;
 
  private:
+  /// What an open file was before.
+  struct Before {
+    std::optional<OwnFile> on_disk;  // nullopt: it did not exist
+    std::optional<double> written;   // its time in the list
+  };
+
   void run();
   void look_around() FRESHFRAME_REQUIRES(mutex_);
   void note_clock() FRESHFRAME_REQUIRES(mutex_);
@@ -169,7 +177,7 @@ class Retention final : public DiskRoom {
   void wait_for(std::uint64_t asked) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] std::uint64_t ask() FRESHFRAME_REQUIRES(mutex_);
   void measure_open() FRESHFRAME_REQUIRES(mutex_);
-  void add_finished(const std::string& name) FRESHFRAME_REQUIRES(mutex_);
+  void add_finished(const std::string& name, const Before& before) FRESHFRAME_REQUIRES(mutex_);
   void tell(std::optional<double>& told, const std::string& line) FRESHFRAME_REQUIRES(mutex_);
   void log_lines() FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool is_over(std::uint64_t reserve) const FRESHFRAME_REQUIRES(mutex_);
@@ -182,7 +190,7 @@ class Retention final : public DiskRoom {
   Condition done_;
   ClockSteps clock_ FRESHFRAME_GUARDED_BY(mutex_);
   KeepList list_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::set<std::string> open_ FRESHFRAME_GUARDED_BY(mutex_);  // names of the open files
+  std::map<std::string, Before> open_ FRESHFRAME_GUARDED_BY(mutex_);  // by the names of the open files
   std::uint64_t open_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::uint64_t reserve_ FRESHFRAME_GUARDED_BY(mutex_);
   std::uint64_t asks_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // number of requests to the thread

@@ -162,6 +162,21 @@ class AmongOldClips : public testing::Test {
   int fed_ = 0;
 };
 
+TEST_F(AmongOldClips, OfALaterClockTheNewestStays) {
+  for (const int n : {1, 2, 3}) {
+    const auto path = folder_.file("a_" + std::to_string(n) + ".mp4");
+    fs::last_write_time(path, fs::file_time_type::clock::now() + std::chrono::hours(9000 + n));
+  }
+  std::string newest;
+  for (int n = 10; n < 40 && fs::exists(oldest()); ++n) {
+    newest = folder_.file("a_" + std::to_string(n) + ".mp4");
+    recorder().save(newest);
+    feed(60);
+    EXPECT_TRUE(fs::exists(newest));
+  }
+  EXPECT_FALSE(fs::exists(oldest()));
+}
+
 TEST_F(AmongOldClips, OneThatKeepsItsContentStaysTheOldest) {
   const HeardLog log;
   recorder().save(oldest(), -1000.0);
