@@ -58,6 +58,7 @@ def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: 
                 view = look.now()
                 assert painted(view) >= newest, "a newer picture was there before"
                 newest = painted(view)
+                until(lambda: server.log.find(newest, time.monotonic()), "the note of what was sent")  # noqa: B023
                 sent = server.log.find(newest, time.monotonic())
                 assert sent is not None
                 late.append((view.captured - sent.due) * FPS)
