@@ -15,7 +15,7 @@ class BoxScale {
  public:
   /// True until the verdict: later results need not be passed.
   [[nodiscard]] bool is_open() const noexcept { return left_ > 0; }
-  /// Returns what is wrong, once, if most boxes of each of the first results with boxes are outside of the image.
+  /// Returns a warning, once, if most boxes of each of the first results with boxes are outside of the image.
   /// One result whose boxes are inside settles it.
   [[nodiscard]] std::optional<std::string> find_fault(const Detections& found, PictureSize image);
 

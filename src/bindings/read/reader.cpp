@@ -312,14 +312,10 @@ PyObject* get_reader_attribute(PyObject* self, PyObject* name) {
 
 /// Logs a warning. A program that has removed freshframe from sys.modules keeps its readers without it.
 void warn_in_coroutine() {
+  constexpr const char* kModule = "freshframe._pipeline.unstarted";  // every pipeline has imported it
   const nb::dict modules(nb::module_::import_("sys").attr("modules"));
-  if (!modules.contains("asyncio")) return;
-  try {
-    nb::module_::import_("freshframe._pipeline.unstarted")
-        .attr("warn_in_coroutine")("`for sample in` a reader", "`async for`");
-  } catch (const nb::python_error& error) {
-    if (!error.matches(PyExc_ImportError)) throw;
-  }
+  if (!modules.contains(kModule)) return;
+  modules[kModule].attr("warn_in_coroutine")("`for sample in` a reader", "`async for`");
 }
 
 PyObject* iterate(gil::Held& held, PyObject* self) {

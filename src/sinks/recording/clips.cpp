@@ -296,25 +296,18 @@ void Clips::end_clip(Clip& clip) const {
                : ""));
 }
 
-namespace {
-
-constexpr const char* kPassPts = ". Pass sample.pts, the seconds in the video, not the time of a clock";
-
-// Returns true if the time of an event cannot be one of a sample.
-bool is_of_clock(double pts, double newest) {
+// Returns advice if an event's time is so far ahead that it cannot be one of a sample, or "".
+std::string Clips::advise_pts(double pts) const {
   constexpr double kFarAhead = 3600;  // seconds
-  return pts >= newest + kFarAhead;
+  if (!ring_.has_key() || pts < compute_pts(ring_.newest()) + kFarAhead) return "";
+  return ". Pass sample.pts, the seconds in the video, not the time of a clock";
 }
 
-}  // namespace
-
 void Clips::tell_empty(const Clip& clip) const {
-  log(LogLevel::Warning,
-      "clip '" + clip.file().path + "' was not written: " + why_empty(clip) + "; the file " +
-          (clip.had_content() ? "keeps its old content" : "was not created") +
-          (stream_ && ring_.has_key() && is_of_clock(compute_pts(clip.to()), compute_pts(ring_.newest()))
-               ? kPassPts
-               : ""));
+  log(LogLevel::Warning, "clip '" + clip.file().path + "' was not written: " + why_empty(clip) +
+                             "; the file " +
+                             (clip.had_content() ? "keeps its old content" : "was not created") +
+                             (stream_ ? advise_pts(compute_pts(clip.to())) : ""));
 }
 
 std::string Clips::why_empty(const Clip& clip) const {
@@ -358,13 +351,12 @@ void Clips::take_orders() {
 
 // When save() is called, because such a clip stays open until the stream ends.
 void Clips::warn_about_clock(const ClipOrder& order) const {
-  if (!order.pts || !ring_.has_key()) return;
-  const double newest = compute_pts(ring_.newest());
-  if (!is_of_clock(*order.pts, newest)) return;
-  log(LogLevel::Warning,
-      "clip '" + order.file.path +
-          "': " + with_decimals("pts=%.1f s is far ahead of the newest frame, %.1f s", *order.pts, newest) +
-          kPassPts);
+  const auto advice = order.pts ? advise_pts(*order.pts) : "";
+  if (advice.empty()) return;
+  log(LogLevel::Warning, "clip '" + order.file.path + "': " +
+                             with_decimals("pts=%.1f s is far ahead of the newest frame, %.1f s", *order.pts,
+                                           compute_pts(ring_.newest())) +
+                             advice);
 }
 
 void Clips::obey(ClipOrder& order) {

@@ -211,6 +211,7 @@ class Clips {
   void end_clip(Clip& clip) const;
   void tell_empty(const Clip& clip) const;
   [[nodiscard]] std::string why_empty(const Clip& clip) const;
+  [[nodiscard]] std::string advise_pts(double pts) const;
   void warn_about_clock(const ClipOrder& order) const;
   void obey(ClipOrder& order);
   [[nodiscard]] std::int64_t tick(double pts) const;

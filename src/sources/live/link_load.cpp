@@ -124,8 +124,8 @@ bool LinkLoad::keeps_delays() const {
   constexpr double kNotFaster = 0.9;       // share of the usual interval
   constexpr std::size_t kFewestAfter = 4;  // frames after an interruption
   const auto intervals = list_intervals();
-  auto sorted = intervals;
-  const double usual = core::find_median(sorted);
+  auto shuffled = intervals;
+  const double usual = core::find_median(shuffled);
   const auto is_usual = [usual](double one) { return one > usual / 2 && one < usual * 2; };
   const auto all = static_cast<double>(intervals.size());
   if (usual < kShortestUsual) return false;

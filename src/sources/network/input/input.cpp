@@ -328,9 +328,10 @@ void LiveInput::describe() {
   const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(parameters.format));
   const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
   info_.codec = avcodec_get_name(parameters.codec_id);
-  const bool lies = turn().then(wanted_quarters(options_)).lies();
-  info_.width = options_.width.value_or(lies ? parameters.height : parameters.width);
-  info_.height = options_.height.value_or(lies ? parameters.width : parameters.height);
+  const FrameSize stored{parameters.width, parameters.height};
+  const auto size = wanted_size(options_).value_or(turned(stored, turn().then(wanted_quarters(options_))));
+  info_.width = size.width;
+  info_.height = size.height;
   if (rate.num > 0 && rate.den > 0 && !is_timeless()) {
     info_.fps = av_q2d(rate);
   }
