@@ -70,15 +70,13 @@ struct AddOptions {
   /// together with the source, neither of them can be replaced, and its default name is derived from the
   /// source's: "door.packets".
   std::optional<AnyPort> companion_of = {};
+
+  /// Returns the options of its edges.
+  [[nodiscard]] EdgeOptions edge() const { return {queue, max_age, max_rate, every}; }
 };
 
-/// Options of Pipeline::connect(); see AddOptions.
-struct ConnectOptions {
-  std::optional<Queue> queue = {};
-  std::optional<double> max_age = {};
-  std::optional<double> max_rate = {};
-  std::int64_t every = 1;
-};
+/// Options of Pipeline::connect().
+using ConnectOptions = EdgeOptions;
 
 /// Options of Pipeline::remove(). With `drain`, the sources end and everything they have sent is processed,
 /// as at the end of a stream; remove() returns once the merges that stay have received it. Without it, only
@@ -95,6 +93,9 @@ struct ReaderOptions {
   bool frames = true;                   // false: samples come without their frames
   std::optional<Join> join = {};        // samples are sets (Joined)
   std::optional<double> max_rate = {};  // samples per second and source; cannot be combined with `join`
+
+  /// Returns the options of its edges.
+  [[nodiscard]] EdgeOptions edge() const { return {.queue = queue, .max_rate = max_rate}; }
 };
 
 /// Called by the waiting thread about every 50 ms, for example to handle signals. An exception ends the wait.

@@ -42,6 +42,14 @@ inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{2
 /// `max_wait` of the join limits how long.
 inline constexpr Queue kJoining{32, WhenFull::DropOldest};
 
+/// Options of an edge. See AddOptions.
+struct EdgeOptions {
+  std::optional<Queue> queue = {};      // default: chosen at start()
+  std::optional<double> max_age = {};   // seconds
+  std::optional<double> max_rate = {};  // samples per second and source
+  std::int64_t every = 1;               // passes every n-th sample of each source
+};
+
 /// A predefined queue.
 struct NamedQueue {
   std::string_view name;

@@ -481,10 +481,15 @@ class JoinPolicy:
 
     def __init__(self, within: float | None, max_wait: float | None, by: str | None, partial: bool) -> None: ...
 
+class EdgeOptions:
+    """Options of an edge."""
+
+    def __init__(self, queue: QueuePolicy | None = None, max_age: float | None = None, max_rate: float | None = None, every: int = 1) -> None: ...
+
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, as_source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, every: int = 1, merge: bool = False, companion_of: int | None = None) -> None: ...
+    def __init__(self, name: str, edge: EdgeOptions, on_error: str, batch: BatchPolicy | None = None, as_source: str = '', join: JoinPolicy | None = None, merge: bool = False, companion_of: int | None = None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -549,7 +554,7 @@ class Engine:
 
     def describe(self) -> str: ...
 
-    def connect(self, child: int, parent: tuple[int, int], queue: QueuePolicy | None, max_age: float | None, max_rate: float | None, every: int) -> None:
+    def connect(self, child: int, parent: tuple[int, int], edge: EdgeOptions) -> None:
         """Adds an edge into a merge."""
 
     def disconnect(self, child: int, parent: tuple[int, int]) -> None:
@@ -625,7 +630,7 @@ class Engine:
 
     def progress(self) -> ProgressTick: ...
 
-    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool, join: JoinPolicy | None, max_rate: float | None) -> Reader:
+    def reader(self, parents: Sequence[tuple[int, int]], edge: EdgeOptions, name: str, frames: bool, join: JoinPolicy | None) -> Reader:
         """Adds a reader."""
 
     def is_on_native_thread(self, index: int) -> bool:
@@ -2186,7 +2191,7 @@ def update_zone_counter(counter: NodeHandle, tracks: Any, pts: float, size: tupl
 class AnnotateRules:
     """What Annotate writes and hides."""
 
-def make_annotate_rules(labels: str | None, caption: str, blur: Sequence[str], masks: bool, skeletons: bool) -> AnnotateRules: ...
+def make_annotate_rules(labels: str | None, caption: str, blur: Sequence[str], masks: bool, skeletons: bool, bones: Sequence[tuple[int, int]]) -> AnnotateRules: ...
 
 def make_annotate(trail: float, line_width: float | None, rules: AnnotateRules) -> NodeHandle: ...
 

@@ -70,7 +70,7 @@ using Runners = std::vector<std::shared_ptr<core::Runner>>;
 using Way = std::set<std::pair<int, int>>;  // nodes, each with the source whose samples pass, or -1 for all
 
 /// The source to which an edge limits the samples, -1 for all, or nullopt if no sample can pass.
-std::optional<int> find_limit(const core::EdgeOptions& edge, int only, core::Runner& parent) {
+std::optional<int> find_limit(const core::EdgeSetup& edge, int only, core::Runner& parent) {
   if (only >= 0 && edge.only_source >= 0 && edge.only_source != only) return std::nullopt;
   const int limit = std::max(only, edge.only_source);
   const auto outputs = parent.outlet().outputs().newest();  // kept alive while its sources are read

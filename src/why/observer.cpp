@@ -14,6 +14,7 @@
 
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/silent_nodes.hpp"
 #include "core/pipeline/views/statistics.hpp"
 #include "platform/thread.hpp"
 #include "why/rules.hpp"

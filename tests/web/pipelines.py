@@ -71,7 +71,9 @@ class Camera(ff.Source[ff.Frame]):
 def add_recorded(pipeline: ff.Pipeline, name: str) -> None:
     """Adds a camera of which only the packets are used."""
     camera = pipeline.add(Camera(gives=False), name=name)
-    options = _native.AddOptions(f"{name}.packets", None, "stop", None, None, companion_of=find_index(camera))
+    options = _native.AddOptions(
+        f"{name}.packets", _native.EdgeOptions(), "stop", companion_of=find_index(camera)
+    )
     packets = pipeline._changes._add(
         Camera(gives=True), [], options, batch=None, joined=False, merges=False, plan=None
     )

@@ -122,7 +122,7 @@ class Port(Generic[T_co]):
             return port
 
     def _add_packets(self, source: Any) -> None:
-        options = _native.AddOptions("", None, "stop", None, None, companion_of=self._index)
+        options = _native.AddOptions("", _native.EdgeOptions(), "stop", companion_of=self._index)
         first = self._engine.next_number
         index = None
         try:

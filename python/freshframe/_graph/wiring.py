@@ -288,33 +288,32 @@ def checked_name(name: Any) -> str:
     return "" if name is None else _check.text("name", name)
 
 
-def rate(max_rate: Any) -> float | None:
-    return None if max_rate is None else _check.number("max_rate", max_rate)
+def edge(queue: Any, child: str, max_age: Any, max_rate: Any, every: Any) -> _native.EdgeOptions:
+    """Checks the options of an edge. `child`: for messages."""
+    return _native.EdgeOptions(
+        policy(queue, child),
+        None if max_age is None else _check.few_seconds("max_age", max_age),
+        None if max_rate is None else _check.number("max_rate", max_rate),
+        _check.integer("every", every),
+    )
 
 
-def options(  # noqa: PLR0913  (those of add(), by name)
+def options(
     name: Any,
-    node: str,
-    queue: Any,
+    edge: _native.EdgeOptions,
     on_error: Any,
-    max_age: Any,
     batch: Batch | None = None,
     as_source: Any = None,
     join: Join | None = None,
-    max_rate: Any = None,
-    every: Any = 1,
     *,
     merge: bool = False,
 ) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
-        policy(queue, name or node),
+        edge,
         _check.text("on_error", on_error),
-        None if max_age is None else _check.few_seconds("max_age", max_age),
         None if batch is None else batch._policy(),
         "" if as_source is None else _check.line("as_source", as_source),
         None if join is None else join._policy(),
-        rate(max_rate),
-        _check.integer("every", every),
         merge,
     )

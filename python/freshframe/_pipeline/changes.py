@@ -91,6 +91,9 @@ class Changes:
         join: Join | None,
         name: str | None,
         queue: Queue | None,
+        max_age: float | None,
+        max_rate: float | None,
+        every: int,
         **options: Any,
     ) -> Port[Any]:
         """Implements Pipeline.add()."""
@@ -110,8 +113,7 @@ class Changes:
         merges = join is None and parent is not None and not isinstance(parent, Port)
         checked = wiring.options(
             name,
-            label,
-            queue,
+            wiring.edge(queue, name or label, max_age, max_rate, every),
             batch=batch,
             join=join,
             merge=merges,
@@ -192,11 +194,10 @@ class Changes:
         sources = parents([None] if ports is None else ports, label, self._engine)
         return self._engine.reader(
             ends(sources),
-            wiring.policy(queue, label),
+            wiring.edge(queue, label, None, max_rate, 1),
             name or "",
             _check.flag("frames", frames),
             None if join is None else join._policy(),
-            wiring.rate(max_rate),
         )
 
     def connect(
@@ -213,10 +214,7 @@ class Changes:
         self._engine.connect(
             find_index(target),
             ends([source])[0],
-            wiring.policy(queue, target.name),
-            None if max_age is None else _check.few_seconds("max_age", max_age),
-            wiring.rate(max_rate),
-            _check.integer("every", every),
+            wiring.edge(queue, target.name, max_age, max_rate, every),
         )
 
     def disconnect(self, child: Any, parent: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, overload
 
-from .. import _check
+from .. import _check, _native
 from .._errors import FreshframeError, GraphError, NodeError, OptionTypeError, SourceError, StateError
 from .._graph import wiring
 from .._graph.node import Node
@@ -72,7 +72,7 @@ class Stream(Generic[T_co]):
         _check_order(source, nodes)
         _check_queue(source, nodes, options.queue)
         # Checked here, because without nodes add() would not check it.
-        wiring.options(None, "", None, options.on_error, None)
+        wiring.options(None, _native.EdgeOptions(), options.on_error)
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
         self._what = what
         self._lock = threading.RLock()  # reentrant, since a signal handler may start a loop, too

@@ -446,13 +446,10 @@ void bind_graph(nb::class_<Engine>& engine) {
   engine
       .def(
           "connect",
-          [](Engine& self, int child, std::pair<int, int> parent, std::optional<Queue> queue,
-             std::optional<double> max_age, std::optional<double> max_rate, std::int64_t every) {
-            core::connect(self.core(), child, {parent.first, parent.second},
-                          {.queue = queue, .max_age = max_age, .max_rate = max_rate, .every = every});
+          [](Engine& self, int child, std::pair<int, int> parent, const EdgeOptions& edge) {
+            core::connect(self.core(), child, {parent.first, parent.second}, edge);
           },
-          nb::arg("child"), nb::arg("parent"), nb::arg("queue").none(), nb::arg("max_age").none(),
-          nb::arg("max_rate").none(), nb::arg("every"), "Adds an edge into a merge.")
+          nb::arg("child"), nb::arg("parent"), nb::arg("edge"), "Adds an edge into a merge.")
       .def(
           "disconnect",
           [](Engine& self, int child, std::pair<int, int> parent) {

@@ -72,21 +72,34 @@ void bind_options(nb::module_& module) {
             new (self) Join(join);
           },
           nb::arg("within").none(), nb::arg("max_wait").none(), nb::arg("by").none(), nb::arg("partial"));
+  nb::class_<EdgeOptions>(module, "EdgeOptions", nb::is_final(), "Options of an edge.")
+      .def(
+          "__init__",
+          [](EdgeOptions* self, std::optional<Queue> queue, std::optional<double> max_age,
+             std::optional<double> max_rate,
+             std::int64_t every) { new (self) EdgeOptions{queue, max_age, max_rate, every}; },
+          nb::arg("queue").none() = nb::none(), nb::arg("max_age").none() = nb::none(),
+          nb::arg("max_rate").none() = nb::none(), nb::arg("every") = 1);
   nb::class_<AddOptions>(module, "AddOptions", nb::is_final(), "Options of Pipeline.add().")
       .def(
           "__init__",
-          [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
-             const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch,
-             const std::string& as_source, std::optional<Join> join, std::optional<double> max_rate,
-             std::int64_t every, bool merge, std::optional<int> companion_of) {
-            new (self) AddOptions{name,    queue,       parse_on_error(on_error),
-                                  max_age, batch,       as_source,
-                                  join,    max_rate,    every,
-                                  merge,   companion_of};
+          [](AddOptions* self, const std::string& name, const EdgeOptions& edge, const std::string& on_error,
+             std::optional<Batch> batch, const std::string& as_source, std::optional<Join> join, bool merge,
+             std::optional<int> companion_of) {
+            new (self) AddOptions{.name = name,
+                                  .queue = edge.queue,
+                                  .on_error = parse_on_error(on_error),
+                                  .max_age = edge.max_age,
+                                  .batch = batch,
+                                  .as_source = as_source,
+                                  .join = join,
+                                  .max_rate = edge.max_rate,
+                                  .every = edge.every,
+                                  .merge = merge,
+                                  .companion_of = companion_of};
           },
-          nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
-          nb::arg("batch").none(), nb::arg("as_source") = "", nb::arg("join").none() = nb::none(),
-          nb::arg("max_rate").none() = nb::none(), nb::arg("every") = 1, nb::arg("merge") = false,
+          nb::arg("name"), nb::arg("edge"), nb::arg("on_error"), nb::arg("batch").none() = nb::none(),
+          nb::arg("as_source") = "", nb::arg("join").none() = nb::none(), nb::arg("merge") = false,
           nb::arg("companion_of").none() = nb::none());
 }
 

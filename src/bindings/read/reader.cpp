@@ -291,11 +291,11 @@ PyObject* latest(gil::Held& held, PyObject* self, PyObject* const* given, Py_ssi
       held, [&] { return get_reader(self).latest(held, parse_seconds("max_age", max_age)).release().ptr(); });
 }
 
-PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queue> queue,
-                        const std::string& name, bool frames, std::optional<Join> join,
-                        std::optional<double> max_rate) {
-  return {core::add_reader(self.core(), any_ports(parents), {name, queue, frames, join, max_rate}),
-          self.names(), nb::find(self)};
+PythonReader add_reader(Engine& self, const Parents& parents, const EdgeOptions& edge,
+                        const std::string& name, bool frames, std::optional<Join> join) {
+  const ReaderOptions options{
+      .name = name, .queue = edge.queue, .frames = frames, .join = join, .max_rate = edge.max_rate};
+  return {core::add_reader(self.core(), any_ports(parents), options), self.names(), nb::find(self)};
 }
 
 constexpr const char* kCalls =
@@ -367,9 +367,8 @@ PyMethodDef* reader_methods() {
 }  // namespace
 
 void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
-  engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("queue").none(),
-             nb::arg("name"), nb::arg("frames"), nb::arg("join").none(), nb::arg("max_rate").none(),
-             "Adds a reader.");
+  engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("edge"), nb::arg("name"),
+             nb::arg("frames"), nb::arg("join").none(), "Adds a reader.");
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
                                       {Py_tp_iter, reinterpret_cast<void*>(gil::entry<&iterate>)},

@@ -29,14 +29,15 @@ struct Edge;
 /// Number of a change to the graph; later changes have greater numbers. See Note [The end of a source].
 using Change = std::int64_t;
 
-struct EdgeOptions {
+/// An edge that is about to be added. Its queue has been chosen, if EdgeOptions left it open.
+struct EdgeSetup {
   int parent = -1;
   std::string parent_name;
   Queue queue;
-  std::optional<double> max_age = {};   // seconds
-  std::optional<double> max_rate = {};  // samples per second, for each source
-  std::int64_t every = 1;               // every n-th sample of each source passes
-  std::vector<int> by_pts = {};         // sources whose rate is measured by pts instead of `captured`
+  std::optional<double> max_age = {};  // this and the next two: see EdgeOptions
+  std::optional<double> max_rate = {};
+  std::int64_t every = 1;
+  std::vector<int> by_pts = {};       // sources whose rate is measured by pts instead of `captured`
   std::vector<int> sources = {};      // sources that can reach the edge now, ascending; empty: a single lane
   std::string only = {};              // name of the only source that may pass; empty: all
   bool events = false;                // values of the parent's type can contain events
@@ -108,7 +109,7 @@ struct Lane {
   Queue queue;
   std::optional<TimePoint::duration> max_age;
   std::optional<Rate> rate;
-  std::int64_t every = 1;       // see EdgeOptions
+  std::int64_t every = 1;       // see EdgeSetup
   std::int64_t until_next = 0;  // samples to leave out until the next one that passes
   bool by_pts = false;          // `rate` is measured by pts
   std::vector<Queued> ring;
@@ -194,14 +195,14 @@ struct Lane {
 
 /// Created by Inbox::add_edge(). Shared by producer and inbox.
 struct Edge {
-  explicit Edge(EdgeOptions given) : options(std::move(given)) {}
+  explicit Edge(EdgeSetup given) : options(std::move(given)) {}
 
   /// For a join: whether any source still sends samples on this edge.
   [[nodiscard]] bool is_fed() const noexcept {
     return std::ranges::any_of(feeds, [](const Feed& each) { return !each.ended; });
   }
 
-  const EdgeOptions options;
+  const EdgeSetup options;
   Timings age;  // written by the consumer
 
   // ---- guarded by the inbox's mutex

@@ -80,9 +80,9 @@ bool has_ended(const Inbox& inbox) {
   });
 }
 
-std::vector<EdgeOptions> list_edges(const Inbox& inbox) {
+std::vector<EdgeSetup> list_edges(const Inbox& inbox) {
   return inbox.inspect([](const Inbox::Contents& contents) {
-    std::vector<EdgeOptions> result;
+    std::vector<EdgeSetup> result;
     for (const auto& edge : contents.lanes.edges()) result.push_back(edge->options);
     return result;
   });

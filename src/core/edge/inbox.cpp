@@ -19,7 +19,7 @@ bool waits_when_full(const Edge& edge, bool is_last) noexcept {
   return edge.options.queue.blocks() || (is_last && edge.options.recorded);
 }
 
-void report_first_drop(const EdgeOptions& edge, const std::string& consumer, bool joins) {
+void report_first_drop(const EdgeSetup& edge, const std::string& consumer, bool joins) {
   const auto which =
       "edge '" + edge.parent_name + "' -> '" + consumer + "' dropped its first sample (queue_full): ";
   if (edge.queue == kRecording) {
@@ -225,7 +225,7 @@ bool Inbox::would_wait(const Edge& edge, bool is_last) const {
   });
 }
 
-EdgeRef Inbox::add_edge(EdgeOptions options) {
+EdgeRef Inbox::add_edge(EdgeSetup options) {
   const Lock lock(mutex_);
   return lanes_.add_edge(std::move(options));
 }

@@ -65,12 +65,10 @@ inline constexpr TimePoint kWithoutWait = TimePoint::min();
 /// second time.
 class Inbox {
  public:
-  using EdgeOptions = core::EdgeOptions;
-
   /// With `drops_frames`, put() removes the frames from the samples.
   Inbox(std::string consumer, std::shared_ptr<const Clock> clock, bool drops_frames = false);
 
-  EdgeRef add_edge(EdgeOptions options);
+  EdgeRef add_edge(EdgeSetup options);
   /// Removes an edge and drops its queued samples as `removed`. A producer that is waiting for room there
   /// returns immediately, and its sample is dropped likewise. Returns the edge's final counters.
   EdgeStats remove_edge(const EdgeRef& edge);
@@ -256,7 +254,7 @@ class Inbox {
 [[nodiscard]] bool is_over(const Inbox& inbox, const Edge& edge);
 /// There is nothing more to take.
 [[nodiscard]] bool has_ended(const Inbox& inbox);
-[[nodiscard]] std::vector<EdgeOptions> list_edges(const Inbox& inbox);
+[[nodiscard]] std::vector<EdgeSetup> list_edges(const Inbox& inbox);
 /// Maximum number of frames that the edges can hold.
 [[nodiscard]] std::int64_t frame_bound(const Inbox& inbox);
 [[nodiscard]] std::uint64_t count_delivered(const Inbox& inbox);

@@ -32,7 +32,7 @@ bool end_feed(Edge& edge, int source, Change upto) {
 
 }  // namespace
 
-EdgeRef Lanes::add_edge(EdgeOptions options) {
+EdgeRef Lanes::add_edge(EdgeSetup options) {
   auto edge = std::make_shared<Edge>(std::move(options));
   edges_.push_back(edge);
   ++open_edges_;

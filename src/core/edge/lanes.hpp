@@ -51,7 +51,7 @@ class Lanes {
   explicit Lanes(Room& room) noexcept : room_(room) {}
 
   // ---- adding and removing edges and lanes
-  EdgeRef add_edge(EdgeOptions options);
+  EdgeRef add_edge(EdgeSetup options);
   void add_source(Edge& edge, const SourceStream& stream);
   void end_edge(Edge& edge);
   /// Ends all edges except those whose parent may still put samples that pass: edges with events and, with

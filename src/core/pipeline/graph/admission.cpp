@@ -153,19 +153,19 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
 }
 
 // A join's edges have neither max_rate nor every.
-void Admission::check_edge(const std::string& name, const EdgeWish& wish) {
-  if (wish.max_age && !(*wish.max_age > 0)) {
+void Admission::check_edge(const std::string& name, const EdgeOptions& edge, bool joins) {
+  if (edge.max_age && !(*edge.max_age > 0)) {
     throw OptionError("max_age of '" + name + "' must be more than 0 seconds, got " +
-                      seconds_text(*wish.max_age));
+                      seconds_text(*edge.max_age));
   }
-  if (wish.max_rate && (!(*wish.max_rate > 0) || !std::isfinite(*wish.max_rate))) {
+  if (edge.max_rate && (!(*edge.max_rate > 0) || !std::isfinite(*edge.max_rate))) {
     throw OptionError("max_rate of '" + name + "' must be more than 0 samples per second, got " +
-                      number_text(*wish.max_rate, std::chars_format::general, 6));
+                      number_text(*edge.max_rate, std::chars_format::general, 6));
   }
-  if (wish.every < 1)
-    throw OptionError("every of '" + name + "' must be at least 1, got " + std::to_string(wish.every));
-  const std::string given = wish.max_rate ? "max_rate" : wish.every > 1 ? "every" : "";
-  if (wish.joins && !given.empty()) {
+  if (edge.every < 1)
+    throw OptionError("every of '" + name + "' must be at least 1, got " + std::to_string(edge.every));
+  const std::string given = edge.max_rate ? "max_rate" : edge.every > 1 ? "every" : "";
+  if (joins && !given.empty()) {
     throw GraphError("'" + name + "' has a join and " + given +
                      ", which would pass samples of its parents that do not belong "
                      "together: give " +
@@ -174,21 +174,21 @@ void Admission::check_edge(const std::string& name, const EdgeWish& wish) {
 }
 
 void Admission::check_packets(const std::string& name, std::span<const AnyPort> parents,
-                              const EdgeWish& wish) const {
+                              const EdgeOptions& edge, bool joins) const {
   const auto gives = [this](const AnyPort& parent) {
     return graph_.has(parent.node) && gives_packets(graph_, parent.node);
   };
   if (std::ranges::none_of(parents, gives)) return;
-  if (wish.joins) {
+  if (joins) {
     throw GraphError(
         "'" + name +
         "' joins packets, and a join would leave some out that others refer to: join the frames");
   }
-  const bool drops = wish.queue && wish.queue->when_full == WhenFull::DropOldest;
-  const auto given = wish.max_age     ? std::string("max_age")
-                     : wish.max_rate  ? std::string("max_rate")
-                     : wish.every > 1 ? std::string("every")
-                     : drops          ? to_string(*wish.queue)
+  const bool drops = edge.queue && edge.queue->when_full == WhenFull::DropOldest;
+  const auto given = edge.max_age     ? std::string("max_age")
+                     : edge.max_rate  ? std::string("max_rate")
+                     : edge.every > 1 ? std::string("every")
+                     : drops          ? to_string(*edge.queue)
                                       : std::string();
   if (given.empty()) return;
   throw GraphError(
@@ -299,12 +299,12 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
         "'" + label +
         "' is a source and has no queue: pass queue=, max_age=, max_rate= and every= to its children");
   }
-  const EdgeWish wish{options.queue, options.max_age, options.max_rate, options.every,
-                      options.join.has_value()};
-  check_edge(label, wish);
+  const auto edge = options.edge();
+  const bool joins = options.join.has_value();
+  check_edge(label, edge, joins);
   check_parents(node, label, parents);
   check_distinct(label, parents);
-  check_packets(label, parents, wish);
+  check_packets(label, parents, edge, joins);
   check_set_node(*node, label, parents, options);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, node->contract().is_recorder());
@@ -317,11 +317,12 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
 void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const {
   const auto label = options.name.empty() ? std::string("reader") : options.name;
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
-  const EdgeWish wish{options.queue, {}, options.max_rate, 1, options.join.has_value()};
-  check_edge(label, wish);
+  const auto edge = options.edge();
+  const bool joins = options.join.has_value();
+  check_edge(label, edge, joins);
   check_parents(nullptr, label, parents);
   check_distinct(label, parents);
-  check_packets(label, parents, wish);
+  check_packets(label, parents, edge, joins);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
@@ -375,10 +376,9 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
         graph_.runner(parent.node).name() +
         "' is live and cannot wait. Add the merge with [] as its parents, or a live source first");
   }
-  const EdgeWish wish{options.queue, options.max_age, options.max_rate, options.every, false};
-  check_edge(node.name(), wish);
+  check_edge(node.name(), options, false);
   check_queue(node.name(), parents, options.queue, node.facts().is_recorder);
-  check_packets(node.name(), parents, wish);
+  check_packets(node.name(), parents, options, false);
 }
 
 void Admission::check_types(const Runner& runner, const NodeBase& next,

@@ -4,7 +4,6 @@
 
 #include "freshframe/pipeline.hpp"
 
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,17 +43,10 @@ class Admission {
   void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;
   void check_queue(const std::string& name, std::span<const AnyPort> parents,
                    const std::optional<Queue>& queue, bool recorder) const;
-  /// The requested options of an edge.
-  struct EdgeWish {
-    const std::optional<Queue>& queue;
-    std::optional<double> max_age;
-    std::optional<double> max_rate;
-    std::int64_t every;
-    bool joins;
-  };
-  static void check_edge(const std::string& name, const EdgeWish& wish);
+  static void check_edge(const std::string& name, const EdgeOptions& edge, bool joins);
   /// Rejects options that would drop packets that later packets depend on.
-  void check_packets(const std::string& name, std::span<const AnyPort> parents, const EdgeWish& wish) const;
+  void check_packets(const std::string& name, std::span<const AnyPort> parents, const EdgeOptions& edge,
+                     bool joins) const;
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   void check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   /// Rejects a companion (AddOptions::companion_of) of a node that is not a source.

@@ -104,8 +104,8 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   Wires wires;
   const int depth = options.batch ? options.batch->size : options.join ? find_wait_depth(*options.join) : 0;
   for (const auto& parent : parents) {
-    wires.push_back({parent.node, options.queue, options.max_age, only_source(*this, parent), depth,
-                     options.join.has_value(), options.max_rate, options.every});
+    wires.push_back(
+        {parent.node, options.edge(), only_source(*this, parent), depth, options.join.has_value()});
   }
   Place added;
   if (options.join)
@@ -147,9 +147,8 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
                        const ReaderOptions& options) {
   Wires wires;
   for (const auto& parent : parents) {
-    wires.push_back({parent.node, options.queue, std::nullopt, only_source(*this, parent),
-                     options.join ? find_wait_depth(*options.join) : 0, options.join.has_value(),
-                     options.max_rate});
+    wires.push_back({parent.node, options.edge(), only_source(*this, parent),
+                     options.join ? find_wait_depth(*options.join) : 0, options.join.has_value()});
   }
   std::optional<JoinRules> join;
   if (options.join) {
@@ -169,9 +168,9 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
       inbox->add_edge({.parent = wire.parent,
                        .parent_name = parent.name(),
                        .queue = resolve_queue(*this, wire, inbox->consumer(), recorder),
-                       .max_age = wire.max_age,
-                       .max_rate = wire.max_rate,
-                       .every = wire.every,
+                       .max_age = wire.options.max_age,
+                       .max_rate = wire.options.max_rate,
+                       .every = wire.options.every,
                        .by_pts = std::move(files),
                        .sources = std::move(sources),
                        .only = wire.source >= 0 ? runner(wire.source).facts().stream_name : std::string(),

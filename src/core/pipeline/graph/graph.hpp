@@ -21,15 +21,12 @@ namespace freshframe::core {
 /// An edge as requested: where its samples come from, and the options of its queue.
 struct Wire {
   int parent;
-  std::optional<Queue> queue;
-  std::optional<double> max_age;
+  EdgeOptions options;
   int source = -1;  // the only source whose samples pass; -1: all pass
   // The minimum depth of a queue that loses nothing: the consumer's batch size or, for a join downstream of
   // live sources, the depth that it needs.
   int depth = 0;
   bool joined = false;
-  std::optional<double> max_rate = {};
-  std::int64_t every = 1;
   EdgeRef edge = {};  // null until connected
 
   /// Whether the wire is removed with these nodes, because they include its parent or its only source.

@@ -41,12 +41,9 @@ void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& opti
   Admission(*this).check_connection(child, parent, options);
   auto& node = runner(child);
   const Wire wire{.parent = parent.node,
-                  .queue = options.queue,
-                  .max_age = options.max_age,
+                  .options = options,
                   .source = only_source(*this, parent),
-                  .depth = node.facts().batch ? node.facts().batch->size : 0,
-                  .max_rate = options.max_rate,
-                  .every = options.every};
+                  .depth = node.facts().batch ? node.facts().batch->size : 0};
   if (wired_) (void)resolve_queue(*this, wire, node.name(), node.facts().is_recorder);
   auto& merge = place(child);
   auto& wires = merge.wires;

@@ -90,8 +90,8 @@ Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& con
                                                   : kLossless;
   if (chosen.blocks() != wire.joined)
     chosen.depth = std::max(chosen.depth, several && !wire.joined ? 2 * wire.depth : wire.depth);
-  const auto queue = wire.queue.value_or(chosen);
-  if (wire.max_age && !live) {
+  const auto queue = wire.options.queue.value_or(chosen);
+  if (wire.options.max_age && !live) {
     throw GraphError("'" + consumer + "' has max_age, but '" + graph.runner(wire.parent).name() +
                      "' comes from a file, where nothing may be dropped: leave max_age out, or open it with "
                      "realtime=True");
@@ -106,7 +106,7 @@ std::string why_lossless(const Graph& graph, const Wires& wires) {
              "' means nothing without those before it: use poll(), get() or a loop";
     }
     if (!resolve_queue(graph, wire, {}, false).blocks()) continue;
-    if (wire.queue) return "its queue blocks: use poll(), realtime=True, or queue=LATEST";
+    if (wire.options.queue) return "its queue blocks: use poll(), realtime=True, or queue=LATEST";
     if (graph.is_live(wire.parent)) {
       return "'" + graph.runner(wire.parent).name() +
              "' gives several results per sample, of which latest() would skip some: use poll(), get() or a "

@@ -49,7 +49,7 @@ std::vector<std::string> recorders_below(const Graph& graph) {
   return below;
 }
 
-bool drops(const EdgeOptions& edge, bool to_recorder) {
+bool drops(const EdgeSetup& edge, bool to_recorder) {
   if (edge.max_age || edge.max_rate || edge.every > 1) return true;
   return !edge.queue.blocks() && (!to_recorder || edge.queue.depth <= 1);
 }

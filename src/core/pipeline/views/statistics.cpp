@@ -146,31 +146,9 @@ std::string list_busy(const std::vector<std::string>& nodes) {
   return list;
 }
 
-std::optional<SilentNode> find_silence(const Runner& runner, std::uint64_t least) {
-  const auto& facts = runner.facts();
-  if (facts.is_source || !facts.runs_outside || facts.has_own_stream()) return std::nullopt;
-  if (runner.outlet().given_count() > 0 || !runner.outlet().is_taken()) return std::nullopt;
-  const auto stats = runner.stats(std::nullopt);
-  if (stats.processed < least || stats.processed <= stats.errors) return std::nullopt;
-  return SilentNode{facts.name, stats.processed};
-}
-
-std::string SilentNode::text() const {
-  return "received " + std::to_string(taken) +
-         " samples and returned none: does its function or process() return a value?";
-}
-
-std::vector<SilentNode> silent_nodes(const PipelineParts& core, std::uint64_t least) {
-  std::vector<SilentNode> found;
-  for (const auto& runner : core.runners()) {
-    if (auto silent = find_silence(*runner, least)) found.push_back(*std::move(silent));
-  }
-  return found;
-}
-
 namespace {
 
-/// `edge`: an EdgeStats or a Wire.
+/// `edge`: EdgeStats or EdgeOptions.
 std::string rate_text(const auto& edge) {
   std::string text;
   if (edge.every > 1) text += ", one in " + std::to_string(edge.every);
@@ -195,7 +173,7 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
 }
 
 // Details that an edge's line leaves out: its join, and streams that start at nodes.
-std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptions& edge) {
+std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeSetup& edge) {
   std::string text;
   if (edge.joined) {
     const auto join = join_stats(inbox, Span::Recent);
@@ -225,8 +203,8 @@ std::string describe(const PipelineParts& core) {
         out << "  " << core.names()->find_name(wire.parent);
         if (wire.source >= 0) out << ".of('" << core.names()->find_name(wire.source) << "')";
         out << " -> " << child << "  "
-            << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()")
-            << rate_text(wire) << "\n";
+            << (wire.options.queue ? freshframe::to_string(*wire.options.queue) : "queue chosen at start()")
+            << rate_text(wire.options) << "\n";
       }
     };
     for (const auto& runner : graph.runners()) wires(runner->name(), graph.list_wires(runner->index()));

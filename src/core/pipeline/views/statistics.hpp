@@ -1,4 +1,4 @@
-// Statistics of a pipeline, the report, its graph, and which nodes are busy or silent.
+// Statistics of a pipeline, the report, its graph, and which nodes are busy.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -31,19 +31,5 @@ namespace freshframe::core {
 [[nodiscard]] std::vector<std::string> busy_nodes(const PipelineParts& core);
 /// Joins the names for a message.
 [[nodiscard]] std::string list_busy(const std::vector<std::string>& nodes);
-
-/// A Python node that has taken samples but never returned a result, although it has consumers.
-struct SilentNode {
-  std::string name;
-  std::uint64_t taken = 0;
-
-  /// "has taken 60 samples and returned none: does its function or process() return a value?"
-  [[nodiscard]] std::string text() const;
-};
-constexpr std::uint64_t kFewSamples = 2;  // samples after which a message asks about missing results
-/// Returns nullopt for a node that is not silent: one with on_tick() or finish(), one that failed for every
-/// sample, or one with fewer than `least` samples.
-[[nodiscard]] std::optional<SilentNode> find_silence(const Runner& runner, std::uint64_t least);
-[[nodiscard]] std::vector<SilentNode> silent_nodes(const PipelineParts& core, std::uint64_t least);
 
 }  // namespace freshframe::core

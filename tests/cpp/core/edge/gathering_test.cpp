@@ -38,7 +38,7 @@ Taken take_batch(Inbox& inbox, std::vector<AnySample>& samples, const Batch& bat
 
 // An inbox on a simulated clock, and a thread that gathers batches from it.
 struct Gathering {
-  explicit Gathering(std::vector<Inbox::EdgeOptions> edges) {
+  explicit Gathering(std::vector<core::EdgeSetup> edges) {
     for (auto& edge : edges) refs.push_back(inbox.add_edge(std::move(edge)));
   }
   void put(int edge, AnySample sample) { inbox.put(of(edge), std::move(sample), blocked); }

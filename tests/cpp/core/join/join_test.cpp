@@ -35,8 +35,7 @@ class TwoCameras {
                       std::shared_ptr<const Clock> of_inbox = nullptr, int limited = -1)
       : clock(std::make_shared<SimulatedClock>()), inbox("pair", of_inbox ? std::move(of_inbox) : clock) {
     for (const int parent : {0, 1}) {
-      core::EdgeOptions options{
-          .parent_name = parent == 0 ? "left" : "right", .queue = queue, .joined = true};
+      core::EdgeSetup options{.parent_name = parent == 0 ? "left" : "right", .queue = queue, .joined = true};
       if (parent == limited) {  // to one source
         options.only = "old";
         options.only_source = parent;

@@ -36,7 +36,7 @@ AnySample sample_of(int seq, int source, double captured) {
 
 Edges::Edges() : inbox_("sink", simulated_clock()) {}
 
-void Edges::edge(EdgeOptions options) {
+void Edges::edge(EdgeSetup options) {
   options.parent = static_cast<int>(edges_.size());
   options.parent_name = "p" + std::to_string(edges_.size());
   edges_.push_back(inbox_.add_edge(std::move(options)));
@@ -44,7 +44,7 @@ void Edges::edge(EdgeOptions options) {
 }
 
 void Edges::edge(Queue queue, std::vector<int> sources) {
-  EdgeOptions options;
+  EdgeSetup options;
   options.queue = queue;
   options.sources = std::move(sources);
   edge(std::move(options));

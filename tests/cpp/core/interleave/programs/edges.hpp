@@ -23,7 +23,7 @@
 namespace freshframe::interleave {
 
 using core::Closing;
-using core::EdgeOptions;
+using core::EdgeSetup;
 using core::Inbox;
 using core::Taken;
 
@@ -45,7 +45,7 @@ class Edges : public World {
 
  protected:
   // ---- for a program's constructor
-  void edge(EdgeOptions options);
+  void edge(EdgeSetup options);
   void edge(Queue queue, std::vector<int> sources = {});
   /// Requires that the results and the counters of the only edge can be explained by some order of the calls
   /// on a queue of thirty lines (linearizability). Only for programs whose threads use put(), take(),

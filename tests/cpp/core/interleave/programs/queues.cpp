@@ -114,7 +114,7 @@ FRESHFRAME_INTERLEAVE(BlocksCloseEdge, Edges) {
 
 // After a stop, waiting samples may be taken until a deadline, and a last result still passes.
 FRESHFRAME_INTERLEAVE(Drain, Edges) {
-  EdgeOptions finishing;
+  EdgeSetup finishing;
   finishing.queue = kOneBlocks;
   finishing.finishes = true;
   edge(finishing);

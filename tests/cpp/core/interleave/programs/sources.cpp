@@ -71,7 +71,7 @@ class Join : public Edges {
  protected:
   Join() {
     inbox_.expect_join();
-    EdgeOptions camera;
+    EdgeSetup camera;
     camera.queue = kJoining;
     camera.joined = true;
     edge(camera);
