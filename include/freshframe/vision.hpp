@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace freshframe {
@@ -159,6 +160,8 @@ struct AnnotateOptions {
   std::optional<float> line_width = {};  // pixels; default: depends on the image size
   bool masks = true;                     // draw the column `mask`
   bool skeletons = true;                 // draw the column `keypoints`
+  /// Pairs of key points to join by a line, counted from 0. Default: those of a COCO person, if there are 17.
+  std::vector<std::pair<int, int>> bones = {};
   /// Template for labels, such as "{class_name} {speed:.0f} m/s". Fields are the columns of a results file,
   /// dwell (with zones), and any column with one value per row. Default: the id and, for boxes, class name
   /// and confidence.

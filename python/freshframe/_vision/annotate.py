@@ -67,7 +67,8 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         masks: Whether to colour the masks of column ``mask`` (see ``freshframe.masks.encode``).
         skeletons: Whether to draw the key points of column ``keypoints``: (n, k, 2) float32, or (n, k, 3)
             with confidences, where points of at least 0.5 are drawn. The 17 key points of a COCO person are
-            joined by lines. Boxes with a column ``corners``, (n, 4, 2) float32, are drawn as oriented boxes.
+            joined by lines. For others give the pairs to join, counted from 0: ``[(0, 1), (1, 2)]``. Boxes
+            with a column ``corners``, (n, 4, 2) float32, are drawn as oriented boxes.
 
     Raises:
         OptionError: An option is out of range, or ``labels`` or ``caption`` has an unknown field or an
@@ -93,14 +94,15 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         line_width: float | None = None,
         blur: Sequence[str] = (),
         masks: bool = True,
-        skeletons: bool = True,
+        skeletons: bool | Sequence[tuple[int, int]] = True,
     ) -> None:
         rules = _native.make_annotate_rules(
             _labels(labels),
             "" if caption is None else _check.text("caption", caption),
             _names("blur", blur),
             _check.flag("masks", masks),
-            _check.flag("skeletons", skeletons),
+            skeletons is not False,
+            _bones(skeletons),
         )
         self._handle = _native.make_annotate(
             _check.number("trail", trail),
@@ -154,6 +156,19 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         seconds = None if pts is None else _check.number("pts", pts)
         with self._updating:
             return _native.annotate(self._handle, frame, found, seconds)
+
+
+def _bones(given: Any) -> list[tuple[int, int]]:
+    wanted = "skeletons must be True, False or pairs of key points, such as [(0, 1), (1, 2)]"
+    if isinstance(given, bool):
+        return []
+    pairs = [_check.several(pair, 2, wanted) for pair in _check.items(given, wanted)]
+    if not pairs:
+        raise OptionError(f"{wanted}, got no pair; True draws the points without lines")
+    return [
+        (_check.integer("a key point of skeletons", start), _check.integer("a key point of skeletons", end))
+        for start, end in pairs
+    ]
 
 
 def _names(option: str, given: Any) -> list[str]:

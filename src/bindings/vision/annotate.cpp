@@ -26,6 +26,7 @@
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -43,9 +44,11 @@ struct AnnotateRules {
 };
 
 AnnotateRules make_annotate_rules(std::optional<std::string> labels, std::string caption,
-                                  std::vector<std::string> blur, bool masks, bool skeletons) {
+                                  std::vector<std::string> blur, bool masks, bool skeletons,
+                                  std::vector<std::pair<int, int>> bones) {
   return {{.masks = masks,
            .skeletons = skeletons,
+           .bones = std::move(bones),
            .labels = std::move(labels),
            .caption = std::move(caption),
            .blur = std::move(blur)}};
@@ -94,7 +97,7 @@ nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>> text_mask(const std::string& t
 void bind_annotate(nb::module_& module) {
   const nb::class_<AnnotateRules> rules(module, "AnnotateRules", "What Annotate writes and hides.");
   module.def("make_annotate_rules", &make_annotate_rules, nb::arg("labels").none(), nb::arg("caption"),
-             nb::arg("blur"), nb::arg("masks"), nb::arg("skeletons"));
+             nb::arg("blur"), nb::arg("masks"), nb::arg("skeletons"), nb::arg("bones"));
   module.def("make_annotate", &make_annotate, nb::arg("trail"), nb::arg("line_width").none(),
              nb::arg("rules"));
   module.def("annotate", gil::entry<&annotate>, nb::arg("node"), nb::arg("frame"), nb::arg("found").none(),

@@ -143,10 +143,19 @@ class ObjectShapes {
   const DataColumn* corners_ = nullptr;
 };
 
-/// Pairs of keypoints to connect by a line, if there are 17 of them, as in COCO's persons.
-[[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> list_bones(std::size_t key_points) {
+using Bones = std::vector<std::pair<int, int>>;
+
+/// Pairs of keypoints to connect by a line: the given ones or, if there are none and 17 keypoints, those of
+/// COCO's persons.
+[[nodiscard]] Bones list_bones(const Bones& given, std::size_t key_points) {
+  for (const auto& [from, to] : given) {
+    if (std::cmp_less(std::max(from, to), key_points)) continue;
+    throw Error("Annotate(skeletons=) joins the key points " + std::to_string(from) + " and " +
+                std::to_string(to) + ", but each object has " + std::to_string(key_points) +
+                ", counted from 0");
+  }
   // Order of the keypoints: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left first.
-  if (key_points != kPersonPoints) return {};
+  if (!given.empty() || key_points != kPersonPoints) return given;
   return {{0, 1},  {0, 2},  {1, 3},  {2, 4},   {5, 6},   {5, 7},   {7, 9},   {6, 8},
           {8, 10}, {5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}};
 }
@@ -170,6 +179,11 @@ void check(const AnnotateOptions& options) {
   } else if (options.line_width && !(*options.line_width > 0 && *options.line_width <= kMaxLineWidth)) {
     text << "Annotate needs line_width of more than 0 and at most " << kMaxLineWidth << " pixels, got "
          << *options.line_width << "; without it the width fits the frame's size";
+  } else if (const auto wrong = std::ranges::find_if(
+                 options.bones, [](const auto& bone) { return std::min(bone.first, bone.second) < 0; });
+             wrong != options.bones.end()) {
+    text << "Annotate(skeletons=) needs pairs of key points, counted from 0, got (" << wrong->first << ", "
+         << wrong->second << ")";
   } else {
     return;
   }
@@ -428,9 +442,11 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& f
     }
     if (!options.skeletons) continue;
     const auto points = shapes.key_points(i);
-    for (const auto& [from, to] : vision::list_bones(points.size())) {
-      if (points[from].seen && points[to].seen)
-        pen.path({points[from].at, points[to].at}, false, choose_color(found, i));
+    if (points.empty()) continue;
+    for (const auto& [from, to] : vision::list_bones(options.bones, points.size())) {
+      const auto& begin = points[static_cast<std::size_t>(from)];
+      const auto& end = points[static_cast<std::size_t>(to)];
+      if (begin.seen && end.seen) pen.path({begin.at, end.at}, false, choose_color(found, i));
     }
     for (const auto& point : points) {
       if (point.seen) pen.dot(point.at, choose_color(found, i));

@@ -328,6 +328,36 @@ def test_a_column_of_another_shape_keeps_its_type() -> None:
     assert boxes(keypoints=np.array(["left"])).data["keypoints"].dtype.kind == "U"
 
 
+def test_the_given_pairs_of_key_points_are_joined() -> None:
+    points = np.array([[[40, 100], [120, 100], [120, 40], [np.nan, np.nan]]], np.float32)
+    found = boxes(keypoints=points)
+    dots = drawn(found, labels="")
+    changed = (drawn(found, labels="", skeletons=[(0, 1), np.array([2, 3])]) != dots).any(axis=2)
+    assert changed[100, 50:110].all()
+    assert not changed[:90].any(), "neither (1, 2), which is not given, nor a point that was not found"
+    with pytest.raises(ff.FreshframeError, match="key points 3 and 4, but each object has 4, counted from 0"):
+        drawn(found, skeletons=[(0, 1), (3, 4)])
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (None, ff.OptionTypeError),
+        (1, ff.OptionTypeError),
+        ("hand", ff.OptionTypeError),
+        ([(0, 1, 2)], ff.OptionTypeError),
+        ([("wrist", "thumb")], ff.OptionTypeError),
+        ([(0, 0.5)], ff.OptionTypeError),
+        ([], ff.OptionError),
+        ([(0, -1)], ff.OptionError),
+        ([(0, 2**40)], ff.OptionError),
+    ],
+)
+def test_skeletons_that_are_no_pairs_are_refused(given: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="skeletons"):
+        ff.Annotate(skeletons=given)
+
+
 def test_key_points_and_turned_boxes_are_drawn() -> None:
     points = np.full((1, 17, 3), np.nan, np.float32)
     points[0, 5] = [120, 100, 0.9]
