@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import axe
 import pipelines
 import pytest
 from browser import VIEW
@@ -190,14 +191,12 @@ STATES: dict[str, Callable[[Page, ExitStack, Path], None]] = {
 @pytest.fixture(scope="module", params=STATES)
 def shown(request: pytest.FixtureRequest, one_browser: Page) -> Iterator[tuple[str, Page]]:
     """Yields the name of a state and the page in it, for all widths and colour schemes."""
-    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python; ./dev test-web installs it")
+    axe.need()
     one_browser.driver.delete_all_cookies()
     one_browser.size(1440, 900)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         STATES[request.param](one_browser, stack, Path(folder))
-        script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-        one_browser.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
         yield request.param, one_browser
         one_browser.driver.get("about:blank")
 
@@ -207,10 +206,7 @@ def shown(request: pytest.FixtureRequest, one_browser: Page) -> Iterator[tuple[s
 def test_axe_has_no_remark(shown: tuple[str, Page], width: int, dark: bool) -> None:
     name, page = shown
     page.size(width, 900, dark=dark, phone=width < 500)
-    remarks = page.wait_for(
-        """const {violations} = await axe.run({resultTypes: ["violations"]});
-        return violations.map(({id, nodes}) => [id, nodes.map(({target}) => target)])"""
-    )
+    remarks = axe.remarks(page)
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.picture(PICTURES / f"{name}-{width}-{'dark' if dark else 'light'}.png")
     assert remarks == []

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import axe
 import pytest
 from browser import FOREIGN
 from camera_page import DESK, FACE, FRAMES, PAINTED, press, show, until_words, words
@@ -294,7 +294,7 @@ def test_a_view_shows_the_result_instead_of_the_camera(page: Page, server: Video
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("state", ["off", "live", "denied", "insecure"])
 def test_axe_has_no_remark(page: Page, server: VideoServer, state: str, dark: bool) -> None:
-    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python; ./dev test-web installs it")
+    axe.need()
     host = server.url.replace("127.0.0.1", FOREIGN) if state == "insecure" else ""
     show(page, server, host=host)
     page.run("camera.refusal = arguments[0] === 'denied' ? 'NotAllowedError' : null", state)
@@ -302,11 +302,5 @@ def test_axe_has_no_remark(page: Page, server: VideoServer, state: str, dark: bo
         press(page, "Use my camera")
     until_words(page, {"off": "off", "live": "live", "denied": "not allowed", "insecure": "localhost"}[state])
     page.size(390, 900, dark=dark, phone=True)
-    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
-    remarks = page.wait_for(
-        "const {violations} = await axe.run('freshframe-camera', {resultTypes: ['violations']});"
-        "return violations.map(({id, nodes}) => [id, nodes.map(({target}) => target)])"
-    )
-    assert remarks == []
+    assert axe.remarks(page, "freshframe-camera") == []
     assert page.run("return document.documentElement.scrollWidth <= innerWidth"), "it fits a phone"

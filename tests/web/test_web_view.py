@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import axe
 import numpy as np
 import pytest
 from browser import FOREIGN, until
@@ -524,8 +525,7 @@ def test_lines_and_zones_have_their_counts_on_their_sides(page: Page, server: Vi
 
 @pytest.mark.parametrize("state", ["live", "away", "refused"])
 def test_axe_has_no_remark_about_a_view(page: Page, server: VideoServer, state: str) -> None:
-    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python; ./dev test-web installs it")
-    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    axe.need()
     server.scene.token = "a-token"
     show(page, server, f'token="{"wrong" if state == "refused" else "a-token"}"')
     page.run("view.style.width = ''")
@@ -533,16 +533,12 @@ def test_axe_has_no_remark_about_a_view(page: Page, server: VideoServer, state: 
         live(page, "webcodecs")
         server.scene.away = True
     page.until("return states.at(-1).state === arguments[0]", state)
-    page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
     for width in (390, 768, 1440):
         for dark in (False, True):
             page.size(width, 900, dark=dark, phone=width < 500)
             page.wait_for("await new Promise(requestAnimationFrame)")
             assert page.run("return document.documentElement.scrollWidth") <= width
-            remarks = page.wait_for(
-                """const {violations} = await axe.run({resultTypes: ['violations']});
-                return violations.map(({id, nodes}) => [id, nodes.map(({target}) => target)])"""
-            )
+            remarks = axe.remarks(page)
             PICTURES.mkdir(parents=True, exist_ok=True)
             page.picture(PICTURES / f"view-{state}-{width}-{'dark' if dark else 'light'}.png")
             assert remarks == []
