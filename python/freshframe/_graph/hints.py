@@ -24,6 +24,8 @@ _FILLED_BY = {
 _COLUMN = re.compile(rf"\.({'|'.join(_FILLED_BY)})\b")
 _READ_ONLY = ("assignment destination is read-only", "provided NumPy array marked as readonly")
 _NO_ARRAY = "Expected Ptr<cv::UMat>"
+# Python 3.13 names the module.
+_NO_ITERATION = re.compile(r"'(freshframe\._native\.)?Frame' object is not iterable")
 
 
 def hint(error: BaseException) -> str:
@@ -42,7 +44,7 @@ def _hint(error: BaseException) -> str:
         return '. The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")'
     if _NO_ARRAY in text:
         return ". OpenCV takes arrays: give it frame.bgr instead of a frame"
-    if text == "'Frame' object is not iterable":
+    if _NO_ITERATION.fullmatch(text):
         return ". A Frame is one image: frame.bgr is its array"
     if text.startswith("'NoneType' object is not"):
         return _of_none(error)

@@ -143,6 +143,7 @@ def test_a_stop_hands_over_the_crossings_that_wait() -> None:
     with pipeline:
         until(lambda: pipeline.stats().nodes["line"].processed > 120, "all things")
         threading.Timer(0.1, gate.set).start()
+        pipeline.stop(timeout=None)
     assert len(seen) == 10
 
 
