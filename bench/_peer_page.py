@@ -20,10 +20,7 @@ PAGES = tuple(
     PLOTS / f"{name}.md"
     for name in (
         "index",
-        "goals",
-        "slow-branch-sleeps",
-        "slow-branch-computes",
-        "other-cameras",
+        "slow-consumer",
         "engine",
         "libraries",
     )
