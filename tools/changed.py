@@ -109,7 +109,7 @@ PLOTS = {
         ("tests/python/pages/test_extension_examples.py",),
         ("examples", "include", "cmake", "gil/include", "src/plugin", "python/freshframe/_plugin",
          "tests/python/pages/test_extension_examples.py", "pyproject.toml", *RIGS, "tests/python/rigs/card",
-         "docs/how-to/package-a-native-node.md"),
+         "docs/how-to/step-in-cpp.md"),
     ),
     "interleavings": (
         (),

@@ -423,7 +423,7 @@ def test_a_package_with_a_native_node_works_with_any_python(install: Install) ->
 
 
 def test_the_page_about_packages_shows_the_projects_own_files() -> None:
-    page = (EXAMPLES.parent / "docs/how-to/package-a-native-node.md").read_text()
+    page = (EXAMPLES.parent / "docs/how-to/step-in-cpp.md").read_text()
     project = EXAMPLES / "plugin_package"
     for language, file in [("toml", "pyproject.toml"), ("cmake", "CMakeLists.txt")]:
         (shown,) = re.findall(rf"```{language}\n(.*?)```", page, re.S)

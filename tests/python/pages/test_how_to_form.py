@@ -44,7 +44,6 @@ FOREIGN = {
 }
 # Pages without output, because their programs need a compiler, a browser or another service. May only shrink.
 SHOW_NOTHING = {
-    "ros2",
     "streamlit-gradio",
     "use-the-engine-from-cpp",
 }
