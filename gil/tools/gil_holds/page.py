@@ -45,8 +45,8 @@ TAIL = """\
 {machine}. Wheels of the package index, as `gil/tools/gil_holds/requirements.txt` names them. {measured}
 `./dev gil-holds` installs the packages, measures and writes this page.
 
-The watch of [gil-budget](../how-to/find-gil-holds.md) reads the interpreter's record of the GIL. The longest time
-in which a Python thread that wakes up every half millisecond got nothing must agree within
+The watch of [gil-budget](../how-to/find-gil-holds.md) reads the interpreter's record of the GIL. The longest
+time in which a Python thread that wakes up every half millisecond got nothing must agree within
 {witness:.0f} %, or the row is left out.
 
 {left_out}"""
