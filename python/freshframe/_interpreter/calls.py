@@ -56,7 +56,12 @@ def explained(value: Any) -> Any:
 
 
 def _explain_methods(owner: type) -> None:
+    called_by_engine = {  # process() and others: a wrapper would only add to their tracebacks
+        name for base in owner.__mro__ if base.__name__ in _WRITTEN_BY_USERS for name in vars(base)
+    } - {"__init__"}
     for name, member in list(vars(owner).items()):
+        if name in called_by_engine:
+            continue
         function = member.__func__ if isinstance(member, classmethod) else member
         if isinstance(function, FunctionType) and (name == "__init__" or not name.startswith("_")):
             wrapped = _explained_function(function)

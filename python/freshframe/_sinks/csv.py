@@ -136,7 +136,7 @@ class Csv(TextSink):
         else:
             fields = _fields(value)
             columns = tuple(fields)
-            rows = [[*stamp, *map(_cell, fields.values())]]
+            rows = [[*stamp, *_cells(fields, value)]]
         self._write(columns, rows)  # last: a value that cannot be written leaves an existing file alone
 
     def _write(self, columns: tuple[str, ...], rows: list[list[Any]]) -> None:
@@ -217,6 +217,16 @@ def _fields(value: Any) -> dict[str, Any]:
     if isinstance(value, np.ndarray) and value.ndim == 1:
         return {f"value_{index}": item for index, item in enumerate(value)}
     return {"value": value}
+
+
+def _cells(fields: dict[str, Any], value: Any) -> list[Any]:
+    """Converts the columns of a value."""
+    try:
+        return [_cell(field) for field in fields.values()]
+    except TypeError as error:
+        failure = error
+    plain(value)  # raises an error that says where in the value, too
+    raise failure
 
 
 def _cell(value: Any) -> Any:

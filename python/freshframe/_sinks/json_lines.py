@@ -72,7 +72,11 @@ class JsonLines(TextSink):
         """Writes one line."""
         file = self._opened()
         source = sample.source if self._label is None and self._marks.source else self._label
-        record = sample_record(sample, source, with_damaged=self._marks.damaged, with_part=self._marks.part)
+        marks = self._marks
+        try:
+            record = sample_record(sample, source, with_damaged=marks.damaged, with_part=marks.part)
+        except TypeError as error:
+            raise error.with_traceback(None) from None  # the value is at fault: how it was read is of no use
         file.write(to_text(record) + "\n")
 
 

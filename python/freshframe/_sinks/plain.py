@@ -20,6 +20,7 @@ _AS_IT_IS = frozenset((type(None), bool, int))
 # Reused, as json.dumps() would create one per record. No circularity check: plain() returns new lists and
 # dicts.
 _ENCODER = json.JSONEncoder(check_circular=False, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+_MOST_STEPS = 8  # into nested values, that a message shows
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -43,11 +44,45 @@ def plain(value: Any) -> Any:
     """
     try:
         return _plain(value)
+    except _CannotWriteError as refused:
+        steps = itertools.islice(_way_to_fault(value), _MOST_STEPS)
+        place = "".join(f"[{_check.show(step)}]" for step in steps)
+        at = f" at {place}" if place else ""
+        raise TypeError(f"cannot write a value of type {refused.kind}{at}: {refused.advice}") from None
     except RecursionError:
         raise OptionError(
             "a value that contains itself, or whose parts are deeper than Python's recursion limit, cannot "
             "be written: convert it in a node before the sink"
         ) from None  # its traceback would have a thousand equal lines
+
+
+def _way_to_fault(value: Any) -> Iterator[Any]:
+    """Yields the keys and indices that lead to the first part that _plain() refuses."""
+    fields = named_fields(value)
+    for step, part in (
+        enumerate(value) if fields is None and isinstance(value, list | tuple) else fields or ()
+    ):
+        if not _can_write(part):
+            yield step
+            yield from _way_to_fault(part)
+            return
+
+
+def _can_write(value: Any) -> bool:
+    try:
+        _plain(value)
+    except _CannotWriteError:
+        return False
+    return True
+
+
+class _CannotWriteError(Exception):
+    """Raised by _plain() for a part of another type."""
+
+    def __init__(self, kind: str, advice: str) -> None:
+        super().__init__(kind, advice)
+        self.kind = kind
+        self.advice = advice
 
 
 def _plain(value: Any) -> Any:
@@ -145,11 +180,28 @@ def keyed(fields: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return keys
 
 
-def _refusal(value: Any) -> TypeError:
+_CONVERSIONS = {  # advice for types whose conversion is obvious
+    "set": "sorted() makes it a list",
+    "frozenset": "sorted() makes it a list",
+    "datetime.datetime": "its isoformat() is a string",
+    "datetime.date": "its isoformat() is a string",
+    "datetime.timedelta": "its total_seconds() is a number",
+    "pathlib.PosixPath": "str() makes it a string",
+    "uuid.UUID": "str() makes it a string",
+    "decimal.Decimal": "float() makes it a number",
+}
+
+
+def _refusal(value: Any) -> _CannotWriteError:
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    advice = "VideoFile writes frames" if name.endswith(".Frame") else "convert it in a node before the sink"
-    return TypeError(
-        f"cannot write a value of type {name}: expected Circles, Detections, numbers, strings, None, numpy "
-        f"arrays, lists, dicts or dataclasses; {advice}"
+    if name.endswith(".Frame"):
+        advice = "VideoFile writes frames"
+    else:
+        conversion = _CONVERSIONS.get(name, "")
+        advice = "convert it in a node before the sink" + (conversion and f", where {conversion}")
+    return _CannotWriteError(
+        name,
+        "expected Circles, Detections, numbers, strings, None, numpy arrays, lists, dicts or dataclasses; "
+        + advice,
     )

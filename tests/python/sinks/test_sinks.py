@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,34 @@ def test_a_value_without_a_form_is_refused_by_its_type(
         write(sink(tmp_path / "out"), value)
     assert isinstance(error.value.__cause__, TypeError)
     assert named in str(error.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ({"found": {1, 2}}, r"type set at \['found'\]: .* where sorted\(\) makes it a list"),
+        (
+            {"all": [0, {"at": datetime.date(2026, 1, 1)}]},
+            r"datetime.date at \['all'\]\[1\]\['at'\]: .* isoformat",
+        ),
+        (Reading("a", 1.0, [Point(1, {2})]), r"type set at \['inner'\]\[0\]\['y'\]: "),
+    ],
+    ids=["a dict", "a list", "dataclasses"],
+)
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv, lambda path: ff.Spool(path, print)])
+def test_the_error_says_where_in_the_value_the_type_is(
+    tmp_path: Path, sink: Any, value: object, named: str
+) -> None:
+    with pytest.raises(ff.NodeError, match=named):
+        write(sink(tmp_path / "out"), value)
+
+
+def test_the_traceback_of_a_value_that_is_no_json_is_short(tmp_path: Path) -> None:
+    with pytest.raises(ff.NodeError) as error:
+        write(ff.JsonLines(tmp_path / "out"), {"deep": [[[{1, 2}]]]})
+    cause = error.value.__cause__
+    assert cause is not None
+    assert len(traceback.extract_tb(cause.__traceback__)) == 1
 
 
 def of_itself() -> list[object]:
