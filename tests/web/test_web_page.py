@@ -217,6 +217,16 @@ def test_ports_are_chosen_and_keep_their_order_and_their_pictures(page: Page, ru
     assert not page.run(hint)
 
 
+@pytest.mark.parametrize("views", [1, 4, 5])
+def test_all_views_are_shown_up_to_four(page: Page, running: Run, views: int) -> None:
+    pipeline = ff.Pipeline()
+    names = [f"camera{number}" for number in range(views)]
+    page.open(running(pipeline, view=[pipeline.add(ff.open(SCENE), name=name) for name in names]))
+    page.until_picture()
+    shown = "return [...document.querySelectorAll('.screen')].map(one => one.dataset.port)"
+    assert page.run(shown) == names[:4]
+
+
 def test_a_page_that_comes_late_shows_what_was_before(page: Page, running: Run) -> None:
     pipeline, _ = example()
     url = running(pipeline)
