@@ -402,7 +402,7 @@ class Pipeline(RunByWith):
         GIL: released while waiting; held for ``progress``.
         """
         _check.progress(progress, progress_every)
-        unstarted.warn_in_coroutine("run()", "`await asyncio.to_thread(pipeline.run)`")
+        unstarted.warn_of_blocking_run()
         self._begin_run()
         try:
             if not self._engine.started:

@@ -96,7 +96,7 @@ class Stream(Generic[T_co]):
         """
         samples: _Samples[T_co] = _Samples(self)
         if not samples.is_within:
-            unstarted.warn_in_coroutine(f"`for sample in` {self._what}", "`async for`")
+            unstarted.warn_of_blocking_loop(self._what)
             with self._noting_failure():
                 self.pipeline.__enter__()
         return samples

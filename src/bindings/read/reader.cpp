@@ -310,17 +310,25 @@ PyObject* get_reader_attribute(PyObject* self, PyObject* name) {
   return attribute_or_hint(self, name, kReaderHints);
 }
 
-/// Logs a warning. A program that has removed freshframe from sys.modules keeps its readers without it.
-void warn_in_coroutine() {
+enum class LoopKind : std::uint8_t { For, AsyncFor };
+
+/// Logs a warning about a loop that is empty or blocks an event loop. A program that has removed freshframe from
+/// sys.modules keeps its readers without it.
+void check_loop(PythonReader& reader, LoopKind loop) {
   constexpr const char* kModule = "freshframe._pipeline.unstarted";  // every pipeline has imported it
   const nb::dict modules(nb::module_::import_("sys").attr("modules"));
   if (!modules.contains(kModule)) return;
-  modules[kModule].attr("warn_in_coroutine")("`for sample in` a reader", "`async for`");
+  const nb::object module = modules[kModule];
+  if (const auto why = reader.explain_empty_loop()) {
+    module.attr("warn_empty_loop")(nb::str(why->c_str(), why->size()));
+  } else if (loop == LoopKind::For) {
+    module.attr("warn_of_blocking_loop")("a reader");
+  }
 }
 
 PyObject* iterate(gil::Held& held, PyObject* self) {
   return raw_call(held, [&] {
-    warn_in_coroutine();
+    check_loop(get_reader(self), LoopKind::For);
     return Py_NewRef(self);
   });
 }
@@ -406,7 +414,11 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
                   "types.TracebackType | None) -> None"),
           "Closes the reader.")
       .def(
-          "__aiter__", [](nb::object self) { return nb::handle(classes().reader_iterator)(self); },
+          "__aiter__",
+          [](nb::object self) {
+            check_loop(get_reader(self.ptr()), LoopKind::AsyncFor);
+            return nb::handle(classes().reader_iterator)(self);
+          },
           nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),
           "Samples until the end, one wake-up of the event loop for any number of them.")
       .def("_wake_fd", &PythonReader::wake_fd, "The file descriptor that wakes the event loop.")

@@ -43,6 +43,9 @@ class PythonReader {
     guard_.check("this reader");
     return core_->has_ended();
   }
+  [[nodiscard]] std::optional<std::string> explain_empty_loop() {
+    return guard_.has_forked() ? std::nullopt : core_->explain_empty_loop();
+  }
   void close();
   [[nodiscard]] const std::string& name() const { return core_->name(); }
   /// A file descriptor that becomes readable when poll() may return a sample.

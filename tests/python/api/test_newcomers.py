@@ -18,6 +18,7 @@ from rigs.attempts import GivesSample
 from support import Count, Pictures, Push
 
 import freshframe as ff
+from freshframe._pipeline import unstarted
 from freshframe._results import checked_columns
 
 SCENE = "demo:circles?size=160x120&frames=4&pace=0"
@@ -224,6 +225,45 @@ def reader_in_a_coroutine() -> None:
     asyncio.run(program())
 
 
+def loops_after_the_end(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader = pipeline.reader(camera)
+    with pipeline:
+        pass
+    for _ in range(2):
+        assert list(reader) == []
+
+
+def loops_in_a_coroutine_after_the_end(pipeline: ff.Pipeline, camera: Any) -> None:
+    async def program() -> None:
+        reader = pipeline.reader(camera)
+        async with pipeline:
+            pass
+        async for _ in reader:
+            raise AssertionError("a stopped pipeline gave a sample")
+
+    asyncio.run(program())
+
+
+def loops_over_a_closed_reader(pipeline: ff.Pipeline, camera: Any) -> None:
+    with pipeline:
+        with pipeline.reader(camera) as reader:
+            pass
+        assert list(reader) == []
+
+
+def loops_within_and_again(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader = pipeline.reader(camera)
+    with pipeline:
+        assert len(list(reader)) == 4
+        assert list(reader) == []
+
+
+def loops_after_run(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader = pipeline.reader(camera)
+    pipeline.run()
+    assert len(list(reader)) == 4
+
+
 def with_boxes(*rows: tuple[float, float, float, float]) -> Callable[[], object]:
     """A step that finds these boxes in each image of 160x120."""
 
@@ -259,9 +299,21 @@ def with_clip(pts: Callable[[float], float], folder: Path) -> None:
 LOGGED: dict[str, tuple[Callable[[], object], str]] = {
     "process() returns the sample": (with_camera(reads_samples_of_samples), "return sample.value instead"),
     "boxes in shares": (lambda: ff.Detections([[0.1, 0.1, 0.5, 0.5]]), "Detections.xyxy is in pixels"),
-    "run() in a coroutine": (run_in_a_coroutine, "run() blocks the event loop"),
+    "run() in a coroutine": (run_in_a_coroutine, "event loop of asyncio until the pipeline has ended"),
     "a loop in a coroutine": (loop_in_a_coroutine, "use `async for`"),
-    "a reader in a coroutine": (reader_in_a_coroutine, "a reader blocks the event loop"),
+    "a reader in a coroutine": (
+        reader_in_a_coroutine,
+        "event loop of asyncio while it waits for each sample",
+    ),
+    "a loop after `with`": (
+        with_camera(loops_after_the_end),
+        "ends immediately: reader 'reader': the pipeline was",
+    ),
+    "`async for` after `with`": (
+        with_camera(loops_in_a_coroutine_after_the_end),
+        "read inside the `with` block",
+    ),
+    "a loop over a closed reader": (with_camera(loops_over_a_closed_reader), "reader 'reader' was closed"),
     "boxes of another scale": (with_boxes((200, 90, 300, 110)), "most of its boxes are outside of the image"),
 }
 
@@ -271,6 +323,7 @@ def test_what_goes_on_is_logged(
     usage: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checked_columns, "_has_warned", False)
+    monkeypatch.setattr(unstarted, "_warned", set())
     attempt, text = LOGGED[usage]
     with caplog.at_level(logging.WARNING, "freshframe"):
         attempt()
@@ -301,6 +354,8 @@ QUIET: dict[str, Callable[[], object]] = {
     "no boxes": lambda: ff.Detections(np.zeros((0, 4))),
     "boxes that leave the image": with_boxes((-40, 20, 10, 60), (80, 60, 90, 70)),
     "async for": async_loop,
+    "a second loop after the end of the stream": with_camera(loops_within_and_again),
+    "a loop after run()": with_camera(loops_after_run),
     "fps= as it is": with_camera(
         lambda pipeline, camera: pipeline.add(ff.VideoFile("a.mp4", fps=25), camera, max_rate=25)
     ),
@@ -314,6 +369,23 @@ def test_what_is_right_is_not_logged(
     monkeypatch.setattr(checked_columns, "_has_warned", False)
     QUIET[usage]()
     assert caplog.text == ""
+
+
+def test_a_loop_that_blocks_an_event_loop_is_logged_once_per_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def program() -> None:
+        pipeline = ff.Pipeline()
+        reader = pipeline.reader(pipeline.add(Count(3)))
+        with pipeline:
+            for _ in range(3):
+                for _ in reader:
+                    break
+            list(reader)
+
+    monkeypatch.setattr(unstarted, "_warned", set())
+    asyncio.run(program())
+    assert caplog.text.count("blocks the event loop") == 2
 
 
 def test_a_clip_at_the_time_of_a_clock_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

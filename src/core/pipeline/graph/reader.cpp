@@ -125,6 +125,12 @@ std::string ReaderCore::describe_end() const {
          "stop()";
 }
 
+std::optional<std::string> ReaderCore::explain_empty_loop() {
+  const bool was_cut = is_closed() || context_.stop.stop_requested();
+  if (!was_cut || !has_ended() || warned_empty_loop_.exchange(true)) return std::nullopt;
+  return describe_end();
+}
+
 std::optional<Handed> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) {

@@ -74,6 +74,9 @@ class ReaderCore {
   [[nodiscard]] bool read_by_this_thread() const noexcept {
     return last_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
+  /// Returns why a loop that starts now is empty, if it is because of a stop or close(): for a warning. Returns it
+  /// only once per reader, otherwise nullopt.
+  [[nodiscard]] std::optional<std::string> explain_empty_loop();
   /// Returns true only on the first call.
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
 
@@ -131,6 +134,7 @@ class ReaderCore {
   std::atomic<bool> was_read_{false};
   std::atomic<std::thread::id> last_thread_{};
   std::atomic<bool> warned_unread_{false};
+  std::atomic<bool> warned_empty_loop_{false};
 };
 
 }  // namespace freshframe::core
