@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/box_scale.hpp"
 
+#include "freshframe/log.hpp"
+
 #include <algorithm>
 #include <sstream>
 
@@ -32,6 +34,14 @@ std::optional<std::string> BoxScale::find_fault(const Detections& found, Picture
       << "): Detections.xyxy is in pixels of the frame. Multiply the boxes of a model that sees a resized image by "
          "frame.width / its width, and frame.height / its height";
   return text.str();
+}
+
+void BoxScale::check(const std::string& node, const ValueRef& value, const Frame& image) {
+  if (left_ == 0 || !value || !image) return;
+  const auto* const found = value.as<Detections>();
+  if (found == nullptr) return;
+  if (const auto fault = find_fault(*found, {image.width(), image.height()}))
+    log(LogLevel::Warning, "'" + node + "': " + *fault);
 }
 
 }  // namespace freshframe::python

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/frame.hpp"
 #include "freshframe/results.hpp"
+#include "freshframe/sample.hpp"
 
 #include <optional>
 #include <string>
@@ -13,13 +15,13 @@ namespace freshframe::python {
 /// Not thread-safe.
 class BoxScale {
  public:
-  /// True until the verdict: later results need not be passed.
-  [[nodiscard]] bool is_open() const noexcept { return left_ > 0; }
-  /// Returns a warning, once, if most boxes of each of the first results with boxes are outside of the image.
-  /// One result whose boxes are inside settles it.
-  [[nodiscard]] std::optional<std::string> find_fault(const Detections& found, PictureSize image);
+  /// Logs a warning, once, if most boxes of each of the first results with boxes are outside of the image. One result
+  /// whose boxes are inside settles it. `image`: the frame that the result is attached to, if any.
+  void check(const std::string& node, const ValueRef& value, const Frame& image);
 
  private:
+  [[nodiscard]] std::optional<std::string> find_fault(const Detections& found, PictureSize image);
+
   static constexpr int kResults = 5;  // a single one may be an object that leaves the image
 
   int left_ = kResults;

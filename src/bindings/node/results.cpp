@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/results.hpp"
 
-#include "freshframe/log.hpp"
 #include "freshframe/results.hpp"
 #include "freshframe/vision.hpp"
 
@@ -94,14 +93,6 @@ Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
   return result;
 }
 
-void check_scale(Loop& loop, const AnySample& output) {
-  if (!loop.scale.is_open() || !output.frame) return;
-  const auto* const found = output.value ? output.value.as<Detections>() : nullptr;
-  if (found == nullptr) return;
-  const auto fault = loop.scale.find_fault(*found, {output.frame.width(), output.frame.height()});
-  if (fault) log(LogLevel::Warning, "'" + loop.runner.name() + "': " + *fault);
-}
-
 }  // namespace
 
 bool take_output(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
@@ -123,7 +114,7 @@ bool take_output(gil::Held& held, Loop& loop, PyObject* result, const AnySample&
       check_demand(loop, emitted, result);
     }
     output = loop.runner.outlet().stamp_result(std::move(emitted), from);
-    check_scale(loop, *output);
+    loop.scale.check(loop.runner.name(), output->value, output->frame);
     return Py_NewRef(Py_None);
   });
   Py_XDECREF(converted);

@@ -17,6 +17,7 @@
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
+#include "bindings/node/box_scale.hpp"
 #include "bindings/node/node_thread.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/process/encoding.hpp"
@@ -104,6 +105,11 @@ class PythonEmbedder final : public process::Embedder {
     return cause;
   }
 
+  void inspect(const Emitted& result, const AnySample& from) override {
+    const bool is_of_input = !result.frame && !result.like;
+    scale_.check(run_.runner->name(), result.value, is_of_input ? from.frame : result.frame);
+  }
+
   void log(int level, const std::string& logger, const std::string& text) override {
     log_record(level, logger, text);
   }
@@ -138,6 +144,7 @@ class PythonEmbedder final : public process::Embedder {
   gil::Released& released_;
   const ProcessRun run_;
   const std::uint64_t knows_;
+  BoxScale scale_;  // of all workers
 };
 
 void run_crew(gil::Released& released, const ProcessRun& run) {

@@ -363,6 +363,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   try {
     if (refused) std::rethrow_exception(refused);
     for (const auto& result : outcome.results) check_demand(result);
+    for (const auto& result : outcome.results) embedder_.inspect(result, outcome.from);
   } catch (const std::exception& error) {
     outcome.processed = false;
     outcome.results.clear();

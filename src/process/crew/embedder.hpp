@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/frame.hpp"
+#include "freshframe/node.hpp"
 #include "freshframe/sample.hpp"
 
 #include <exception>
@@ -35,6 +36,8 @@ class Embedder {
   [[nodiscard]] virtual ValueRef decode(ReceivedValue value, const std::string& producer) = 0;
   /// The cause of the NodeError that ends the pipeline. Returns a DeviceError as such.
   [[nodiscard]] virtual std::exception_ptr make_cause(WorkerFailure failure) = 0;
+  /// Called for each result of the sample `from` before it is emitted. For warnings.
+  virtual void inspect(const Emitted& /*result*/, const AnySample& /*from*/) {}
   virtual void log(int level, const std::string& logger, const std::string& text) = 0;
   [[nodiscard]] virtual const PixelOps& pixel_ops() const = 0;
   /// Must be the same in both processes.

@@ -277,6 +277,16 @@ def with_boxes(*rows: tuple[float, float, float, float]) -> Callable[[], object]
     return with_camera(attempt, SCENE.replace("frames=4", "frames=8"))
 
 
+class FindsBoxes(ff.Node[ff.Frame, ff.Detections]):
+    """Finds these boxes in each image."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> ff.Detections:
+        return ff.Detections(self.rows)
+
+
 class SaveAt(ff.Node[Any, None]):
     """Saves a clip of a time that it computes from that of the first sample."""
 
@@ -344,6 +354,15 @@ def async_loop() -> None:
             pass
 
     asyncio.run(program())
+
+
+@pytest.mark.parametrize("rows", [[(200, 90, 300, 110)], [(2, 2, 9, 9)]], ids=["outside", "inside"])
+def test_boxes_of_another_scale_from_a_worker_are_logged(rows: Any, caplog: pytest.LogCaptureFixture) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(SCENE.replace("frames=4", "frames=8")))
+    pipeline.add(FindsBoxes(rows), camera, name="find", queue=ff.Queue(1, "block"), process=True)
+    pipeline.run()
+    assert caplog.text.count("'find': most of its boxes are outside") == (rows[0][0] == 200)
 
 
 QUIET: dict[str, Callable[[], object]] = {
