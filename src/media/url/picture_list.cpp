@@ -117,10 +117,15 @@ constexpr std::array<std::string_view, 27> kSuffixes = {
     ".png",  ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".tif",  ".tiff",
     ".webp", ".tga", ".pgm",  ".ppm", ".pbm",  ".pnm", ".pam", ".avif", ".heic",
     ".heif", ".jp2", ".j2k",  ".exr", ".dpx",  ".qoi", ".pcx", ".sgi",  ".xwd"};
-constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
 
 /// Numbers may be timestamps, for example. With larger gaps, the numbers in between do not count as missing.
 constexpr std::int64_t kMostPlaces = 1'000'000'000;
+
+std::string list_suffixes() {
+  std::string text;
+  for (const auto suffix : kSuffixes) text += (text.empty() ? "" : ", ") + std::string(suffix);
+  return text;
+}
 
 bool has_picture_suffix(const std::string& path) {
   const auto suffix = core::lower_case(fs::path(path).extension().string());
@@ -180,10 +185,9 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
     if (has_picture_suffix(name) && is_listed(path)) paths.push_back(std::move(path));
   }
   if (paths.empty()) {
-    fail(url, names.empty()
-                  ? "the folder is empty"
-                  : "no image is in the folder: of " + core::count_text(names.size(), "name") +
-                        " none is a file with the suffix of one (" + std::string(kSomeSuffixes) + ")");
+    fail(url, names.empty() ? "the folder is empty: images are files that end in " + list_suffixes()
+                            : "no image is in the folder: of " + core::count_text(names.size(), "name") +
+                                  " none is a file that ends in " + list_suffixes());
   }
   return in_order(std::move(paths), url, stop);
 }
@@ -197,8 +201,8 @@ PictureList list_glob(const std::string& pattern, const std::string& url, const 
     return !has_picture_suffix(path) || !is_listed(path);
   });
   if (paths.empty()) {
-    fail(url, core::count_text(names, "name") + " matched, but none is a file with the suffix of an image (" +
-                  std::string(kSomeSuffixes) + ")");
+    fail(url,
+         core::count_text(names, "name") + " matched, but none is a file that ends in " + list_suffixes());
   }
   return in_order(std::move(paths), url, stop);
 }

@@ -62,7 +62,10 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: folder / "missing.mp4",
         r"missing\.mp4.*(?i:no such file)|(?i:no such file).*missing\.mp4",
     ),
-    "a directory": (lambda folder: folder, r"the folder is empty"),
+    "a directory": (
+        lambda folder: folder,
+        r"the folder is empty: images .* end in \.png, .*, \.xwd",
+    ),
     "empty": (lambda folder: _written(folder, "empty.mp4", b""), r"empty\.mp4"),
     "no video": (lambda folder: _written(folder, "text.mp4", b"once upon a time\n" * 100), r"text\.mp4"),
     "a picture that is none": (

@@ -218,15 +218,15 @@ TEST_F(MediaSequence, InRealTimeItIsACameraThatMissesWhatItCannotMake) {
 }
 
 TEST_F(MediaSequence, MissingFilesAreReported) {
-  EXPECT_TRUE(contains(refused_sequence(in("")), "the folder is empty"));
+  EXPECT_TRUE(contains(refused_sequence(in("")), "the folder is empty: images are files that end in .png, "));
   EXPECT_TRUE(contains(refused_sequence(in("%05d.png")), "the folder is empty"));
   EXPECT_TRUE(contains(refused_sequence(in("*.png")), "no file matches"));
   EXPECT_TRUE(contains(refused_sequence(in("no/%05d.png")), "no such folder"));
   EXPECT_TRUE(contains(refused_sequence(in("no/")), "no such folder"));
   write_bytes(in("0001.txt"), {'x'});
-  EXPECT_TRUE(contains(refused_sequence(in("")), "of 1 name none is a file with the suffix of one"));
   EXPECT_TRUE(
-      contains(refused_sequence(in("*")), "1 name matched, but none is a file with the suffix of an image"));
+      contains(refused_sequence(in("")), "of 1 name none is a file that ends in .png, .jpg, .jpeg, "));
+  EXPECT_TRUE(contains(refused_sequence(in("*")), "1 name matched, but none is a file that ends in .png, "));
   EXPECT_TRUE(contains(refused_sequence(in("%d.txt")), "'0001.txt' would match %04d"));
 }
 
