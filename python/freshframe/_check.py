@@ -351,6 +351,17 @@ def size(what: str, value: Any) -> tuple[int, int]:
     return width, height
 
 
+def degrees(rotate: Any) -> int:
+    """Returns a rotation by quarter turns; None is 0."""
+    if rotate is None:
+        return 0
+    is_whole = isinstance(rotate, numbers.Integral) and not isinstance(rotate, bool)
+    if is_whole and int(rotate) in {0, 90, 180, 270}:
+        return int(rotate)
+    wrong = OptionError if is_whole else OptionTypeError
+    raise wrong(f"rotate must be 0, 90, 180 or 270 degrees clockwise, or None, got {show(rotate)}")
+
+
 def progress(value: Any, interval: Any) -> None:
     """Checks the options of run(): a bool or callable, and the seconds between its calls."""
     if not isinstance(value, bool) and not callable(value):

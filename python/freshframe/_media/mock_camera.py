@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _check, _native
 from .._graph.contract import Contract
@@ -26,11 +26,14 @@ class MockCamera(NativeSource["Frame"]):
         frame: An image's path, a Frame, a uint8 array, (H, W, 3) BGR or (H, W) gray, or a list of these.
             Default: a red disc on white, 640x480.
         fps: Frames per second, more than 0 and at most 1000.
+        rotate: Degrees clockwise by which the frames are rotated, as in open(): 0, 90, 180 or 270.
 
     Raises:
-        OptionError: fps is out of range, an array has a wrong shape, or the list is empty.
+        OptionError: fps is out of range, rotate is another number, an array has a wrong shape, or the list is
+            empty.
         OptionTypeError: An argument is of the wrong type.
-        SourceError: An image of the list cannot be read. A single one is read when the pipeline starts.
+        SourceError: An image of the list, or one to rotate, cannot be read. A single one is otherwise read
+            when the pipeline starts.
 
     Example:
         >>> import numpy as np
@@ -46,15 +49,18 @@ class MockCamera(NativeSource["Frame"]):
     def _freshframe_contract(self) -> Contract:
         return Contract(types=(None, _native.Frame))
 
-    def __init__(self, frame: Any = None, *, fps: float = 14.0) -> None:
+    def __init__(
+        self, frame: Any = None, *, fps: float = 14.0, rotate: Literal[0, 90, 180, 270] | None = None
+    ) -> None:
         """Loads the frames, or draws the default one."""
+        degrees = _check.degrees(rotate)
         given: str | Frame | list[Frame]
         if isinstance(frame, (list, tuple)):
-            given = [_native.Frame.read(each) if _is_path(each) else _frame(each) for each in frame]
-        elif _is_path(frame):
+            given = [_rotated(each, degrees) for each in frame]
+        elif _is_path(frame) and degrees == 0:
             given = _check.path("frame", frame)
         else:
-            given = _red_disc() if frame is None else _frame(frame)
+            given = _rotated(_red_disc() if frame is None else frame, degrees)
         handle = _native.make_mock_camera(given, _check.number("fps", fps))
         self.live = handle.live
         self._handle = handle
@@ -62,6 +68,11 @@ class MockCamera(NativeSource["Frame"]):
 
 def _is_path(frame: Any) -> bool:
     return isinstance(frame, (str, os.PathLike))
+
+
+def _rotated(frame: Any, degrees: int) -> Frame:
+    upright = _native.Frame.read(frame) if _is_path(frame) else _frame(frame)
+    return _native.rotate_frame(upright, degrees) if degrees else upright
 
 
 def _frame(frame: Any) -> Frame:

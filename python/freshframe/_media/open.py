@@ -145,7 +145,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     """
     chosen = _native.OpenOptions()
     chosen.size = _size(size)
-    chosen.rotate = 0 if rotate is None else _degrees(rotate)
+    chosen.rotate = _check.degrees(rotate)
     chosen.fps = _check.optional_number("fps", fps)
     chosen.start = _check.optional_number("start", start)
     chosen.end = _check.optional_number("end", end)
@@ -213,14 +213,6 @@ def _frozen_after(value: Any) -> float | None:
             f'frozen_after must be a number of seconds above 0, "auto" or None, got {seconds:g}'
         )
     return seconds
-
-
-def _degrees(rotate: Any) -> int:
-    is_whole = isinstance(rotate, numbers.Integral) and not isinstance(rotate, bool)
-    if is_whole and int(rotate) in {0, 90, 180, 270}:
-        return int(rotate)
-    wrong = OptionError if is_whole else OptionTypeError
-    raise wrong(f"rotate must be 0, 90, 180 or 270 degrees clockwise, or None, got {_check.show(rotate)}")
 
 
 def _count(what: str, value: Any) -> int | None:

@@ -17,6 +17,7 @@
 #include "bindings/parts.hpp"
 #include "core/frame/frame_access.hpp"
 #include "core/url/masked_url.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 
 #include <nanobind/stl/unique_ptr.h>
 
@@ -36,6 +37,14 @@ std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double f
     return make_handle(std::make_unique<MockCamera>(frames, fps));
   }
   return make_handle(std::make_unique<MockCamera>(nb::cast<PathName>(picture).bytes, fps));
+}
+
+Frame rotate_frame(gil::Held& held, const Frame& frame, int degrees) {
+  constexpr int kQuarter = 90;
+  return gil::release(
+      held,
+      [](const Frame& from, int quarters) { return media::turned(from, {.quarters = quarters}).keep(); },
+      check_process(frame), degrees / kQuarter);
 }
 
 Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
@@ -80,6 +89,8 @@ void bind_frame_files(nb::class_<Frame>& frame) {
 
 void bind_pictures(nb::module_& module) {
   module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
+  module.def("rotate_frame", gil::entry<&rotate_frame>, nb::arg("frame"), nb::arg("degrees"),
+             "Returns a copy that is rotated by a multiple of 90 degrees clockwise. GIL: released");
   module.def(
       "mask_passwords", [](const std::string& text) { return core::mask_passwords(text); }, nb::arg("text"),
       "Returns the text with the passwords in its URLs masked.");

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,45 @@ def test_every_pixel_of_every_format_goes_to_its_place(
         np.testing.assert_array_equal(frame.luma, np.rot90(plain.luma, -degrees // 90))
         if pixel_format != "gray":
             assert see(frame.rgb) == after(degrees)
+
+
+def noise(*size: int) -> Any:
+    width, height = size
+    return np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+
+
+# Colour images are rotated in blocks of 64 x 64 pixels.
+@pytest.mark.parametrize("size", [(203, 150), (128, 64), (65, 1), (1, 130), (1920, 1080)])
+@pytest.mark.parametrize("degrees", TURNS)
+def test_each_pixel_of_a_colour_image_is_where_numpy_has_it(
+    tmp_path: Path, size: tuple[int, int], degrees: Any
+) -> None:
+    pixels = noise(*size)
+    wanted = np.rot90(pixels, -degrees // 90)
+    ff.Frame.from_array(pixels, "rgb").write(tmp_path / "a.png")
+    (frame,) = frames_of(tmp_path / "a.png", rotate=degrees)
+    np.testing.assert_array_equal(frame.rgb, wanted)
+    for name in ("rgb", "bgr"):
+        camera = ff.testing.MockCamera([ff.Frame.from_array(pixels, name)], rotate=degrees)
+        (sample,) = ff.stream(camera)
+        np.testing.assert_array_equal(getattr(sample.frame, name), wanted)
+
+
+@pytest.mark.parametrize("degrees", TURNS)
+def test_a_mock_camera_rotates_each_kind_of_frame(tmp_path: Path, degrees: Any) -> None:
+    pixels = noise(40, 30)
+    wanted = np.rot90(pixels, -degrees // 90)
+    ff.Frame.from_array(pixels, "bgr").write(tmp_path / "a.png")
+    for given in (pixels, tmp_path / "a.png", [pixels, tmp_path / "a.png"]):
+        for sample in itertools.islice(ff.stream(ff.testing.MockCamera(given, rotate=degrees)), 2):
+            np.testing.assert_array_equal(sample.frame.bgr, wanted)
+    size = next(iter(ff.stream(ff.testing.MockCamera(rotate=degrees)))).frame
+    assert (size.width, size.height) == swapped((640, 480), degrees)
+
+
+def test_a_mock_camera_refuses_other_angles() -> None:
+    with pytest.raises(ff.OptionError, match="rotate must be 0, 90, 180 or 270 degrees clockwise"):
+        ff.testing.MockCamera(rotate=45)  # type: ignore[arg-type]
 
 
 def a_film(folder: Path) -> str:

@@ -70,6 +70,65 @@ libyuv::RotationMode choose_rotation(int quarters) noexcept {
   }
 }
 
+struct Corner {
+  int x = 0;
+  int y = 0;
+};
+
+struct Block {
+  int left = 0;
+  int top = 0;
+  int width = 0;
+  int height = 0;
+};
+
+/// Returns where the block is after a plane of `width` x `height` pixels was rotated.
+Corner find_corner(int quarters, const Block& block, int width, int height) noexcept {
+  const int right = width - block.left - block.width;  // pixels to the right of the block
+  const int below = height - block.top - block.height;
+  switch (quarters) {
+    case 1:
+      return {.x = below, .y = block.left};
+    case 2:
+      return {.x = right, .y = below};
+    case 3:
+      return {.x = block.top, .y = right};
+    default:
+      return {.x = block.left, .y = block.top};
+  }
+}
+
+/// Rotates pixels of 3 bytes. libyuv rotates those of 4 bytes, so each block is widened and narrowed again.
+void turn_rgb(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
+  constexpr int kPixel = 3;
+  constexpr int kWide = 4;
+  constexpr int kSide = 64;  // both blocks fit into the first-level cache
+  std::array<std::uint8_t, std::size_t{kSide} * kSide * kWide> stored;
+  std::array<std::uint8_t, stored.size()> upright;
+  const int width = from.row_bytes / kPixel;
+  const int height = from.rows;
+  const int step = static_cast<int>(turn.flip ? -from.stride : from.stride);
+  for (int top = 0; top < height; top += kSide) {
+    const auto* const row = from.row(turn.flip ? height - 1 - top : top);
+    for (int left = 0; left < width; left += kSide) {
+      const Block block{.left = left,
+                        .top = top,
+                        .width = std::min(kSide, width - left),
+                        .height = std::min(kSide, height - top)};
+      const int columns = turn.lies() ? block.height : block.width;  // of the rotated block
+      const int rows = turn.lies() ? block.width : block.height;
+      const auto corner = find_corner(turn.quarters, block, width, height);
+      libyuv::RGB24ToARGB(row + std::ptrdiff_t{left} * kPixel, step, stored.data(), block.width * kWide,
+                          block.width, block.height);
+      libyuv::ARGBRotate(stored.data(), block.width * kWide, upright.data(), columns * kWide, block.width,
+                         block.height, choose_rotation(turn.quarters));
+      libyuv::ARGBToRGB24(upright.data(), columns * kWide,
+                          to + corner.y * stride + std::ptrdiff_t{corner.x} * kPixel,
+                          static_cast<int>(stride), columns, rows);
+    }
+  }
+}
+
 /// Where a rotated plane has the first element, and the next ones of its row and column. In bytes.
 struct Steps {
   std::ptrdiff_t first = 0;
@@ -91,21 +150,21 @@ Steps find_steps(int quarters, std::ptrdiff_t last_x, std::ptrdiff_t last_y, std
   }
 }
 
-/// Rotates elements of `Bytes` bytes, for which libyuv has no function. Works in tiles to stay in the cache.
-template <int Bytes>
-void turn_elements(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
+/// Rotates a plane of pairs of U and V, for which libyuv has no function. Works in tiles to stay in the cache.
+void turn_pairs(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
+  constexpr int kBytes = 2;
   constexpr int kTile = 32;
-  const int width = from.row_bytes / Bytes;
+  const int width = from.row_bytes / kBytes;
   const int height = from.rows;
-  const auto steps = find_steps(turn.quarters, width - 1, height - 1, Bytes, stride);
+  const auto steps = find_steps(turn.quarters, width - 1, height - 1, kBytes, stride);
   for (int top = 0; top < height; top += kTile) {
     for (int left = 0; left < width; left += kTile) {
       const std::ptrdiff_t count = std::min(kTile, width - left);
       for (int y = top; y < std::min(top + kTile, height); ++y) {
-        const auto* const source = from.row(turn.flip ? height - 1 - y : y) + std::ptrdiff_t{left} * Bytes;
+        const auto* const source = from.row(turn.flip ? height - 1 - y : y) + std::ptrdiff_t{left} * kBytes;
         auto* const target = to + steps.first + y * steps.y + left * steps.x;
         for (std::ptrdiff_t i = 0; i < count; ++i)
-          std::memcpy(target + i * steps.x, source + i * Bytes, Bytes);
+          std::memcpy(target + i * steps.x, source + i * kBytes, kBytes);
       }
     }
   }
@@ -115,9 +174,8 @@ void turn_plane(const Picture& from, const MutablePicture& to, int index, Turn t
   const auto& source = view_plane(from, index);
   auto* const target = to.row(index);
   const auto stride = view_plane(to, index).stride;
-  if (is_packed_rgb(from.format.format)) return turn_elements<3>(source, target, stride, turn);
-  if (from.format.format == PixelFormat::Nv12 && index == 1)
-    return turn_elements<2>(source, target, stride, turn);
+  if (is_packed_rgb(from.format.format)) return turn_rgb(source, target, stride, turn);
+  if (from.format.format == PixelFormat::Nv12 && index == 1) return turn_pairs(source, target, stride, turn);
   // For libyuv a negative height means bottom-up.
   libyuv::RotatePlane(source.data, static_cast<int>(source.stride), target, static_cast<int>(stride),
                       source.row_bytes, turn.flip ? -source.rows : source.rows,

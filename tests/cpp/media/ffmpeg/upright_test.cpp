@@ -56,8 +56,8 @@ void PrintTo(const Matrix& matrix, std::ostream* out) {
   *out << matrix.name;
 }
 
-constexpr int kStoredWidth = 71;  // larger than a tile, and odd
-constexpr int kStoredHeight = 38;
+constexpr int kStoredWidth = 71;  // larger than a block of pixels, and odd
+constexpr int kStoredHeight = 138;
 
 AvFramePtr stored(AVPixelFormat format) {
   auto frame = make_av_frame();
