@@ -393,6 +393,7 @@ std::string SetQueue::fruitless(TimePoint now) const {
   if (const auto full = too_short(); !full.empty()) return text + full;
   add(describe_silence(0, now));
   const bool has_reference = far.empty();  // without it, there are no distances
+  if (!has_reference && rules_.partial) far += ", and the first parent sets the pace, also with partial=True";
   for (std::size_t i = 1; i < edges_.size(); ++i) {
     const auto silence = describe_silence(i, now);
     add(silence);

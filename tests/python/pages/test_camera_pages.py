@@ -101,7 +101,10 @@ def test_a_partial_join_gives_nothing_while_its_first_parent_is_silent(
         lambda *frames: frames, cameras, join=ff.Join(0.1, max_wait=0.1, partial=True), name="wall"
     )
     reader = pipeline.reader(sets, frames=False)
-    warning = "join 'wall': no complete set for 10 s by captured: 'cam0' sends nothing"
+    warning = (
+        "join 'wall': no complete set for 10 s by captured: 'cam0' sends nothing, and the first parent sets "
+        "the pace, also with partial=True"
+    )
     with caplog.at_level(logging.WARNING, logger="freshframe"), pipeline:
         if away == 0:
             until(lambda: warning in caplog.text, "the warning that the page shows")
