@@ -231,7 +231,17 @@ def test_a_strip_of_a_tiff_that_is_damaged_is_refused(tmp_path: Path) -> None:
         ff.Frame.read(tmp_path / "a.tif")
 
 
-TURNS = {1: 0, 3: 2, 6: 3, 8: 1}  # counterclockwise quarter turns of numpy.rot90
+# Mirrored, and counterclockwise quarter turns of numpy.rot90 after that
+TURNS = {
+    1: (False, 0),
+    2: (True, 0),
+    3: (False, 2),
+    4: (True, 2),
+    5: (True, 1),
+    6: (False, 3),
+    7: (True, 3),
+    8: (False, 1),
+}
 
 
 @pytest.mark.parametrize("orientation", TURNS)
@@ -240,7 +250,9 @@ def test_a_picture_is_upright(suffix: str, orientation: int, tmp_path: Path) -> 
     path = tmp_path / f"a.{suffix}"
     turn = (274, SHORT, (orientation,))
     path.write_bytes(jpeg(exif(orientation)) if suffix == "jpg" else tiff(turn, (296, SHORT, (1,))))
-    wanted = np.rot90(image(), TURNS[orientation]).astype(np.uint8)
+    mirrored, quarters = TURNS[orientation]
+    stored = np.fliplr(image()) if mirrored else image()
+    wanted = np.rot90(stored, quarters).astype(np.uint8)
     check(ff.Frame.read(path), wanted)
     (tmp_path / f"b.{suffix}").write_bytes(path.read_bytes())
     for place in (path, tmp_path):
