@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from rigs.ports import free_port
 from rigs.web_client import CameraPage, Video, request
 from support import until
 
@@ -209,6 +210,17 @@ def test_the_link_is_served_without_the_token_of_the_dashboard() -> None:
         with Video(link, token) as views:
             assert views.text("welcome")
         assert request(link, f"/api/state?token={token}").status == 401
+
+
+def test_a_link_with_the_token_of_the_dashboard_survives_a_restart() -> None:
+    port = free_port()
+    link = f"http://127.0.0.1:{port}/camera#camera=door&token={TOKEN}"
+    own = set()
+    for _ in range(2):
+        with served(port=port, token=TOKEN) as (_, _, own_link), CameraPage(link) as page:
+            assert page.ask()["type"] == "yours"
+            own.add(own_link)
+    assert len(own) == 2, "the camera's own token is new after each start"
 
 
 def test_links_are_for_cameras_of_browsers_alone() -> None:
