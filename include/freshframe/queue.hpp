@@ -81,7 +81,8 @@ inline constexpr int kDropCauses = 10;
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
 /// a stop ended the worker process. Repeated: the server sent it twice. Lost: too much of it, or of a frame
 /// that it depends on, was lost on the network. NotDecoded: the decoder was asked to skip it (FFmpeg's option
-/// skip_frame). Sender: a browser did not send it, because the link or its encoder was too slow.
+/// skip_frame). Sender: a browser did not send it, because the link or its encoder was too slow, or sent it
+/// only after it had been suspended.
 enum class NodeDropCause : std::uint8_t {
   Device,
   Decode,

@@ -31,8 +31,11 @@ def missing() -> str | None:
     return None
 
 
-def start(profile: Path, arguments: Sequence[str] = ()) -> webdriver.Chrome:
-    """Starts a browser with a new profile in this folder, and with extra arguments."""
+def start(profile: Path, arguments: Sequence[str] = (), *, own_group: bool = False) -> webdriver.Chrome:
+    """Starts a browser with a new profile in this folder, and with extra arguments.
+
+    `own_group`: its driver leads a group of all its processes.
+    """
     from selenium import webdriver  # noqa: PLC0415  (tests are collected, and skipped, without it)
     from selenium.webdriver.chrome.service import Service  # noqa: PLC0415
 
@@ -52,13 +55,16 @@ def start(profile: Path, arguments: Sequence[str] = ()) -> webdriver.Chrome:
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    return webdriver.Chrome(
+        options=options,
+        service=Service(shutil.which("chromedriver"), popen_kw={"start_new_session": own_group}),
+    )
 
 
 @contextlib.contextmanager
-def started(profile: Path, arguments: Sequence[str] = ()) -> Iterator[Page]:
-    """Runs a browser until the block ends."""
-    driver = start(profile, arguments)
+def started(profile: Path, arguments: Sequence[str] = (), *, own_group: bool = False) -> Iterator[Page]:
+    """Runs a browser until the block ends, with the options of start()."""
+    driver = start(profile, arguments, own_group=own_group)
     try:
         driver.set_script_timeout(WATCHDOG)
         driver.set_page_load_timeout(WATCHDOG)

@@ -66,11 +66,16 @@ class Waiting:
         return self.watch.seen
 
     @property
-    def sender(self) -> ff.stats.SenderStats:
+    def source(self) -> ff.stats.SourceStats:
         source = self.pipeline.stats().nodes["camera"].source
         assert source is not None
-        assert source.sender is not None
-        return source.sender
+        return source
+
+    @property
+    def sender(self) -> ff.stats.SenderStats:
+        sender = self.source.sender
+        assert sender is not None
+        return sender
 
     def until(self, count: int) -> None:
         until(lambda: len(self.seen) >= count, lambda: f"{count} frames: {self.pipeline.why()}")

@@ -16,6 +16,8 @@ const STUCK = 2000; // ms without output after which the next codec is tried
 // Consecutive checks in which the encoder was full for most frames, including the last one.
 const FULL_LOOKS = 6;
 const SILENT_LOOKS = 6; // consecutive checks without a frame from the camera
+const SUSPENDED = 2000; // ms without a frame or a report after which this page was suspended
+const GAP = 1000; // ms between the timestamps of frames before and after a suspension
 const RELEASED = 30_000; // ms without a connection after which the camera is switched off
 const MOST_FAILURES = 8;
 
@@ -62,6 +64,9 @@ export class Sender {
   #opening = 0; // number of the current attempt to open the camera
   #problem = null; // {state, detail} of a camera that cannot be opened, until the user retries
   #timer = 0;
+  #alive = 0; // when this page ran last
+  #wasSuspended = false;
+  #last = 0; // timestamp of the last frame
   #lostAt = null;
   #wakeLock = null;
 
@@ -81,6 +86,7 @@ export class Sender {
         refused: () => this.#leave("refused"),
       });
       this.#timer = setInterval(() => this.#look(), LOOK);
+      this.#alive = now();
       document.addEventListener("visibilitychange", this.#visible);
     }
     this.#problem = null;
@@ -303,7 +309,9 @@ export class Sender {
   }
 
   #frame(frame, captured, timestamp) {
-    if (this.#asked === null || !this.#link.clock.known) {
+    const isOld = this.#isOld(timestamp);
+    if (isOld) ++this.#missed;
+    if (isOld || this.#asked === null || !this.#link.clock.known) {
       frame.close?.();
       return;
     }
@@ -327,6 +335,23 @@ export class Sender {
       ++this.#counts.skipped_encoder;
       this.#tryNext(error.message);
     }
+  }
+
+  // The timers of a hidden page are slow.
+  #noteAlive() {
+    const at = now();
+    if (at - this.#alive > SUSPENDED && !document.hidden) this.#wasSuspended = true;
+    this.#alive = at;
+  }
+
+  // The browser may copy an image after a suspension that was there before it, and give it a new timestamp.
+  #isOld(timestamp) {
+    this.#noteAlive();
+    const isAfterGap = timestamp - this.#last > GAP;
+    this.#last = timestamp;
+    if (!isAfterGap || !this.#wasSuspended) return false;
+    this.#wasSuspended = false;
+    return true;
   }
 
   #mayStart(size) {
@@ -401,6 +426,7 @@ export class Sender {
   }
 
   #look() {
+    this.#noteAlive();
     this.#link.tick({ report: this.report });
     if (this.#lostAt !== null && now() - this.#lostAt > RELEASED) this.#release();
     this.#lookAtCamera();

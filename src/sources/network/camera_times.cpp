@@ -58,6 +58,7 @@ CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& not
   if (notes.stated) {  // better than any estimate from arrivals
     noted.captured = std::min(notes.stated->captured, notes.arrived);
     stated_error_ = notes.stated->error;
+    note_silence(noted.captured, notes.arrived);
     return noted;
   }
   if (!time) return noted;
@@ -75,6 +76,16 @@ CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& not
   if (behind) *behind += notes.late;
   context.counters.source().set_behind(behind);
   return noted;
+}
+
+/// What was on its way when the browser was suspended arrives afterwards. On a link that is always this slow,
+/// such frames are the newest that there are.
+void CameraTimes::note_silence(TimePoint captured, TimePoint arrived) {
+  constexpr Seconds kSilence{1};
+  const bool is_after_silence = last_arrived_ && arrived - *last_arrived_ > kSilence;
+  if (is_after_silence && last_age_ < kSilence) stale_before_ = arrived - to_duration(kSilence);
+  last_arrived_ = arrived;
+  last_age_ = arrived - captured;
 }
 
 /// Timestamps that jump belong to a new clock, so the old clock's reports are discarded.

@@ -83,6 +83,8 @@ class CameraTimes {
   /// Records a packet's times. Returns the best estimate of when its frame was captured: delay relative to
   /// other frames, by the timestamps, counts towards its age.
   [[nodiscard]] Noted note(const Given& packet, const PacketNotes& notes, const Context& context);
+  /// Whether a frame with a StatedTime was captured before a silence of its sender.
+  [[nodiscard]] bool is_stale(TimePoint captured) const noexcept { return captured < stale_before_; }
   /// Returns the pts of the next frame.
   [[nodiscard]] double place(std::optional<double> time, TimePoint captured) {
     return timeline_.place_rising(time, captured);
@@ -100,6 +102,7 @@ class CameraTimes {
  private:
   void note_clock(const PacketNotes& notes, double time, const Context& context);
   void note_pace(const Context& context);
+  void note_silence(TimePoint captured, TimePoint arrived);
   void name_implausible(double utc);
 
   const std::string camera_;
@@ -112,6 +115,10 @@ class CameraTimes {
   bool named_implausible_ = false;
   std::optional<double> stated_error_;    // of the latest StatedTime, in seconds
   std::optional<double> program_offset_;  // Unix time of timestamp 0, from the playlist
+  // Of packets with a StatedTime, also of earlier connections:
+  std::optional<TimePoint> last_arrived_;
+  Seconds last_age_{};  // at its arrival
+  TimePoint stale_before_{};
 };
 
 }  // namespace freshframe::media

@@ -310,13 +310,18 @@ void LiveSource::see_key(const ArrivedPacket& arrived, const Context& context) {
 
 // ---- pictures
 
-/// Returns nullopt if the frame is held back or could not be created; both are counted.
+/// Returns nullopt if the frame is held back, is older than an outage, or could not be created; all are counted.
 std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const Context& context) {
   auto& book = context.counters.source();
   if (picture.damaged && options_.damaged == Damaged::Hold) {
     connector_.note_frame();
     context.counters.drop(NodeDropCause::Lost);
     if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyframe);
+    return std::nullopt;
+  }
+  if (times_.is_stale(picture.captured)) {
+    connector_.note_frame();
+    context.counters.drop(NodeDropCause::Sender);
     return std::nullopt;
   }
   picture.captured = note_captured(picture.captured);

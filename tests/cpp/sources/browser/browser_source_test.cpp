@@ -56,16 +56,17 @@ struct BrowserRig {
     feed->declare(sender, {.codec = codec, .width = kWidth, .height = kHeight, .fps = 25});
     return sender;
   }
-  /// Sends a frame as the browser would. Returns the frame's capture time.
-  TimePoint send(const BrowserFrame& frame) {
-    const auto now = std::chrono::steady_clock::now();
+  /// Sends a frame as the browser would, `age` seconds after its capture and `ago` seconds before now. Returns
+  /// the frame's capture time.
+  TimePoint send(const BrowserFrame& frame, double age = kAge, double ago = 0) {
+    const auto now = std::chrono::steady_clock::now() - to_duration(Seconds(ago));
     core::FeedPacket packet{.bytes = frame.bytes,
                             .number = ++number,
                             .key = frame.key,
                             .skipped = skipped,
                             .pts = pts += 0.04,
                             .error = kError,
-                            .captured = now - to_duration(Seconds(kAge)),
+                            .captured = now - to_duration(Seconds(age)),
                             .arrived = now};
     const auto captured = packet.captured;
     EXPECT_TRUE(feed->put(sender, std::move(packet)));
@@ -141,6 +142,47 @@ TEST(BrowserSource, GivesTheBrowsersFramesWithItsCaptureTimes) {
   EXPECT_EQ(rig.source->info().width, kWidth);
   rig.source->close();
   EXPECT_TRUE(rig.feed->take_news().ended);
+}
+
+TEST(BrowserSource, DropsWhatWasOnItsWayWhenTheBrowserWasSuspended) {
+  constexpr double kAway = 5;  // seconds
+  const auto clip = browser_clip(FeedCodec::H264, 5);
+  if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  rig.connect(FeedCodec::H264);
+  rig.send(clip[0], kAge, kAway + 1);
+  ASSERT_TRUE(rig.source->read(rig.hand.context()));
+  rig.send(clip[1], kAway + kAge, 1);
+  rig.send(clip[2], kAway, 1);
+  const auto captured = rig.send(clip[3], kAge, 1);
+  const auto next = rig.source->read(rig.hand.context());
+  ASSERT_TRUE(next);
+  EXPECT_EQ(number_of(next->value), 3);
+  EXPECT_EQ(next->captured, captured);
+  EXPECT_EQ(next->seq, 3);
+  EXPECT_EQ(rig.hand.counters.drops(NodeDropCause::Sender), 2U);
+  EXPECT_EQ(rig.stats().damaged, 0U) << "they are decoded, since later frames need them";
+  rig.source->close();
+}
+
+TEST(BrowserSource, KeepsOldFramesOfALinkThatIsAlwaysSlow) {
+  constexpr double kSlow = 3;  // seconds that each frame takes, alone
+  const auto clip = browser_clip(FeedCodec::Mjpeg, 4);
+  ASSERT_FALSE(clip.empty());
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  rig.connect(FeedCodec::Mjpeg);
+  rig.send(clip[0], kAge, 4 * kSlow);
+  rig.send(clip[1], kSlow, 3 * kSlow);
+  rig.send(clip[2], kSlow, 2 * kSlow);
+  rig.send(clip[3], kSlow, kSlow);
+  for (const int number : {0, 2, 3}) {
+    const auto item = rig.source->read(rig.hand.context());
+    ASSERT_TRUE(item);
+    EXPECT_EQ(number_of(item->value), number);
+  }
+  rig.source->close();
 }
 
 TEST(BrowserSource, DecodesEachCodecAndAChangeOfIt) {
