@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TIMES = 6
 STOP = 5.0  # seconds
 
-# Blocks the page for some seconds between the request for a frame and the copy of the image, which is old then.
+# Blocks the page for some seconds between the request for a frame and its copy, which is old then.
 BUSY_AFTER_PAINTING = """
 const request = camera.track.requestFrame.bind(camera.track);
 camera.track.requestFrame = () => {
