@@ -58,7 +58,7 @@ def test_messages_are_those_of_the_protocol(page: Page, server: VideoServer) -> 
     assert states[:2] == [{"state": "asking", "message": told}, {"state": "live"}]
     first = next(at for at, one in enumerate(messages) if "frame" in one)
     declared = [one["camera"] for one in messages[:first] if "camera" in one][-1]
-    assert declared.keys() <= {"codec", "width", "height", "fps", "turn", "label", "by", "stamped"}
+    assert declared.keys() <= {"codec", "width", "height", "fps", "turn", "label", "stamped"}
     assert (declared["width"], declared["height"], declared["fps"], declared["turn"]) == (640, 360, 30, 0)
     assert declared["codec"].startswith("avc1.42E0")
     assert page.run("return camera.asked.width.ideal") == 640

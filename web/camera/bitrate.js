@@ -25,7 +25,6 @@ export class Bitrate {
   #held = 0;
   #slowLooks = 0; // consecutive
   #trips = [];
-  delay = 0; // ms beyond the shortest round trip, median since the last look
 
   // `most`: bits per second that the server requests, or null.
   constructor(width, height, fps, most) {
@@ -46,8 +45,8 @@ export class Bitrate {
   // Returns true if the value has changed.
   look(way) {
     const at = now();
-    this.delay = median(this.#trips.map((trip) => trip - way.trip)) ?? 0;
-    const isSlow = this.#held > HELD || this.delay > SLOW;
+    const delay = median(this.#trips.map((trip) => trip - way.trip)) ?? 0; // ms beyond the shortest round trip
+    const isSlow = this.#held > HELD || delay > SLOW;
     const looks = this.#held > MANY_HELD ? 2 : 1;
     this.#slowLooks = isSlow ? this.#slowLooks + looks : 0;
     this.#held = 0;

@@ -74,7 +74,6 @@ function playing(track) {
 
 // Reads the track itself, also while the page is hidden. The video element only relates timestamps to captureTime.
 class ProcessedFrames {
-  by = "MediaStreamTrackProcessor";
   #times = new CaptureTimes();
   #gaps = new Gaps();
   #video;
@@ -144,7 +143,6 @@ class ProcessedFrames {
 // Copies what a video element presents, for browsers without MediaStreamTrackProcessor. A frame is presented up to one
 // interval after its capture.
 class PresentedFrames {
-  by = "requestVideoFrameCallback";
   stamped = "presentation";
   #gaps = new Gaps();
   #video;
@@ -198,8 +196,8 @@ class PresentedFrames {
 
 // Calls take(frame, captured, timestamp) for each frame of the track until end(), with times in ms: `captured` by
 // performance.now(), `timestamp` by the camera's own clock. A frame is a VideoFrame that the callee closes, or a video
-// element in browsers without VideoFrame. `missed` counts frames that the browser lost, `by` is the method, `stamped`
-// the source of the times ("capture", "presentation" or "arrival"), and `error` their error in ms.
+// element in browsers without VideoFrame. `missed` counts frames that the browser lost, `stamped` is the source
+// of the times ("capture", "presentation" or "arrival"), and `error` their error in ms.
 export function follow(track, take) {
   return "MediaStreamTrackProcessor" in window ? new ProcessedFrames(track, take) : new PresentedFrames(track, take);
 }

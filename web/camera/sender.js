@@ -117,7 +117,7 @@ export class Sender {
   }
 
   get report() {
-    const { trip, rate, waiting } = this.#way;
+    const { trip, rate } = this.#way;
     return {
       browser: BROWSER,
       codec: this.#encoder?.codec,
@@ -128,7 +128,6 @@ export class Sender {
       skipped_encoder: this.#skippedEncoder,
       bitrate: this.#bitrate === null ? undefined : Math.round(this.#bitrate.value),
       arrives: Math.round(rate),
-      waiting,
       round_trip: trip / 1000,
       clock_error: this.#link?.clock.known ? this.#link.clock.error / 1000 : undefined,
       encoding_time: this.#encoder?.duration == null ? undefined : this.#encoder.duration / 1000,
@@ -416,9 +415,9 @@ export class Sender {
 
   // Describes the frames to the pipeline before the first one.
   #declare({ codec, width, height, fps }) {
-    const { by, stamped } = this.#frames ?? {};
+    const stamped = this.#frames?.stamped;
     const label = this.track?.label ?? "";
-    const camera = { codec, width, height, fps, turn: 0, label, by, stamped }; // frames are already upright
+    const camera = { codec, width, height, fps, turn: 0, label, stamped }; // frames are already upright
     const declared = JSON.stringify(camera);
     if (declared === this.#declared) return;
     this.#declared = declared;

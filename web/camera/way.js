@@ -42,10 +42,6 @@ export class Way {
     this.#trips.add(now(), trip);
   }
 
-  get waiting() {
-    return this.#sent.size;
-  }
-
   // ms of the shortest recent round trip
   get trip() {
     return this.#trips.value ?? FIRST_TRIP;

@@ -99,7 +99,7 @@ TEST(CameraRequest, IsRead) {
   EXPECT_EQ(wish.client, "id");
   EXPECT_TRUE(wish.take);
   const auto camera = read(R"({"camera":{"codec":"avc1.42E01F","width":720,"height":1280,"fps":29.97,)"
-                           R"("turn":90,"label":"a\nb","by":"processor","stamped":"captureTime"}})")
+                           R"("turn":90,"label":"a\nb","stamped":"captureTime"}})")
                           .camera.value();
   EXPECT_EQ(camera.feed.codec, FeedCodec::H264);
   EXPECT_EQ(camera.feed.width, 720);
@@ -276,7 +276,7 @@ void expect_limits(const CameraRequest& request) {
 TEST(CameraMessages, AreReadOrRefusedWhateverTheyContain) {
   const std::vector<std::string> texts = {
       R"({"token":"abcdefghijklmnop"})", R"({"send":{"camera":"front","client":"id","take":false}})",
-      R"({"camera":{"codec":"avc1.42E01F","width":1280,"height":720,"fps":30,"turn":0,"label":"a","by":"b"}})",
+      R"({"camera":{"codec":"avc1.42E01F","width":1280,"height":720,"fps":30,"turn":0,"label":"a"}})",
       R"({"time":123.5,"state":"live","message":"","hidden":false,"report":{"sent":1,"failures":["a"]}})"};
   Mutation mutate;
   std::size_t good = 0;
