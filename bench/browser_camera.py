@@ -27,6 +27,7 @@ from typing import Any
 
 from _measure import RESULTS, ROOT, Result, Row, quantile
 from _peer_programs import HERE, OURS, Peer, interpreter
+from _peer_tables import markdown
 from _servers import await_port
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
@@ -153,8 +154,20 @@ def versions(pythons: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def page(document: dict[str, Any]) -> str:
+    """Returns a kept result as a section of a page in docs/benchmarks."""
+    rows = [["", "age p50", "p99", f"p50 of the last {LAST:g} s", "memory in MB", "measured"]]
+    for row in document["rows"]:
+        ages = [f"{row[key]:.3g} s" for key in ("age_p50_s", "age_p99_s", "last_age_p50_s")]
+        memory = f"{row['first_mb']:.0f} to {row['last_mb']:.0f}"
+        rows.append([row["name"], *ages, memory, f"{row['ran_s']:.0f} s"])
+    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    made = f"{document['machine']}, load {document['load_before']}, commit {document['commit']}, {versions}."
+    return f"{markdown(rows)}\n\n{made}\n"
+
+
 def main() -> None:
-    """Runs the programs one after another."""
+    """Runs the programs one after another, or prints the table of their kept result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -164,7 +177,13 @@ def main() -> None:
         "--out", type=Path, default=RESULTS / "browser_camera.json", help="default: %(default)s"
     )
     parser.add_argument("--dry", action="store_true", help="write no result")
+    parser.add_argument(
+        "--page", action="store_true", help="measure nothing: print the table of --out for docs/"
+    )
     options = parser.parse_args()
+    if options.page:
+        print(page(json.loads(options.out.read_text(encoding="utf-8"))), end="")
+        return
     if why := browser.missing():
         raise SystemExit(why)
     pythons: dict[str, str] = {}
