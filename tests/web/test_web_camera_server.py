@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from video_server import VideoServer
 
 SIZE = (640, 360)
+MOST_LATE = 4  # frames: a busy browser copies an image only after the next ones were painted
 
 
 @dataclass
@@ -135,9 +136,10 @@ def test_frames_arrive_with_the_time_of_their_capture(
     seen = camera.seen[:]
     assert camera.watch.unreadable == 0
     for before, after in pairwise(seen):
-        assert after.number > before.number
+        assert after.number >= before.number
+        assert after.seq > before.seq
         # Each frame that the camera delivered is counted; the browser itself may have lost some before.
-        assert 1 <= after.seq - before.seq <= after.number - before.number
+        assert after.seq - seen[0].seq <= after.number - seen[0].number + MOST_LATE
     for one in seen:
         assert one.captured < one.arrived + 0.001
         assert one.error < 10
