@@ -27,15 +27,16 @@ def main() -> None:
     """Prints results until each site has delivered some, and what was lost at each."""
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     seen: Counter[str] = Counter()
-    with RaySites(Path(__file__).parent / "sites.toml", build) as sites, sites.reader("tracks") as reader:
-        for sample in reader:
-            print(sample.site, sample.camera, sample.epoch, sample.seq, len(sample.value), flush=True)
-            seen[sample.site] += 1
-            if len(seen) == 2 and min(seen.values()) >= wanted:
-                break
-        for name, counts in reader.counts().items():
-            print(f"{name}: {counts}")
-        sites.shutdown()  # without this, the sites keep running
+    sites = RaySites(Path(__file__).parent / "sites.toml", build)
+    reader = sites.reader("tracks")
+    for sample in reader:
+        print(sample.site, sample.camera, sample.epoch, sample.seq, len(sample.value), flush=True)
+        seen[sample.site] += 1
+        if len(seen) == 2 and min(seen.values()) >= wanted:
+            break
+    for name, counts in reader.counts().items():
+        print(f"{name}: {counts}")
+    sites.shutdown()  # without this, the sites keep running
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ if _typing.TYPE_CHECKING:
     from ._fleet import Build, Fleet
     from ._page import FleetDashboard
     from ._read.reader import FleetReader, FleetSample
-    from ._sites.actor import SiteCounts
-    from ._sites.sites import RaySites, SiteSample, SitesReader
+    from ._sites import RaySites, SiteCounts, SiteSample, SitesReader
     from ._stats import (
         AgentStats,
         CameraStats,
@@ -32,10 +31,10 @@ _LATER = {
     "FleetDashboard": "_page",
     "FleetReader": "_read.reader",
     "FleetSample": "_read.reader",
-    "SiteCounts": "_sites.actor",
-    "RaySites": "_sites.sites",
-    "SiteSample": "_sites.sites",
-    "SitesReader": "_sites.sites",
+    "RaySites": "_sites",
+    "SiteCounts": "_sites",
+    "SiteSample": "_sites",
+    "SitesReader": "_sites",
     "AgentStats": "_stats",
     "CameraStats": "_stats",
     "FleetEvent": "_stats",

@@ -233,7 +233,7 @@ def _run(options: Any, messages: Messages) -> outcome.ExitCode:
 
 
 def _run_sites(build: Any, options: Any, messages: Messages) -> outcome.ExitCode:
-    from ._sites.sites import RaySites  # noqa: PLC0415  (local fleets do not need it)
+    from ._sites import RaySites  # noqa: PLC0415  (local fleets do not need it)
 
     for name in ("cameras", "agents", "exclusive"):
         if getattr(options, name):
@@ -248,22 +248,21 @@ def _run_sites(build: Any, options: Any, messages: Messages) -> outcome.ExitCode
         sites = RaySites(options.sites, build)
     except OSError as error:
         raise outcome.UsageError(f"cannot read --sites {options.sites}: {error}") from error
-    with sites:
-        if options.shutdown:
-            sites.shutdown()
-            messages.say("all sites were ended")
-            return outcome.ExitCode.OK
-        messages.say("the sites run on after Ctrl-C; --shutdown ends them")
-        if options.read is not None:
-            for sample in sites.reader(options.read):
-                print(plain.to_text({"site": sample.site, **_record(sample)}), flush=True)
-        shown: dict[str, str] = {}
-        while True:
-            for name, state in sites.stats().items():
-                if shown.get(name) != state["reason"]:
-                    shown[name] = state["reason"]
-                    messages.say(f"site {name}: {state['reason'] or 'answers'}")
-            time.sleep(_EVERY)
+    if options.shutdown:
+        sites.shutdown()
+        messages.say("all sites were ended")
+        return outcome.ExitCode.OK
+    messages.say("the sites run on after Ctrl-C; --shutdown ends them")
+    if options.read is not None:
+        for sample in sites.reader(options.read):
+            print(plain.to_text({"site": sample.site, **_record(sample)}), flush=True)
+    shown: dict[str, str] = {}
+    while True:
+        for name, state in sites.stats().items():
+            if shown.get(name) != state["reason"]:
+                shown[name] = state["reason"]
+                messages.say(f"site {name}: {state['reason'] or 'answers'}")
+        time.sleep(_EVERY)
 
 
 def _program(app: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import collections
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import ray
@@ -45,7 +45,7 @@ class Keeper(threading.Thread):
         except BaseException as error:  # the test reports it
             self.failure = error
 
-    def wait(self, cameras: set[str], since: float) -> float:
+    def wait(self, cameras: Set[str], since: float) -> float:
         """Waits until each camera has a result that arrived after `since`. Returns the seconds."""
 
         def latest() -> dict[str, float]:

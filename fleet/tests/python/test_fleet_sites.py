@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import pickle
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,10 @@ from fleet_rigs import builds as fleet_builds
 from support import until
 
 import freshframe as ff
-from freshframe_fleet import _specs
+from freshframe_fleet import _sites, _specs
 from freshframe_fleet._control.builds.builds import pickle_build
 from freshframe_fleet._read.counters import Totals
-from freshframe_fleet._sites import actor, sites
-from freshframe_fleet._sites.actor import Site
-from freshframe_fleet._sites.sites import SitesReader, _Remote
+from freshframe_fleet._sites import Site, SitesReader, _Calls, _Remote
 from freshframe_fleet._specs import SiteSpec
 
 FAST = {"cam": "ticks:0.002"}
@@ -36,7 +34,7 @@ def spec(cameras: dict[str, str], **others: Any) -> SiteSpec:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    site = Site("sites/north", spec(FAST))
+    site = Site(spec(FAST))
     yield site
     site._fleet.close()
 
@@ -113,31 +111,6 @@ def test_a_site_refuses_what_it_cannot_change(site: Site, changed: dict[str, Any
     assert set(site.stats()["cameras"]) == {"cam"}
 
 
-@pytest.mark.parametrize(
-    ("failed", "wait"), [(0, 0.0), (1, 1.0), (2, 2.0), (3, 4.0), (5, 16.0), (6, 30.0), (2000, 30.0)]
-)
-def test_a_site_whose_process_died_while_starting_waits_before_it_starts(
-    failed: int, wait: float, state_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A start that succeeds or raises removes the file, so it counts starts whose process died."""
-    waits: list[float] = []
-    monkeypatch.setattr(actor, "time", SimpleNamespace(sleep=waits.append, time_ns=lambda: 1))
-    path = state_folder / f"site-{hashlib.sha256(b'sites/north').hexdigest()[:16]}.starts"
-
-    def fails(agents: int) -> None:
-        assert int(path.read_text()) == failed + 1
-        raise ff.StateError("it cannot start")
-
-    monkeypatch.setattr(actor, "Fleet", fails)
-    if failed:
-        path.parent.mkdir(parents=True)
-        path.write_text(str(failed))
-    with pytest.raises(ff.StateError, match="it cannot start"):
-        Site("sites/north", spec({}))
-    assert waits == [wait]
-    assert not path.exists()
-
-
 # ---- the program's side
 
 
@@ -149,33 +122,38 @@ class RayTaskError(RayError):
     pass
 
 
-class ActorUnavailableError(RayError):
-    pass
-
-
 class FakeRay:
     """A single actor, whose calls the test answers."""
 
-    exceptions = SimpleNamespace(
-        RayError=RayError, RayTaskError=RayTaskError, ActorUnavailableError=ActorUnavailableError
-    )
+    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
 
     def __init__(self) -> None:
         self.answers: dict[Any, Any] = {}
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.kills: list[tuple[str, bool]] = []
+        self.retries: list[tuple[str, int]] = []  # by Ray, of each call
 
     def remote(self, _: type) -> Any:
         """Returns the class of the actor; each handle of it is another object."""
+        retries = self.retries
 
         class Handle:
-            def __init__(self, call: Any) -> None:
-                self.call = call
+            def __init__(self, call: Any, name: str) -> None:
+                self.call, self.name = call, name
 
             def __getattr__(self, name: str) -> Any:
-                return SimpleNamespace(remote=partial(self.call, name))
+                method = SimpleNamespace(remote=partial(self.call, name))
 
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: Handle(self._call)))
+                def options(max_task_retries: int) -> Any:
+                    retries.append((name, max_task_retries))
+                    return method
+
+                method.options = options
+                return method
+
+        return SimpleNamespace(
+            options=lambda **options: SimpleNamespace(remote=lambda _: Handle(self._call, options["name"]))
+        )
 
     def _call(self, name: str, *arguments: Any) -> int:
         self.calls.append((name, arguments))
@@ -195,11 +173,11 @@ class FakeRay:
     def wait(self, calls: list[int], num_returns: int = 1, timeout: float = 0) -> tuple[list[int], list[int]]:
         return [call for call in calls if call in self.answers], []
 
-    def get_actor(self, name: str, namespace: str) -> str:
-        return name
+    def get_actor(self, name: str, namespace: str) -> Any:
+        return SimpleNamespace(name=name)
 
-    def kill(self, actor: str, no_restart: bool) -> None:
-        self.kills.append((actor, no_restart))
+    def kill(self, actor: Any, no_restart: bool = True) -> None:
+        self.kills.append((actor.name, no_restart))
 
 
 class Clock:
@@ -216,7 +194,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(sites, "time", clock)
+    monkeypatch.setattr(_sites, "time", clock)
     return clock
 
 
@@ -225,23 +203,25 @@ class Asked:
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.ray = clock, FakeRay()
-        self.site = _Remote(self.ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
+        self.site = _Remote(self.ray, "sites/north", spec(FAST), 20.0)
+
+        self.calls = defaultdict[str, _Calls](_Calls)
 
     def ask(self, caller: str = "me") -> list[Any]:
-        while not (call := self.site.ask(caller, "stats")):
+        while not (call := self.site.ask(self.calls[caller], "stats")):
             self.clock.now += 0.05
         return call
 
     def answer(self, what: Any) -> Any:
         [call] = self.ask()
         self.ray.answers[call] = what
-        return self.site.answer("me", [call])
+        return self.site.answer(self.calls["me"], [call])
 
-    def fail(self, caller: str = "me", error: type[Exception] = RayError) -> None:
+    def fail(self, caller: str = "me") -> None:
         call = self.ask(caller)
-        self.ray.answers[call[0]] = error("it has ended")
+        self.ray.answers[call[0]] = RayError("it has ended")
         with pytest.raises(ConnectionError):
-            self.site.answer(caller, call)
+            self.site.answer(self.calls[caller], call)
         assert self.site.reason == "it has ended"
 
 
@@ -261,14 +241,17 @@ def test_a_site_that_fails_while_starting_is_tried_after_growing_waits(asked: As
     assert asked.answer({}) == {}
     asked.fail()
     clock.now += 0.2
-    assert asked.site.ask("me", "stats")  # a site that had answered starts at once
+    assert asked.site.ask(asked.calls["me"], "stats")  # a site that had answered starts at once
 
 
-def test_a_site_that_ray_restarts_is_asked_without_growing_waits(asked: Asked, clock: Clock) -> None:
-    for _ in range(8):
-        assert asked.site.ask("me", "stats")
-        asked.fail(error=ActorUnavailableError)
-        clock.now += 0.2
+def test_ray_keeps_a_call_while_the_site_starts_and_no_list_of_cameras(asked: Asked) -> None:
+    for answered in (True, True, False, True):
+        if answered:
+            asked.answer({})
+        else:
+            asked.fail()
+    assert [count for name, count in asked.ray.retries if name == "stats"] == [-1, 0, 0, -1]
+    assert {count for name, count in asked.ray.retries if name == "change"} == {0}
 
 
 def test_callers_of_one_site_count_its_end_once(asked: Asked, clock: Clock) -> None:
@@ -277,7 +260,7 @@ def test_callers_of_one_site_count_its_end_once(asked: Asked, clock: Clock) -> N
     for caller in ("one", "two", "three"):
         asked.fail(caller)
     clock.now += 1.01
-    assert asked.site.ask("one", "stats")
+    assert asked.site.ask(asked.calls["one"], "stats")
 
 
 @pytest.mark.parametrize(("answered", "limit"), [(True, 20.0), (False, 120.0)])
@@ -289,14 +272,14 @@ def test_a_site_that_does_not_answer_is_killed(
     asked.ask()
     asked.ask("other")
     clock.now += limit - 0.1
-    assert asked.site.answer("me", []) is None
+    assert asked.site.answer(asked.calls["me"], []) is None
     assert asked.ray.kills == []
     clock.now += 0.2
     for caller in ("me", "other"):
         with pytest.raises(ConnectionError):
-            asked.site.answer(caller, [])
+            asked.site.answer(asked.calls[caller], [])
         assert asked.ray.kills == [("sites/north", False)]  # it may restart
-    assert asked.site.reason == f"no answer within {limit:g} s: killed"
+    assert asked.site.reason == "no answer in time: killed"
 
 
 def test_an_error_of_a_change_is_raised_to_the_program(asked: Asked) -> None:
@@ -315,7 +298,7 @@ class Yard:
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.ray = clock, FakeRay()
-        self.site = _Remote(self.ray, "north", "sites/north", spec(FAST), (20.0, 120.0))
+        self.site = _Remote(self.ray, "sites/north", spec(FAST), 20.0)
         self.reader = SitesReader(self.ray, {"north": self.site}, "ticks", "log")
         self.given: list[tuple[str, int, int]] = []
         self.reader._turn(0)
@@ -409,9 +392,7 @@ def test_a_link_that_is_down_for_a_while_is_no_end_of_the_site(yard: Yard) -> No
 
 def test_a_site_that_was_removed_and_is_back_is_read_again(yard: Yard) -> None:
     yard.answer((1, 1, Totals(reported=1, delivered=1), rows("cam", 5, 0)), True)
-    yard.reader._sites["north"] = _Remote(  # type: ignore[index]
-        yard.ray, "north", "sites/north", spec(FAST), (20.0, 120.0)
-    )
+    yard.reader._sites["north"] = _Remote(yard.ray, "sites/north", spec(FAST), 20.0)  # type: ignore[index]
     yard.reader._turn(0)
     yard.answer((2, 1, Totals(reported=1, delivered=1), rows("cam", 6, 0)), True)
     yard.read()
@@ -419,9 +400,9 @@ def test_a_site_that_was_removed_and_is_back_is_read_again(yard: Yard) -> None:
 
 
 def test_a_closed_reader_leaves_no_call_open(yard: Yard) -> None:
-    assert yard.site._calls
+    assert yard.reader._calls
     yard.reader.close()
-    assert not yard.site._calls
+    assert not yard.reader._calls
 
 
 def test_a_second_program_counts_what_the_first_one_was_given(yard: Yard) -> None:
@@ -437,7 +418,6 @@ def test_a_second_program_counts_what_the_first_one_was_given(yard: Yard) -> Non
 def rays(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> FakeRay:
     """Fakes Ray, with the program connected to it."""
     ray: Any = FakeRay()
-    ray.is_initialized = lambda: True
     ray.util = SimpleNamespace(
         list_named_actors=lambda all_namespaces: [
             {"namespace": "freshframe", "name": "sites/north"},
@@ -446,7 +426,7 @@ def rays(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> FakeRay:
             {"namespace": "else", "name": "sites/else"},
         ]
     )
-    monkeypatch.setattr("freshframe_fleet._sites.sites._loaded_ray", lambda: ray)
+    monkeypatch.setattr("freshframe_fleet._sites._connected_ray", lambda: ray)
     return ray  # type: ignore[no-any-return]
 
 
@@ -454,62 +434,37 @@ NORTH = {"north": {"cameras": {"gate": "ticks:1"}}}
 
 
 def test_sites_that_the_list_lacks_end_and_no_others(rays: Any) -> None:
-    with ff.fleet.RaySites(NORTH, fleet_builds.ticks) as sites:
-        assert rays.kills == [("sites/gone", True)]
-        sites.shutdown()
+    sites = ff.fleet.RaySites(NORTH, fleet_builds.ticks)
+    assert rays.kills == [("sites/gone", True)]
+    sites.shutdown()
     assert rays.kills == [(f"sites/{name}", True) for name in ("gone", "north", "gone")]
 
 
 def test_a_site_that_answers_late_has_its_stats_the_next_time(rays: Any, clock: Clock) -> None:
-    with ff.fleet.RaySites(NORTH, fleet_builds.ticks) as sites:
-        for late in (True, False):
-            assert sites.stats() == {"north": {"reason": "starts", "fleet": None}}, late
-        rays.answer({"cameras": {}})
-        assert sites.stats() == {"north": {"reason": "", "fleet": {"cameras": {}}}}
-        sites.stats()
-        rays.answer(RayError("it has ended"))
-        assert sites.stats() == {"north": {"reason": "it has ended", "fleet": None}}
+    sites = ff.fleet.RaySites(NORTH, fleet_builds.ticks)
+    for late in (True, False):
+        assert sites.stats() == {"north": {"reason": "starts", "fleet": None}}, late
+    rays.answer({"cameras": {}})
+    assert sites.stats() == {"north": {"reason": "", "fleet": {"cameras": {}}}}
+    sites.stats()
+    rays.answer(RayError("it has ended"))
+    assert sites.stats() == {"north": {"reason": "it has ended", "fleet": None}}
 
 
-def test_what_was_closed_refuses_and_does_not_connect_again(rays: Any) -> None:
+@pytest.mark.parametrize("end", ["close", "shutdown"])
+def test_a_reader_ends_when_it_is_closed_or_the_sites_are_shut_down(rays: Any, end: str) -> None:
     sites = ff.fleet.RaySites(NORTH, fleet_builds.ticks)
     reader = sites.reader("ticks")
-    sites.close()
-    sites.close()
+    getattr(reader if end == "close" else sites, end)()
     with pytest.raises(ff.EndOfStreamError, match="the reader of 'ticks' was closed"):
         reader.get()
-    calls = len(rays.calls)
-    for call in (sites.stats, sites.shutdown, lambda: sites.reader("ticks")):
-        with pytest.raises(ff.StateError, match="these RaySites are closed"):
-            call()
-    with pytest.raises(ff.StateError, match="these RaySites are closed"):
-        sites.change(NORTH, fleet_builds.ticks)
-    assert len(rays.calls) == calls
+    assert list(reader) == []
 
 
-@pytest.mark.parametrize("given", [{"address": "10.0.0.1:6379"}, {"runtime_env": {}}])
-def test_a_program_that_is_connected_already_gives_its_options_to_ray(
-    rays: Any, given: dict[str, Any]
-) -> None:
-    with pytest.raises(ff.StateError, match=r"connected to Ray already: .* give them to its ray\.init\(\)"):
-        ff.fleet.RaySites(NORTH, fleet_builds.ticks, **given)
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["", "moon", "moon:", ":6379", "moon:0", "moon:65536", "moon:x", "ray://moon:10001", "http://moon:80"],
-)
-def test_an_address_that_is_none_is_refused(rays: Any, address: str) -> None:
-    with pytest.raises(ff.OptionError, match="address"):
-        ff.fleet.RaySites(NORTH, fleet_builds.ticks, address=address)
-
-
-@pytest.mark.parametrize("option", ["answer_timeout", "start_timeout"])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_limits_are_more_than_nothing(rays: Any, option: str, value: float) -> None:
-    limit: dict[str, Any] = {option: value}
-    with pytest.raises(ff.OptionError, match=option):
-        ff.fleet.RaySites(NORTH, fleet_builds.ticks, **limit)
+def test_limits_are_more_than_nothing(rays: Any, value: float) -> None:
+    with pytest.raises(ff.OptionError, match="answer_timeout"):
+        ff.fleet.RaySites(NORTH, fleet_builds.ticks, answer_timeout=value)
 
 
 # ---- arguments of the program

@@ -1,0 +1,460 @@
+"""RaySites: a local fleet at each site of a Ray cluster, and one program that reads them all."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from freshframe import EndOfStreamError, FreshframeError, MissingPackageError, ReadTimeoutError, StateError
+from freshframe._agent import ClosedByWith, check, native
+
+from . import _specs
+from ._control.builds.builds import pickle_build
+from ._fleet import Fleet
+from ._read.counters import Totals
+from ._read.reader import FleetReader, FleetSample
+from ._specs import CameraSpec, SiteSpec
+from ._url import cut, masked
+
+if TYPE_CHECKING:
+    from ._fleet import Build
+
+# Maximum results of one call, seconds to wait for the first, seconds to gather others.
+_BATCH = (1000, 1.0, 0.02)
+_LONGEST_RETRY = 30.0  # seconds
+_START = 120.0  # seconds for the first answer of a site after its start
+_PATIENCE = 5.0  # seconds for answers to stats()
+_TURN = 0.5  # seconds between two looks at the sites
+_NAMESPACE = "freshframe"
+_ACTOR = {
+    "namespace": _NAMESPACE,
+    "lifetime": "detached",
+    "get_if_exists": True,
+    "num_cpus": 1,
+    "max_restarts": -1,
+    "max_task_retries": -1,  # otherwise each call to a restarting actor fails, after 2 s
+    "max_concurrency": 32,
+    # Otherwise Ray hides the GPUs from a site.
+    "runtime_env": {"env_vars": {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}},
+}
+
+
+# ---- at the site
+
+
+class _Source:
+    """A reader of the fleet in a site. It keeps a batch until the program has confirmed it."""
+
+    def __init__(self, reader: FleetReader) -> None:
+        self.lock = threading.Lock()  # held while waiting for results; guards the rest
+        self.reader, self.holder, self.number, self.batch = reader, "", 0, list[Any]()
+
+    def check(self, holder: str) -> None:
+        if self.holder != holder:
+            raise StateError(
+                f"another program reads {self.reader.output!r} as {self.reader.name!r} now: give each reader "
+                "its own name"
+            )
+
+
+class Site:
+    """The actor of a site. Ray restarts it, with the specification of its first start."""
+
+    def __init__(self, spec: SiteSpec) -> None:
+        self._life = time.time_ns()
+        self._spec = SiteSpec(agents=spec.agents, exclusive=spec.exclusive)
+        self._number = -1  # of the build
+        self._lock = threading.Lock()  # guards the specification and the sources
+        self._sources: dict[tuple[str, str], _Source] = {}
+        self._fleet = Fleet(agents=spec.agents)
+        self.change(spec)
+
+    def change(self, spec: SiteSpec) -> None:
+        """Adds, updates and removes cameras so that the site has those of `spec`. The others keep running."""
+        with self._lock:
+            now, controller = self._spec, self._fleet._controller
+            fixed = (now.version, now.agents, now.exclusive)
+            if (spec.version, spec.agents, spec.exclusive) != fixed:
+                raise StateError(
+                    "the site runs freshframe {} with agents={} and exclusive={}, which cannot change while "
+                    "it runs: call RaySites.shutdown(), and start the sites again".format(*fixed)
+                )
+            if not now.cameras or spec.build != now.build:
+                self._number = controller.add_build(*spec.build) if spec.cameras else -1
+            for name in now.cameras.keys() - spec.cameras.keys():
+                controller.remove(name)
+            for name in now.cameras.keys() & spec.cameras.keys():
+                if (now.cameras[name], now.build) != (spec.cameras[name], spec.build):
+                    controller.update(name, self._number, spec.cameras[name])
+            if new := spec.cameras.keys() - now.cameras.keys():
+                while new & controller.stats().cameras.keys():
+                    time.sleep(_BATCH[2])  # one of these names was removed and is still closing
+                added: list[CameraSpec] = [(name, spec.cameras[name], {}) for name in sorted(new)]
+                controller.add(added, self._number, spec.exclusive)
+            self._spec = spec
+
+    def take(self, output: str, name: str, holder: str, over: bool) -> tuple[int, int, Totals, list[Any]]:
+        """Returns the life of the site, the batch's number, the counts and results of a reader.
+
+        An unconfirmed batch is returned again. `over`: this holder takes over the reader.
+        """
+        with self._lock:
+            if (output, name) not in self._sources:
+                self._sources[output, name] = _Source(self._fleet.reader(output, name=name))
+            source = self._sources[output, name]
+        with source.lock:
+            if over or not source.holder:
+                source.holder = holder
+            source.check(holder)
+            if not source.batch:
+                source.batch = source.reader.take_packed(*_BATCH)
+                source.number += 1
+            return self._life, source.number, source.reader._results.totals(), source.batch
+
+    def confirm(self, output: str, name: str, holder: str, number: int) -> bool:
+        """Discards a confirmed batch. The program delivers it only after this has returned."""
+        source = self._sources.get((output, name))
+        if source is not None:  # otherwise the site has been restarted
+            with source.lock:
+                source.check(holder)
+                if source.number == number:
+                    source.batch = []
+        return True
+
+    def stats(self) -> dict[str, Any]:
+        """Returns the statistics of the fleet."""
+        return self._fleet.stats().to_dict()
+
+
+# ---- in the program
+
+
+class _Remote:
+    """A site as its program sees it. Each reader, and stats(), has one open call of each site at a time."""
+
+    def __init__(self, ray: Any, name: str, spec: SiteSpec, limit: float) -> None:
+        """Does not start the site. `limit`: seconds for an answer."""
+        self.reason = "starts"
+        self._ray, self._name, self._limit = ray, name, limit
+        self._spec = spec
+        self._actor: Any = None
+        self._change: Any = None  # the open call of change()
+        self._failures, self._retry_at = 0, 0.0  # failures in a row
+
+    def change(self, spec: SiteSpec) -> Any:
+        """Starts the site or attaches to it, and gives it its list of cameras. Returns its actor."""
+        actor, self._spec = self._actor, spec
+        if actor is None:
+            options = {"name": self._name, "label_selector": spec.labels, **_ACTOR}
+            actor = self._actor = self._ray.remote(Site).options(**options).remote(spec)
+        self._change = actor.change.options(max_task_retries=0).remote(spec)  # a retry might be late
+        return actor
+
+    def ask(self, calls: _Calls, method: str, *arguments: Any) -> list[Any]:
+        """Calls the actor, unless the caller's previous call is open. Returns the open call.
+
+        The list is empty while the site has to wait for its next start.
+        """
+        if self not in calls:
+            actor = self._actor
+            if actor is None:
+                if time.monotonic() < self._retry_at:
+                    return []
+                actor = self.change(self._spec)
+            starts = self.reason != ""
+            # Ray keeps the first call until the site has started. Later ones fail when the site ends.
+            call = getattr(actor, method).options(max_task_retries=-1 if starts else 0).remote(*arguments)
+            calls[self] = call, actor, time.monotonic() + (_START if starts else self._limit)
+        return [calls[self][0]]
+
+    def answer(self, calls: _Calls, done: list[Any]) -> Any:
+        """Returns what the caller's open call has returned, or None. Raises what the call has raised.
+
+        Raises:
+            ConnectionError: The site has ended, or has not answered in time and was killed. It starts again.
+        """
+        call, actor, deadline = calls.get(self, (None, None, 0.0))
+        if call is None or (call not in done and time.monotonic() < deadline):
+            return None
+        del calls[self]
+        error = "no answer in time: killed"
+        try:
+            if call in done:
+                found = self._ray.get(call)
+                self._failures, self.reason = 0, ""
+                change = self._change
+                if change is not None and self._ray.wait([change], timeout=0)[0]:
+                    self._change = None
+                    self._ray.get(change)
+                return found
+        except self._ray.exceptions.RayTaskError:
+            raise
+        except self._ray.exceptions.RayError as ended:
+            error = cut(masked(str(ended).strip().splitlines()[-1]))  # of a traceback: the error
+        if actor is self._actor:  # otherwise another caller has noticed this end
+            if call not in done:  # Ray does not see by itself that a process hangs
+                self._ray.kill(actor, no_restart=False)
+            self._failures += self.reason != ""
+            wait = min(_LONGEST_RETRY, 2.0 ** min(self._failures - 1, 9)) if self._failures else 0.1
+            self._actor, self._retry_at, self.reason = None, time.monotonic() + wait, error
+        raise ConnectionError
+
+
+_Calls = WeakKeyDictionary[_Remote, tuple[Any, Any, float]]  # call, actor, deadline
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSample(FleetSample):
+    """A result of a camera at a site.
+
+    Attributes:
+        site: Name of the site. ``epoch`` and ``utc`` are by the clock of its machine.
+    """
+
+    site: str = ""
+
+
+@dataclass(slots=True)
+class SiteCounts(Totals):
+    """Counts of a reader for one site, as of the newest answer of the site.
+
+    ``reported == delivered + outbox_full + expired + fenced + lost_with_agent + lost_with_site + waiting``.
+
+    Attributes:
+        reported: As in FleetReaderStats, as are the next five and ``waiting``.
+        unreported_possible: As in FleetReaderStats, and one for each camera in ``gaps``.
+        lost_with_site: Results that waited at the site when its process ended.
+        deaths: Ends of the site's process, counted when it answers again.
+        gaps: One for each camera that had results both before and after such an end.
+    """
+
+    lost_with_site: int = 0
+    deaths: int = 0
+    gaps: int = 0
+
+
+class _Reading:
+    """One reader at one site, and what is counted."""
+
+    def __init__(self) -> None:
+        self.number, self.rows = 0, list[Any]()  # a batch that the site does not know to have arrived
+        self.life = 0  # of the newest answer; 0 before the first one, which takes the reader over
+        self.lives: dict[str, int] = {}  # by camera: the life of its newest result
+        self.past, self.now = Counter[str](), Counter[str]()  # counts of earlier lives, of this one
+        self.buffered = 0  # results that the program has not taken
+
+    def counts(self) -> SiteCounts:
+        found = Counter(self.past)
+        found.update(self.now)
+        found.update(delivered=-self.buffered, waiting=self.buffered)
+        return SiteCounts(**found)
+
+    def take(self, answer: Any) -> list[Any]:
+        """Takes an answer of the site. Returns the results that can be given to the program."""
+        if self.rows:  # they are confirmed, or the site has ended and can give them to nobody else
+            rows, self.rows = self.rows, []
+            return rows
+        life, self.number, now, self.rows = answer
+        if self.life not in (0, life):
+            self.past.update(self.now)
+            self.past.update(lost_with_site=self.past.pop("waiting"), deaths=1)
+        self.life, self.now = life, Counter(asdict(now))
+        self.buffered += len(self.rows)
+        for camera in {row[0] for row in self.rows}:
+            if self.lives.get(camera, life) != life:
+                self.past.update(gaps=1, unreported_possible=1)
+            self.lives[camera] = life
+        return []
+
+
+class SitesReader(ClosedByWith):
+    """Made by RaySites.reader(). One thread at a time."""
+
+    def __init__(self, ray: Any, sites: Mapping[str, _Remote], output: str, name: str) -> None:
+        """Programs get one from RaySites.reader()."""
+        self._ray, self._sites, self._key = ray, sites, (output, name, uuid.uuid4().hex)
+        self._readings: dict[str, _Reading] = {}
+        self._calls = _Calls()
+        self._results: deque[tuple[str, Any]] = deque()
+        self._closed = False
+
+    def get(self, timeout: float | None = None) -> SiteSample:
+        """Waits for the next result, and meanwhile restarts sites that have ended or do not answer.
+
+        Args:
+            timeout: Seconds, or None for no limit.
+
+        Raises:
+            EndOfStreamError: This reader was closed, or the sites were shut down.
+            GraphError: No camera of a site has an output of this name.
+            ReadTimeoutError: Nothing arrived in time. The reader stays usable.
+            StateError: Another program has taken over the reader, or a site refuses its specification.
+        """
+        limit = check.timeout(timeout)
+        deadline = time.monotonic() + limit
+        while not self._results:
+            if self._closed or not self._sites:
+                raise EndOfStreamError(f"the reader of {self._key[0]!r} was closed")
+            self._turn(min(_TURN, max(0.0, deadline - time.monotonic())))
+            if not self._results and time.monotonic() >= deadline:
+                raise ReadTimeoutError(f"no result of {self._key[0]!r} within {limit:g} s")
+        site, (camera, epoch, seq, part, pts, utc, missing, ordinal, data) = self._results.popleft()
+        self._readings[site].buffered -= 1
+        value = native.fleet_value(memoryview(data), camera)
+        return SiteSample(camera, epoch, seq, pts, utc, value, missing, ordinal, part, site)
+
+    def __iter__(self) -> Iterator[SiteSample]:
+        """All results, until the reader is closed."""
+        with contextlib.suppress(EndOfStreamError):
+            while True:
+                yield self.get()
+
+    def poll(self) -> SiteSample | None:
+        """Returns the next result if one is here, or None."""
+        with contextlib.suppress(ReadTimeoutError):
+            return self.get(0)
+        return None
+
+    def counts(self) -> dict[str, SiteCounts]:
+        """Returns the counts of each site."""
+        return {name: reading.counts() for name, reading in self._readings.items()}
+
+    def close(self) -> None:
+        """Ends the reading. Results wait at the sites for the next reader of this name. Idempotent."""
+        self._closed = True
+        self._calls.clear()  # Ray keeps their answers in memory
+
+    def _turn(self, wait: float) -> None:
+        sites, calls = list(self._sites.items()), list[Any]()
+        for name, site in sites:
+            reading = self._readings.setdefault(name, _Reading())
+            what, last = ("confirm", reading.number) if reading.rows else ("take", reading.life == 0)
+            calls += site.ask(self._calls, what, *self._key, last)
+        if not calls:
+            time.sleep(min(wait, 0.05))
+            return
+        self._ray.wait(calls, num_returns=1, timeout=wait)
+        done, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
+        for name, site in sites:
+            with contextlib.suppress(ConnectionError):  # it is asked again
+                if (answer := site.answer(self._calls, done)) is not None:
+                    self._results.extend((name, row) for row in self._readings[name].take(answer))
+
+
+def _connected_ray() -> Any:
+    try:
+        import ray.util  # noqa: PLC0415  (local fleets do not need it)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"RaySites needs Ray ({error}): pip install 'freshframe-fleet[ray]'", name="ray"
+        ) from error
+    if not ray.is_initialized():
+        try:
+            ray.init("auto", log_to_driver=False)
+        except Exception as error:
+            raise FreshframeError(
+                f"cannot connect to the Ray cluster: {masked(' '.join(str(error).split()))}. Start one with "
+                "`ray start --head`. If it checks a token, this program needs ~/.ray/auth_token and "
+                "RAY_AUTH_MODE=token, too"
+            ) from error
+    return ray
+
+
+class RaySites:
+    """Runs a local fleet at each site of a Ray cluster. A site is a label and a list of cameras.
+
+    A site's fleet is in an actor that Ray places by its label, restarts, and keeps when the program ends. The
+    next program attaches to the running sites and sends them its list; sites that are not on it are shut
+    down. A program that has not called ray.init() is connected to the cluster of this machine or of the
+    environment variable RAY_ADDRESS.
+
+    Args:
+        sites: A mapping of names to a mapping with ``cameras`` (as for Fleet.add_many(), without needs) and
+            optionally ``agents`` (1), ``exclusive`` (False) and ``labels`` of the machine, by default
+            ``{"site": name}``. Or the path of a TOML file with such a table for each site.
+        build: As for Fleet.add(). The agents import or unpickle it.
+        name: Sites of another name are not affected.
+        answer_timeout: Seconds after which a site that does not answer is killed and restarted. A site has
+            120 s for its first answer after a start.
+
+    Raises:
+        MissingPackageError: Ray is not installed.
+        FreshframeError: The cluster cannot be reached.
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+        OSError: A file cannot be read.
+    """
+
+    def __init__(
+        self,
+        sites: Mapping[str, Mapping[str, Any]] | str | PathLike[str],
+        build: Build,
+        *,
+        name: str = "sites",
+        answer_timeout: float = 20.0,
+    ) -> None:
+        """Connects to the cluster. The sites start with the first get() of a reader, or stats()."""
+        self._limit = check.positive_seconds("answer_timeout", answer_timeout)
+        self._prefix = f"{_specs.checked_name('name', name)}/"
+        self._remotes: dict[str, _Remote] = {}
+        self._calls = _Calls()  # of stats()
+        specs = _specs.site_specs(sites, pickle_build(build))
+        self._ray = _connected_ray()
+        self._apply(specs)
+
+    def change(self, sites: Mapping[str, Mapping[str, Any]] | str | PathLike[str], build: Build) -> None:
+        """Sends the sites new lists of cameras. Unchanged cameras keep running, unlisted sites shut down."""
+        self._apply(_specs.site_specs(sites, pickle_build(build)))
+
+    def _apply(self, specs: dict[str, SiteSpec]) -> None:
+        for gone in self._remotes.keys() - specs.keys():
+            del self._remotes[gone]
+        for name, spec in specs.items():
+            if name in self._remotes:
+                self._remotes[name].change(spec)
+            else:
+                self._remotes[name] = _Remote(self._ray, self._prefix + name, spec, self._limit)
+        listed = {self._prefix + name for name in specs}
+        for actor in self._ray.util.list_named_actors(all_namespaces=True):
+            name = actor["name"]
+            is_ours = actor["namespace"] == _NAMESPACE and name.startswith(self._prefix)
+            if is_ours and name not in listed:
+                with contextlib.suppress(ValueError):  # it has ended since
+                    self._ray.kill(self._ray.get_actor(name, _NAMESPACE))
+
+    def reader(self, output: str, *, name: str = "reader") -> SitesReader:
+        """Reads an output of all sites, after the last result that a reader of this name confirmed.
+
+        If two programs have readers of the same name, the second one takes over.
+        """
+        output, name = check.text("output", output), check.text("name", name)
+        return SitesReader(self._ray, self._remotes, output, name)
+
+    def stats(self) -> dict[str, dict[str, Any]]:
+        """Returns a dict for each site: its ``fleet`` (FleetStats.to_dict()) or None, and a ``reason``.
+
+        Waits at most 5 s. Restarts failed sites, like a reader's get().
+        """
+        sites = list(self._remotes.items())
+        calls = [call for _, site in sites for call in site.ask(self._calls, "stats")]
+        done = self._ray.wait(calls, num_returns=len(calls), timeout=_PATIENCE)[0] if calls else []
+        found: dict[str, dict[str, Any]] = {}
+        for name, site in sites:
+            fleet = None
+            with contextlib.suppress(ConnectionError):
+                fleet = site.answer(self._calls, done)
+            found[name] = {"reason": site.reason, "fleet": fleet}
+        return found
+
+    def shutdown(self) -> None:
+        """Shuts down all sites and their cameras, and ends the reading."""
+        self._apply({})
