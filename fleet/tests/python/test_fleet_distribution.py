@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rigs.watchdog import run_to_end
@@ -116,19 +117,16 @@ def test_without_it_the_engine_says_what_to_install(
     assert ended.returncode == code
 
 
+def import_fleet_of(folder: Path) -> Any:
+    """Imports Fleet from a folder. Its versions may have one size and time, so no bytecode is kept."""
+    path = {"PYTHONPATH": f"{folder}:{ENGINE.parent}", "PYTHONDONTWRITEBYTECODE": "1"}
+    return run_to_end([sys.executable, "-c", "from freshframe.fleet import Fleet"], env=os.environ | path)
+
+
 @pytest.mark.slow
 def test_an_error_within_the_package_is_not_taken_for_its_absence(tmp_path: Path) -> None:
     (tmp_path / "freshframe_fleet.py").write_text("import nothing_of_this_name\n")
-    ended = run_to_end(
-        [sys.executable, "-c", "import freshframe.fleet"],
-        # Both versions have the same size and may have the same timestamp, so no bytecode of the first one
-        # may be kept.
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-    )
+    ended = import_fleet_of(tmp_path)
     assert ended.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'nothing_of_this_name'"
 
 
@@ -144,16 +142,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         (ff.__version__, ""),
     ):
         (tmp_path / "freshframe_fleet" / "_version.py").write_text(f'VERSION = "{version}"\n')
-        ended = run_to_end(
-            [sys.executable, "-c", "from freshframe.fleet import Fleet"],
-            # Both versions have the same size and may have the same timestamp, so no bytecode of the first
-            # one may be kept.
-            env={
-                **os.environ,
-                "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
-        )
+        ended = import_fleet_of(tmp_path)
         assert said in ended.stderr
         assert ended.returncode == bool(said), ended.stderr
 

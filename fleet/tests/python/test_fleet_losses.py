@@ -42,14 +42,6 @@ def test_what_a_camera_makes_is_kept_or_counted_with_its_cause(fleet: ff.fleet.F
     assert sum(got.values()) + counted.outbox_full == quick.kept + slow.kept
 
 
-def test_frames_of_a_source_that_no_output_has_are_not_counted(fleet: ff.fleet.Fleet) -> None:
-    fleet.add("cam", "1000,5", fleet_builds.one_of_two)
-    until(lambda: fleet.stats().cameras["cam"].kept == 5, "the results")
-    until(lambda: fleet.stats().cameras["cam"].produced >= 5, "a look at the sources")
-    camera = fleet.stats().cameras["cam"]
-    assert (camera.state, camera.produced, camera.dropped) == ("running", 5, 0)
-
-
 def test_results_that_are_too_large_are_told_and_counted(
     fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:

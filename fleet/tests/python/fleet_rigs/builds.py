@@ -97,34 +97,6 @@ def bursts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(Burst(int(url)))}
 
 
-class Followed(Burst):
-    """Emits its numbers and does not end, or emits them after another source has done so."""
-
-    def __init__(self, count: int, after: threading.Event | None, done: threading.Event) -> None:
-        super().__init__(count)
-        self.after = after
-        self.done = done
-
-    def read(self) -> Iterator[tuple[int, float]]:
-        while self.after is not None and not self.after.is_set():
-            if self.stop_token.wait(0.02):
-                return
-        yield from super().read()
-        self.done.set()
-        while not self.stop_token.wait(0.1):
-            pass
-
-
-def one_of_two(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Two sources for one node. The results of the second one are an output."""
-    beside, count = map(int, url.split(","))
-    pipeline, done = ff.Pipeline(), threading.Event()
-    first = pipeline.add(Followed(beside, None, done))
-    second = pipeline.add(Followed(count, done, threading.Event()))
-    both = pipeline.add(lambda number: number, [first, second], queue=ff.Queue(beside + count))
-    return pipeline, {"numbers": both.of(second)}
-
-
 def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     """Emits bytes objects of the sizes in the URL."""
     wanted = [int(size) for size in url.split(",")]
