@@ -9,8 +9,8 @@
 // the run's slot to it, at most 4,096 ns, before it builds and starts a camera. The value that a crash finds there
 // names the run. A thread without a slot (a pool that the process made before its first camera, a thread with
 // realtime priority) names none. A thread that outlives its run (of a pool that a library made when a camera first
-// used it, and that others use, too) names a run that is over, which accuses no camera. While its run lives, it
-// cannot be distinguished from a decoder's thread.
+// used it, and that others use, too) names a run that has finished, which accuses no camera. Until then it cannot be
+// distinguished from a decoder's thread.
 //
 // Note [Alternate stacks]
 // A handler needs a stack, and a thread whose stack has overflowed has none: the kernel then ends the process

@@ -250,7 +250,7 @@ std::shared_ptr<const Message> Outboxes::make_batch_locked(Reader& reader, const
     }
     records.push_back(outbox->record());
     reader.ready.pop_front();
-    if (outbox->size() > 0) reader.ready.push_back(outbox);  // behind the others
+    if (outbox->size() > 0) reader.ready.push_back(outbox);  // after the others
   }
   process::ByteWriter writer;
   writer.reserve(kBatchHead + records.size() * sizeof(OutboxRecord) + taken.size() * sizeof(ResultRecord) +

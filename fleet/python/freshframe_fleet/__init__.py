@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
-from . import _versions  # noqa: F401  (it must come before what the engine lends)
+from . import _versions  # noqa: F401  (checks the version before it imports from the engine)
 
 # isort: split
 from freshframe._agent import late_names as _late_names

@@ -36,7 +36,7 @@ _SHOWN_CAMERAS = 40  # maximum number of cameras in `status` and `top`; --json h
 _SHOWN_EVENTS = 8
 _WIDTH = 110  # columns of `status`
 _HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet starts one"
-_STUCK = 3.0  # seconds without a word of an agent's Python
+_STUCK = 3.0  # seconds without an event from an agent's Python code
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:

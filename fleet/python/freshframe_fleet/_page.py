@@ -31,9 +31,9 @@ _PERIOD = 0.25  # seconds between two checks for requests
 _MOST_PORTS = 65535
 _BELIEVED = 5.0  # seconds
 _SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
-_STALLED = 3.0  # seconds without a look of the controller at its agents
+_STALLED = 3.0  # seconds for which the controller has not checked its agents
 _OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
-_SHARE = 50  # a rest is that many times as long as making a state
+_SHARE = 50  # the pause after making a state is this many times as long
 _BROKEN = ("failed", "unplaced", "away")
 
 # Paths, files and their types. The page also loads files of a pipeline's page, which the server already has.

@@ -199,7 +199,7 @@ class _Remote:
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as ended:
-            error = cut(masked(str(ended).strip().splitlines()[-1]))  # of a traceback: the error
+            error = cut(masked(str(ended).strip().splitlines()[-1]))  # a traceback ends with the error
         if actor is self._actor:  # otherwise another caller has noticed this end
             if call not in done:  # Ray does not see by itself that a process hangs
                 self._ray.kill(actor, no_restart=False)
@@ -288,7 +288,7 @@ class SitesReader(ClosedByWith):
         self._closed = False
 
     def get(self, timeout: float | None = None) -> SiteSample:
-        """Waits for the next result, and meanwhile restarts sites that have ended or do not answer.
+        """Waits for the next result, and restarts sites that have ended or do not answer.
 
         Args:
             timeout: Seconds, or None for no limit.

@@ -164,7 +164,7 @@ class MessageReader:
                 yield whole[_LENGTH.size :]
 
     def room(self, least: int) -> memoryview | None:
-        """Returns the buffer for a message that lacks `least` bytes or more; call filled() afterwards."""
+        """Returns the buffer for a message of which `least` bytes or more are missing; then call filled()."""
         begun = self._begun
         return (
             None if begun is None or len(begun) - self._filled < least else memoryview(begun)[self._filled :]

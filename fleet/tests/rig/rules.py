@@ -202,7 +202,7 @@ def _check_origin(verdict: Verdict, sessions: Iterable[Session], results: Iterab
             verdict.fail(
                 "origin",
                 result.camera,
-                f"a picture of camera {result.stamp} came as camera {result.camera}'s",
+                f"an image of camera {result.stamp} came as camera {result.camera}'s",
             )
         elif result.frame not in sent[result.camera]:
             verdict.fail("origin", result.camera, f"frame {result.frame} was not sent")

@@ -232,7 +232,7 @@ class _Agent:
                 logging.getLogger("freshframe").warning("camera %r: %s", run.name, error)
                 if not run.exclusive:
                     return
-                self._crew.write_off(threading.get_ident())  # meanwhile, other runs can be closed
+                self._crew.write_off(threading.get_ident())  # other runs can be closed in the meantime
 
     def _tell_end(self, run: Run, event: EndOfRun) -> None:
         with self._lock:

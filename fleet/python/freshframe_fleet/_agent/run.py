@@ -167,7 +167,7 @@ def _lost(drops: Mapping[Any, int]) -> Counter[str]:
     return Counter({loss_name(cause): count for cause, count in not_by_design(drops).items()})
 
 
-_SHORTEST_SECRET = 4  # in characters; shorter ones occur in any text by chance
+_SHORTEST_SECRET = 4  # in characters; shorter ones occur in any string by chance
 
 
 @dataclass(eq=False)

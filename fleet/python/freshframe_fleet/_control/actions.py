@@ -1,4 +1,4 @@
-"""A controller carries out decisions, and hears what agents say: results, renewals and events."""
+"""A controller executes decisions, and handles the results, renewals and events that agents send."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -167,12 +167,12 @@ class StopRun(RunAction):
 
 
 class ForgetRun(RunAction):
-    """Discard what is left of a run on an agent: it has no readers any more."""
+    """Discard the remaining results of a run on an agent: no reader needs them."""
 
 
 @dataclass(frozen=True)
 class DropCamera:
-    """Remove a camera from the fleet: it was removed, and has no run any more."""
+    """Drop a removed camera, which has no runs left."""
 
     camera: int
     epoch: int

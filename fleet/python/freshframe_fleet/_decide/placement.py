@@ -14,7 +14,7 @@ def meets(agent: Agent, camera: Camera) -> bool:
 
 
 def is_early(camera: Camera, agents: Iterable[Agent], now: float, times: Times) -> bool:
-    """Returns True if an agent that could take the camera is about to come up for the first time."""
+    """Returns True if an agent that could take the camera is starting for the first time."""
     return any(
         agent.launches <= 1 and agent.state in ("down", "starting") and not agent.deaths
         for agent in agents

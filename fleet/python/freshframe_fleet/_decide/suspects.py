@@ -8,7 +8,7 @@
 # 1. A crash accuses the agent's cameras that have not run for their trial yet, or all of them if each has, or
 #    if a camera after its trial was seen in a crash before. Cameras in the most crashes are the suspects.
 #    Each crash counts for a day.
-# 2. The first crash has no consequence: all cameras start elsewhere at once.
+# 2. The first crash has no consequence: all cameras start elsewhere immediately.
 # 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their
 #    trial. So each further crash halves them. Where two agents are there, no camera waits.
 # 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has
@@ -92,7 +92,7 @@ class Suspects:
     def look(self, until: Callable[[Camera], float]) -> list[Camera]:
         """Updates which cameras are on trial where, and clears those that have passed.
 
-        Returns the cameras whose trial is over.
+        Returns the cameras whose trial has finished.
 
         ``until``: returns when the agent of a running camera last reported.
         """

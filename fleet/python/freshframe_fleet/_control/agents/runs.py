@@ -13,7 +13,7 @@ _REMEMBERED = 5  # renewals
 class Runs:
     """The runs of an agent.
 
-    It sends records of a run's outboxes until told to forget the run, and then a last one.
+    The agent sends records of a run's outboxes until it has to forget the run, and then a last one.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Runs:
         self._forgotten[-1][run] = self._builds.pop(run, None)
 
     def note_last_record(self, run: Run) -> None:
-        """Called when the last records of a run, which an agent sends together, have arrived."""
+        """Called when the message with the last records of a run has arrived."""
         self._builds.pop(run, None)
         for each in self._forgotten:
             each.pop(run, None)
