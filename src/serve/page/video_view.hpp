@@ -26,11 +26,12 @@ class VideoView {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `port`: null if no port has this name. `index`: its index in the hub.
-  VideoView(WatchWish wish, VideoPort* port, std::size_t index)
+  /// `port`: null if no port has this name. `index`: its index in the hub. `round_trip`: see VideoCursor.
+  VideoView(WatchWish wish, VideoPort* port, std::size_t index, std::chrono::duration<double> round_trip)
       : wish_(std::move(wish)),
         port_(port),
         index_(index),
+        place_(round_trip.count()),
         next_result_(port != nullptr ? port->results_begin() : 0) {}
 
   [[nodiscard]] const WatchWish& wish() const noexcept { return wish_; }

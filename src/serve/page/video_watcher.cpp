@@ -64,7 +64,7 @@ void VideoWatcher::start(Request request) {
 
 void VideoWatcher::on_accepted() {
   request_.reset();
-  accepted_ = true;
+  accepted_ = Clock::now();
   if (is_known_) welcome();
   read();
 }
@@ -108,6 +108,7 @@ void VideoWatcher::read() {
 }
 
 void VideoWatcher::on_message() {
+  if (!round_trip_) round_trip_ = Clock::now() - *accepted_;  // a page writes as soon as it is connected
   if (rate_.count()) return refuse(websocket::close_code::policy_error, "too many messages");
   const auto data = buffer_.data();
   auto request = socket_.got_text()
@@ -159,7 +160,7 @@ void VideoWatcher::on_watch(std::vector<WatchWish> wishes) {
     auto* const port = host_.video().find(wish.port);
     const auto index = host_.hub().find(wish.port).value_or(0);
     if (port != nullptr) port->join(*this);
-    views_.emplace_back(std::move(wish), port, index);
+    views_.emplace_back(std::move(wish), port, index, *round_trip_);
   }
   for (auto& view : before) {
     if (view.port() != nullptr) view.port()->leave(*this);

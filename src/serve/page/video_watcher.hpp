@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -71,7 +72,8 @@ class VideoWatcher final : public Connection,
   std::string head_;                  // head of the message being written
   std::shared_ptr<const void> body_;  // owner of its body
   bool writes_ = false;
-  bool accepted_ = false;
+  std::optional<Time> accepted_;  // when the handshake was complete
+  std::optional<std::chrono::duration<double>> round_trip_;
   bool closing_ = false;
   bool is_known_;
   Time deadline_{};  // for the handshake and token, or for closing

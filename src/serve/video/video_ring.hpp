@@ -95,26 +95,32 @@ class VideoRing {
   std::optional<double> newest_;
 };
 
-/// Note [A viewer that is too slow] Socket buffers hide how far a viewer lags behind, so the page acknowledges each
-/// frame. Everything in flight must arrive before anything newer, so the amount in flight is limited: kOnItsWay seconds
-/// of the stream, plus the shortest acknowledgement time of the last kTrips seconds, which a distant page needs. When
-/// the newest frame is more than kMost seconds after the newest acknowledged one, frames are skipped up to a keyframe.
-/// After a single stall this is the last keyframe, because the link is fast again. A link that was late twice within
-/// kCalm seconds is too slow for the stream: it continues at the next keyframe that arrives, and the next time gets
-/// keyframes only, until kCalm seconds have passed. A viewer that starts or continues gets all frames since that
-/// keyframe in one burst. It does not count as late while it catches up with them. All times are stream time, except
-/// acknowledgement times.
+/// Note [A viewer that is too slow] Buffers of sockets and proxies hide how far a viewer lags behind, so the page
+/// acknowledges each frame. Everything in flight must arrive before anything newer, so the amount in flight is limited:
+/// kOnItsWay seconds of the stream, plus the shortest round trip, which a distant page needs. Acknowledgements of a
+/// link that is full have waited behind other frames. The round trip of the handshake has not, so a slow link cannot
+/// enlarge its own window. A viewer that catches up gets more, as long as it acknowledges promptly. When the newest
+/// frame is more than kMost seconds after the newest acknowledged one, frames are skipped up to a keyframe. After a
+/// single stall this is the last keyframe, because the link is fast again. A link that was late twice within kCalm
+/// seconds is too slow for the stream: it continues at the next keyframe that arrives, and the next time gets keyframes
+/// only, until kCalm seconds have passed. A viewer that starts or continues gets all frames since that keyframe in one
+/// burst. It does not count as late while it catches up with them. All times are stream time, except those of
+/// acknowledgements and round trips.
 class VideoCursor {
  public:
-  static constexpr double kCalm = 10;      // seconds
-  static constexpr double kJustNow = .3;   // seconds
-  static constexpr double kOnItsWay = .5;  // seconds
-  static constexpr double kTrips = 30;     // seconds
+  static constexpr double kCalm = 10;       // seconds
+  static constexpr double kJustNow = .3;    // seconds
+  static constexpr double kOnItsWay = .25;  // seconds
+  static constexpr double kTrips = 30;      // seconds
 
   struct Step {
     VideoMessageRef picture;
     unsigned flags = 0;
   };
+
+  VideoCursor() = default;
+  /// `round_trip`: seconds to the page and back while nothing was queued, or longer.
+  explicit VideoCursor(double round_trip) : round_trip_(round_trip) {}
 
   /// Starts at the last keyframe. Earlier frames do not count as skipped.
   void begin_at(const VideoRing& ring) {
@@ -156,7 +162,8 @@ class VideoCursor {
   /// The page has acknowledged the frame with this pts and all before it.
   void acknowledge(double pts, double now) {
     if (!sent_ || pts > *sent_ + kSame) return;
-    acknowledged_ = std::max(acknowledged_.value_or(pts), pts);
+    const double before = acknowledged_.value_or(pts);
+    acknowledged_ = std::max(before, pts);
     std::optional<double> since;
     for (; !on_their_way_.empty() && on_their_way_.front().pts <= pts + kSame; on_their_way_.pop_front())
       since = on_their_way_.front().at;
@@ -164,6 +171,8 @@ class VideoCursor {
     while (!trips_.empty() && trips_.back().seconds >= now - *since) trips_.pop_back();
     trips_.push_back({now - *since, now});
     while (trips_.front().at < now - kTrips) trips_.pop_front();
+    const bool is_prompt = now - *since <= shortest_trip() + kPrompt;
+    extra_ = chases_ && is_prompt ? std::min(kMostExtra, extra_ + *acknowledged_ - before) : 0;
   }
 
   /// Number of skipped frames, including pending ones.
@@ -177,8 +186,10 @@ class VideoCursor {
   [[nodiscard]] bool gets_keys_only() const noexcept { return keys_only_; }
 
  private:
-  static constexpr double kSame = 1e-3;   // seconds: tolerance for equal pts
-  static constexpr double kShrinks = .8;  // factor for each step of catching up
+  static constexpr double kSame = 1e-3;    // seconds: tolerance for equal pts
+  static constexpr double kShrinks = .8;   // factor for each step of catching up
+  static constexpr double kPrompt = .1;    // seconds after the shortest round trip
+  static constexpr double kMostExtra = 1;  // seconds
 
   struct Sent {
     double pts;
@@ -194,16 +205,19 @@ class VideoCursor {
   void go_on() {
     first_.reset();
     backlog_.reset();
+    extra_ = 0;
     chases_ = true;
+  }
+  [[nodiscard]] double shortest_trip() const {
+    return trips_.empty() ? round_trip_ : std::min(round_trip_, trips_.front().seconds);
   }
   /// Returns true if enough is in flight.
   [[nodiscard]] bool fill_up(const VideoRing& ring) {
     const double pts = ring.at(next_)->pts;
     if (!first_) first_ = pts;
     const double known = std::max(*first_, acknowledged_.value_or(*first_));
-    const double most = VideoRing::kMost - kOnItsWay;
-    const double trip = trips_.empty() ? most : std::min(most, trips_.front().seconds);
-    return !has_all_acknowledged() && pts - known > kOnItsWay + trip + kSame;
+    const double trip = std::min(VideoRing::kMost - kOnItsWay, shortest_trip());
+    return !has_all_acknowledged() && pts - known > kOnItsWay + trip + extra_ + kSame;
   }
   /// Returns true if the viewer is late.
   [[nodiscard]] bool watch_backlog(const VideoRing& ring) {
@@ -235,6 +249,7 @@ class VideoCursor {
     gap_ = true;
   }
 
+  double round_trip_ = VideoRing::kMost;  // seconds; unknown: as long as a page may be behind
   std::uint64_t next_ = 0;
   std::uint64_t left_out_ = 0;
   double joined_ = 0;                   // the newest pts when it started or continued
@@ -243,6 +258,7 @@ class VideoCursor {
   std::optional<double> first_;         // the first pts sent since it started or continued
   std::optional<double> backlog_;       // seconds from the next frame to joined_ at the start of catching up
   bool chases_ = false;                 // it is catching up
+  double extra_ = 0;                    // seconds that may be in flight in addition, since it is
   std::optional<double> fell_behind_;   // when it was last late
   std::deque<Sent> on_their_way_;       // by pts; excludes frames sent after one with a larger pts
   std::deque<Trip> trips_;              // increasing minima of the last kTrips seconds
