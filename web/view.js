@@ -60,6 +60,7 @@ class FreshframeView extends HTMLElement {
   #carries = new Link();
   #gone = null;
   #joined = false;
+  #ends = false; // only what is on its way still arrives
   #newest = -Infinity; // pts of the newest frame of the video that has arrived
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
@@ -156,6 +157,7 @@ class FreshframeView extends HTMLElement {
     this.#held.clear();
     this.#due.clear();
     this.#joined = false;
+    this.#ends = false;
     this.#owed = false;
     this.#played = { ...UNPLAYED };
   }
@@ -163,6 +165,12 @@ class FreshframeView extends HTMLElement {
   #again() {
     this.#leave();
     this.#want();
+  }
+
+  // What is requested now arrives after the images that are on their way, so these are still shown.
+  #againAfterThem() {
+    this.#ends = true;
+    this.#server.end(this.#id, () => this.#again());
   }
 
   #linked(link) {
@@ -189,10 +197,7 @@ class FreshframeView extends HTMLElement {
     this.#leftOut = head.leftOut;
     ++this.#counts.came;
     this.#due.picture(head.pts, head.captured);
-    if (head.kind === "picture" && this.#comesTooSlowly(head, body)) {
-      this.#tooSlow();
-      return;
-    }
+    if (head.kind === "picture" && this.#comesTooSlowly(head, body)) this.#tooSlow();
     if (head.kind === "jpeg") this.#jpeg(head, body);
     else if (head.kind === "picture") {
       this.#player?.picture(head, body);
@@ -318,6 +323,7 @@ class FreshframeView extends HTMLElement {
   }
 
   #tooSlow() {
+    if (this.#ends) return;
     this.#carries.failed();
     this.#fail(Object.keys(PLAYERS), SLOW);
   }
@@ -343,7 +349,8 @@ class FreshframeView extends HTMLElement {
     const failure = { why, tries, until, latest: until + PUT_OFF * 1000 };
     for (const mode of modes)
       if (!isSlow || this.#failures.get(mode)?.until !== Infinity) this.#failures.set(mode, failure);
-    this.#again();
+    if (isSlow) this.#againAfterThem();
+    else this.#again();
   }
 
   #tryLater() {

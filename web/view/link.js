@@ -3,8 +3,8 @@
 
 // A link that skips images more often than `most` times `within` so many seconds is too slow.
 const LAGS = { most: 3, within: 30 };
-export const LONG = 0.5; // seconds: an image that was in transit for less does not indicate a slow link
-const SPAN = 0.35; // seconds: two consecutive spans indicate a slow link, while a stall causes only one
+export const LONG = 0.35; // seconds: an image that was in transit for less does not indicate a slow link
+const SPAN = 0.25; // seconds: two consecutive spans indicate a slow link, while a stall causes only one
 const RISES = 0.2; // minimum increase of the transit time, in seconds per second, over a link that is too slow
 const JITTER = 0.02; // seconds by which the transit times of images differ that are equally late
 const GROUP = 0.5; // minimum seconds of video over which its rate is measured, from one keyframe to another

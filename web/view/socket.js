@@ -54,7 +54,7 @@ class Server {
   #address;
   #token;
   #socket = null;
-  #views = new Map(); // by id: {port, mode, width, on}
+  #views = new Map(); // by id: {port, mode, width, on, ended}
   #next = 0;
   #wait = FIRST_WAIT;
   #timer = 0;
@@ -102,6 +102,14 @@ class Server {
     if (this.#views.delete(id)) this.#ask();
   }
 
+  // Ends a view, which still gets what the server has already sent for it. Calls `arrived` after that. If the connection
+  // is lost before, the view continues instead.
+  end(id, arrived) {
+    this.#views.get(id).ended = { at: now(), arrived };
+    this.#ask();
+    this.#askTime(); // the answer arrives after them
+  }
+
   resize(id, width) {
     const view = this.#views.get(id);
     if (view === undefined || view.width === width) return;
@@ -129,7 +137,8 @@ class Server {
   }
 
   #ask() {
-    this.#send({ watch: [...this.#views].map(([id, { port, mode, width }]) => ({ id, port, mode, width })) });
+    const views = [...this.#views].filter(([, { ended }]) => !ended);
+    this.#send({ watch: views.map(([id, { port, mode, width }]) => ({ id, port, mode, width })) });
   }
 
   #open() {
@@ -186,6 +195,9 @@ class Server {
       this.#say({ state: "open" });
     } else if (message.type === "time") {
       this.clock.add(message.time, message.now, now());
+      for (const { ended } of [...this.#views.values()]) {
+        if (ended && message.time >= ended.at) ended.arrived();
+      }
     }
   }
 
@@ -205,6 +217,9 @@ class Server {
 
   #say(link) {
     this.#link = link;
-    for (const { on } of this.#views.values()) on.link(link);
+    for (const view of this.#views.values()) {
+      if (link.state !== "open") view.ended = null;
+      view.on.link(link);
+    }
   }
 }
