@@ -204,11 +204,13 @@ def arguments(
     name: str,
     *,
     flags: Mapping[str, str] | None = None,
+    names: Mapping[str, Sequence[str]] | None = None,
     **counts: int | Sequence[int],
 ) -> argparse.Namespace:
     """Parses the command line of a benchmark: integers by name, flags, and where to write the result.
 
-    If a default is a sequence, the option accepts one or more numbers.
+    If a default is a sequence, the option accepts one or more numbers. An option of `names` accepts one or
+    more of these, by default all.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -217,6 +219,10 @@ def arguments(
         several = None if isinstance(default, int) else "+"
         text = "default: %(default)s"
         parser.add_argument(f"--{option}", type=int, nargs=several, default=default, help=text)
+    for option, known in (names or {}).items():
+        parser.add_argument(
+            f"--{option}", nargs="+", choices=known, default=list(known), help="default: %(default)s"
+        )
     for option, what in (flags or {}).items():
         parser.add_argument(f"--{option}", action="store_true", help=what)
     parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json", help="default: %(default)s")

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,12 @@ FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "tcp": "mpegts"}
 
 
 @contextlib.contextmanager
-def slow_link(target: int, rate: float, *, down: bool = False) -> Iterator[int]:
+def slow_link(target: int, rate: float | Callable[[], float], *, down: bool = False) -> Iterator[int]:
     """Yields a port that forwards to the port `target` with a limited rate in one direction.
 
     Args:
         target: A port of 127.0.0.1.
-        rate: Bytes per second.
+        rate: Bytes per second, or a function that returns them.
         down: Limit the rate of bytes from `target`, instead of those to it.
     """
     over = threading.Event()
@@ -69,12 +69,12 @@ def slow_link(target: int, rate: float, *, down: bool = False) -> Iterator[int]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW // 2)
 
     def slowly(near: socket.socket, far: socket.socket) -> None:
-        begun, passed = time.monotonic(), 0
+        free = 0.0  # when the link has passed everything so far
         with contextlib.suppress(OSError):
             while not over.is_set() and (piece := near.recv(2048)):
-                passed += len(piece)
-                begun = max(begun, time.monotonic() - passed / rate - 0.02)  # unused time is not saved up
-                over.wait(max(0.0, begun + passed / rate - time.monotonic()))
+                speed = rate() if callable(rate) else rate
+                free = max(free, time.monotonic() - 0.02) + len(piece) / speed  # unused time is not saved up
+                over.wait(max(0.0, free - time.monotonic()))
                 far.sendall(piece)
             far.shutdown(socket.SHUT_RDWR)
 
