@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include "media/stream/live_timeline.hpp"
@@ -31,17 +32,13 @@ constexpr double kWrong = 1e-2;             // paces further from 1 are wrong
 
 TimePoint ArrivalLine::place(double pts, TimePoint arrived, const FrameBytes& bytes) {
   begins_ = false;
+  if (clock_is_slow_) watch_slow_clock(pts, arrived, bytes);
   begin_where_it_jumps(pts, arrived);
   if (clock_is_slow_) return arrived;
   newest_pts_ = std::max(newest_pts_, pts);
   const auto point = make_point(pts, since_origin(arrived));
   add(point);
-  load_.add({.pts = pts,
-             .at = point.at,
-             .ended = bytes.ended ? std::optional(since_origin(*bytes.ended)) : std::nullopt,
-             .waited = bytes.waited,
-             .size = bytes.size,
-             .at_is_end = bytes.arrived_is_end});
+  take_load(pts, point.at, bytes);
   if (!looked_ || point.at >= *looked_ + kLookEvery) look(point.at);
   const double late = std::max(0.0, lateness(point)) / (1 - slope_);  // converts stamped to real seconds
   note_behind(pts, late);
@@ -100,7 +97,7 @@ bool ArrivalLine::has_verdict(LinkVerdict link) const {
 
 /// Restarts the line where timestamps jump. A camera clock that is too slow looks like growing latency: if
 /// its pace was not found and frames are impossibly late twice within a window, only arrival times are used
-/// from then on.
+/// until watch_slow_clock() finds that it was a full link after all.
 void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
   if (!origin_) return begin_line(pts, arrived);
   if (clock_is_slow_) return;
@@ -115,10 +112,47 @@ void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
   }
 }
 
+/// Begins a line again once a link is full or was full: the camera's clock may be exact.
+void ArrivalLine::watch_slow_clock(double pts, TimePoint arrived, const FrameBytes& bytes) {
+  const auto point = make_point(pts, since_origin(arrived));
+  take_load(pts, point.at, bytes);
+  const bool looks = !looked_ || point.at >= *looked_ + kLookEvery;
+  if (looks) looked_ = point.at;
+  const bool is_full = looks && load_.judge() == LinkVerdict::Full;
+  if (!catches_up(point) && !is_full) return;
+  clock_is_slow_ = false;
+  begin_line(pts, arrived);
+}
+
+/// Returns true if frames arrive earlier by their timestamps than any did for most of a minute: a queue drains. A
+/// camera whose clock is slow catches up only what a pause of its link has delayed.
+bool ArrivalLine::catches_up(const Point& point) {
+  constexpr double kLongest = 60;       // seconds
+  constexpr double kShortest = 20;      // seconds
+  constexpr double kClear = 1;          // seconds
+  constexpr double kLargestStep = 0.5;  // seconds between two frames: more is a jump of the timestamps
+  if (point.later < std::exchange(last_later_, point.later) - kLargestStep) minima_.clear();
+  add_minimum(point, kLongest);
+  if (minima_.front().at > point.at - kShortest) return false;
+  return std::ranges::none_of(minima_, [&](const Point& one) {
+    return one.at < point.at - kShortest / 2 && one.later < point.later + kClear;
+  });
+}
+
+void ArrivalLine::take_load(double pts, double at, const FrameBytes& bytes) {
+  load_.add({.pts = pts,
+             .at = at,
+             .ended = bytes.ended ? std::optional(since_origin(*bytes.ended)) : std::nullopt,
+             .waited = bytes.waited,
+             .size = bytes.size,
+             .at_is_end = bytes.arrived_is_end});
+}
+
 void ArrivalLine::begin_line(double pts, TimePoint arrived) {
   begins_ = true;
   origin_ = arrived;
   first_pts_ = newest_pts_ = last_pts_ = pts;
+  last_later_ = 0;
   minima_.clear();
   slope_ = center_;
   height_ = 0;
@@ -132,14 +166,20 @@ void ArrivalLine::begin_line(double pts, TimePoint arrived) {
 
 /// Fits the line once a second, and immediately if a frame is earlier than the line.
 void ArrivalLine::add(const Point& point) {
+  const bool next_second = add_minimum(point, kWindow);
+  if (next_second || lateness(point) < 0) fit();
+}
+
+/// Returns true if the point begins a second. Forgets minima that are older than `window` seconds.
+bool ArrivalLine::add_minimum(const Point& point, double window) {
   const bool next_second = minima_.empty() || std::floor(point.at) > std::floor(minima_.back().at);
   if (next_second) {
     minima_.push_back(point);
-    while (minima_.front().at < point.at - kWindow) minima_.pop_front();
+    while (minima_.front().at < point.at - window) minima_.pop_front();
   } else if (point.later < minima_.back().later) {
     minima_.back() = point;
   }
-  if (next_second || lateness(point) < 0) fit();
+  return next_second;
 }
 
 void ArrivalLine::fit() {

@@ -75,8 +75,12 @@ class ArrivalLine {
   [[nodiscard]] bool has_verdict(LinkVerdict link) const;
   [[nodiscard]] bool reports_say_exact() const noexcept;
   void begin_where_it_jumps(double pts, TimePoint arrived);
+  void watch_slow_clock(double pts, TimePoint arrived, const FrameBytes& bytes);
+  void take_load(double pts, double at, const FrameBytes& bytes);
+  [[nodiscard]] bool catches_up(const Point& point);
   void begin_line(double pts, TimePoint arrived);
   void add(const Point& point);
+  bool add_minimum(const Point& point, double window);
   void fit();
   [[nodiscard]] double middle_slope() const;
   void look(double at);
@@ -95,6 +99,7 @@ class ArrivalLine {
   double first_pts_ = 0;
   double newest_pts_ = 0;
   double last_pts_ = 0;
+  double last_later_ = 0;     // of the last frame while clock_is_slow_
   std::deque<Point> minima_;  // one per second with frames, oldest first
   double slope_ = 0;          // of the line: seconds per second
   double height_ = 0;         // of the line at origin_: seconds
@@ -102,7 +107,7 @@ class ArrivalLine {
   std::optional<double> behind_;
   std::optional<TimePoint> too_late_;    // when the line last restarted because of impossible latencies
   std::optional<TimePoint> late_since_;  // first of the frames in succession with impossible latencies
-  bool clock_is_slow_ = false;
+  bool clock_is_slow_ = false;           // only arrival times count
   bool begins_ = false;
   LinkLoad load_;
   LinkVerdict verdict_ = LinkVerdict::Unclear;

@@ -250,6 +250,20 @@ TEST(CameraPace, IsNotTakenFromAFullLinkThatIsInterrupted) {
   }
 }
 
+TEST(CameraPace, OfASlowClockIsTakenBackWhenTheLinkTurnsOutToHaveBeenFull) {
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    auto options = one_size(700);
+    options.seed = seed;
+    options.rate = [](double time) { return time < 450 ? 0.5 : 10; };
+    options.stalls = draw_wifi(seed, 450);
+    options.stalls.push_back({600, 605});
+    for (const auto known : {KnownBytes::Nothing, KnownBytes::Sizes, KnownBytes::Ends}) {
+      const auto seen = drive_pace(make_trace(options), {.known = known});
+      EXPECT_LE(seen.freshest(560), 0.25) << static_cast<int>(known) << ", seed " << seed;
+    }
+  }
+}
+
 // ---- cameras that pause
 
 /// A camera that captures nothing for `seconds`, again and again.
