@@ -12,7 +12,7 @@ import typing as _typing
 from ._interpreter import main_only as _main_only  # noqa: F401  (must come before anything native)
 
 # isort: split
-from . import _errors, _native
+from . import _call_errors, _errors, _native
 from ._errors import (
     DeviceError,
     EndOfStreamError,
@@ -103,6 +103,7 @@ _native.register_classes(
         "Detections": Detections,
         "ReaderIterator": _async_iterator.ReaderIterator,
         "Stamped": _Stamped,
+        "explain_call": _call_errors.explain,
         **{name: cls for name, cls in vars(_errors).items() if isinstance(cls, type)},
     }
 )

@@ -37,6 +37,7 @@ void register_classes(const nb::dict& given) {
   known.stop_timeout = keep("StopTimeoutError");
   known.stamped = keep("Stamped");
   known.reader_iterator = keep("ReaderIterator");
+  explain_call_errors(nb::object(given["explain_call"]).ptr());
 }
 
 // Called at exit, when no pipeline thread is running any more: the cached objects would keep the module's
@@ -44,6 +45,7 @@ void register_classes(const nb::dict& given) {
 // alive.
 void forget_classes(gil::Held& held) {
   gil::DeferredFree::instance().stop_deferring(held);
+  explain_call_errors(nullptr);
   auto& known = classes();
   for (PyObject** kept :
        {&known.circles, &known.detections, &known.freshframe_error, &known.graph_error, &known.option_error,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/border/errors.hpp"
 
+#include <cstring>
 #include <filesystem>
 #include <new>
 #include <system_error>
@@ -300,6 +301,24 @@ void translate(gil::Held& held, const std::exception_ptr* error) {
 
 }  // namespace
 
+namespace {
+
+constinit PyObject* explaining = nullptr;
+
+// Returns null if the text is not about a call.
+PyObject* explain_call(const char* text) {
+  if (explaining == nullptr || std::strstr(text, "(): incompatible function arguments.") == nullptr)
+    return nullptr;
+  PyObject* const given = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::strlen(text)), "replace");
+  PyObject* const error =
+      given != nullptr ? PyObject_CallFunctionObjArgs(explaining, given, nullptr) : nullptr;
+  Py_XDECREF(given);
+  if (error == nullptr) PyErr_Clear();
+  return error;
+}
+
+}  // namespace
+
 void set_sample_maker(SampleMaker make) noexcept {
   sample_maker = make;
 }
@@ -311,4 +330,23 @@ void register_exception_translator() {
   });
 }
 
+void explain_call_errors(PyObject* function) noexcept {
+  PyObject* const before = explaining;
+  Py_XINCREF(function);
+  explaining = function;
+  Py_XDECREF(before);
+}
+
 }  // namespace freshframe::python
+
+// nanobind has no hook for its message. It sets the error by PyErr_SetString(), whose calls in this module the linker
+// leads here: --wrap in src/bindings/CMakeLists.txt.
+extern "C" void freshframe_set_error(PyObject* type, const char* text) asm("__wrap_PyErr_SetString");
+extern "C" void freshframe_set_python_error(PyObject* type, const char* text) asm("__real_PyErr_SetString");
+
+void freshframe_set_error(PyObject* type, const char* text) {
+  PyObject* const error = freshframe::python::explain_call(text);
+  if (error == nullptr) return freshframe_set_python_error(type, text);
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
+  Py_DECREF(error);
+}

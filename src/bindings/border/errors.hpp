@@ -71,6 +71,9 @@ void set_python_error(gil::Held& held, const std::exception_ptr& error);
 /// Makes the Python Sample of an error that has one.
 using SampleMaker = nanobind::object (*)(const NodeError& error);
 void set_sample_maker(SampleMaker make) noexcept;
+/// `function`: called with nanobind's message for a call with wrong arguments, returns the exception to raise
+/// instead. Null: keeps the message. Needs the GIL.
+void explain_call_errors(PyObject* function) noexcept;
 /// Lets nanobind use set_python_error() for the engine's exceptions.
 void register_exception_translator();
 
