@@ -118,7 +118,9 @@ void find_away(const Scene& scene, Causes& out) {
     const double away = scene.away(nodes[i].number);
     if (away >= scene.seconds) out[{"away", nodes[i].name}] = {.finding = {}, .explains = 0, .lasts = 0};
     if (away >= scene.seconds || (away > 0 && !again)) continue;
-    auto reason = source.last_error.empty() ? std::string() : ": " + source.last_error;
+    // After a stall, the last error belongs to an earlier outage.
+    const bool was_lost = again || grown(source.reconnects, before->reconnects) > 0;
+    auto reason = was_lost && !source.last_error.empty() ? ": " + source.last_error : std::string();
     if (!reason.ends_with('.')) reason += '.';
     Finding finding{
         .kind = "away",

@@ -7,6 +7,7 @@
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/views/ports.hpp"
 #include "core/pipeline/views/statistics.hpp"
+#include "core/watch/outage_text.hpp"
 
 namespace freshframe::media {
 
@@ -21,7 +22,7 @@ LookSource LookSources::find_source(int source) const {
   const auto camera = std::ranges::find(stats_.nodes, found.camera, &NodeStats::name);
   if (camera == stats_.nodes.end() || !camera->source) return found;
   found.state = to_string(camera->source->state);
-  found.last_error = camera->source->last_error;
+  found.last_error = core::outage_reason(*camera->source);
   found.frozen_for = camera->source->frozen_for;
   return found;
 }

@@ -264,6 +264,24 @@ TEST_F(BranchesTest, AReconnectedSourceIsNeverReportedAsSilent) {
   }
 }
 
+TEST_F(BranchesTest, AStallIsReportedWithoutTheErrorOfAnEarlierOutage) {
+  run(std::chrono::seconds(12));
+  lose("left");
+  run(std::chrono::seconds(1));
+  stats("left").source->state = SourceState::Reading;
+  ++stats("left").source->reconnects;
+  run(std::chrono::seconds(120));
+  ASSERT_EQ(kinds(), Words());
+  stats("left").source->last_error = "no route to host";
+  std::string told;
+  int look = 0;
+  run(std::chrono::seconds(60), [&] {  // is stalled for 4.5 s out of 5.75 s
+    stats("left").source->state = look++ % 23 < 18 ? SourceState::Stalled : SourceState::Reading;
+    if (const auto text = text_of("left"); text.starts_with("has given no frame in")) told = text;
+  });
+  EXPECT_TRUE(told.ends_with("% of the last 5 s.")) << told;
+}
+
 TEST_F(BranchesTest, ASourceThatIsLostEachTwentySecondsIsNamedWithTheNumberOfItsOutages) {
   run(std::chrono::seconds(12));
   int look = 0;
