@@ -226,7 +226,7 @@ std::string mask_credentials(std::string_view text, const Masking& call) {
   return masked;
 }
 
-// RTMP stream keys.
+// Stream keys: the last part of an RTMP URL's path, and what stands in a query without a name.
 
 /// Whether a scheme ends here: "rtmp", "rtmps", or FFmpeg's "rtmpe" and "rtmpt".
 bool is_rtmp(std::string_view before) {
@@ -247,12 +247,34 @@ Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
   return {url.rfind('/', last - 1) + 1, last};
 }
 
-/// Returns the URL's query if it contains a '/', because the key may be there
+/// Whether a part of a query without '=' may be a stream key: any in an RTMP URL ("rtmp://host/app?KEY"), elsewhere only
+/// long ones with digits, since "?snapshot" and "?640x480" are useful in messages.
+bool is_bare_key(std::string_view part, bool rtmp) {
+  constexpr std::size_t kShortest = 16;
+  if (part.empty() || part.find('=') != kNone) return false;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto is_sign = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_';
+  };
+  return rtmp || (part.size() >= kShortest && std::ranges::any_of(part, is_digit) &&
+                  std::ranges::none_of(part, is_sign));
+}
+
+/// Returns the keys in a URL's query. In an RTMP URL whose query contains a '/', the key may be anywhere
 /// ("rtmp://host/app?vhost=a/KEY").
-Range query_with_key(std::string_view text, std::size_t at, std::size_t end) {
+std::vector<Range> keys_in_query(std::string_view text, std::size_t at, std::size_t end) {
+  const bool rtmp = is_rtmp(text.substr(0, at));
   const auto url = text.substr(0, end);
   const auto mark = url.find_first_of("?#", parse_authority(url, at + 3).end);
-  return mark == kNone || url.find('/', mark) == kNone ? Range{} : Range{mark + 1, end};
+  if (mark == kNone) return {};
+  if (rtmp && url.find('/', mark) != kNone) return {{mark + 1, end}};
+  std::vector<Range> keys;
+  for (auto begin = mark + 1; begin < end;) {
+    const auto last = std::min(url.find_first_of("&#?", begin), end);
+    if (is_bare_key(url.substr(begin, last - begin), rtmp)) keys.push_back({begin, last});
+    begin = last + 1;
+  }
+  return keys;
 }
 
 /// Masks the stream keys in a text.
@@ -260,12 +282,16 @@ std::string mask_stream_keys(std::string_view text, std::string_view ends, const
   constexpr std::size_t kShortestKey = 8;  // shorter ones may be ordinary words
   std::string masked;
   std::size_t done = 0;
+  std::size_t word_end = 0;
   for (auto at = text.find("://"); at != kNone; at = text.find("://", at + 3)) {
     // Scan each part of a long word only once.
-    if (at < done || !is_rtmp(text.substr(0, at))) continue;
-    auto end = std::min(text.find_first_of(ends, at), text.size());
+    if (at < done) continue;
+    if (word_end <= at) word_end = std::min(text.find_first_of(ends, at), text.size());
+    auto end = is_rtmp(text.substr(0, at)) ? word_end : std::min(word_end, text.find("://", at + 3));
     if (!ends.empty()) end = std::max(text.find_last_not_of(kSentence, end - 1) + 1, at + 3);
-    for (const auto span : {stream_key_in(text, at, end), query_with_key(text, at, end)}) {
+    auto keys = keys_in_query(text, at, end);
+    keys.insert(keys.begin(), stream_key_in(text, at, end));
+    for (const auto span : keys) {
       if (span.is_empty() || span.first < done) continue;
       const auto key = text.substr(span.first, span.last - span.first);
       if (key.size() >= kShortestKey) call.note(key);

@@ -99,6 +99,14 @@ TEST(MaskedUrl, MasksTheKeyOfAStreamOfRtmp) {
   EXPECT_EQ(shown_url("rtmp://host/app/name?x=1&y=/key"), "rtmp://host/app/***?***");
   EXPECT_EQ(shown_url("rtmp://host/app/name#/key"), "rtmp://host/app/***#***");
   EXPECT_EQ(shown_url("rtmp://host?a=/key"), "rtmp://host?***");
+  EXPECT_EQ(shown_url("rtmp://host/app?key"), "rtmp://host/***?***");
+  EXPECT_EQ(shown_url("rtmp://host/app/name?vhost=a&key"), "rtmp://host/app/***?vhost=a&***");
+  EXPECT_EQ(shown_url("rtmp://host/app/name?vhost=a#key"), "rtmp://host/app/***?vhost=a#***");
+  EXPECT_EQ(shown_url("http://host/a?snapshot"), "http://host/a?snapshot");
+  EXPECT_EQ(shown_url("http://host/a?640x480&Zq7wXk9v-abcdZq7w"), "http://host/a?640x480&***");
+  EXPECT_EQ(shown_url("srt://host:9?Zq7wXk9vabcdZq7w"), "srt://host:9?***");
+  EXPECT_EQ(mask_passwords("at rtmp://host/app?key, then"), "at rtmp://host/***?***, then");
+  EXPECT_EQ(find_secrets("rtmp://host/app?live_123_abc"), std::vector<std::string>{"live_123_abc"});
   EXPECT_EQ(shown_url("rtmp://u:p@host/app/key"), "rtmp://u:***@host/app/***");
   EXPECT_EQ(shown_url("rtmp://host/app/***"), "rtmp://host/app/***");
   EXPECT_EQ(shown_url("rtmp://host"), "rtmp://host");
