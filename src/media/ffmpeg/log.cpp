@@ -119,15 +119,28 @@ bool is_reader(const void* object) {
   return speaker != nullptr && std::string_view(speaker->class_name) == "AVFormatContext";
 }
 
-/// Returns a header line of an HTTP response, valid until the next call. Relies on a log message that is not
+/// Makes the scheme of a redirect lower-case in FFmpeg's own buffer, which it reads after this message. FFmpeg
+/// compares schemes case-sensitively: it would request "HTTPS://host" from port 80, unencrypted.
+void lower_scheme(char* header) {
+  const std::string_view line(header);
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos || core::lower_case(line.substr(0, colon)) != "location") return;
+  const auto begin = std::min(line.find_first_not_of(" \t", colon + 1), line.size());
+  const auto scheme = core::lower_case(line.substr(begin, line.find_first_of(":/?#", begin) - begin));
+  if (line.substr(begin + scheme.size()).starts_with(':')) std::ranges::copy(scheme, header + begin);
+}
+
+/// Returns a header line of an HTTP response. Relies on a log message that is not
 /// a documented interface, but is the same in FFmpeg 4.4 to 9.0.
 std::optional<std::string> header_in(int level, std::string_view format, va_list arguments) {
   if (level != AV_LOG_TRACE || format != "header='%s'\n") return std::nullopt;
   va_list copy;
   va_copy(copy, arguments);
-  const char* const given = va_arg(copy, const char*);
+  char* const given = va_arg(copy, char*);
   va_end(copy);
-  return std::string(given != nullptr ? given : "");
+  if (given == nullptr) return std::string();
+  lower_scheme(given);
+  return std::string(given);
 }
 
 /// If the line reports a response, returns whether it is a redirect. FFmpeg exposes this only in its log, and

@@ -101,6 +101,15 @@ std::string without_escapes(std::string_view text) {
   return core::percent_decoded(text, [](char c) { return static_cast<unsigned char>(c) >= ' '; });
 }
 
+/// Makes the scheme lower-case where freshframe reads it itself: schemes are case-insensitive (RFC 3986, 3.1).
+std::string with_lower_scheme(std::string url) {
+  for (const std::string_view scheme : {"file:", "demo:", "browser:"}) {
+    if (core::lower_case(std::string_view(url).substr(0, scheme.size())) == scheme)
+      url.replace(0, scheme.size(), scheme);
+  }
+  return url;
+}
+
 /// Returns the path of a local URL: unchanged, without "file:", or decoded from a "file://" URI.
 std::string local_path(const std::string& url) {
   constexpr std::string_view kHost = "localhost";
@@ -135,7 +144,7 @@ UrlKind find_kind(const std::string& url, const core::LiveUrl& live) {
 }  // namespace
 
 SourceUrl::SourceUrl(const std::string& url)
-    : given(url),
+    : given(with_lower_scheme(url)),
       live(url),
       kind(find_kind(given, live)),
       masked(core::shown_url(kind == UrlKind::Live ? live.text : given)) {}

@@ -226,6 +226,8 @@ PLACES = {
     "?x=1": "/d/a.mp4?x=1",
     "//127.0.0.1:{port}/b.mp4": "/b.mp4",
     "http://127.0.0.1:{port}/b.mp4#part": "/b.mp4",
+    "HTTP://127.0.0.1:{port}/b.mp4": "/b.mp4",
+    "hTTp://127.0.0.1:{port}/B.mp4": "/B.mp4",
 }
 
 
@@ -244,6 +246,27 @@ def test_redirects_are_followed_relative_to_the_request(
     with serving(answer) as (port, heads):
         assert read(f"http://127.0.0.1:{port}/d/a.mp4", live=live) == FRAMES
     assert [head.split()[1] for head in heads] == ["/d/a.mp4", PLACES[place]]
+
+
+@LIVE
+def test_a_redirect_to_an_encrypted_server_is_encrypted(live: bool) -> None:
+    """FFmpeg compares schemes with their case, and would request HTTPS://host unencrypted."""
+    begun = []
+    with socket.create_server(("127.0.0.1", 0)) as encrypted:
+        encrypted.settimeout(WATCHDOG)
+
+        def meet() -> None:
+            with encrypted.accept()[0] as connection:
+                begun.append(connection.recv(1))
+
+        place = f"HTTPS://127.0.0.1:{encrypted.getsockname()[1]}/b.mp4"
+        thread = threading.Thread(target=meet)
+        thread.start()
+        moved = answered(f"302 Moved\nLocation: {place}\nContent-Length: 0")
+        with serving(lambda *_: moved) as (port, _), pytest.raises(ff.SourceError):
+            read(f"http://127.0.0.1:{port}/a.mp4", live=live)
+        thread.join()
+    assert begun == [b"\x16"], "the first byte of a TLS handshake"
 
 
 @LIVE

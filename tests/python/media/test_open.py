@@ -343,3 +343,12 @@ def test_the_truth_of_the_demo_scene_is_where_the_circles_are() -> None:
                 near += bool((offsets < 3).any())
     assert truths >= 20
     assert near >= 0.9 * truths
+
+
+@pytest.mark.parametrize("scheme", ["file", "FILE", "File"])
+def test_the_case_of_a_scheme_does_not_matter(scheme: str, tmp_path: Path) -> None:
+    """RFC 3986, section 3.1."""
+    demo = "demo" if scheme == "file" else scheme.replace("FILE", "DEMO").replace("File", "Demo")
+    picture = next(iter(ff.open(f"{demo}:circles?frames=1&size=64x48"))).frame
+    picture.write(tmp_path / "a.png")
+    assert next(iter(ff.open(f"{scheme}://{tmp_path}/a.png"))).frame.width == 64
