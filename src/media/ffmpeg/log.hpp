@@ -47,6 +47,11 @@ class FfmpegErrorCapture {
   /// FFmpeg found more streams than AVFormatContext::max_streams.
   [[nodiscard]] bool met_stream_limit() const noexcept { return met_stream_limit_; }
 
+  /// The cause is a response of 401 or 403.
+  [[nodiscard]] bool met_denial() const noexcept {
+    return cause_.starts_with("HTTP error 401") || cause_.starts_with("HTTP error 403");
+  }
+
   /// FFmpeg ignored an MP4's table of timestamps.
   [[nodiscard]] bool met_damaged_times() const noexcept { return met_damaged_times_; }
 

@@ -32,6 +32,16 @@ constexpr const char* kEnd = "end_offset";  // FFmpeg option: end of the bytes t
 constexpr int kUnauthorized = 401;
 constexpr int kForbidden = 403;
 
+bool is_denial(int error) {
+  return error == AVERROR_HTTP_UNAUTHORIZED || error == AVERROR_HTTP_FORBIDDEN;
+}
+
+/// Returns 0 for a response that is not a refusal.
+int error_of_refusal(int status) {
+  if (status == kUnauthorized) return AVERROR_HTTP_UNAUTHORIZED;
+  return status == kForbidden ? AVERROR_HTTP_FORBIDDEN : 0;
+}
+
 struct FreeText {
   void operator()(std::uint8_t* text) const noexcept { av_free(text); }
 };
@@ -86,10 +96,23 @@ bool is_cookie(std::string_view line) {
   return core::lower_case(line.substr(0, line.find(':'))) == "cookie";
 }
 
+/// Sets a flag while it exists.
+class Opening {
+ public:
+  explicit Opening(bool& flag) : flag_(flag), before_(std::exchange(flag, true)) {}
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+  ~Opening() { flag_ = before_; }
+
+ private:
+  bool& flag_;
+  bool before_;
+};
+
 }  // namespace
 
-HttpAccess::HttpAccess(Dictionary options, bool seeks, std::function<void()> end)
-    : is_left_to_ffmpeg_(authorizes(std::move(options))), seeks_(seeks), end_(std::move(end)) {}
+HttpAccess::HttpAccess(Dictionary options, std::function<void()> end)
+    : is_left_to_ffmpeg_(authorizes(std::move(options))), end_(std::move(end)) {}
 
 std::string HttpAccess::enter(const std::string& url) {
   auto parts = is_left_to_ffmpeg_ ? std::nullopt : parse_http_url(url);
@@ -102,7 +125,8 @@ std::string HttpAccess::enter(const std::string& url) {
 
 int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** options, const Open& open) {
   constexpr int kMostTries = 4;
-  const auto listening = listen();
+  const auto listening = attach();
+  const Opening opening(is_opening_);
   if (opened_.empty()) opened_ = url;
   for (int tries = 1;; ++tries) {
     Dictionary same;
@@ -119,6 +143,7 @@ int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** op
     const bool is_useful = (may_try_again_ || is_unread) && !is_refused_ && tries < kMostTries;
     if (result == AVERROR_HTTP_UNAUTHORIZED && is_useful) continue;
     if (options != nullptr) std::swap(*options, *same.out());
+    if (is_denial(result) && url != opened_) skipped_ = "'" + core::shown_url(url) + "': " + text_of(result);
     return result;
   }
 }
@@ -135,13 +160,31 @@ int HttpAccess::open_once(AVIOContext*& io, const std::string& url, AVDictionary
   return open(io, url, options);
 }
 
-std::string HttpAccess::denial() const {
-  if (head_.status() != kUnauthorized && head_.status() != kForbidden) return {};
-  const int error = head_.status() == kForbidden ? AVERROR_HTTP_FORBIDDEN : AVERROR_HTTP_UNAUTHORIZED;
-  return ffmpeg_text(error) + (refusal_.empty() ? "" : ": " + refusal_);
+bool HttpAccess::is_denied(int error) const noexcept {
+  return is_denial(error) || denied_ != 0;
+}
+
+std::string HttpAccess::reason(int error, const std::string& why) const {
+  if (is_denied(error)) return text_of(is_denial(error) ? error : denied_);
+  return skipped_.empty() ? why : why + "; the server also refused " + skipped_;
+}
+
+std::string HttpAccess::cause(const FfmpegErrorCapture& errors) const {
+  return is_denied(0) || errors.met_denial() ? std::string() : errors.in_brackets();
+}
+
+std::string HttpAccess::text_of(int refusal) const {
+  const bool has_reason = refusal == AVERROR_HTTP_UNAUTHORIZED && !refusal_.empty();
+  return ffmpeg_text(refusal) + (has_reason ? ": " + refusal_ : "");
 }
 
 HttpListening HttpAccess::listen() {
+  denied_ = 0;
+  skipped_.clear();
+  return attach();
+}
+
+HttpListening HttpAccess::attach() {
   return {[this](void* request, std::string_view line) { hear(request, line); }, [this] { fail_body(); }};
 }
 
@@ -162,6 +205,7 @@ void HttpAccess::begin_head(void* request, std::string_view line) {
   }
   is_complete_ = false;
   may_try_again_ = false;
+  denied_ = is_opening_ ? 0 : error_of_refusal(head_.status());
   if (head_.status() != kUnauthorized)
     refusal_.clear();  // FFmpeg does not report the headers of a second 401
 }
@@ -288,7 +332,7 @@ void HttpAccess::on_success(void* request) {
     if (auto nonce = info.empty() ? std::string() : next_nonce(info.front()); !nonce.empty())
       found->second.change_nonce(std::move(nonce));
   }
-  prepare(request, seeks_ ? later_url(request) : std::string());
+  prepare(request, later_url(request));
   // Otherwise FFmpeg would not report the headers of a later 401, for example for a stale nonce.
   static_cast<void>(av_opt_set_int(request, "auth_type", 0, AV_OPT_SEARCH_CHILDREN));
 }

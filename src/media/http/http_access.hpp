@@ -28,10 +28,9 @@ class HttpAccess {
   /// Opens a URL like FFmpeg. Returns 0 or FFmpeg's error.
   using Open = std::function<int(AVIOContext*& io, const std::string& url, AVDictionary** options)>;
 
-  /// `options`: the user's. If they contain an authorization, FFmpeg handles everything itself. `seeks`: the
-  /// same input often makes several requests, so the header is sent from the start. `end`: ends the call of
-  /// FFmpeg that is running, for a body that it would try to read for ever.
-  HttpAccess(Dictionary options, bool seeks, std::function<void()> end = {});
+  /// `options`: the user's. If they contain an authorization, FFmpeg handles everything itself. `end`: ends the
+  /// call of FFmpeg that is running, for a body that it would try to read for ever.
+  explicit HttpAccess(Dictionary options, std::function<void()> end = {});
   HttpAccess(const HttpAccess&) = delete;
   HttpAccess& operator=(const HttpAccess&) = delete;
 
@@ -39,21 +38,26 @@ class HttpAccess {
   [[nodiscard]] std::string enter(const std::string& url);
   /// `url`: from enter(). Removes the entries that FFmpeg knows from `options`, which may be null.
   [[nodiscard]] int open(AVIOContext*& io, const std::string& url, AVDictionary** options, const Open& open);
-  /// While the result exists, FFmpeg's requests on this thread are authenticated.
+  /// While the result exists, FFmpeg's requests on this thread are authenticated. Forgets earlier refusals, so
+  /// call it once for each call of FFmpeg whose failure reason() explains.
   [[nodiscard]] HttpListening listen();
   /// The last response is a range of a file of unknown length ("bytes 0-99/*").
   [[nodiscard]] bool lacks_length() const noexcept { return lacks_length_; }
-  /// Describes the last response if it was 401 or 403, for messages; otherwise empty. A demuxer takes a seek that
-  /// the server refuses for damage.
-  [[nodiscard]] std::string denial() const;
-  /// Why the last response was 401, for messages; empty if it was not.
-  [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
+  /// Returns why a call of FFmpeg failed, for messages. `error`: its result, or 0. `why`: what it means if the
+  /// server did not refuse this very request with 401 or 403. A demuxer takes a seek that is refused for damage,
+  /// and skips other files that are, such as subtitles: those are named after `why`.
+  [[nodiscard]] std::string reason(int error, const std::string& why) const;
+  /// Returns what FFmpeg logged about the failure, in brackets, or an empty string if reason() says it all.
+  [[nodiscard]] std::string cause(const FfmpegErrorCapture& errors) const;
   /// Why open() has returned AVERROR_EXIT for a response that FFmpeg would misread, see HttpHead::fault(), or why
   /// its body cannot be read, or an empty string. The connection must end then, because FFmpeg would only skip
   /// a segment.
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 
  private:
+  [[nodiscard]] HttpListening attach();
+  /// The server refused the request that failed.
+  [[nodiscard]] bool is_denied(int error) const noexcept;
   [[nodiscard]] int open_once(AVIOContext*& io, const std::string& url, AVDictionary** options,
                               const Open& open);
   void hear(void* request, std::string_view line);
@@ -79,10 +83,11 @@ class HttpAccess {
   void warn_of_basic(Authorization& authorization, const std::vector<std::string_view>& challenges);
   /// Sets the headers of the next request.
   void prepare(void* request, const std::string& url);
+  /// Describes FFmpeg's error for 401 or 403.
+  [[nodiscard]] std::string text_of(int refusal) const;
   [[nodiscard]] std::string header_for(const std::string& url);
 
   const bool is_left_to_ffmpeg_;
-  const bool seeks_;
   const std::function<void()> end_;
   std::map<std::string, Authorization> known_;  // by origin
   std::string opened_;                          // URL of the first open()
@@ -102,6 +107,10 @@ class HttpAccess {
   bool warned_ = false;
   std::string refusal_;
   std::string fault_;
+  // Since listen().
+  bool is_opening_ = false;  // open() is running
+  int denied_ = 0;       // FFmpeg's error for the last response outside open(), such as to a seek, if refused
+  std::string skipped_;  // describes the last file that open() was refused
 };
 
 }  // namespace freshframe::media

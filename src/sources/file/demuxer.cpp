@@ -118,10 +118,10 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
     : settings_(std::move(settings)),
       secrets_(settings_.remote ? settings_.path : std::string()),
       interrupt_(settings_.stop),
-      access_(options.copy(), true, [this] { interrupt_.end_call(); }) {
+      access_(options.copy(), [this] { interrupt_.end_call(); }) {
   install_ffmpeg_log();
   if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path, settings_.url)) {
-    fail(fault->why, fault->code);
+    fail(fault->why, AVERROR(fault->code));
   }
   const FfmpegErrorCapture errors;
   const auto listening = access_.listen();
@@ -143,8 +143,8 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   } catch (const SourceTimeoutError&) {
     throw;
   } catch (const SourceError& error) {
-    if (!access_.fault().empty() || !access_.denial().empty()) throw;
-    throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
+    if (!access_.fault().empty()) throw;
+    throw SourceError(error.what() + access_.cause(errors), error.url(), error.code());
   }
   interrupt_.disarm();
 }
@@ -191,7 +191,7 @@ const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
     const bool sure = name == settings_.path || result >= kLeastOfPictures;
     if (result >= 0 && sure && std::strcmp(format->name, "image2") != 0) return format;
     if (result < 0 && name == settings_.path) {
-      fail("it is damaged, cut off or not a video: " + ffmpeg_text(result), ffmpeg_errno(result));
+      fail("it is damaged, cut off or not a video: " + ffmpeg_text(result), result);
     }
   }
   options.set("pattern_type", "none");
@@ -212,12 +212,12 @@ void Demuxer::open_container(Dictionary& options) {
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);
-  if (!playlist_fault_.empty()) fail(playlist_fault_, ENOTSUP);
+  if (!playlist_fault_.empty()) fail(playlist_fault_, AVERROR(ENOTSUP));
   if (opened < 0 && heif_) {
     fail("this build of FFmpeg cannot read a HEIC or AVIF image like this one; convert it to JPEG or PNG",
-         ffmpeg_errno(opened));
+         opened);
   }
-  if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
+  if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), opened);
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && !settings_.video && header_tells_all(*input_)) return;
   const bool is_whole = is_picture() && avio_size(&io()) > 0;  // otherwise a parser must join the pieces
@@ -239,7 +239,7 @@ void Demuxer::find_streams() {
   }
   const int found = find_streams_within(*input_, settings_.most_pixels);
   check_interrupt("opened", settings_.open_timeout);
-  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), ffmpeg_errno(found));
+  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), found);
 }
 
 void Demuxer::read_all_ahead() {
@@ -259,7 +259,7 @@ void Demuxer::read_again_from(std::int64_t start) {
     return;
   }
   const int back = avformat_seek_file(input_.get(), -1, 0, start, start, AVSEEK_FLAG_BYTE);
-  if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), ffmpeg_errno(back));
+  if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), back);
 }
 
 /// Reads until each video has two packets. A still image has only one.
@@ -289,7 +289,7 @@ void Demuxer::choose_stream() {
   videos_ = list_videos(*input_, counted ? count_first_packets() : std::map<int, std::int64_t>());
   if (videos_.empty()) fail("it has no video; it contains " + streams_text(*input_));
   if (settings_.video) {
-    if (const auto fault = stream_fault(*input_, videos_, *settings_.video)) fail(*fault, EINVAL);
+    if (const auto fault = stream_fault(*input_, videos_, *settings_.video)) fail(*fault, AVERROR(EINVAL));
     stream_ = input_->streams[*settings_.video];
   } else {
     stream_ = is_picture() ? choose_image(*input_) : choose_video(videos_);
@@ -565,16 +565,14 @@ std::int64_t Demuxer::missing_packets() const {
                                 complained_ || skipped ? 1 : 0);
 }
 
-void Demuxer::fail(const std::string& why, int code) const {
-  const auto denial = access_.denial();
-  throw SourceError("cannot open '" + settings_.url + "': " + (denial.empty() ? why : denial), settings_.url,
-                    code);
+void Demuxer::fail(const std::string& why, int error) const {
+  throw SourceError("cannot open '" + settings_.url + "': " + access_.reason(error, why), settings_.url,
+                    ffmpeg_errno(error));
 }
 
 void Demuxer::lose(int error) const {
-  const auto denial = access_.denial();
   throw SourceError(
-      "cannot continue to read '" + settings_.url + "': " + (denial.empty() ? ffmpeg_text(error) : denial),
+      "cannot continue to read '" + settings_.url + "': " + access_.reason(error, ffmpeg_text(error)),
       settings_.url, ffmpeg_errno(error));
 }
 

@@ -126,7 +126,8 @@ class Demuxer {
   void find_origin();
   [[nodiscard]] std::map<int, std::int64_t> read_starts(std::map<int, std::int64_t> starts);
   [[nodiscard]] Result read_any(AVPacket& packet);
-  [[noreturn]] void fail(const std::string& why, int code = 0) const;
+  /// `error`: FFmpeg's, or an errno as AVERROR().
+  [[noreturn]] void fail(const std::string& why, int error = 0) const;
   [[noreturn]] void lose(int error) const;
   void check_interrupt(const char* doing, double limit) const;
 

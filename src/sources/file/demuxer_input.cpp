@@ -23,12 +23,12 @@ void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
   const int result = access_.open(io, access_.enter(address()), options.out(), open);
   io_.reset(io);
   check_interrupt("opened", settings_.open_timeout);
-  if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
+  if (result < 0) fail(ffmpeg_text(result), result);
   const bool has_size = !settings_.remote || (avio_size(io_.get()) >= 0 && !access_.lacks_length());
   ends_with_error_ = !has_size && begins_as_playlist(*io_);
   check_playlist(*io_);
   check_interrupt("opened", settings_.open_timeout);
-  if (!playlist_fault_.empty()) fail(playlist_fault_, ENOTSUP);
+  if (!playlist_fault_.empty()) fail(playlist_fault_, AVERROR(ENOTSUP));
   unsized_.reset();
   if (has_size || ends_with_error_) return;
   const auto end = errors.met_chunks() ? UnsizedIo::End::Chunk : UnsizedIo::End::Connection;

@@ -178,7 +178,7 @@ void LiveConnection::check_result(int result, const Context& context) {
     if (input_->is_over()) throw StreamOver("'" + url_ + "' has ended", url_, ENODATA);
     lose("the server ended the stream or closed the connection", ECONNRESET);
   }
-  if (result != AVERROR_INVALIDDATA) lose(ffmpeg_text(result), ffmpeg_errno(result));
+  if (result != AVERROR_INVALIDDATA) lose(input_->reason(result), ffmpeg_errno(result));
   context.counters.drop(NodeDropCause::Decode);
   after_loss_ = true;
   if (++damaged_in_row_ > kMostDamagedPacketsInRow) lose("it sends only damaged packets", EBADMSG);

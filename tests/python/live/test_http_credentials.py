@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import http.server
 import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -152,7 +153,7 @@ def serving(guarded: Guarded) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, bytes]]:
-    """MJPEG, a transport stream, an MP4, a playlist with two segments, and an image."""
+    """MJPEG, a transport stream, an MP4, one whose index is far behind its start, a playlist and an image."""
     folder = tmp_path_factory.mktemp("guarded")
 
     def made(name: str, frames: int = FRAMES, **options: Any) -> bytes:
@@ -167,11 +168,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, byte
     segments = "#EXTINF:1.2,\n/a.ts?x=1\n#EXTINF:1.2,\nb.ts\n"
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n{segments}#EXT-X-ENDLIST\n".encode()
     stream = made("a.ts")
+    noise = "testsrc2=s=64x48:r=10,scale=640:480,noise=alls=90:allf=t"
+    scene = ["-f", "lavfi", "-i", noise, "-frames:v", "36", "-c:v", "mpeg4", "-qscale:v", "1"]
+    subprocess.run(["ffmpeg", "-v", "error", *scene, str(folder / "last.mp4")], check=True)
+    last = (folder / "last.mp4").read_bytes()
+    assert last.find(b"moov") > last.find(b"mdat") + (1 << 20)
     return {
         "/v": ("multipart/x-mixed-replace; boundary=b", part % (len(jpeg), jpeg) * FRAMES),
         "/a.ts": ("video/mp2t", stream),
         "/b.ts": ("video/mp2t", stream),
         "/a.mp4": ("video/mp4", made("a.mp4")),
+        "/last.mp4": ("video/mp4", last),
         "/a.m3u8": ("application/vnd.apple.mpegurl", playlist),
         "/a.jpg": ("image/jpeg", jpeg),
     }
@@ -184,6 +191,8 @@ WAYS = {
     "file": ("/a.mp4", {"live": False}),
     "playlist-as-file": ("/a.m3u8", {"live": False}),
     "picture": ("/a.jpg", {"live": False}),
+    "seek": ("/last.mp4", {"live": False}),
+    "seek-live": ("/last.mp4", {"reconnect": False}),
     "with-a-query": ("/a.mp4?a=1&b=/c", {"live": False}),
 }
 
@@ -204,8 +213,8 @@ def test_each_way_of_reading_over_http_has_the_credentials(
     path, options = WAYS[way]
     guarded = Guarded(offer, files=files)
     with serving(guarded) as url:
-        assert first_frame(url + path, options).width == 64
-    if options.get("live", True):
+        assert first_frame(url + path, options).width == (640 if "seek" in way else 64)
+    if options.get("live", True) and way != "seek-live":
         return
     refused = [header for _, header in guarded.asked if not header]
     assert len(refused) == 1, "later requests have the header from the beginning"

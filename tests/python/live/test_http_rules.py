@@ -398,20 +398,56 @@ def test_no_chain_of_redirects_takes_secrets_to_another_server(
     assert not any("Authorization" in head or "Cookie" in head for head in elsewhere)
 
 
+@LIVE
 @pytest.mark.parametrize(
     ("refusal", "words"),
     [(CHALLENGE, "401 Unauthorized"), ("403 Forbidden\nContent-Length: 0", "403 Forbidden")],
     ids=["401", "403"],
 )
-def test_a_refused_seek_is_no_damage(refusal: str, words: str, indexed_last: bytes) -> None:
+def test_a_refused_seek_is_no_damage(refusal: str, words: str, live: bool, indexed_last: bytes) -> None:
     def answer(path: str, head: str) -> bytes:
         is_first = "Range: bytes=0-" in head
         return of_movie(indexed_last)(path, head) if is_first else answered(refusal)
 
     with serving(answer) as (port, _), pytest.raises(ff.SourceError, match=words) as caught:
-        read(f"http://127.0.0.1:{port}/a.mp4", live=False)
+        read(f"http://127.0.0.1:{port}/a.mp4", live=live)
     assert "damaged" not in str(caught.value)
     assert "moov" not in str(caught.value)
+
+
+MASTER = (
+    '#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="s",NAME="x",URI="audio.m3u8?token=hidden"\n'
+    '#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="s"\nvideo.m3u8\n'
+)
+
+
+@LIVE
+@pytest.mark.parametrize("refusal", [CHALLENGE, "403 Forbidden\nContent-Length: 0"], ids=["401", "403"])
+@pytest.mark.parametrize(
+    ("video", "words"),
+    [("", "no video"), ("#EXTINF:1,\ntext.ts\n", "nvalid data|no video|text, not a video")],
+)
+def test_the_reason_is_the_one_of_what_failed(video: str, words: str, refusal: str, live: bool) -> None:
+    """The sound is refused, and skipped. What fails is the video."""
+
+    def answer(path: str, _: str) -> bytes:
+        if path.startswith("/audio"):
+            return answered(refusal)
+        playlist = (
+            MASTER if path == "/a.m3u8" else f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{video}#EXT-X-ENDLIST\n"
+        )
+        body = b"no transport stream " * 99 if path == "/text.ts" else playlist.encode()
+        return respond(f"200 OK\nContent-Type: application/vnd.apple.mpegurl\n{LENGTH}", body)
+
+    with serving(answer) as (port, heads), pytest.raises(ff.SourceError) as caught:
+        read(f"http://127.0.0.1:{port}/a.m3u8", live=live)
+    assert any(head.startswith("GET /audio") for head in heads)
+    told = str(caught.value).partition("; the server also refused")
+    assert re.search(words, told[0])
+    assert "40" not in told[0].partition("/a.m3u8")[2]
+    assert "/audio.m3u8" in told[2]
+    assert refusal[:3] in told[2]
+    assert "hidden" not in str(caught.value)
 
 
 def make_playlist(name: str, ranges: list[tuple[int, int]], start: int) -> bytes:

@@ -204,7 +204,7 @@ LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, c
       interrupt_(std::move(stop)),
       learned_(shared.learned),
       kept_(shared.kept),
-      access_(Dictionary(options_.options), false, [this] { interrupt_.end_call(); }),
+      access_(Dictionary(options_.options), [this] { interrupt_.end_call(); }),
       ends_(std::shared_ptr<std::atomic<bool>>(learned_, &learned_->believes_stuffing)),
       opened_(ends_, access_, interrupt_, learned_->grows, options_.read_timeout / 2),
       packet_(make_av_packet()) {}
@@ -235,14 +235,15 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     describe();
     if (is_bursty()) program_time_.begin_times(opened_.first_time());
   } catch (const SourceTimeoutError& late) {
-    throw SourceTimeoutError(late.what() + causes(errors), late.url(), late.code());
+    throw SourceTimeoutError(late.what() + access_.cause(errors), late.url(), late.code());
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceError& error) {
     if (find_fault()) throw;
-    throw SourceError(error.what() + causes(errors), error.url(), error.code());
+    throw SourceError(error.what() + access_.cause(errors), error.url(), error.code());
   } catch (const Error& error) {
-    throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
+    throw SourceError("cannot open '" + url_.masked + "': " + error.what() + access_.cause(errors),
+                      url_.masked);
   }
 }
 
@@ -262,7 +263,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
   redirects_again_ =
       redirects_again_ || (opened == AVERROR(EIO) && errors.ends_with_redirect() && errors.cause().empty());
   check_open();
-  if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
+  if (opened < 0) fail(ffmpeg_text(opened), opened);
   has_whole_pictures_ = ends_.begin_input(*input_);
   opened_.begin_input();
 }
@@ -285,7 +286,7 @@ void LiveInput::find_streams() {
                         ? read_ahead(*input_, first_packets_)
                         : find_streams_within(*input_, Decoder::most_pixels(options_.options));
   check_open();
-  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), ffmpeg_errno(found));
+  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), found);
 }
 
 void LiveInput::choose_stream() {
@@ -435,11 +436,6 @@ std::string LiveInput::trouble() const {
   return code < 0 ? "its playlist does not come: " + ffmpeg_text(code) : std::string();
 }
 
-/// Returns the causes of an error: a refused access, and what FFmpeg logged.
-std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
-  return (access_.refusal().empty() ? "" : ": " + access_.refusal()) + errors.in_brackets();
-}
-
 std::optional<LiveInput::Fault> LiveInput::find_fault() const {
   if (redirects_again_) return Fault{kRedirectLoop, ELOOP};
   if (opened_.names_itself()) return Fault{kPlaylistLoop, ELOOP};
@@ -449,15 +445,20 @@ std::optional<LiveInput::Fault> LiveInput::find_fault() const {
 }
 
 void LiveInput::check_open() const {
-  if (interrupt_.is_stopped()) fail("stopped", ECANCELED);
-  if (const auto fault = find_fault()) fail(fault->why, fault->code);
+  if (interrupt_.is_stopped()) fail("stopped", AVERROR(ECANCELED));
+  if (const auto fault = find_fault()) fail(fault->why, AVERROR(fault->code));
   if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
 }
 
-void LiveInput::fail(const std::string& why, int code) const {
+std::string LiveInput::reason(int error) const {
+  return access_.reason(error, ffmpeg_text(error));
+}
+
+void LiveInput::fail(const std::string& why, int error) const {
   const auto known = failure();
-  throw SourceError("cannot open '" + url_.masked + "': " + (known.empty() ? why : known), url_.masked,
-                    known.empty() ? code : EMSGSIZE);
+  throw SourceError(
+      "cannot open '" + url_.masked + "': " + (known.empty() ? access_.reason(error, why) : known),
+      url_.masked, known.empty() ? ffmpeg_errno(error) : EMSGSIZE);
 }
 
 }  // namespace freshframe::media

@@ -132,6 +132,8 @@ class LiveInput {
 
   /// Why read() cannot continue, if FFmpeg does not know the reason; otherwise empty.
   [[nodiscard]] std::string failure() const { return ends_.failure(); }
+  /// Explains an error of read() that ends the connection.
+  [[nodiscard]] std::string reason(int error) const;
   /// Returns why the stream continues as a different one, which requires a new connection, or an empty
   /// string.
   [[nodiscard]] std::string other_beginning() const;
@@ -184,8 +186,8 @@ class LiveInput {
   /// Returns a fault of the server's answers that FFmpeg does not report, or nullopt.
   [[nodiscard]] std::optional<Fault> find_fault() const;
   void check_open() const;
-  [[nodiscard]] std::string causes(const FfmpegErrorCapture& errors) const;
-  [[noreturn]] void fail(const std::string& why, int code = 0) const;
+  /// `error`: FFmpeg's, or an errno as AVERROR().
+  [[noreturn]] void fail(const std::string& why, int error = 0) const;
 
   const SourceUrl url_;
   const OpenSecrets secrets_;
