@@ -243,14 +243,21 @@ class ClosesLate(ff.Node[Any, Any]):
 
 
 @pytest.mark.parametrize("process", [False, True], ids=["here", "in a worker"])
-@pytest.mark.parametrize(("keep_running", "reason"), [(False, "stop"), (True, "gone")])
+@pytest.mark.parametrize(
+    ("keep_running", "waits", "reason"),
+    [(False, False, "stop"), (True, False, "stop"), (True, True, "gone")],
+    ids=["ends", "keeps running", "waits for other sources"],
+)
 def test_the_last_key_of_a_file_stops_although_a_step_upstream_ends_late(
-    keep_running: bool, reason: str, process: bool
+    keep_running: bool, waits: bool, reason: str, process: bool
 ) -> None:
     pipeline = ff.Pipeline(stall_timeout=None, keep_running=keep_running)
     step = ClosesLate()
     port = pipeline.add(step, pipeline.add(File([{"yard"}]), name="file"))
-    presence = pipeline.add(ff.Presence(set, max_gap=0.1), port, process=process)
+    node = ff.Presence(set, max_gap=0.1)
+    presence = pipeline.add(node, [] if waits else port, process=process)
+    if waits:
+        pipeline.connect(presence, port)
     reader = pipeline.reader(presence, queue=ff.Queue(8))
     with pipeline:
         until(lambda: pipeline.stats().nodes["file"].state == "ended", "the end of the file")

@@ -74,6 +74,12 @@ bool have_sources_ended(const Graph& graph, int node) {
   return any;
 }
 
+// Whether the node, or one upstream of it, is a merge that does not end with its last source.
+bool stays_open(const Graph& graph, int node) {
+  const auto is_open = [&graph](const Wire& wire) { return stays_open(graph, wire.parent); };
+  return graph.place(node).open || std::ranges::any_of(graph.list_wires(node), is_open);
+}
+
 }  // namespace
 
 std::optional<TimePoint> Arrivals::until(const PipelineParts& core, int source) {
@@ -129,7 +135,8 @@ bool has_input_ended(const PipelineParts& core, int node) {
   const auto& graph = guarded.graph;
   if (!graph.has(node)) return false;
   if (has_ended(graph.runner(node).inbox())) return true;
-  return !core.options().keep_running && have_sources_ended(graph, node);  // otherwise others may follow
+  const bool others_may_follow = core.options().keep_running && stays_open(graph, node);
+  return !others_may_follow && have_sources_ended(graph, node);
 }
 
 bool is_live_source(const PipelineParts& core, int source) {
