@@ -78,7 +78,9 @@ class _Parameter:
         """Whether a value of this type can certainly not be passed."""
         accepted = set(re.findall(r"\w+", self.annotation))
         known = _ACCEPTING.get(found)
-        return bool(known and accepted) and not accepted & (known | {"object", "Any", found})
+        if known is None or not accepted:
+            return False
+        return not accepted & (known | {"object", "Any", found})
 
 
 @dataclass(frozen=True)
