@@ -1422,6 +1422,9 @@ class WorkerEnd:
         The next sample; None after the last one; a list of sources that are gone. GIL: released while waiting
         """
 
+    def arrivals(self) -> dict:
+        """The result of NodeArrivals.until() for each source at the latest on_tick()."""
+
     def receive_batch(self) -> object:
         """
         The samples of the next call; None after the last one. GIL: released while waiting

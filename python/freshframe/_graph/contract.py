@@ -53,6 +53,8 @@ class Contract:
         note_name: Called with the node's name in the pipeline, if its results contain it.
         note_arrivals: Called with the object to ask about samples on their way to the node. Not called in a
             worker process.
+        note_arrivals_in_worker: Called in a worker process before on_tick() with the capture time up to which
+            everything from each live source has arrived, by its number. See NodeArrivals.until().
         note_live: Called in a node for a worker process with whether all sources are live.
         note_last_tick: Called in a worker process before on_tick() if all sources upstream have ended and
             none can follow.
@@ -82,6 +84,7 @@ class Contract:
     follow: Callable[[Any], None] | None = None
     note_name: Callable[[str], None] | None = None
     note_arrivals: Callable[[_native.NodeArrivals], None] | None = None
+    note_arrivals_in_worker: Callable[[dict[int, float]], None] | None = None
     note_live: Callable[[bool], None] | None = None
     note_last_tick: Callable[[], None] | None = None
     note_marks: Callable[[Marks], None] | None = None

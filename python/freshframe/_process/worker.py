@@ -57,6 +57,8 @@ class _Replies:
             return self._send(self._node.finish(), several=True)
         if method == "on_last_tick" and (note := declared(self._node).note_last_tick) is not None:
             note()
+        if (note_until := declared(self._node).note_arrivals_in_worker) is not None:
+            note_until(self._end.arrivals())
         self._send(self._node.on_tick(time.monotonic()), several=True)
 
     def tell_gone(self, sources: list[tuple[int, str]]) -> None:

@@ -60,8 +60,7 @@ class Presence(Node[T, PresenceEvent]):
     Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` immediately. A
     key that is not seen for `max_gap` seconds of the stream's time has ended. So has every key of a live
     source from which no sample arrives for that long while no sample is on its way. A slow node upstream or a
-    slow consumer does not end keys, and the events of a file depend on its `pts` alone. With ``process=``, a
-    node upstream that is slow for `max_gap` seconds does end the keys of a live source. When a source is
+    slow consumer does not end keys, and the events of a file depend on its `pts` alone. When a source is
     removed, disconnected or ends while others continue, or when another source gets its name, its keys end.
 
     When the pipeline ends or is stopped, all keys end. So each event that starts has exactly one end, unless
@@ -110,18 +109,23 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = ""
         self._arrivals: NodeArrivals | None = None
         self._is_live_in_worker = False
+        self._until_in_worker: dict[int, float] = {}
         self._is_last_in_worker = False
 
     def _freshframe_contract(self) -> Contract:
         return Contract(
             note_name=self._note_name,
             note_arrivals=self._note_arrivals,
+            note_arrivals_in_worker=self._note_arrivals_in_worker,
             note_live=self._note_live,
             note_last_tick=self._note_last_tick,
         )
 
     def _note_arrivals(self, arrivals: NodeArrivals) -> None:
         self._arrivals = arrivals
+
+    def _note_arrivals_in_worker(self, until: dict[int, float]) -> None:
+        self._until_in_worker = until
 
     def _note_live(self, live: bool) -> None:
         self._is_live_in_worker = live
@@ -171,7 +175,7 @@ class Presence(Node[T, PresenceEvent]):
         for stream in self._streams.values():
             if stream.has_left:
                 yield from self._end_in_stream(stream, _silence(stream), "stop" if last else "gone")
-            elif not last and stream.on and (silence := self._silence_proven(stream, now)) >= self._max_gap:
+            elif not last and stream.on and (silence := self._silence_proven(stream)) >= self._max_gap:
                 yield from self._end_in_stream(stream, silence, "gone")
         self._streams = {name: stream for name, stream in self._streams.items() if not stream.has_left}
 
@@ -180,14 +184,14 @@ class Presence(Node[T, PresenceEvent]):
         for stream in self._streams.values():
             yield from self._end_in_stream(stream, _silence(stream), "stop")
 
-    def _silence_proven(self, stream: _Stream, now: float) -> float:
+    def _silence_proven(self, stream: _Stream) -> float:
         """Returns for how many seconds the source has certainly sent nothing after its last sample."""
-        if not stream.live:
+        number = stream.stamp._source_number
+        until = self._until_in_worker.get(number) if self._arrivals is None else self._arrivals.until(number)
+        if until is None:
             return 0.0
-        if self._arrivals is None:  # in a worker process, a slow step upstream looks like a silent source
-            return now - stream.arrived
-        until = self._arrivals.until(stream.stamp._source_number)
-        return 0.0 if until is None else until - stream.captured
+        stream.live = True  # in a worker, there may be files beside it
+        return until - stream.captured
 
     def _begun(self, sample: Sample[T]) -> _Stream:
         captured = time.time() - (time.monotonic() - sample.captured)

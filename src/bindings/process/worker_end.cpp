@@ -49,6 +49,7 @@ struct PythonWorkerEnd {
 
   WorkerEnd end;
   std::shared_ptr<core::NameTable> names;
+  std::vector<process::ArrivalMessage> arrivals;  // of the latest on_tick()
 };
 
 nb::tuple init(PythonWorkerEnd& self) {
@@ -70,6 +71,7 @@ nb::object make_request_sample(PythonWorkerEnd& self, WorkerRequest& request) {
   for (auto& node : self.end.take_new_nodes())
     self.names->add(node.number, std::move(node.name), std::move(node.stream));
   if (!request.gone.empty()) return numbers_and_names(request.gone);
+  if (is_tick(request.call)) self.arrivals = std::move(request.arrivals);
   if (request.call == process::Call::OnTick) return nb::str("on_tick");
   if (request.call == process::Call::OnLastTick) return nb::str("on_last_tick");
   if (request.call == process::Call::Finish) return nb::str("finish");
@@ -78,6 +80,12 @@ nb::object make_request_sample(PythonWorkerEnd& self, WorkerRequest& request) {
   }
   request.sample.frame = request.sample.frame.keep();
   return make_sample(std::move(request.sample), self.names);
+}
+
+nb::dict arrivals(const PythonWorkerEnd& self) {
+  nb::dict result;
+  for (const auto& [source, until] : self.arrivals) result[nb::int_(source)] = until;
+  return result;
 }
 
 nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
@@ -172,6 +180,8 @@ void bind_worker_end(nb::module_& module) {
       .def("receive", gil::entry<&receive>,
            "The next sample; None after the last one; a list of sources that are gone. GIL: released while "
            "waiting")
+      .def("arrivals", &arrivals,
+           "The result of NodeArrivals.until() for each source at the latest on_tick().")
       .def("receive_batch", gil::entry<&receive_batch>,
            "The samples of the next call; None after the last one. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),

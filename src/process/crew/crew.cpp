@@ -96,6 +96,7 @@ Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
     : core_(core),
       runner_(runner),
       node_(process_node(*runner.node())),
+      arrivals_(runner.index()),
       embedder_(embedder),
       options_(node_.options()),
       emitter_(runner, options_.ordered, bell_,

@@ -16,6 +16,7 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/runner/runner.hpp"
+#include "core/pipeline/views/arrivals.hpp"
 #include "process/crew/embedder.hpp"
 #include "process/crew/emitter.hpp"
 #include "process/crew/options.hpp"
@@ -118,6 +119,7 @@ class Crew {
   core::PipelineCore& core_;
   core::Runner& runner_;
   ProcessNode& node_;
+  core::Arrivals arrivals_;
   Embedder& embedder_;
   const CrewOptions& options_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -194,6 +195,19 @@ void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
   show(seat);
 }
 
+namespace {
+
+std::vector<ArrivalMessage> make_messages(const std::map<int, TimePoint>& arrivals) {
+  std::vector<ArrivalMessage> messages;
+  for (const auto& [source, until] : arrivals) {
+    if (messages.size() == kMostArrivals) break;
+    messages.push_back({.source = source, .until = Seconds(until.time_since_epoch()).count()});
+  }
+  return messages;
+}
+
+}  // namespace
+
 Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   Parcel parcel;
   auto& message = parcel.message;
@@ -202,6 +216,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   message.stamp = job.sample.stamp;
   message.node = job.sample.node;
   message.dropped = job.sample.dropped;
+  if (is_tick(job.call)) message.arrivals = make_messages(arrivals_.list(core_));
   PlacedFrame placed;
   if (job.sample.frame) {
     const auto holder = runner_.intake().holder();

@@ -22,6 +22,7 @@ inline constexpr std::size_t kMostParts = 1000;          // parts of a value
 inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
 inline constexpr std::size_t kMostResultsOfCall = 1000;  // results of one call
 inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
+inline constexpr std::size_t kMostArrivals = 10'000;     // in one message
 inline constexpr int kMostNodes = 1 << 27;               // nodes of a pipeline, including former ones
 inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
 inline constexpr std::uint8_t kNoValue = 0;              // kind of a ValueMessage that contains no value
@@ -167,6 +168,16 @@ enum class Call : std::uint8_t {
 [[nodiscard]] constexpr bool is_tick(Call call) noexcept {
   return call == Call::OnTick || call == Call::OnLastTick;
 }
+/// The capture time up to which everything from a live source has arrived at the node, see core::Arrivals.
+struct ArrivalMessage {
+  int source = -1;
+  double until = 0;  // seconds of the steady clock
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.source, Most<int>{kMostNodes, "the number of a node"});
+    io.number(self.until);
+  }
+};
 struct RequestMessage {
   static constexpr auto kKind = ToWorker::Request;
 
@@ -178,7 +189,8 @@ struct RequestMessage {
   std::uint64_t dropped = 0;
   std::vector<PictureMessage> forms;  // the same image in several formats, the frame's own first
   ValueMessage value;
-  std::uint32_t more = 0;  // number of following requests that belong to the same call
+  std::uint32_t more = 0;                     // number of following requests that belong to the same call
+  std::vector<ArrivalMessage> arrivals = {};  // of on_tick()
 
   static void fields(auto& io, auto& self) {
     io.number(self.id);
@@ -191,6 +203,8 @@ struct RequestMessage {
             [&](auto& form) { io.part(form); });
     io.check((self.lease == 0) == self.forms.empty(), "a picture without a lease, or one without a picture");
     io.number(self.more);
+    io.list(self.arrivals, Most<std::uint32_t>{kMostArrivals, "the number of sources"},
+            [&](auto& arrival) { io.part(arrival); });
     io.part(self.value);
   }
 };

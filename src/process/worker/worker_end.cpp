@@ -177,6 +177,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   request->id = message.id;
   request->call = message.call;
   request->more = message.more;
+  request->arrivals = message.arrivals;
   request->sample = AnySample{message.stamp, pending.input, {}, message.dropped, message.node};
   got = true;
 }

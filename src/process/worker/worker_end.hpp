@@ -46,6 +46,7 @@ struct WorkerRequest {
   ReceivedValue value;
   std::uint32_t more = 0;  // number of following requests of the same call
   std::vector<GoneSourceName> gone = {};
+  std::vector<ArrivalMessage> arrivals = {};  // of on_tick()
 };
 
 /// One per worker process. receive() and the replies must be called on one thread. Frames may be released,

@@ -104,6 +104,16 @@ TEST(Messages, TextsArriveAsUtf8AndPathsAsTheyAre) {
   EXPECT_EQ(*again(with_path, &read<RequestMessage>).stamp.path, "caf\xE9.png");
 }
 
+TEST(Messages, ARequestHasTheArrivalsOfItsSources) {
+  auto tick = request();
+  tick.call = Call::OnTick;
+  tick.arrivals = {{3, 1.5}, {5, 2.25}};
+  const auto arrivals = again(tick, &read<RequestMessage>).arrivals;
+  ASSERT_EQ(arrivals.size(), 2U);
+  EXPECT_EQ(arrivals[0].source, 3);
+  EXPECT_EQ(arrivals[1].until, 2.25);
+}
+
 TEST(Messages, ThatEndAnywhereAreRefused) {
   const auto whole = bytes_of(write(request()));
   for (std::size_t size = 1; size < whole.size(); ++size) {

@@ -271,7 +271,7 @@ def test_the_last_key_of_a_file_stops_although_a_step_upstream_ends_late(
 class Live:
     """Presence downstream of a live source, with a step between them that waits at a gate."""
 
-    def __init__(self, step: Callable[[Any], Any], max_gap: float = 0.3) -> None:
+    def __init__(self, step: Callable[[Any], Any], max_gap: float = 0.3, *, process: bool = False) -> None:
         self.gate = threading.Event()
         self.gate.set()
         self.calls = 0
@@ -279,7 +279,7 @@ class Live:
         self.pipeline = ff.Pipeline(stall_timeout=None)
         self._step = step
         port = self.pipeline.add(self._work, self.pipeline.add(self.source, name="camera"), name="step")
-        self.presence = self.pipeline.add(ff.Presence(lambda keys: keys, max_gap=max_gap), port)
+        self.presence = self.pipeline.add(ff.Presence(set, max_gap=max_gap), port, process=process)
         self.reader = self.pipeline.reader(self.presence, queue=ff.Queue(64))
 
     def _work(self, value: Any) -> Any:
@@ -307,8 +307,12 @@ class Live:
         return found
 
 
-def test_a_live_key_outlasts_a_step_that_is_busy_for_longer_than_the_gap() -> None:
-    live = Live(lambda keys: keys)
+PLACES = pytest.mark.parametrize("process", [False, True], ids=["here", "in a worker"])
+
+
+@PLACES
+def test_a_live_key_outlasts_a_step_that_is_busy_for_longer_than_the_gap(process: bool) -> None:
+    live = Live(lambda keys: keys, process=process)
     with live.pipeline:
         live.push({"yard"})
         until(lambda: live.calls == 1, "the first sample")
@@ -318,7 +322,7 @@ def test_a_live_key_outlasts_a_step_that_is_busy_for_longer_than_the_gap() -> No
             live.tick(12)  # three times the gap
             live.gate.set()
         until(lambda: live.calls == 3, "the last sample")
-        live.tick(1)
+        live.tick(2)  # with a worker, the first one may still be on its way
         assert live.events() == [("yard", None)]
 
 
@@ -348,8 +352,9 @@ def test_a_live_key_outlasts_a_consumer_that_keeps_presence_waiting() -> None:
         assert [reason for _, reason in seen[:8]] == [None] * 8
 
 
-def test_a_live_key_ends_when_the_source_is_silent() -> None:
-    live = Live(lambda keys: keys)
+@PLACES
+def test_a_live_key_ends_when_the_source_is_silent(process: bool) -> None:
+    live = Live(lambda keys: keys, process=process)
     with live.pipeline:
         live.push({"yard"})
         found: list[tuple[Any, str | None]] = []
@@ -362,14 +367,15 @@ def test_a_live_key_ends_when_the_source_is_silent() -> None:
         assert found == [("yard", None), ("yard", "gone")]
 
 
+@PLACES
 @pytest.mark.parametrize("is_slow", [False, True])
-def test_a_live_key_ends_when_a_step_lets_nothing_pass_any_longer(is_slow: bool) -> None:
+def test_a_live_key_ends_when_a_step_lets_nothing_pass_any_longer(is_slow: bool, process: bool) -> None:
     def step(keys: set[str]) -> set[str] | None:
         if is_slow:
             time.sleep(0.15)
         return keys or None
 
-    live = Live(step)
+    live = Live(step, process=process)
     found: list[tuple[Any, str | None]] = []
     with live.pipeline:
         live.push({"yard"})

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <ranges>
+#include <set>
 
 #include "core/pipeline/graph/graph_facts.hpp"
 #include "core/pipeline/parts/pipeline_parts.hpp"
@@ -80,6 +81,19 @@ bool stays_open(const Graph& graph, int node) {
   return graph.place(node).open || std::ranges::any_of(graph.list_wires(node), is_open);
 }
 
+std::set<int> list_sources(const PipelineParts& core, int node) {
+  const auto& guarded = core.guard_graph();
+  const Lock building(guarded.building);
+  const auto& graph = guarded.graph;
+  std::set<int> sources;
+  if (!graph.has(node)) return sources;
+  for (const auto& wire : graph.list_wires(node)) {
+    const auto upstream = sources_on(graph, wire);
+    sources.insert(upstream.begin(), upstream.end());
+  }
+  return sources;
+}
+
 }  // namespace
 
 std::optional<TimePoint> Arrivals::until(const PipelineParts& core, int source) {
@@ -91,6 +105,15 @@ std::optional<TimePoint> Arrivals::until(const PipelineParts& core, int source) 
   const auto above = at_input(graph, node_, source, now);
   if (look_at(graph.runner(node_).inbox(), source).waits) return std::nullopt;
   return above;
+}
+
+std::map<int, TimePoint> Arrivals::list(const PipelineParts& core) {
+  const auto sources = list_sources(core, node_);
+  std::map<int, TimePoint> found;
+  for (const int source : sources) {
+    if (const auto there = until(core, source)) found.emplace(source, *there);
+  }
+  return found;
 }
 
 std::optional<TimePoint> Arrivals::at_input(const Graph& graph, int node, int source, TimePoint now) {
