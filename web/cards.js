@@ -11,6 +11,7 @@ import {
   WORKER_STATES,
   designSentence,
   policyName,
+  policySentence,
   roomOf,
   stateOf,
   word,
@@ -292,7 +293,7 @@ export class EdgeCard {
       {
         type: "button",
         onclick: choose,
-        title: policyName(edge.queue),
+        title: policySentence(edge.queue),
         "aria-label": `${policyName(edge.queue)}, ${name}`,
       },
       policyName(edge.queue),

@@ -487,7 +487,7 @@ class FreshframeView extends HTMLElement {
     if (state === "lost" || state === "refused") return this.#link.text ?? this.#gone?.text;
     if (this.#gone === null || state === "paused" || state === "hidden") return null;
     const { why, since, text } = this.#gone;
-    return why === "away" ? `No picture since ${new Date(since * 1000).toLocaleTimeString()}: ${text}` : text;
+    return why === "away" ? `No image since ${new Date(since * 1000).toLocaleTimeString([], { hourCycle: "h23" })}: ${text}` : text;
   }
 
   // Shows age and state at each change and four times a second, and emits events at each change and once a second.

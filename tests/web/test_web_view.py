@@ -198,7 +198,7 @@ def test_an_outage_pales_the_picture_says_since_when_and_ends(page: Page, server
     server.scene.away = True
     page.until("return states.at(-1).state === 'away'")
     assert page.run("return view.shadowRoot.querySelector('.stage').hasAttribute('data-old')")
-    assert "No picture since" in page.run("return view.shadowRoot.querySelector('.notice').textContent")
+    assert "No image since" in page.run("return view.shadowRoot.querySelector('.notice').textContent")
     assert "the camera does not answer" in page.run("return states.at(-1).message")
     page.until("return states.at(-1).age > 1")
     server.scene.away = False

@@ -168,8 +168,8 @@ void EventLog::follow_sources(const Snapshot& seen) {
     auto& before = sources_[node.name];
     if (now.stalls > before.stalls) add(seen.time, "stall", node.name, "connected, but no data arrives");
     if (now.outages > before.outages) {
-      add(seen.time, "outage", node.name,
-          now.last_error.empty() ? "the connection was lost" : "the connection was lost: " + now.last_error);
+      const std::string what = node.processed > 0 ? "the connection was lost" : "there is no connection";
+      add(seen.time, "outage", node.name, now.last_error.empty() ? what : what + ": " + now.last_error);
     }
     if (now.reconnects > before.reconnects) {
       const double lasted = now.away_total - before.away_total;

@@ -25,6 +25,11 @@ std::string_view to_string(core::LifePhase phase) noexcept {
   return "?";
 }
 
+std::string phase_text(core::LifePhase phase) {
+  return std::string("the pipeline ") + (phase == core::LifePhase::Failed ? "has " : "is ") +
+         std::string(to_string(phase));
+}
+
 std::string_view to_string(core::NodeKind kind) noexcept {
   switch (kind) {
     case core::NodeKind::Source:
@@ -43,7 +48,7 @@ Health judge_health(const Snapshot& seen) {
     if (finding.ill) reason += (reason.empty() ? "" : " ") + finding.subject + ": " + finding.text;
   }
   if (reason.empty() && seen.graph.phase != core::LifePhase::Running)
-    reason = "no frames flow: the pipeline is " + std::string(to_string(seen.graph.phase));
+    reason = "no frames flow: " + phase_text(seen.graph.phase);
   return {reason.empty(), reason.empty() ? "ok" : reason};
 }
 

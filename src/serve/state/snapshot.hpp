@@ -110,6 +110,8 @@ struct Health {
 [[nodiscard]] Health judge_health(const Snapshot& seen);
 
 [[nodiscard]] std::string_view to_string(core::LifePhase phase) noexcept;
+/// "the pipeline is stopped", "the pipeline has failed"
+[[nodiscard]] std::string phase_text(core::LifePhase phase);
 [[nodiscard]] std::string_view to_string(core::NodeKind kind) noexcept;
 /// Returns nullopt for a quantile without samples, which Stats reports as 0.
 [[nodiscard]] inline std::optional<double> drop_unmeasured(double quantile) {

@@ -250,7 +250,7 @@ double VideoPort::unix_time(TimePoint time) const {
 
 VideoMessageRef VideoPort::gone_now(const Snapshot& seen) const {
   if (seen.graph.phase >= core::LifePhase::Ended)
-    return gone_message("ended", "the pipeline is " + std::string(to_string(seen.graph.phase)), std::nullopt);
+    return gone_message("ended", phase_text(seen.graph.phase), std::nullopt);
   if (!tap_) return gone_message("unknown", "'" + name_ + "' was removed", std::nullopt);
   for (std::size_t i = 0; i < seen.graph.stats.nodes.size() && i < seen.away.size(); ++i) {
     if (seen.graph.stats.nodes[i].name != source_name_ || !seen.away[i]) continue;

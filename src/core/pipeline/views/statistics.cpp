@@ -13,6 +13,7 @@
 
 #include "core/pipeline/graph/graph_facts.hpp"
 #include "core/pipeline/graph/lossy_edges.hpp"
+#include "core/pipeline/views/silent_nodes.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
