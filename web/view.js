@@ -213,7 +213,9 @@ class FreshframeView extends HTMLElement {
   }
 
   async #begin(head, body) {
+    const ends = this.#ends;
     this.#stop();
+    this.#ends = ends; // a new size that was on its way does not continue what ends
     const start = JSON.parse(new TextDecoder().decode(body.subarray(0, body.length - head.sampleSize)));
     start.init = body.slice(body.length - head.sampleSize);
     this.#start = start;

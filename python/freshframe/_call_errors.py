@@ -11,18 +11,19 @@ from ._errors import OptionTypeError
 _SUPPORTED = "(): incompatible function arguments. The following argument types are supported:\n"
 _GIVEN = "\nInvoked with types: "
 _MODULES = re.compile(r"\b(?:freshframe\._native|collections\.abc|typing|numpy|builtins)\.")
+_CONTAINERS = ("Iterable", "Collection", "Container", "Sized")
 # Annotations that accept each built-in type.
 _ACCEPTING = {
-    "int": {"int", "float", "SupportsInt", "SupportsIndex", "SupportsFloat"},
-    "bool": {"bool", "int", "float", "SupportsInt", "SupportsIndex", "SupportsFloat"},
+    "int": {"int", "Literal", "float", "SupportsInt", "SupportsIndex", "SupportsFloat"},
+    "bool": {"bool", "Literal", "int", "float", "SupportsInt", "SupportsIndex", "SupportsFloat"},
     "float": {"float", "SupportsFloat"},
-    "str": {"str", "Sequence"},
-    "bytes": {"bytes", "Sequence"},
-    "list": {"list", "Sequence", "Iterable"},
-    "tuple": {"tuple", "Sequence", "Iterable"},
-    "dict": {"dict", "Mapping", "Iterable"},
-    "set": {"set", "Iterable"},
-    "NoneType": {"None"},
+    "str": {"str", "Literal", "PathLike", *_CONTAINERS, "Sequence"},
+    "bytes": {"bytes", "Literal", *_CONTAINERS, "Sequence"},
+    "list": {"list", *_CONTAINERS, "Sequence"},
+    "tuple": {"tuple", *_CONTAINERS, "Sequence"},
+    "dict": {"dict", *_CONTAINERS, "Mapping"},
+    "set": {"set", *_CONTAINERS, "Set", "AbstractSet"},
+    "NoneType": {"None", "Literal"},
     "ndarray": {"ndarray", "NDArray", "ArrayLike", "Annotated"},
     "function": {"Callable"},
 }

@@ -313,7 +313,7 @@ PyObject* explain_call(const char* text) {
   PyObject* const error =
       given != nullptr ? PyObject_CallFunctionObjArgs(explaining, given, nullptr) : nullptr;
   Py_XDECREF(given);
-  if (error == nullptr) PyErr_Clear();
+  if (error == nullptr && PyErr_ExceptionMatches(PyExc_Exception) != 0) PyErr_Clear();
   return error;
 }
 
@@ -346,6 +346,7 @@ extern "C" void freshframe_set_python_error(PyObject* type, const char* text) as
 
 void freshframe_set_error(PyObject* type, const char* text) {
   PyObject* const error = freshframe::python::explain_call(text);
+  if (error == nullptr && PyErr_Occurred() != nullptr) return;  // Ctrl-C
   if (error == nullptr) return freshframe_set_python_error(type, text);
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
   Py_DECREF(error);

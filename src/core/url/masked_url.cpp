@@ -248,13 +248,20 @@ Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
 }
 
 /// Whether a part of a query without '=' may be a stream key: any in an RTMP URL ("rtmp://host/app?KEY"), elsewhere only
-/// long ones with digits, since "?snapshot" and "?640x480" are useful in messages.
+/// long ones with digits, since "?snapshot" and "?640x480" are useful in messages. The key may be base64, with its
+/// padding, or a JSON Web Token.
 bool is_bare_key(std::string_view part, bool rtmp) {
   constexpr std::size_t kShortest = 16;
-  if (part.empty() || part.find('=') != kNone) return false;
+  constexpr std::size_t kShortestToken = 32;  // with dots, which file names have as well
+  constexpr std::size_t kMostPadding = 2;
+  const auto last = part.find_last_not_of('=');
+  if (last == kNone) return false;
+  if (part.size() - last - 1 <= kMostPadding) part = part.substr(0, last + 1);
+  if (part.find('=') != kNone) return false;
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto is_sign = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_';
+  const std::string_view allowed = part.size() >= kShortestToken ? "-_~+/%." : "-_~+/%";
+  const auto is_sign = [allowed](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) == 0 && allowed.find(c) == kNone;
   };
   return rtmp || (part.size() >= kShortest && std::ranges::any_of(part, is_digit) &&
                   std::ranges::none_of(part, is_sign));

@@ -169,6 +169,11 @@ std::string HttpAccess::reason(int error, const std::string& why) const {
   return skipped_.empty() ? why : why + "; the server also refused " + skipped_;
 }
 
+std::string HttpAccess::with_cause(const std::string& what, const FfmpegErrorCapture& errors) const {
+  if (is_denied(0)) return what + ": " + text_of(denied_);
+  return reason(0, what) + cause(errors);
+}
+
 std::string HttpAccess::cause(const FfmpegErrorCapture& errors) const {
   return is_denied(0) || errors.met_denial() ? std::string() : errors.in_brackets();
 }

@@ -47,6 +47,8 @@ class HttpAccess {
   /// server did not refuse this very request with 401 or 403. A demuxer takes a seek that is refused for damage,
   /// and skips other files that are, such as subtitles: those are named after `why`.
   [[nodiscard]] std::string reason(int error, const std::string& why) const;
+  /// Returns `what`, and which answer of the server or message of FFmpeg explains it: a timeout, for example.
+  [[nodiscard]] std::string with_cause(const std::string& what, const FfmpegErrorCapture& errors) const;
   /// Returns what FFmpeg logged about the failure, in brackets, or an empty string if reason() says it all.
   [[nodiscard]] std::string cause(const FfmpegErrorCapture& errors) const;
   /// Why open() has returned AVERROR_EXIT for a response that FFmpeg would misread, see HttpHead::fault(), or why

@@ -125,7 +125,8 @@ bool read_turn(const CameraJson& object, int& turn) {
 }
 
 std::optional<CameraFault> read_declaration(const CameraJson& item, CameraDeclaration& camera) {
-  if (!item.is_object() || !has_only(item, {"codec", "width", "height", "fps", "turn", "label", "stamped"})) {
+  if (!item.is_object() ||
+      !has_only(item, {"codec", "width", "height", "fps", "turn", "label", "stamped", "by"})) {
     return kNotOurs;
   }
   const auto codec = item.find("codec");

@@ -164,6 +164,7 @@ class VideoCursor {
     if (!sent_ || pts > *sent_ + kSame) return;
     const double before = acknowledged_.value_or(pts);
     acknowledged_ = std::max(before, pts);
+    const double caught_up = *acknowledged_ - std::max(before, first_.value_or(before));  // without a gap
     std::optional<double> since;
     for (; !on_their_way_.empty() && on_their_way_.front().pts <= pts + kSame; on_their_way_.pop_front())
       since = on_their_way_.front().at;
@@ -172,7 +173,7 @@ class VideoCursor {
     trips_.push_back({now - *since, now});
     while (trips_.front().at < now - kTrips) trips_.pop_front();
     const bool is_prompt = now - *since <= shortest_trip() + kPrompt;
-    extra_ = chases_ && is_prompt ? std::min(kMostExtra, extra_ + *acknowledged_ - before) : 0;
+    extra_ = chases_ && is_prompt ? std::min(kMostExtra, extra_ + std::max(0.0, caught_up)) : 0;
   }
 
   /// Number of skipped frames, including pending ones.

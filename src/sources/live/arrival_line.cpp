@@ -118,7 +118,7 @@ void ArrivalLine::watch_slow_clock(double pts, TimePoint arrived, const FrameByt
   take_load(pts, point.at, bytes);
   const bool looks = !looked_ || point.at >= *looked_ + kLookEvery;
   if (looks) looked_ = point.at;
-  const bool is_full = looks && load_.judge() == LinkVerdict::Full;
+  const bool is_full = looks && load_.judge_link() == LinkVerdict::Full;
   if (!catches_up(point) && !is_full) return;
   clock_is_slow_ = false;
   begin_line(pts, arrived);

@@ -65,9 +65,11 @@ void LinkLoad::clear() noexcept {
 }
 
 LinkVerdict LinkLoad::judge() const {
-  if (!is_enough()) return LinkVerdict::Unclear;
-  if (is_reader_slow()) return LinkVerdict::Full;
-  if (!has_sizes()) return LinkVerdict::Unclear;
+  return is_enough() && is_reader_slow() ? LinkVerdict::Full : judge_link();
+}
+
+LinkVerdict LinkLoad::judge_link() const {
+  if (!is_enough() || !has_sizes()) return LinkVerdict::Unclear;
   const auto busy = find_busy_share();
   const auto by_bytes = compare_lines();
   if (by_bytes == LinkVerdict::Even && busy > kMuchBusy) return LinkVerdict::Unclear;

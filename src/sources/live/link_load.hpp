@@ -81,6 +81,8 @@ class LinkLoad {
   void add(const Arrival& arrival);
   void clear() noexcept;
   [[nodiscard]] LinkVerdict judge() const;
+  /// Returns what the link shows, and not whether this program reads too slowly.
+  [[nodiscard]] LinkVerdict judge_link() const;
   /// Frames of the last three seconds, at least 20, in order of arrival.
   [[nodiscard]] const std::deque<Arrival>& arrivals() const noexcept { return arrivals_; }
 

@@ -429,6 +429,7 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Circles& foun
 void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& found) {
   const vision::ObjectShapes shapes(
       found, {.masks = options.masks, .key_points = options.skeletons, .corners = true});
+  vision::Bones bones;  // the same for all objects
   for (std::size_t i = 0; options.masks && i < found.boxes.size(); ++i) {
     if (const auto mask = shapes.mask(i, canvas.width(), canvas.height()))
       pen.area(*mask, choose_color(found, i));
@@ -443,7 +444,8 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& f
     if (!options.skeletons) continue;
     const auto points = shapes.key_points(i);
     if (points.empty()) continue;
-    for (const auto& [from, to] : vision::list_bones(options.bones, points.size())) {
+    if (bones.empty()) bones = vision::list_bones(options.bones, points.size());
+    for (const auto& [from, to] : bones) {
       const auto& begin = points[static_cast<std::size_t>(from)];
       const auto& end = points[static_cast<std::size_t>(to)];
       if (begin.seen && end.seen) pen.path({begin.at, end.at}, false, choose_color(found, i));

@@ -251,6 +251,25 @@ def loops_over_a_closed_reader(pipeline: ff.Pipeline, camera: Any) -> None:
         assert list(reader) == []
 
 
+def loops_within_and_after(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader = pipeline.reader(camera)
+    with pipeline:
+        assert len(list(reader)) > 0
+    assert list(reader) == []
+
+
+def loops_after_a_failure(pipeline: ff.Pipeline, camera: Any) -> None:
+    def fails(frame: ff.Frame) -> None:
+        raise ValueError(frame)
+
+    reader = pipeline.reader(pipeline.add(fails, camera))
+    with pytest.raises(ff.NodeError):  # noqa: SIM117
+        with pipeline:
+            pipeline.wait()
+    with pytest.raises(ff.NodeError):
+        list(reader)
+
+
 def loops_within_and_again(pipeline: ff.Pipeline, camera: Any) -> None:
     reader = pipeline.reader(camera)
     with pipeline:
@@ -375,6 +394,8 @@ QUIET: dict[str, Callable[[], object]] = {
     "async for": async_loop,
     "a second loop after the end of the stream": with_camera(loops_within_and_again),
     "a loop after run()": with_camera(loops_after_run),
+    "a loop after one that read everything": with_camera(loops_within_and_after),
+    "a loop that raises": with_camera(loops_after_a_failure),
     "fps= as it is": with_camera(
         lambda pipeline, camera: pipeline.add(ff.VideoFile("a.mp4", fps=25), camera, max_rate=25)
     ),

@@ -119,14 +119,15 @@ Handed ReaderCore::hand_over(AnySample sample) {
 std::string ReaderCore::describe_end() const {
   const auto who = "reader '" + name() + "'";
   if (is_closed()) return who + " was closed";
-  if (!context_.stop.stop_requested()) return who + ": the stream has ended";
+  if (is_read_to_end_ || !context_.stop.stop_requested()) return who + ": the stream has ended";
   return who +
          ": the pipeline was stopped, which drops what was not read: read inside the `with` block, or before "
          "stop()";
 }
 
 std::optional<std::string> ReaderCore::explain_empty_loop() {
-  const bool was_cut = is_closed() || context_.stop.stop_requested();
+  const bool was_cut = is_closed() || (context_.stop.stop_requested() && !is_read_to_end_);
+  if (context_.failure->has_failed()) return std::nullopt;  // the loop raises it
   if (!was_cut || !has_ended() || warned_empty_loop_.exchange(true)) return std::nullopt;
   return describe_end();
 }
@@ -135,6 +136,7 @@ std::optional<Handed> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) {
     context_.failure->rethrow_if_failed();
+    if (!is_closed() && !context_.stop.stop_requested()) is_read_to_end_ = true;
     throw EndOfStreamError(describe_end());
   }
   context_.failure->rethrow_if_due();

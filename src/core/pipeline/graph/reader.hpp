@@ -135,6 +135,7 @@ class ReaderCore {
   std::atomic<std::thread::id> last_thread_{};
   std::atomic<bool> warned_unread_{false};
   std::atomic<bool> warned_empty_loop_{false};
+  std::atomic<bool> is_read_to_end_ = false;
 };
 
 }  // namespace freshframe::core

@@ -76,8 +76,9 @@ bool have_sources_ended(const Graph& graph, int node) {
 }
 
 // Whether the node, or one upstream of it, is a merge that does not end with its last source.
-bool stays_open(const Graph& graph, int node) {
-  const auto is_open = [&graph](const Wire& wire) { return stays_open(graph, wire.parent); };
+bool stays_open(const Graph& graph, int node, std::set<int>& visited) {
+  if (!visited.insert(node).second) return false;
+  const auto is_open = [&](const Wire& wire) { return stays_open(graph, wire.parent, visited); };
   return graph.place(node).open || std::ranges::any_of(graph.list_wires(node), is_open);
 }
 
@@ -158,7 +159,8 @@ bool has_input_ended(const PipelineParts& core, int node) {
   const auto& graph = guarded.graph;
   if (!graph.has(node)) return false;
   if (has_ended(graph.runner(node).inbox())) return true;
-  const bool others_may_follow = core.options().keep_running && stays_open(graph, node);
+  std::set<int> visited;
+  const bool others_may_follow = core.options().keep_running && stays_open(graph, node, visited);
   return !others_may_follow && have_sources_ended(graph, node);
 }
 

@@ -235,7 +235,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     describe();
     if (is_bursty()) program_time_.begin_times(opened_.first_time());
   } catch (const SourceTimeoutError& late) {
-    throw SourceTimeoutError(late.what() + access_.cause(errors), late.url(), late.code());
+    throw SourceTimeoutError(access_.with_cause(late.what(), errors), late.url(), late.code());
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceError& error) {

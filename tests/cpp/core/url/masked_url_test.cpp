@@ -105,6 +105,12 @@ TEST(MaskedUrl, MasksTheKeyOfAStreamOfRtmp) {
   EXPECT_EQ(shown_url("http://host/a?snapshot"), "http://host/a?snapshot");
   EXPECT_EQ(shown_url("http://host/a?640x480&Zq7wXk9v-abcdZq7w"), "http://host/a?640x480&***");
   EXPECT_EQ(shown_url("srt://host:9?Zq7wXk9vabcdZq7w"), "srt://host:9?***");
+  EXPECT_EQ(shown_url("rtmp://host/app?c2VjcmV0a2V5MTIz=="), "rtmp://host/***?***==") << "base64";
+  EXPECT_EQ(shown_url("http://host/a?Ab3+Zq7wXk9v/bcd1234"), "http://host/a?***");
+  EXPECT_EQ(shown_url("http://host/a?Ab3Zq7wXk9vabcd1234%3D%3D"), "http://host/a?***");
+  EXPECT_EQ(shown_url("http://host/a.m3u8?eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"),
+            "http://host/a.m3u8?***");
+  EXPECT_EQ(shown_url("http://host/a?door-2026-11-30.jpg"), "http://host/a?door-2026-11-30.jpg");
   EXPECT_EQ(mask_passwords("at rtmp://host/app?key, then"), "at rtmp://host/***?***, then");
   EXPECT_EQ(find_secrets("rtmp://host/app?live_123_abc"), std::vector<std::string>{"live_123_abc"});
   EXPECT_EQ(shown_url("rtmp://u:p@host/app/key"), "rtmp://u:***@host/app/***");
