@@ -1,6 +1,12 @@
 """The native part of freshframe. Private: use the package."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence
+)
 import os
 import types
 from typing import Annotated, Any, Generic, Literal
@@ -13,7 +19,14 @@ from typing_extensions import CapsuleType, TypeVar
 import freshframe
 from freshframe._graph.join import JoinBy
 from freshframe._graph.queue import WhenFull
-from freshframe._look.stats import DropCause, NodeDropCause, NodeState, SourceState, WorkerState
+from freshframe._look.stats import (
+    DropCause,
+    NodeDropCause,
+    NodeState,
+    SourceState,
+    WorkerState
+)
+
 
 class Frame:
     """
@@ -70,9 +83,7 @@ class Frame:
         GIL: released
         """
 
-    def crops(
-        self, boxes: Any, size: tuple[int, int], *, padding: float = 0.0
-    ) -> numpy.typing.NDArray[numpy.uint8]:
+    def crops(self, boxes: Any, size: tuple[int, int], *, padding: float = 0.0) -> numpy.typing.NDArray[numpy.uint8]:
         """
         The parts of the picture within boxes, each scaled to one size: the batch of a second model.
 
@@ -112,11 +123,11 @@ class Frame:
         """Pixels."""
 
     @property
-    def format(self, /) -> Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]:
+    def format(self, /) -> Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']:
         """The pixel format."""
 
     @property
-    def color_range(self, /) -> Literal["limited", "full"]:
+    def color_range(self, /) -> Literal['limited', 'full']:
         """'limited' (luma 16 to 235, as in most video) or 'full'."""
 
     @property
@@ -163,25 +174,18 @@ class Frame:
         GIL: released for the first packing, then held
         """
 
-    def to(self, format: Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]) -> Frame:
+    def to(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']) -> Frame:
         """
         The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released
         """
 
-    def copy(
-        self, format: Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"] | None = None
-    ) -> numpy.typing.NDArray[numpy.uint8]:
+    def copy(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | None = None) -> numpy.typing.NDArray[numpy.uint8]:
         """
         Your own writable array of the given format. Without one, a gray or rgb frame keeps its format, and all others are bgr, on which OpenCV can draw. GIL: released
         """
 
     @staticmethod
-    def from_array(
-        array: Any,
-        format: Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb", "bgra", "rgba"] = "bgr",
-        *,
-        copy: bool = True,
-    ) -> Frame:
+    def from_array(array: Any, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb', 'bgra', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame:
         """
         Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: format='rgb'. Screen capture, Qt and cairo have format='bgra'.
 
@@ -219,7 +223,9 @@ class Frame:
         """True if both share their memory; pixels are not compared."""
 
     def __hash__(self) -> int: ...
+
     def __repr__(self) -> str: ...
+
     def _nbytes(self) -> int:
         """Bytes of this frame's memory, conversions included."""
 
@@ -232,14 +238,7 @@ class DevicePlane:
     def shape(self, /) -> tuple[int, ...]:
         """(h, w), and of chroma (h, w, 2)."""
 
-    def __dlpack__(
-        self,
-        *,
-        stream: int | None = None,
-        max_version: tuple[int, int] | None = None,
-        dl_device: tuple[int, int] | None = None,
-        copy: bool | None = None,
-    ) -> Any:
+    def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any:
         """
         The plane for DLPack: without a copy for consumers of version 1.0 or newer, for older ones a copy on the card. `dl_device=(1, 0)` is the copy in the host's memory, which all share.
 
@@ -369,7 +368,7 @@ class Sample(Generic[T_co]):
         """
 
     @property
-    def utc_from(self, /) -> Literal["none", "arrival", "file", "device", "camera", "browser"]:
+    def utc_from(self, /) -> Literal['none', 'arrival', 'file', 'device', 'camera', 'browser']:
         """
         The clock of `utc`: the camera's own ("camera"), this machine's when the device ("device") or the browser ("browser") captured the image or when the packet arrived ("arrival"), the file's creation time plus pts ("file"), or "none".
         """
@@ -447,17 +446,20 @@ class NodeHandle:
 class QueuePolicy:
     """The engine's form of a Queue."""
 
-    def __init__(
-        self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None
-    ) -> None: ...
+    def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
+
     @property
     def depth(self) -> int: ...
+
     @property
     def when_full(self) -> WhenFull: ...
+
     @property
     def max_seconds(self) -> float | None: ...
+
     @property
     def max_bytes(self) -> int | None: ...
+
     @property
     def blocks(self) -> bool:
         """True if a full edge makes its producer wait."""
@@ -477,9 +479,7 @@ class BatchPolicy:
 class JoinPolicy:
     """The engine's form of a Join."""
 
-    def __init__(
-        self, within: float | None, max_wait: float | None, by: str | None, partial: bool
-    ) -> None: ...
+    def __init__(self, within: float | None, max_wait: float | None, by: str | None, partial: bool) -> None: ...
 
 class EdgeOptions:
     """Options of an edge."""
@@ -489,32 +489,13 @@ class EdgeOptions:
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(
-        self,
-        name: str,
-        queue: QueuePolicy | None,
-        on_error: str,
-        max_age: float | None,
-        batch: BatchPolicy | None,
-        as_source: str = "",
-        join: JoinPolicy | None = None,
-        max_rate: float | None = None,
-        every: int = 1,
-        merge: bool = False,
-        companion_of: int | None = None,
-    ) -> None: ...
+    def __init__(self, name: str, edge: EdgeOptions, on_error: str, batch: BatchPolicy | None = None, as_source: str = '', join: JoinPolicy | None = None, merge: bool = False, companion_of: int | None = None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
 
-    def __init__(
-        self,
-        name: str,
-        stall_timeout: float | None,
-        max_held_bytes: int,
-        max_device_bytes: int | None = None,
-        keep_running: bool = False,
-    ) -> None: ...
+    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int, max_device_bytes: int | None = None, keep_running: bool = False) -> None: ...
+
     def start(self, start_outside: Callable[[], None], /) -> None:
         """
         Starts the native threads, calls start_outside and waits until every node has opened. Then the sources begin to deliver. GIL: released while waiting
@@ -557,26 +538,23 @@ class Engine:
         """Requests every node to stop, without waiting. GIL: released"""
 
     def call_at_end(self, callback: Callable) -> None: ...
+
     @property
     def started(self) -> bool: ...
+
     @property
     def ended(self) -> bool: ...
+
     @property
     def failed(self) -> bool: ...
+
     @property
     def forked(self) -> bool:
         """True in a child of the process that created it."""
 
     def describe(self) -> str: ...
-    def connect(
-        self,
-        child: int,
-        parent: tuple[int, int],
-        queue: QueuePolicy | None,
-        max_age: float | None,
-        max_rate: float | None,
-        every: int,
-    ) -> None:
+
+    def connect(self, child: int, parent: tuple[int, int], edge: EdgeOptions) -> None:
         """Adds an edge into a merge."""
 
     def disconnect(self, child: int, parent: tuple[int, int]) -> None:
@@ -629,6 +607,7 @@ class Engine:
         """The names of the ports that a server shows unless it was given some."""
 
     def node_name(self, index: int) -> str: ...
+
     def raise_unraised(self) -> None:
         """
         Raises the failure of the pipeline, unless a call has raised it already.
@@ -646,17 +625,12 @@ class Engine:
         """
 
     def stats(self) -> Stats: ...
+
     def report(self) -> Report: ...
+
     def progress(self) -> ProgressTick: ...
-    def reader(
-        self,
-        parents: Sequence[tuple[int, int]],
-        queue: QueuePolicy | None,
-        name: str,
-        frames: bool,
-        join: JoinPolicy | None,
-        max_rate: float | None,
-    ) -> Reader:
+
+    def reader(self, parents: Sequence[tuple[int, int]], edge: EdgeOptions, name: str, frames: bool, join: JoinPolicy | None) -> Reader:
         """Adds a reader."""
 
     def is_on_native_thread(self, index: int) -> bool:
@@ -664,27 +638,10 @@ class Engine:
         Returns True if the node runs on a native thread, so that a Python node needs a new thread to replace it.
         """
 
-    def add_process(
-        self,
-        node: NodeDescription,
-        parents: Sequence[tuple[int, int]],
-        options: AddOptions,
-        plan: ProcessPlan,
-    ) -> int:
+    def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
         """Adds a place for a node in worker processes; returns its index."""
 
-    def serve(
-        self,
-        host: str,
-        port: int,
-        view: Sequence[str] | None,
-        token: str,
-        picture_token: str,
-        away_after: float | None,
-        looks: Sequence[str],
-        looks_per_minute: float,
-        origins: Sequence[str],
-    ) -> list[str]:
+    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, picture_token: str, away_after: float | None, looks: Sequence[str], looks_per_minute: float, origins: Sequence[str]) -> list[str]:
         """Starts the dashboard's server; returns its URLs."""
 
     def close_server(self) -> None:
@@ -708,6 +665,7 @@ class NodeArrivals:
     """
 
     def __init__(self, engine: Engine, node: int) -> None: ...
+
     def until(self, source: int) -> float | None:
         """
         Returns the capture time (time.monotonic()) up to which all samples of the source have arrived or were dropped; None while samples are in transit, and if the source is a file or was removed.
@@ -728,428 +686,604 @@ BY_DESIGN: frozenset = ...
 class SourceStats:
     @property
     def state(self) -> SourceState: ...
+
     @property
     def away_for(self) -> float: ...
+
     @property
     def outages(self) -> int: ...
+
     @property
     def away_total(self) -> float: ...
+
     @property
     def reconnects(self) -> int: ...
+
     @property
     def stalls(self) -> int: ...
+
     @property
     def size_changes(self) -> int: ...
+
     @property
     def decoder_frames(self) -> int: ...
+
     @property
     def behind(self) -> float | None: ...
+
     @property
     def pace(self) -> float: ...
+
     @property
     def clock_offset(self) -> float | None: ...
+
     @property
     def clock_drift_ppm(self) -> float | None: ...
+
     @property
     def clock_residual(self) -> float | None: ...
+
     @property
     def clock_reports(self) -> int: ...
+
     @property
     def clock_steps(self) -> int: ...
+
     @property
     def packets(self) -> int: ...
+
     @property
     def packets_lost(self) -> int: ...
+
     @property
     def packets_late(self) -> int: ...
+
     @property
     def jitter(self) -> float: ...
+
     @property
     def marker_faults(self) -> int: ...
+
     @property
     def damaged(self) -> int: ...
+
     @property
     def undecoded(self) -> int: ...
+
     @property
     def last_error(self) -> str | None: ...
+
     @property
     def frozen(self) -> str | None: ...
+
     @property
     def frozen_for(self) -> float: ...
+
     @property
     def frozen_period(self) -> float: ...
+
     @property
     def frozen_frames(self) -> int: ...
+
     @property
     def frozen_contents(self) -> int: ...
+
     @property
     def settings(self) -> dict[str, int | None]: ...
+
     @property
     def settings_reason(self) -> str | None: ...
+
     @property
     def decoder(self) -> str | None: ...
+
     @property
     def decoder_reason(self) -> str | None: ...
+
     @property
     def decoder_changes(self) -> int: ...
+
     @property
     def downloads(self) -> int: ...
+
     @property
     def card_wait(self) -> float: ...
+
     @property
     def sender(self) -> SenderStats | None: ...
 
 class SenderStats:
     @property
     def connected(self) -> bool: ...
+
     @property
     def browser(self) -> str | None: ...
+
     @property
     def camera(self) -> str | None: ...
+
     @property
     def state(self) -> str | None: ...
+
     @property
     def message(self) -> str | None: ...
+
     @property
     def hidden(self) -> bool: ...
+
     @property
     def codec(self) -> str | None: ...
+
     @property
     def mode(self) -> str | None: ...
+
     @property
     def stamped(self) -> str | None: ...
+
     @property
     def width(self) -> int: ...
+
     @property
     def height(self) -> int: ...
+
     @property
     def camera_frames(self) -> int: ...
+
     @property
     def sent(self) -> int: ...
+
     @property
     def skipped_link(self) -> int: ...
+
     @property
     def skipped_encoder(self) -> int: ...
+
     @property
     def missed(self) -> int: ...
+
     @property
     def bitrate(self) -> float: ...
+
     @property
     def arrives(self) -> float: ...
+
     @property
     def encoding(self) -> float: ...
+
     @property
     def round_trip(self) -> float: ...
+
     @property
     def clock_error(self) -> float: ...
+
     @property
     def failures(self) -> list[str]: ...
 
 class WorkerStats:
     @property
     def pid(self) -> int | None: ...
+
     @property
     def state(self) -> WorkerState: ...
+
     @property
     def processed(self) -> int: ...
+
     @property
     def restarts(self) -> int: ...
+
     @property
     def rss_bytes(self) -> int: ...
+
     @property
     def cpu(self) -> float: ...
 
 class InferenceStats:
     @property
     def provider(self) -> str: ...
+
     @property
     def threads(self) -> int: ...
+
     @property
     def runs(self) -> int: ...
+
     @property
     def duration_p50(self) -> float: ...
+
     @property
     def duration_p99(self) -> float: ...
 
 class SpoolStats:
     @property
     def waiting(self) -> int: ...
+
     @property
     def size_bytes(self) -> int: ...
+
     @property
     def oldest_age(self) -> float: ...
+
     @property
     def sending_for(self) -> float: ...
+
     @property
     def sent(self) -> int: ...
+
     @property
     def refused(self) -> int: ...
+
     @property
     def expired(self) -> int: ...
+
     @property
     def lost(self) -> int: ...
+
     @property
     def errors(self) -> int: ...
+
     @property
     def last_error(self) -> str | None: ...
 
 class PublishStats:
     @property
     def state(self) -> str: ...
+
     @property
     def connections(self) -> int: ...
+
     @property
     def sent(self) -> int: ...
+
     @property
     def dropped_away(self) -> int: ...
+
     @property
     def dropped_slow(self) -> int: ...
+
     @property
     def last_error(self) -> str | None: ...
 
 class JoinParentStats:
     @property
     def parent(self) -> str: ...
+
     @property
     def unmatched(self) -> int: ...
+
     @property
     def late(self) -> int: ...
+
     @property
     def nearest(self) -> float | None: ...
 
 class JoinStats:
     @property
     def by(self) -> JoinBy: ...
+
     @property
     def sets(self) -> int: ...
+
     @property
     def partial(self) -> int: ...
+
     @property
     def spread_p50(self) -> float: ...
+
     @property
     def spread_p99(self) -> float: ...
+
     @property
     def wait_p50(self) -> float: ...
+
     @property
     def wait_p99(self) -> float: ...
+
     @property
     def parents(self) -> list[JoinParentStats]: ...
+
     @property
     def reason(self) -> str | None: ...
 
 class NodeStats:
     @property
     def number(self) -> int: ...
+
     @property
     def name(self) -> str: ...
+
     @property
     def state(self) -> NodeState: ...
+
     @property
     def processed(self) -> int: ...
+
     @property
     def rate(self) -> float: ...
+
     @property
     def busy(self) -> float: ...
+
     @property
     def duration_p50(self) -> float: ...
+
     @property
     def duration_p99(self) -> float: ...
+
     @property
     def gil_wait(self) -> float: ...
+
     @property
     def gil_hold(self) -> float: ...
+
     @property
     def errors(self) -> int: ...
+
     @property
     def dropped(self) -> int: ...
+
     @property
     def lost(self) -> int: ...
+
     @property
     def ticks(self) -> int: ...
+
     @property
     def ticks_missed(self) -> int: ...
+
     @property
     def drops(self) -> dict[NodeDropCause, int]: ...
+
     @property
     def batches(self) -> dict[int, int]: ...
+
     @property
     def in_flight(self) -> int: ...
+
     @property
     def workers(self) -> list[WorkerStats]: ...
+
     @property
     def inference(self) -> InferenceStats | None: ...
+
     @property
     def spool(self) -> SpoolStats | None: ...
+
     @property
     def publish(self) -> PublishStats | None: ...
+
     @property
     def join(self) -> JoinStats | None: ...
+
     @property
     def source(self) -> SourceStats | None: ...
+
     @property
     def last_error(self) -> str | None: ...
 
 class EdgeStats:
     @property
     def parent(self) -> str: ...
+
     @property
     def child(self) -> str: ...
+
     @property
     def queue(self) -> QueuePolicy: ...
+
     @property
     def source_count(self) -> int: ...
+
     @property
     def max_rate(self) -> float | None: ...
+
     @property
     def every(self) -> int: ...
+
     @property
     def of(self) -> str | None: ...
+
     @property
     def passed_in(self) -> int: ...
+
     @property
     def delivered(self) -> int: ...
+
     @property
     def waiting(self) -> int: ...
+
     @property
     def dropped(self) -> int: ...
+
     @property
     def lost(self) -> int: ...
+
     @property
     def events_lost(self) -> int: ...
+
     @property
     def age_p50(self) -> float: ...
+
     @property
     def age_p99(self) -> float: ...
+
     @property
     def drops(self) -> dict[DropCause, int]: ...
 
 class PoolStats:
     @property
     def bound(self) -> int: ...
+
     @property
     def in_use(self) -> int: ...
+
     @property
     def allocated(self) -> int: ...
+
     @property
     def reused(self) -> int: ...
+
     @property
     def idle_bytes(self) -> int: ...
 
 class RemovedStats:
     @property
     def node_count(self) -> int: ...
+
     @property
     def samples(self) -> int: ...
+
     @property
     def processed(self) -> int: ...
+
     @property
     def errors(self) -> int: ...
+
     @property
     def edge_count(self) -> int: ...
+
     @property
     def passed_in(self) -> int: ...
+
     @property
     def delivered(self) -> int: ...
+
     @property
     def dropped(self) -> int: ...
+
     @property
     def drops(self) -> dict[str, int]: ...
+
     @property
     def node_drops(self) -> dict[str, int]: ...
 
 class Stats:
     @property
     def nodes(self) -> list[NodeStats]: ...
+
     @property
     def edges(self) -> list[EdgeStats]: ...
+
     @property
     def removed(self) -> RemovedStats: ...
+
     @property
     def elapsed(self) -> float: ...
+
     @property
     def held_bytes(self) -> int: ...
+
     @property
     def device_bytes(self) -> int: ...
+
     @property
     def pool(self) -> PoolStats: ...
 
 class Report:
     @property
     def stats(self) -> Stats: ...
+
     @property
     def complete(self) -> bool: ...
+
     @property
     def samples(self) -> int: ...
+
     @property
     def failures(self) -> list[str]: ...
+
     @property
     def silent(self) -> list[str]: ...
 
 class ProgressTick:
     @property
     def samples(self) -> int: ...
+
     @property
     def total(self) -> int | None: ...
+
     @property
     def dropped(self) -> int: ...
 
 class AgePart:
     @property
     def kind(self) -> str: ...
+
     @property
     def node(self) -> str: ...
+
     @property
     def mean(self) -> float: ...
+
     @property
     def oldest_mean(self) -> float: ...
 
 class Age:
     @property
     def consumer(self) -> str: ...
+
     @property
     def sources(self) -> list[str]: ...
+
     @property
     def is_reader(self) -> bool: ...
+
     @property
     def samples(self) -> int: ...
+
     @property
     def unknown(self) -> int: ...
+
     @property
     def duration(self) -> float: ...
+
     @property
     def interval(self) -> float: ...
+
     @property
     def mean(self) -> float: ...
+
     @property
     def oldest_mean(self) -> float: ...
+
     @property
     def parts(self) -> list[AgePart]: ...
 
 class Finding:
     @property
     def kind(self) -> str: ...
+
     @property
     def subject(self) -> str: ...
+
     @property
     def text(self) -> str: ...
+
     @property
     def remedy(self) -> str: ...
+
     @property
     def evidence(self) -> dict[str, float]: ...
 
 class Why:
     @property
     def findings(self) -> list[Finding]: ...
+
     @property
     def ages(self) -> list[Age]: ...
+
     @property
     def is_running(self) -> bool: ...
+
     @property
     def watched_for(self) -> float: ...
+
     @property
     def needed(self) -> float: ...
+
     @property
     def unsettled(self) -> list[str]: ...
+
     @property
     def text(self) -> str: ...
 
@@ -1233,9 +1367,7 @@ class Reader(Generic[T_co]):
     def __enter__(self) -> Reader[T_co]:
         """Returns the reader."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None) -> None:
         """Closes the reader."""
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
@@ -1265,21 +1397,9 @@ class NodeDescription:
     A Python node's name, the kinds of its values, the file that it writes, and what it gives besides one result per sample.
     """
 
-    def __init__(
-        self,
-        name: str,
-        input: str,
-        output: str,
-        records_to: str | bytes | None = None,
-        gives_several: bool = False,
-        tick_every: float | None = None,
-        finishes: bool = False,
-        gives_last_of_source: bool = False,
-    ) -> None: ...
+    def __init__(self, name: str, input: str, output: str, records_to: str | bytes | None = None, gives_several: bool = False, tick_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
 
-def hosted(
-    description: NodeDescription, node: object, takes_values: bool, spool: SpoolCounters | None = None
-) -> NodeHandle:
+def hosted(description: NodeDescription, node: object, takes_values: bool, spool: SpoolCounters | None = None) -> NodeHandle:
     """The handle of a Python node. The caller keeps the node."""
 
 def hosted_source(description: NodeDescription, node: object, live: bool) -> NodeHandle:
@@ -1289,6 +1409,7 @@ class Ticks:
     """The iterator of StopToken.every()."""
 
     def __iter__(self) -> Ticks: ...
+
     def __next__(self) -> float:
         """
         Waits for the next tick.
@@ -1340,20 +1461,8 @@ class SpoolCounters:
     """The counters of a Spool for the statistics, the page and the metrics."""
 
     def __init__(self) -> None: ...
-    def set(
-        self,
-        *,
-        waiting: int,
-        size_bytes: int,
-        oldest: float | None,
-        sent: int,
-        refused: int,
-        expired: int,
-        lost: int,
-        errors: int,
-        called: float | None,
-        last_error: str,
-    ) -> None:
+
+    def set(self, *, waiting: int, size_bytes: int, oldest: float | None, sent: int, refused: int, expired: int, lost: int, errors: int, called: float | None, last_error: str) -> None:
         """Replaces all counters."""
 
 def run_node(engine: Engine, index: int, place: Any, coming: NodeHandle | None, /) -> None:
@@ -1365,39 +1474,47 @@ class ProcessPlan:
     """
 
     def __init__(self) -> None: ...
+
     @property
     def workers(self) -> int: ...
+
     @workers.setter
     def workers(self, arg: int, /) -> None: ...
+
     @property
     def ordered(self) -> bool: ...
+
     @ordered.setter
     def ordered(self, arg: bool, /) -> None: ...
+
     @property
     def timeout(self) -> float | None:
         """Seconds for one sample."""
 
     @timeout.setter
     def timeout(self, seconds: float | None) -> None: ...
+
     @property
     def max_bytes(self) -> int | None:
         """Bytes of one worker."""
 
     @max_bytes.setter
     def max_bytes(self, bytes: int | None) -> None: ...
+
     @property
     def max_restarts(self) -> int: ...
+
     @max_restarts.setter
     def max_restarts(self, arg: int, /) -> None: ...
+
     @property
     def restart_window(self) -> float:
         """Seconds."""
 
     @restart_window.setter
     def restart_window(self, arg: float, /) -> None: ...
-    def start_with(
-        self, arguments: Sequence[bytes], environment: Sequence[bytes], payload: bytes, knows: int
-    ) -> None:
+
+    def start_with(self, arguments: Sequence[bytes], environment: Sequence[bytes], payload: bytes, knows: int) -> None:
         """
         Sets the program with its arguments, its environment as NAME=value, the pickled node, and the number of the definitions that the workers know.
         """
@@ -1411,19 +1528,23 @@ class WorkerEnd:
     """A worker process's end of its socket. Not an interface."""
 
     def __init__(self, socket: int, parent: int) -> None: ...
+
     def init(self) -> tuple:
         """
         The worker's task, the descriptor for its stack dumps and the name of its node.
         """
 
     def opened(self) -> None: ...
+
     def receive(self) -> object:
         """
         The next sample; None after the last one; a list of sources that are gone. GIL: released while waiting
         """
 
     def arrivals(self) -> dict:
-        """The result of NodeArrivals.until() for each source at the latest on_tick()."""
+        """
+        The result of NodeArrivals.until() for each source at the latest on_tick().
+        """
 
     def receive_batch(self) -> object:
         """
@@ -1448,6 +1569,7 @@ class WorkerEnd:
         """True if a call failed because the parent process has ended."""
 
     def closed(self) -> None: ...
+
     def log(self, level: int, logger: str, text: str) -> bool:
         """
         Sends a log record. False means it was dropped, because the parent is too slow.
@@ -1457,104 +1579,146 @@ class OpenOptions:
     """Options of open(), at their defaults."""
 
     def __init__(self) -> None: ...
+
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height in pixels."""
 
     @size.setter
     def size(self, size: tuple[int, int] | None) -> None: ...
+
     @property
     def rotate(self) -> int: ...
+
     @rotate.setter
     def rotate(self, arg: int, /) -> None: ...
+
     @property
     def fps(self) -> float | None: ...
+
     @fps.setter
     def fps(self, arg: float | None, /) -> None: ...
+
     @property
     def start(self) -> float | None: ...
+
     @start.setter
     def start(self, arg: float | None, /) -> None: ...
+
     @property
     def end(self) -> float | None: ...
+
     @end.setter
     def end(self, arg: float | None, /) -> None: ...
+
     @property
     def open_timeout(self) -> float: ...
+
     @open_timeout.setter
     def open_timeout(self, arg: float, /) -> None: ...
+
     @property
     def read_timeout(self) -> float: ...
+
     @read_timeout.setter
     def read_timeout(self, arg: float, /) -> None: ...
+
     @property
     def reconnect(self) -> bool | None: ...
+
     @reconnect.setter
     def reconnect(self, arg: bool | None, /) -> None: ...
+
     @property
     def damaged(self) -> str:
-        """ "mark" or "hold"."""
+        """"mark" or "hold"."""
 
     @damaged.setter
     def damaged(self, arg: str, /) -> None: ...
+
     @property
     def decode(self) -> str:
-        """ "all" or "keyframes"."""
+        """"all" or "keyframes"."""
 
     @decode.setter
     def decode(self, arg: str, /) -> None: ...
+
     @property
     def pace(self) -> str:
-        """ "even" or "burst"."""
+        """"even" or "burst"."""
 
     @pace.setter
     def pace(self, arg: str, /) -> None: ...
+
     @property
     def frozen_after(self) -> float | None: ...
+
     @frozen_after.setter
     def frozen_after(self, arg: float | None, /) -> None: ...
+
     @property
     def clock_offset(self) -> float: ...
+
     @clock_offset.setter
     def clock_offset(self, arg: float, /) -> None: ...
+
     @property
     def loop(self) -> bool: ...
+
     @loop.setter
     def loop(self, arg: bool, /) -> None: ...
+
     @property
     def realtime(self) -> bool: ...
+
     @realtime.setter
     def realtime(self, arg: bool, /) -> None: ...
+
     @property
     def live(self) -> bool | None: ...
+
     @live.setter
     def live(self, arg: bool | None, /) -> None: ...
+
     @property
     def rendition(self) -> str: ...
+
     @rendition.setter
     def rendition(self, arg: str, /) -> None: ...
+
     @property
     def stream(self) -> int | None: ...
+
     @stream.setter
     def stream(self, arg: int | None, /) -> None: ...
+
     @property
     def decoder_threads(self) -> int | None: ...
+
     @decoder_threads.setter
     def decoder_threads(self, arg: int | None, /) -> None: ...
+
     @property
     def decoder(self) -> str: ...
+
     @decoder.setter
     def decoder(self, arg: str, /) -> None: ...
+
     @property
     def on_device(self) -> bool: ...
+
     @on_device.setter
     def on_device(self, arg: bool, /) -> None: ...
+
     @property
     def settings(self) -> dict[str, str]: ...
+
     @settings.setter
     def settings(self, arg: Mapping[str, str], /) -> None: ...
+
     @property
     def options(self) -> dict[str, str]: ...
+
     @options.setter
     def options(self, arg: Mapping[str, str], /) -> None: ...
 
@@ -1563,28 +1727,40 @@ class VideoInfo:
 
     @property
     def codec(self) -> str: ...
+
     @property
     def width(self) -> int: ...
+
     @property
     def height(self) -> int: ...
+
     @property
     def fps(self) -> float | None: ...
+
     @property
     def frame_count(self) -> int | None: ...
+
     @property
     def duration(self) -> float | None: ...
+
     @property
     def pixel_format(self) -> str: ...
+
     @property
     def container(self) -> str: ...
+
     @property
     def interlaced(self) -> bool | None: ...
+
     @property
     def client(self) -> str: ...
+
     @property
     def ends_by(self) -> str: ...
+
     @property
     def renditions(self) -> list[str]: ...
+
     @property
     def streams(self) -> list[str]: ...
 
@@ -1593,20 +1769,29 @@ class MediaVersions:
 
     @property
     def avformat(self) -> str: ...
+
     @property
     def avcodec(self) -> str: ...
+
     @property
     def avutil(self) -> str: ...
+
     @property
     def license(self) -> str: ...
+
     @property
     def configuration(self) -> str: ...
 
 def make_video_source(url: str | bytes, options: OpenOptions) -> NodeHandle: ...
+
 def need_first_frame(node: NodeHandle) -> None: ...
+
 def is_network_stream(node: NodeHandle) -> bool: ...
+
 def video_url(node: NodeHandle) -> str: ...
+
 def video_info(node: NodeHandle) -> VideoInfo: ...
+
 def media_versions() -> MediaVersions: ...
 
 class CardFacts:
@@ -1618,6 +1803,7 @@ class CardFacts:
 
     @property
     def name(self) -> str: ...
+
     @property
     def codecs(self) -> list[str]:
         """The codecs that it decodes."""
@@ -1627,6 +1813,7 @@ class Cards:
 
     @property
     def cards(self) -> list[CardFacts]: ...
+
     @property
     def driver(self) -> str:
         """The driver's version; empty if no driver works."""
@@ -1647,18 +1834,21 @@ class CameraSize:
 
     @property
     def height(self) -> int: ...
+
     @property
     def min_width(self) -> int:
         """The smallest width of a grid."""
 
     @property
     def min_height(self) -> int: ...
+
     @property
     def step_width(self) -> int:
         """0: one size, no grid."""
 
     @property
     def step_height(self) -> int: ...
+
     @property
     def fps(self) -> list[float]:
         """Frames per second, highest first."""
@@ -1672,10 +1862,13 @@ class CameraFormat:
 
     @property
     def name(self) -> str: ...
+
     @property
     def description(self) -> str: ...
+
     @property
     def supported(self) -> bool: ...
+
     @property
     def sizes(self) -> list[CameraSize]: ...
 
@@ -1688,14 +1881,19 @@ class CameraControl:
 
     @property
     def min(self) -> int: ...
+
     @property
     def max(self) -> int: ...
+
     @property
     def step(self) -> int: ...
+
     @property
     def default(self) -> int: ...
+
     @property
     def current(self) -> int: ...
+
     @property
     def setting(self) -> str:
         """The option of open() that is its number; empty means none."""
@@ -1717,12 +1915,16 @@ class CameraInfo:
 
     @property
     def path(self) -> str: ...
+
     @property
     def name(self) -> str: ...
+
     @property
     def driver(self) -> str: ...
+
     @property
     def bus(self) -> str: ...
+
     @property
     def problem(self) -> str:
         """Why it cannot be queried or used; empty if it can."""
@@ -1733,6 +1935,7 @@ class CameraInfo:
 
     @property
     def formats(self) -> list[CameraFormat]: ...
+
     @property
     def controls(self) -> list[CameraControl]: ...
 
@@ -1742,6 +1945,7 @@ def cameras() -> list[CameraInfo]:
     """
 
 def is_camera(node: NodeHandle) -> bool: ...
+
 def set_camera(node: NodeHandle, name: str, value: str) -> None:
     """Sets a camera's exposure, gain, focus or white_balance. GIL: released"""
 
@@ -1752,6 +1956,7 @@ def camera_setting(node: NodeHandle, name: str) -> str:
     """A camera's exposure, gain, focus or white_balance. GIL: released"""
 
 def make_mock_camera(picture: object, fps: float) -> NodeHandle: ...
+
 def rotate_frame(frame: Frame, degrees: int) -> Frame:
     """
     Returns a copy that is rotated by a multiple of 90 degrees clockwise. GIL: released
@@ -1828,6 +2033,7 @@ class Packet:
         """
 
     def __len__(self) -> int: ...
+
     def __repr__(self) -> str: ...
 
 def make_packet_source(node: NodeHandle) -> NodeHandle:
@@ -1843,14 +2049,8 @@ def decode_on_demand(engine: Engine, index: int) -> None:
 def wake(node: NodeHandle, seconds: float | None, pts: float | None) -> None:
     """Wakes a video source that was opened with decode="keyframes"."""
 
-def make_video_file(
-    path: str | bytes,
-    encoding: dict,
-    rate: tuple[float | None, float | None],
-    segment_every: float | None,
-    keep: tuple[float | None, int | None, int | None],
-    reports_segments: bool,
-) -> NodeHandle: ...
+def make_video_file(path: str | bytes, encoding: dict, rate: tuple[float | None, float | None], segment_every: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool) -> NodeHandle: ...
+
 def next_segment(recorder: NodeHandle) -> object:
     """
     Waits for the next finished segment. None means the recorder is closed. GIL: released while waiting
@@ -1859,9 +2059,8 @@ def next_segment(recorder: NodeHandle) -> object:
 def video_file_codec(path: str | bytes, codec: str) -> str:
     """The codec of a file that make_video_file() accepts."""
 
-def make_clip_recorder(
-    before: float, after: float, max_bytes: int, keep: tuple[int | None, str | bytes], encoding: dict
-) -> NodeHandle: ...
+def make_clip_recorder(before: float, after: float, max_bytes: int, keep: tuple[int | None, str | bytes], encoding: dict) -> NodeHandle: ...
+
 def save_clip(recorder: NodeHandle, path: str | bytes, pts: float | None) -> None:
     """GIL: released"""
 
@@ -1888,30 +2087,36 @@ def find_writer(descriptor: int) -> str | None:
     """Returns who writes an open regular file, or None. GIL: released"""
 
 def clips_in_writing(recorder: NodeHandle) -> list: ...
+
 def make_publish(url: str, options: dict) -> NodeHandle: ...
+
 def publish_url(node: NodeHandle) -> str:
     """With its password masked."""
 
 def make_look(seconds: float, every: float, max_bytes: int) -> NodeHandle: ...
+
 def look_snapshots(look: NodeHandle, ages: Sequence[float], exact: bool) -> list:
     """GIL: released while waiting"""
 
 def look_is_part_of(look: NodeHandle, engine: Engine, name: str) -> bool: ...
-def look_sources(
-    look: NodeHandle, sources: Sequence[int], name: str
-) -> list[tuple[str, str, str, float]]: ...
+
+def look_sources(look: NodeHandle, sources: Sequence[int], name: str) -> list[tuple[str, str, str, float]]: ...
 
 class DemoCircle:
     """One circle of demo:circles."""
 
     @property
     def id(self) -> int: ...
+
     @property
     def x(self) -> float: ...
+
     @property
     def y(self) -> float: ...
+
     @property
     def r(self) -> float: ...
+
     @property
     def visible(self) -> float: ...
 
@@ -1920,38 +2125,36 @@ class DemoShape:
 
     @property
     def id(self) -> int: ...
+
     @property
     def class_name(self) -> str: ...
+
     @property
     def x1(self) -> float: ...
+
     @property
     def y1(self) -> float: ...
+
     @property
     def x2(self) -> float: ...
+
     @property
     def y2(self) -> float: ...
+
     @property
     def visible(self) -> float: ...
 
 def demo_circles(url: str, seq: int) -> list[DemoCircle]: ...
+
 def demo_shapes(url: str, seq: int) -> list[DemoShape]: ...
-def make_circle_detector(
-    radius: tuple[float, float],
-    max_circles: int,
-    min_confidence: float,
-    concentric: bool,
-    roi: Sequence[int] | None,
-) -> NodeHandle: ...
+
+def make_circle_detector(radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool, roi: Sequence[int] | None) -> NodeHandle: ...
+
 def detect_circles(detector: NodeHandle, frame: Any) -> freshframe.Circles:
     """GIL: released"""
 
-def make_circle_tracker(
-    radius: tuple[float, float],
-    max_circles: int,
-    max_gap: float,
-    full_every: float,
-    roi: Sequence[int] | None,
-) -> NodeHandle: ...
+def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float, roi: Sequence[int] | None) -> NodeHandle: ...
+
 def update_circle_tracker(tracker: NodeHandle, frame: Any, pts: float) -> freshframe.Circles:
     """GIL: released"""
 
@@ -1964,21 +2167,14 @@ class GroundHandle:
     @property
     def residual(self) -> float: ...
 
-def make_ground(
-    points: Sequence[tuple[float, float]],
-    places: Sequence[tuple[float, float]],
-    click_error: float,
-    acceleration: float,
-) -> GroundHandle: ...
+def make_ground(points: Sequence[tuple[float, float]], places: Sequence[tuple[float, float]], click_error: float, acceleration: float) -> GroundHandle: ...
+
 def continue_track_ids(tracker: NodeHandle, before: NodeHandle) -> None:
     """Call it before replace()."""
 
-def make_box_tracker(
-    max_gap: float, min_confidence: float, min_iou: float, ground: GroundHandle | None
-) -> NodeHandle: ...
-def update_box_tracker(
-    tracker: NodeHandle, boxes: Any, pts: float, size: tuple[int, int]
-) -> freshframe.Detections:
+def make_box_tracker(max_gap: float, min_confidence: float, min_iou: float, ground: GroundHandle | None) -> NodeHandle: ...
+
+def update_box_tracker(tracker: NodeHandle, boxes: Any, pts: float, size: tuple[int, int]) -> freshframe.Detections:
     """GIL: released for a hundred boxes or more, held otherwise"""
 
 def make_box_predictor(max_age: float) -> NodeHandle: ...
@@ -1986,49 +2182,36 @@ def make_box_predictor(max_age: float) -> NodeHandle: ...
 class ZoneRules:
     """The options that zones have in common."""
 
-def make_zone_rules(
-    anchor: str,
-    margin: float | None,
-    max_gap: float,
-    loiter_after: float | None,
-    loiter_after_of: Mapping[str, float],
-    relative: bool,
-) -> ZoneRules: ...
-def make_line_counter(
-    start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None, relative: bool
-) -> NodeHandle: ...
-def make_zone_counter(
-    zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules
-) -> NodeHandle: ...
+def make_zone_rules(anchor: str, margin: float | None, max_gap: float, loiter_after: float | None, loiter_after_of: Mapping[str, float], relative: bool) -> ZoneRules: ...
+
+def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None, relative: bool) -> NodeHandle: ...
+
+def make_zone_counter(zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> NodeHandle: ...
+
 def set_line(counter: NodeHandle, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Applies from the next sample on."""
 
-def set_zones(
-    counter: NodeHandle, zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules
-) -> None:
+def set_zones(counter: NodeHandle, zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> None:
     """Applies from the next sample on."""
 
 def update_line_counter(counter: NodeHandle, tracks: Any, pts: float, size: tuple[int, int]) -> Any: ...
+
 def update_zone_counter(counter: NodeHandle, tracks: Any, pts: float, size: tuple[int, int]) -> Any: ...
 
 class AnnotateRules:
     """What Annotate writes and hides."""
 
-def make_annotate_rules(
-    labels: str | None, caption: str, blur: Sequence[str], masks: bool, skeletons: bool
-) -> AnnotateRules: ...
+def make_annotate_rules(labels: str | None, caption: str, blur: Sequence[str], masks: bool, skeletons: bool, bones: Sequence[tuple[int, int]]) -> AnnotateRules: ...
+
 def make_annotate(trail: float, line_width: float | None, rules: AnnotateRules) -> NodeHandle: ...
+
 def annotate(node: NodeHandle, frame: Frame, found: Any, pts: float | None) -> Frame:
     """A copy of the frame with the results drawn on it. GIL: released"""
 
 def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
     """A line of anti-aliased text as the coverage of each pixel, 0 to 255."""
 
-def encode_masks(
-    masks: Annotated[
-        NDArray[numpy.bool_], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
-    ],
-) -> list[str]:
+def encode_masks(masks: Annotated[NDArray[numpy.bool_], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]) -> list[str]:
     """GIL: released"""
 
 class OnnxModel:
@@ -2036,16 +2219,22 @@ class OnnxModel:
 
     @property
     def inputs(self) -> list: ...
+
     @property
     def outputs(self) -> list: ...
+
     @property
     def metadata(self) -> dict[str, str]: ...
+
     @property
     def producer(self) -> str: ...
+
     @property
     def provider(self) -> str: ...
+
     @property
     def threads(self) -> int: ...
+
     def run(self, arrays: list[Any]) -> list[Any]:
         """GIL: released"""
 
@@ -2054,9 +2243,7 @@ class OnnxModel:
 
     def node(self, size: tuple[int, int] | None) -> NodeHandle: ...
 
-def load_onnx(
-    library: str | bytes, path: str | bytes, threads: int, provider: str, provider_options: Mapping[str, str]
-) -> OnnxModel:
+def load_onnx(library: str | bytes, path: str | bytes, threads: int, provider: str, provider_options: Mapping[str, str]) -> OnnxModel:
     """GIL: released"""
 
 def onnx_runtime(library: str) -> tuple[str, list[str]]:
@@ -2066,26 +2253,37 @@ class OnnxClassifierOptions:
     """Options of OnnxClassifier, at their defaults."""
 
     def __init__(self) -> None: ...
+
     @property
     def column(self) -> str: ...
+
     @column.setter
     def column(self, arg: str, /) -> None: ...
+
     @property
     def names(self) -> list[str]: ...
+
     @names.setter
     def names(self, arg: Sequence[str], /) -> None: ...
+
     @property
     def size(self) -> tuple[int, int] | None: ...
+
     @size.setter
     def size(self, arg: tuple[int, int] | None, /) -> None: ...
+
     @property
     def center_crop(self) -> bool | None: ...
+
     @center_crop.setter
     def center_crop(self, arg: bool | None, /) -> None: ...
+
     @property
     def antialias(self) -> bool | None: ...
+
     @antialias.setter
     def antialias(self, arg: bool | None, /) -> None: ...
+
     def set_crops(self, classes: Sequence[str], padding: float, when: str) -> None: ...
 
 def make_onnx_classifier(model: OnnxModel, options: OnnxClassifierOptions) -> NodeHandle:
@@ -2095,34 +2293,49 @@ class OnnxDetectorOptions:
     """Options of OnnxDetector, at their defaults."""
 
     def __init__(self) -> None: ...
+
     @property
     def min_confidence(self) -> float: ...
+
     @min_confidence.setter
     def min_confidence(self, arg: float, /) -> None: ...
+
     @property
     def max_iou(self) -> float: ...
+
     @max_iou.setter
     def max_iou(self, arg: float, /) -> None: ...
+
     @property
     def classes(self) -> list[str]: ...
+
     @classes.setter
     def classes(self, arg: Sequence[str], /) -> None: ...
+
     @property
     def names(self) -> list[str]: ...
+
     @names.setter
     def names(self, arg: Sequence[str], /) -> None: ...
+
     @property
     def layout(self) -> str: ...
+
     @layout.setter
     def layout(self, arg: str, /) -> None: ...
+
     @property
     def size(self) -> tuple[int, int] | None: ...
+
     @size.setter
     def size(self, arg: tuple[int, int] | None, /) -> None: ...
+
     @property
     def tensor_batches(self) -> bool | None: ...
+
     @tensor_batches.setter
     def tensor_batches(self, arg: bool | None, /) -> None: ...
+
     @property
     def roi(self) -> list[int] | None:
         """x0, y0, x1, y1 in pixels."""
@@ -2135,14 +2348,19 @@ class OnnxDescription:
 
     @property
     def layout(self) -> str: ...
+
     @property
     def layout_reason(self) -> str: ...
+
     @property
     def names(self) -> list[str]: ...
+
     @property
     def classes(self) -> int: ...
+
     @property
     def size(self) -> tuple[int, int]: ...
+
     @property
     def batch_size(self) -> int: ...
 
@@ -2162,6 +2380,7 @@ def set_onnx_classes(node: NodeHandle, classes: Sequence[str]) -> None:
     """Applies from the next frame on."""
 
 def describe_onnx_detector(node: NodeHandle) -> OnnxDescription: ...
+
 def make_function_node(address: int, keep: object, options: dict[str, Any]) -> NodeHandle:
     """A node that calls a C function; it holds a reference to `keep`."""
 
@@ -2180,7 +2399,8 @@ def native_types(node: NodeHandle) -> tuple[str, str]:
 class LoneNode:
     """A native node without a pipeline."""
 
-    def __init__(self, node: NodeHandle, name: str = "") -> None: ...
+    def __init__(self, node: NodeHandle, name: str = '') -> None: ...
+
     def open(self) -> None:
         """GIL: released"""
 
@@ -2208,6 +2428,7 @@ class Pages:
     """An HTTP server for the program's own pages. Not an interface."""
 
     def __init__(self, host: str, port: int, token: str) -> None: ...
+
     def set(self, path: str, type: str, body: bytes, status: int) -> None:
         """Sets the answer at a path."""
 
@@ -2252,6 +2473,7 @@ class FleetAgent:
     """An agent's end of the channel to its controller. Not an interface."""
 
     def __init__(self, socket: int, parent: int, options: dict) -> None: ...
+
     def next_order(self) -> object:
         """
         Returns bytes from the controller, or None when it has closed the connection. GIL: released while waiting
