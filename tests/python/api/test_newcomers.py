@@ -262,7 +262,7 @@ def loops_after_a_failure(pipeline: ff.Pipeline, camera: Any) -> None:
     def fails(frame: ff.Frame) -> None:
         raise ValueError(frame)
 
-    reader = pipeline.reader(pipeline.add(fails, camera))
+    reader: ff.Reader[Any] = pipeline.reader(pipeline.add(fails, camera))
     with pytest.raises(ff.NodeError):  # noqa: SIM117
         with pipeline:
             pipeline.wait()

@@ -254,7 +254,7 @@ def test_the_last_key_of_a_file_stops_although_a_step_upstream_ends_late(
     pipeline = ff.Pipeline(stall_timeout=None, keep_running=keep_running)
     step = ClosesLate()
     port = pipeline.add(step, pipeline.add(File([{"yard"}]), name="file"))
-    node = ff.Presence(set, max_gap=0.1)
+    node: ff.Presence[Any] = ff.Presence(set, max_gap=0.1)
     presence = pipeline.add(node, [] if waits else port, process=process)
     if waits:
         pipeline.connect(presence, port)
