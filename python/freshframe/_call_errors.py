@@ -23,7 +23,7 @@ _ACCEPTING = {
     "tuple": {"tuple", *_CONTAINERS, "Sequence"},
     "dict": {"dict", *_CONTAINERS, "Mapping"},
     "set": {"set", *_CONTAINERS, "Set", "AbstractSet"},
-    "NoneType": {"None", "Literal"},
+    "NoneType": {"None"},
     "ndarray": {"ndarray", "NDArray", "ArrayLike", "Annotated"},
     "function": {"Callable"},
 }
@@ -116,8 +116,9 @@ class _Signature:
         bound = dict(zip((one.name for one in self.positional), positional, strict=False))
         names = [one.name for one in everything]
         for name in call.named:
-            if name not in names:
-                return f"has no argument {name!r}; its arguments are {', '.join(names) or 'none'}"
+            if name in bound or name not in names:
+                known = f"has no argument {name!r}; its arguments are {', '.join(names) or 'none'}"
+                return f"got {name} twice, by position and by name" if name in bound else known
         bound.update(call.named)
         for one in everything:
             if one.name not in bound and one.is_required:

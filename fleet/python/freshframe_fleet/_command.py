@@ -250,7 +250,7 @@ def _run_sites(build: Any, options: Any, messages: Messages) -> outcome.ExitCode
         raise outcome.UsageError(f"cannot read --sites {options.sites}: {error}") from error
     if options.shutdown:
         sites.shutdown()
-        messages.say("all sites were ended")
+        messages.say("all sites were ended; a program that still reads them starts them again")
         return outcome.ExitCode.OK
     messages.say("the sites run on after Ctrl-C; --shutdown ends them")
     if options.read is not None:

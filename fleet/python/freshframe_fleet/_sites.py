@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import threading
 import time
 import uuid
@@ -303,7 +305,8 @@ class SitesReader(ClosedByWith):
         deadline = time.monotonic() + limit
         while not self._results:
             if self._closed or not self._sites:
-                raise EndOfStreamError(f"the reader of {self._key[0]!r} was closed")
+                who = f"the reader of {self._key[0]!r} was closed"
+                raise EndOfStreamError(who if self._closed else "the sites were shut down")
             self._turn(min(_TURN, max(0.0, deadline - time.monotonic())))
             if not self._results and time.monotonic() >= deadline:
                 raise ReadTimeoutError(f"no result of {self._key[0]!r} within {limit:g} s")
@@ -350,6 +353,13 @@ class SitesReader(ClosedByWith):
                     self._results.extend((name, row) for row in self._readings[name].take(answer))
 
 
+def _check_address(address: str) -> None:
+    """Raises an OSError if nothing listens at "HOST:PORT": Ray would retry for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+
+
 def _connected_ray() -> Any:
     try:
         import ray.util  # noqa: PLC0415  (local fleets do not need it)
@@ -359,6 +369,7 @@ def _connected_ray() -> Any:
         ) from error
     if not ray.is_initialized():
         try:
+            _check_address(os.environ.get("RAY_ADDRESS", ""))
             ray.init("auto", log_to_driver=False)
         except Exception as error:
             raise FreshframeError(
@@ -456,5 +467,8 @@ class RaySites:
         return found
 
     def shutdown(self) -> None:
-        """Shuts down all sites and their cameras, and ends the reading."""
+        """Shuts down all sites and their cameras, and ends the reading.
+
+        End other programs that read the sites before: their readers start a site that they miss.
+        """
         self._apply({})

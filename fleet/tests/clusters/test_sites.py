@@ -131,8 +131,9 @@ for sample in reader:
 """
 
 
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("programs", [2, pytest.param(21, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "programs", [2, pytest.param(21, marks=[pytest.mark.full, pytest.mark.timeout(1800)])]
+)
 def test_a_program_that_is_killed_leaves_the_sites_to_the_next_one(
     server: CameraServer, cluster: Any, programs: int
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_program_that_is_killed_leaves_the_sites_to_the_next_one(
             for line in program.stdout:
                 with contextlib.suppress(ValueError):
                     mine.append(json.loads(line))
+        assert mine, "the program printed nothing"
         for counts in mine[-1][-1]:
             check_balance(SiteCounts(**counts))
         rows += mine

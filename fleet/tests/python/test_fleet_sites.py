@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import pickle
 import re
+import socket
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
@@ -456,7 +457,8 @@ def test_a_reader_ends_when_it_is_closed_or_the_sites_are_shut_down(rays: Any, e
     sites = ff.fleet.RaySites(NORTH, fleet_builds.ticks)
     reader = sites.reader("ticks")
     getattr(reader if end == "close" else sites, end)()
-    with pytest.raises(ff.EndOfStreamError, match="the reader of 'ticks' was closed"):
+    says = "the reader of .ticks. was closed" if end == "close" else "the sites were shut down"
+    with pytest.raises(ff.EndOfStreamError, match=says):
         reader.get()
     assert list(reader) == []
 
@@ -515,3 +517,21 @@ def test_a_file_has_paths_beside_it_and_names_what_is_wrong(tmp_path: Path) -> N
         _specs.site_specs(path, (b"", b""))
     with pytest.raises(FileNotFoundError):
         _specs.site_specs(tmp_path / "none.toml", (b"", b""))
+
+
+def test_an_address_at_which_nothing_listens_is_refused_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = "{}:{}".format(*taken.getsockname())
+        with pytest.raises(ConnectionRefusedError):
+            _sites._check_address(address)
+
+
+def test_an_address_at_which_something_listens_is_tried() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        _sites._check_address("{}:{}".format(*server.getsockname()))
+
+
+@pytest.mark.parametrize("address", ["", "auto", "local", "ray://10.0.0.1:10001"])
+def test_addresses_of_another_form_are_left_to_ray(address: str) -> None:
+    _sites._check_address(address)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._interpreter import calls as _calls
-from .plain import to_text
+from .plain import UnwritableError, to_text
 from .records import sample_record
 from .text_sink import TextSink
 
@@ -75,7 +75,7 @@ class JsonLines(TextSink):
         marks = self._marks
         try:
             record = sample_record(sample, source, with_damaged=marks.damaged, with_part=marks.part)
-        except TypeError as error:
+        except UnwritableError as error:
             raise error.with_traceback(None) from None  # the value is at fault: how it was read is of no use
         file.write(to_text(record) + "\n")
 

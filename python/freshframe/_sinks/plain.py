@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -40,20 +41,30 @@ def plain(value: Any) -> Any:
 
     Raises:
         OptionError: It contains itself, or is nested too deeply.
-        TypeError: A part of it cannot be converted.
+        UnwritableError: A part of it cannot be converted.
     """
     try:
         return _plain(value)
     except _CannotWriteError as refused:
-        steps = itertools.islice(_way_to_fault(value), _MOST_STEPS)
-        place = "".join(f"[{_check.show(step)}]" for step in steps)
+        place = "".join(f"[{_check.show(step)}]" for step in _first_steps(value))
         at = f" at {place}" if place else ""
-        raise TypeError(f"cannot write a value of type {refused.kind}{at}: {refused.advice}") from None
+        raise UnwritableError(f"cannot write a value of type {refused.kind}{at}: {refused.advice}") from None
     except RecursionError:
         raise OptionError(
             "a value that contains itself, or whose parts are deeper than Python's recursion limit, cannot "
             "be written: convert it in a node before the sink"
         ) from None  # its traceback would have a thousand equal lines
+
+
+class UnwritableError(TypeError):
+    """A value has a part of a type that cannot be written."""
+
+
+def _first_steps(value: Any) -> list[Any]:
+    try:
+        return list(itertools.islice(_way_to_fault(value), _MOST_STEPS))
+    except RecursionError:  # it needs more of the stack than the attempt to write
+        return []
 
 
 def _way_to_fault(value: Any) -> Iterator[Any]:
@@ -165,7 +176,10 @@ def _recorded(field: dataclasses.Field[Any], value: Any) -> Any:
 def checked_key(name: Any) -> str:
     if isinstance(name, str):
         return valid_text(name)
-    raise OptionTypeError(f"a key must be a str, got {type(name).__qualname__} {name!r}")
+    raise OptionTypeError(
+        f"a key must be a str, got {type(name).__qualname__} {name!r}: convert the keys in a node before the "
+        "sink, such as {str(key): value for key, value in ...}"
+    )
 
 
 def keyed(fields: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
@@ -186,7 +200,7 @@ _CONVERSIONS = {  # advice for types whose conversion is obvious
     "datetime.datetime": "its isoformat() is a string",
     "datetime.date": "its isoformat() is a string",
     "datetime.timedelta": "its total_seconds() is a number",
-    "pathlib.PosixPath": "str() makes it a string",
+    "datetime.time": "its isoformat() is a string",
     "uuid.UUID": "str() makes it a string",
     "decimal.Decimal": "float() makes it a number",
 }
@@ -198,7 +212,8 @@ def _refusal(value: Any) -> _CannotWriteError:
     if name.endswith(".Frame"):
         advice = "VideoFile writes frames"
     else:
-        conversion = _CONVERSIONS.get(name, "")
+        is_path = isinstance(value, os.PathLike)  # the module of Path differs between versions of Python
+        conversion = "os.fspath() makes it a string" if is_path else _CONVERSIONS.get(name, "")
         advice = "convert it in a node before the sink" + (conversion and f", where {conversion}")
     return _CannotWriteError(
         name,

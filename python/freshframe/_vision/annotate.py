@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import numbers
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -162,7 +163,10 @@ def _bones(given: Any) -> list[tuple[int, int]]:
     wanted = "skeletons must be True, False or pairs of key points, such as [(0, 1), (1, 2)]"
     if isinstance(given, bool):
         return []
-    pairs = [_check.several(pair, 2, wanted) for pair in _check.items(given, wanted)]
+    items = _check.items(given, wanted)
+    if any(isinstance(item, numbers.Number) for item in items):
+        raise OptionTypeError(f"{wanted}, got {_check.show(given)}; one pair is [(0, 1)]")
+    pairs = [_check.several(pair, 2, wanted) for pair in items]
     if not pairs:
         raise OptionError(f"{wanted}, got no pair; True draws the points without lines")
     return [

@@ -259,7 +259,7 @@ def loops_within_and_after(pipeline: ff.Pipeline, camera: Any) -> None:
 
 
 def loops_after_a_failure(pipeline: ff.Pipeline, camera: Any) -> None:
-    def fails(frame: ff.Frame) -> None:
+    def fails(frame: ff.Frame) -> int:
         raise ValueError(frame)
 
     reader: ff.Reader[Any] = pipeline.reader(pipeline.add(fails, camera))
