@@ -93,8 +93,9 @@ Frame frame_at(const SourceUrl& url, double pts) {
 Frame read_frame(const std::string& path, std::optional<double> pts) {
   const SourceUrl url(path);
   if (url.kind != UrlKind::File)
-    throw SourceError("cannot read '" + url.masked + "': it is not a " + (pts ? "video file" : "image file"),
-                      url.masked);
+    throw SourceError(
+        "cannot read '" + url.masked + "': it is not " + (pts ? "a video file" : "an image file"),
+        url.masked);
   if (pts) return frame_at(url, *pts);
   Dictionary options;
   auto picture = decode_picture({.url = url.masked, .path = url.path()}, 1, options);
