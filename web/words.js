@@ -116,16 +116,21 @@ export function markRecorded({ nodes, edges }) {
 
 const SETTLING = 10; // seconds
 const FULL_FROM = 0.9; // fraction of the run
+const SMALL_LOSS = 0.01; // fraction of the frames of a source
 
 export const isSettling = ({ phase, elapsed }) => phase === "running" && elapsed < SETTLING;
 
-// Removes problems that starting up causes, such as lost frames and cameras that still connect. A loss in the first
-// seconds stays an event: the engine reports it for ten seconds more.
+// Removes problems that starting up causes, such as lost frames and cameras that still connect, and losses of less than
+// one frame in a hundred of a source. These stay events, and in the counts of their cards.
 export function settle(state) {
-  const { phase, elapsed } = state;
+  const { phase, elapsed, nodes = [] } = state;
+  const isSmall = ({ kind, subject }) => {
+    const node = kind === "loss" ? nodes.find(({ name }) => name === subject) : undefined;
+    return node?.kind === "source" && node.lost < SMALL_LOSS * (node.processed + node.lost);
+  };
   const isOfTheStart = ({ ago }) => phase === "running" && ago !== undefined && elapsed - ago < SETTLING;
   const isShown = isSettling(state) ? ({ kind }) => kind === "error" : (problem) => !isOfTheStart(problem);
-  state.problems = (state.problems ?? []).filter(isShown);
+  state.problems = (state.problems ?? []).filter((problem) => isShown(problem) && !isSmall(problem));
 }
 
 // Whether a node is at its limit now. `busy` covers the whole run, so that it alone does not show a node that hangs or

@@ -223,6 +223,21 @@ SETTLED = """const {settle} = await import("/words.js");
   });"""
 
 
+SMALL = """const {settle} = await import("/words.js");
+  const kinds = [["few", "source", 2], ["many", "source", 11], ["step", "node", 2]];
+  const nodes = kinds.map(([name, kind, lost]) => ({name, kind, lost, processed: 1000}));
+  const problems = ["few", "many", "step", "few->step"].map((subject) => ({kind: "loss", subject}));
+  problems.push({kind: "away", subject: "few"});
+  const state = {phase: "running", elapsed: 60, nodes, problems};
+  settle(state);
+  return state.problems.map(({kind, subject}) => `${kind} ${subject}`);"""
+
+
+def test_a_source_that_lost_one_frame_in_a_hundred_has_a_problem(page: Page, running: Run) -> None:
+    page.open(running(pipelines.example()[0]))
+    assert page.wait_for(SMALL) == ["loss many", "loss step", "loss few->step", "away few"]
+
+
 def test_problems_are_shown_once_a_pipeline_has_settled(page: Page, running: Run) -> None:
     page.open(running(pipelines.example()[0]))
     assert page.wait_for(SETTLED) == [
