@@ -17,15 +17,15 @@ constexpr double kLikely = 0.2;            // mean share of repeated fields
 constexpr double kUnlikely = 0.1;          // share of repeated fields: less means motion
 constexpr std::size_t kFewestFields = 12;  // with contrast
 constexpr std::size_t kFewestPictures = 28;
-constexpr std::uint64_t kFresh = 3;   // keyframes with motion, in a row
+constexpr std::uint64_t kFresh = 3;   // keyframes with motion in a row that end a freeze
 constexpr std::size_t kNewKept = 16;  // the number of bits in Field::again
-constexpr int kMostOfNew = 10;
-constexpr std::uint64_t kLoops = 3;          // keyframes in a row at the same interval
-constexpr std::uint64_t kLoopsOfShort = 10;  // minus the interval; used if larger than kLoops
-constexpr double kFewestOfLoop = 1.75;       // keyframes
+constexpr int kMostOfNew = 10;        // of kNewKept images: a field that repeats in as many mostly repeats
+constexpr std::uint64_t kLoops = 3;   // keyframes in a row that repeat at the same interval
+constexpr std::uint64_t kLoopsOfShort = 10;  // minus the interval in keyframes; used if larger than kLoops
+constexpr double kFewestOfLoop = 1.75;       // keyframes: a shorter period is not a loop
 constexpr double kSameTime =
-    0.25;                    // seconds between intervals that count as equal: keyframes arrive early or late
-constexpr double kHole = 2;  // in intervals
+    0.25;                    // seconds by which equal intervals may differ: keyframes arrive early or late
+constexpr double kHole = 2;  // keyframe intervals: a longer gap means that the source was interrupted
 
 /// Returns the largest time of which both are multiples, within the tolerance.
 double common_part(double seconds, double others) {
@@ -169,8 +169,8 @@ bool StillRule::has_moving_field() const {
 }
 
 /// Returns true if the newest image is new because of something like a clock: one field changes while most
-/// others repeat, or none of this many images proved a freeze. If only the quantisers of a frozen image vary,
-/// no field keeps changing.
+/// others repeat, or none of the last kNewKept images proved a freeze. If only the quantisers of a frozen
+/// image vary, no field keeps changing.
 bool StillRule::has_clock() const {
   if (!is_new_ || new_ < kNewKept || !has_moving_field()) return false;
   const auto again_in_most = std::ranges::count_if(

@@ -17,7 +17,8 @@ namespace freshframe::media {
 
 /// Note [What proves a still picture]
 /// Frames that equal the previous one prove nothing, because encoders repeat them in a scene without motion.
-/// Keyframes are encoded independently, and sensor noise makes each one different. So:
+/// Keyframes are encoded independently, and sensor noise makes each one different. They are compared as a
+/// whole and by fields, which are parts of about 160x90 pixels (FieldDigest). So:
 /// - A keyframe that is equal to one at least 2 s older proves a freeze. (A clock on a page changes every
 /// second.) Only exact equality counts. Rate control varies the quantiser, so equal keyframes appear now and
 /// then, and new ones in between are not motion.
@@ -25,20 +26,23 @@ namespace freshframe::media {
 /// same quantiser at least 2 s ago. This needs 12 fields with contrast and 28 keyframes. If a field did not
 /// repeat in any of the last 16 new images, it is a clock or something else that moves, and no freeze is
 /// reported.
-/// - A freeze ends with three keyframes in a row whose fields are new, or with eight that show neither.
-/// - A page whose clock was late once, or an encoder that repeated an image, also proves a freeze. This ends
-/// with the next new image if, in the last 16 new ones, one field never repeated and most others mostly did
-/// (a running clock). If the others repeat less often, it ends after 16 keyframes in a row that prove
-/// nothing.
-/// - Three proofs in a row at the same interval above 1 are a loop, whose period is the time to the equal
-/// image. Proofs at other times reduce the period to the largest time of which all are multiples, because
-/// with one image counted per second not every round contains the same ones. The loop ends if the period
-/// would fall below two keyframes (quantisers vary), or if no image has repeated after a multiple of it for a
-/// whole period.
-/// - An image without contrast proves only that: flat takes precedence over still. It ends with the first
-/// image that shows contrast, because a covered lens shows none, and an empty wall has a visitor now and
-/// then. Two equal images without contrast prove nothing, because an empty scene without noise is always the
-/// same.
+/// - A freeze ends after three keyframes in a row that prove nothing and whose fields are new (fewer than a
+/// tenth repeat). It also ends after eight in a row that prove nothing if, on average over these eight, fewer
+/// than a fifth of the fields repeat.
+/// - A moving source is also taken for frozen if the clock of a page is late once, or an encoder repeats an
+/// image. This ends with the next new image if, in the last 16 new ones, one field never repeated and most
+/// others mostly did (a running clock). If the others repeat less often, it ends after 16 keyframes in a row
+/// that prove nothing.
+/// - Keyframes in a row that each equal one the same number of keyframes earlier are a loop, whose period is
+/// the time to the equal image. It takes three of them, or more at a distance below seven: ten minus the
+/// distance. A distance of one is never a loop. A source that compares one image per second sees different
+/// images of a loop in each round, so an image may return only after several rounds. Therefore a repetition
+/// after another time reduces the period to the largest time of which both are multiples. The loop ends if
+/// the period would fall below two keyframes (quantisers vary), or if no image has repeated after a multiple
+/// of it for a whole period.
+/// - An image without contrast is reported as flat, never as still or a loop. The report ends with the first
+/// image that shows contrast: a covered lens shows none, and an empty wall has a visitor now and then. Two
+/// equal images without contrast prove nothing, because an empty scene without noise is always the same.
 /// Not thread-safe.
 class StillRule {
  public:
@@ -83,7 +87,7 @@ class StillRule {
   [[nodiscard]] bool has_hole(std::uint64_t since, TimePoint time) const;
   /// Returns true if this image also appeared one period ago.
   [[nodiscard]] bool came_before(std::uint64_t bits, TimePoint time) const;
-  /// Returns the oldest equal image since the newest motion.
+  /// Returns the oldest equal image since the scene last changed (moved_).
   [[nodiscard]] std::optional<Whole> find_unmoved(std::uint64_t bits) const;
   void note_likely(TimePoint time);
   void note_motion(double share);
@@ -102,14 +106,14 @@ class StillRule {
   bool is_new_ = true;                          // the newest image equals no earlier one
   bool proved_ = false;                         // the newest image proved a freeze
   std::uint64_t fresh_ = 0;                     // images in a row whose fields were new
-  std::uint64_t unproved_ = 0;                  // images in a row that were new as a whole
-  std::uint64_t distance_ = 0;                  // keyframes between the newest image and its equal
+  std::uint64_t unproved_ = 0;                  // images in a row that proved nothing
+  std::uint64_t distance_ = 0;                  // from the newest repeated image to its equal, in keyframes
   std::uint64_t row_ = 0;                       // images in a row at that distance
   double period_ = 0;                           // seconds; 0 without a loop
   TimePoint looped_{};                          // newest image of the loop
   std::uint64_t moved_ = 0;                     // number of the newest image that showed a different scene
   std::optional<Whole> still_;                  // the first image of the freeze
-  std::optional<TimePoint> likely_;             // fields have repeated since then
+  std::optional<TimePoint> likely_;             // a freeze has been likely since then
   std::uint64_t likely_number_ = 0;             // number of the keyframe then
   std::optional<TimePoint> flat_;               // no image has shown contrast since then
   std::uint64_t flat_number_ = 0;               // number of the keyframe then
