@@ -41,11 +41,11 @@ SERVERS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A stream.
+    """A stream to measure.
 
     Attributes:
         name: Its name in the table.
-        shape: The shape of its film.
+        shape: Parameters of the film that the server sends.
         fps: Frames per second.
         way: A key of SERVERS.
         part: The part of the benchmark that it belongs to. Each part has its own result.
@@ -67,7 +67,7 @@ class Case:
 
     @property
     def film(self) -> str:
-        """The name of its film."""
+        """Name under which the server offers the film, made of the parameters of its shape."""
         return name_film(self.shape)
 
     def serve(self, folder: Path) -> TruthProcess:
@@ -84,13 +84,13 @@ class Case:
 
 
 def name_film(shape: Shape) -> str:
-    """Returns the name of the film of a shape."""
+    """Returns the name of the film with these parameters."""
     size = "" if shape.size == PICTURES.size else f"-{shape.size[0]}x{shape.size[1]}"
     return f"{shape.codec}-{shape.slices}-{shape.b_frames}-{shape.key_interval}-{shape.count}{size}"
 
 
 def made(shape: Shape) -> Path:
-    """Returns the path of the film. Makes the film if it does not exist."""
+    """Returns the path of the film with these parameters. Encodes it if the file does not exist."""
     path = FILMS / f"truth-{name_film(shape)}-v{FORMAT}.film"
     if not path.exists():
         print(f"making {path.name}", file=sys.stderr)

@@ -63,7 +63,10 @@ def _reduce_file_error(error: OSError) -> tuple[Any, ...]:
 
 
 def file_error(number: int, path: str) -> OSError:
-    """Returns the error for a file that cannot be written: FreshframeError and an OSError class."""
+    """Returns an exception for a file that cannot be written.
+
+    It is both a FreshframeError and the OSError subclass for ``number``, such as PermissionError.
+    """
     text = os.strerror(number)
     return _file_error_class(type(OSError(number, text)))(number, text, path)
 

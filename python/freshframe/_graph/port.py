@@ -275,8 +275,8 @@ def own_port(given: Any, use: str, engine: _native.Engine) -> Port[Any]:
     """Checks that an argument is a port of this engine's pipeline; returns it.
 
     Args:
-        given: The argument.
-        use: What it is for, at the start of the message: "remove() needs".
+        given: The argument that the user passed.
+        use: How messages about it start: "remove() needs" is followed by "a port that add() returned".
         engine: The engine of the pipeline.
 
     Raises:

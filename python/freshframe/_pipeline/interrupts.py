@@ -22,10 +22,11 @@ class Endable(Protocol):
     """An iterator that waits in an event loop."""
 
     def end(self) -> None:
-        """Makes it end soon. Called from a signal handler."""
+        """Requests the end, without waiting for it. Called from a signal handler."""
 
 
-# Keyed by id(). A signal handler may run while another thread adds one, so it copies all in one operation.
+# Keyed by id(). A signal handler may run while another thread adds one, so it copies the references in one
+# operation.
 _waiting: weakref.WeakValueDictionary[int, Endable] = weakref.WeakValueDictionary()
 
 
@@ -40,7 +41,7 @@ def follow(iterator: Endable) -> None:
 
 
 def look() -> None:
-    """Wraps handlers that the program has installed since. Called at each wait, so it must be cheap."""
+    """Wraps the handlers installed since the last call. Called at each wait, so it must be cheap."""
     global _settled  # noqa: PLW0603  (the handlers belong to the process)
     of_int, of_term = _settled
     if _handler_of(_SIGINT) is of_int and _handler_of(_SIGTERM) is of_term:

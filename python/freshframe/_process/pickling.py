@@ -56,7 +56,7 @@ _numbers: dict[int, int] = {}  # by id()
 _learned: list[Any] = []
 # Classes that a fleet's results refer to by module and name, whose modules are not in sys.modules.
 by_name: weakref.WeakKeyDictionary[type, tuple[str, str]] = weakref.WeakKeyDictionary()
-# The numbers that each receiver has: 0 is a worker's parent, and 1 stands for workers of nodes without any.
+# The numbers that each receiver knows: key 0 is a worker's parent, 1 a worker that knows none.
 _known: dict[int, set[int]] = {0: set(), 1: set()}
 _next_side = itertools.count(2)
 
@@ -76,7 +76,7 @@ def _keep(number: int, definition: Any) -> None:
 
 
 def _number(definition: Any) -> int:
-    """Returns the existing record of a class, or creates one."""
+    """Returns the number of a class, which it gets now if it has none."""
     with held(_lock):
         if id(definition) not in _numbers:
             _keep(int.from_bytes(os.urandom(7), "little"), definition)
@@ -166,7 +166,7 @@ class Definitions:
     """
 
     def __init__(self) -> None:
-        """No classes yet."""
+        """Starts without classes."""
         self._all: dict[int, Any] = {}
         self.knows = 1  # key in _known
 
@@ -214,7 +214,7 @@ class _Buffers:
 
 
 def _named_class(module: str, name: str) -> Any:
-    """Returns the object that the receiver has under this name."""
+    """Imports an object by name. Called by the receiver when it unpickles a class of ``by_name``."""
     value: Any = importlib.import_module(module)
     for part in name.split("."):
         value = getattr(value, part)
@@ -222,12 +222,15 @@ def _named_class(module: str, name: str) -> Any:
 
 
 def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | memoryview, ...]:
-    """Returns the pickle of a value, then its large buffers. ``knows``: from the Definitions of its receiver.
+    """Returns the pickle of a value, then its large buffers.
 
-    ``names``: pickles classes in ``by_name`` by name.
+    Args:
+        value: The value.
+        knows: ``Definitions.knows`` of the receiver, whose classes are pickled by number; 0 for the parent.
+        names: If True, classes in ``by_name`` are pickled by module and name.
 
     Raises:
-        OptionTypeError: It cannot be pickled.
+        OptionTypeError: The value cannot be pickled.
     """
     known = _known[knows]
     try:

@@ -1,4 +1,4 @@
-"""Converts arrays of numbers to another type, only if no number changes its value."""
+"""Converts arrays of numbers to another type, if all of them fit. Floats may be rounded."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -37,7 +37,7 @@ def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") 
 
     Raises:
         OptionTypeError: It contains anything but real numbers.
-        OptionError: A number cannot be represented as `kind`.
+        OptionError: A number is outside the range of `kind`, or not an integer although `kind` is.
     """
     array = _array_of(what, given, kind, advice)
     if array.dtype == kind:
@@ -57,7 +57,10 @@ def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") 
 
 
 def _is_within(array: npt.NDArray[Any], kind: type[np.generic]) -> bool:
-    """Whether the types guarantee that no number changes; cheaper than comparing afterwards."""
+    """Returns True if the conversion needs no check of each number, because the range shows that all fit.
+
+    A conversion to floats may still round, such as from int64 to float32.
+    """
     if array.dtype.kind not in ("iuf" if issubclass(kind, np.floating) else "iu") or not array.size:
         return False
     low, high = _LIMITS[np.dtype(kind).name]
@@ -111,7 +114,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _changed(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Returns which numbers differ in the new type. Floats may be rounded, but not overflow to infinity."""
+    """Returns which numbers have changed. Floats may be rounded, but must not overflow to infinity."""
     if after.dtype.kind == "f":
         infinite: npt.NDArray[np.bool_] = np.isinf(after)
         if infinite.any():

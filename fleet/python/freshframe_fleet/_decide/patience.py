@@ -29,9 +29,9 @@ def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: flo
 
 
 def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
-    """Returns True if its Python code is blocked for too long.
+    """Returns True if an agent's Python code has been blocked for too long, namely for ``still`` seconds.
 
-    A starting camera may block it for start_timeout.
+    A starting camera may block it for ``start_timeout``.
     """
     if times.gil_timeout is None or still <= times.gil_timeout:
         return False
@@ -41,7 +41,10 @@ def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
 
 
 def describe_python(agent: Agent, now: float, resumed: float) -> str:
-    """Returns the text of an event: its Python code has been blocked for long, or runs again."""
+    """Returns the text of an event if the agent's Python code is newly blocked or runs again, otherwise "".
+
+    Updates ``keeps_gil``.
+    """
     still = now - max(agent.python_ran, resumed)
     if agent.state != "up" or agent.keeps_gil == (still > _WORTH_TELLING):
         return ""
@@ -54,7 +57,10 @@ def _kept_for(seconds: float) -> str:
 
 
 def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
-    """Returns True if there are cameras, and all of them hang. Usually, the first one decides."""
+    """Returns True if there are cameras, and all of them have hung for longer than ``times.hanging``.
+
+    Returns at the first camera that has not, which usually is the first one.
+    """
     count = 0
     for camera in cameras:
         count += 1
@@ -64,7 +70,7 @@ def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
 
 
 def note_death(agent: Agent, now: float, times: Times) -> None:
-    """Sets when an agent that has ended is started again."""
+    """Sets when to restart an agent that has ended. The wait doubles with each death in a row."""
     if agent.state == "up" and now - agent.up_since >= times.settled:
         agent.deaths_in_row = 0
     agent.deaths += 1
@@ -74,7 +80,7 @@ def note_death(agent: Agent, now: float, times: Times) -> None:
 
 
 def note_failure(camera: Camera, now: float, times: Times) -> None:
-    """Sets when a camera that has failed is started again."""
+    """Sets when to restart a camera that has failed. The wait doubles with each failure in a row."""
     if camera.state == "running" and now - camera.since >= times.settled:
         camera.failures_in_row = 0
     wait = min(times.longest_retry, times.first_retry * 2.0**camera.failures_in_row)

@@ -33,10 +33,10 @@ class Suspects:
     """Cameras that were on agents that crashed."""
 
     def __init__(self, times: Times) -> None:
-        """Begins without suspects."""
+        """Starts without suspects."""
         self._times = times
         self._all: dict[int, Camera] = {}
-        self._on_trial: dict[str, list[Camera]] = {}  # cameras with a limited company, by agent
+        self._on_trial: dict[str, list[Camera]] = {}  # cameras with a limit of company, by agent
 
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
         """Called when an agent has crashed with these cameras.
@@ -84,15 +84,15 @@ class Suspects:
         self._all[camera.number] = camera
 
     def hold(self, culprit: Camera) -> float:
-        """Returns the seconds until it is tried again."""
+        """Returns the seconds until a culprit is started again, which double each time."""
         wait = min(self._times.longest_hold, self._times.first_hold * 2.0**culprit.holds)
         culprit.holds = min(culprit.holds + 1, 16)
         return wait
 
     def look(self, until: Callable[[Camera], float]) -> list[Camera]:
-        """Updates which cameras are on trial where, and clears those that have passed.
+        """Updates which suspects are on trial on which agent, and clears those that have passed.
 
-        Returns the cameras whose trial has finished.
+        Returns the cleared ones that had a limit (``company``).
 
         ``until``: returns when the agent of a running camera last reported.
         """
@@ -117,7 +117,10 @@ class Suspects:
             self._on_trial.setdefault(camera.agent, []).append(camera)
 
     def has_room(self, camera: Camera, agent: str) -> bool:
-        """Returns True if it may be tried there."""
+        """Returns True if a camera may be started on this agent.
+
+        A suspect may not if ``camera.company`` others with as many crashes are on trial there.
+        """
         if not camera.company:
             return True
         others = [each for each in self._on_trial.get(agent, ()) if each.crashes == camera.crashes]

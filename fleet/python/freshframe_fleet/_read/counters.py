@@ -43,7 +43,7 @@ class Counters:
     """The counters of one reader. Not thread-safe: the caller holds a lock."""
 
     def __init__(self) -> None:
-        """Begins without records."""
+        """Starts without records."""
         self._pages: dict[Run, _Page] = {}
         self._closed = Totals()  # totals of runs that have ended
         self._accepted = 0
@@ -65,7 +65,8 @@ class Counters:
     def end(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """Ends a run, which sends no more records. Results that are still queued are lost with its agent.
 
-        ``unreported``: it may have had results that no record has reported.
+        ``lost``: it ended without a last record, so later results may be unreported.
+        ``unreported``: without any record, it may still have had results.
         """
         page = self._pages.pop(run, None)
         closed = self._closed
@@ -86,7 +87,10 @@ class Counters:
         self.end(run, lost=False)
 
     def reported(self, run: Run) -> int | None:
-        """Returns the results in the newest record of a run, or None without a record or after its end."""
+        """Returns the number of results that the newest record of a run reports.
+
+        Returns None without a record, or after the end of the run.
+        """
         page = self._pages.get(run)
         return None if page is None else page.reported
 
@@ -100,7 +104,9 @@ class Counters:
         return page is None or page.waiting == 0
 
     def receive(self, camera: int, epoch: int, ordinal: int) -> int:
-        """Handles a result. Returns how many are missing before it, or -1 if it must not be delivered.
+        """Handles a result. Returns how many were lost before it, or -1 if it must not be delivered.
+
+        A result of an earlier run than the camera's latest one must not be delivered.
 
         The record of its outbox must have been handled before.
         """

@@ -24,7 +24,7 @@ class Result(NamedTuple):
     part: int
     pts: float  # seconds
     captured: float  # Unix time
-    missing: int  # number of results of this camera before it that were lost
+    missing: int  # number of this camera's results lost since the previous one
     ordinal: int  # index among the run's results
     data: memoryview  # its pickle
 
