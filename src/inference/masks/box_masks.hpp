@@ -21,23 +21,27 @@ struct MaskPlanes {
   int height = 0;
 };
 
-/// Writes the masks of one picture. A pixel is inside where the logit, bilinear between the centres of the planes'
-/// pixels as torch.nn.functional.interpolate() without align_corners, is more than 0: scaled first, then compared, then
-/// cut off at the box, as the masks of Ultralytics with retina_masks=True. Between two rows of logits the bilinear value
-/// is a straight line down a column, so its one zero is computed and no pixel is.
+/// Encodes the masks of one image. A pixel is inside if its logit is more than 0, interpolated bilinearly
+/// between the centres of the planes' pixels, as torch.nn.functional.interpolate() does with
+/// align_corners=False. The logits are first scaled, then compared with 0, then cut off at the box, as the
+/// masks of Ultralytics are with retina_masks=True. Down a column the interpolated logit is a straight line
+/// between two rows of the planes, so the row at which it crosses 0 is computed instead of the logit of each
+/// pixel.
 class BoxMasks {
  public:
   BoxMasks(const MaskPlanes& planes, const PicturePlace& place);
 
-  /// A mask from prototypes (YOLACT, Bolya et al. 2019, arXiv 1904.02689): the sum of the planes with these
-  /// weights. Pixels outside of `box`, which is in pixels of the frame, are outside of the mask.
+  /// Returns a mask from prototypes (YOLACT, Bolya et al. 2019, arXiv 1904.02689): the sum of the planes with
+  /// these weights. Pixels outside of `box`, which is in pixels of the frame, are outside of the mask. The
+  /// string: see MaskText.
   [[nodiscard]] std::string trace_prototypes(std::span<const float> weights, const Detection& box);
-  /// A mask from a single plane.
+  /// Returns a mask from a single plane.
   [[nodiscard]] std::string trace_plane(std::size_t plane);
 
  private:
-  struct
-      Axis {  // pixel i of the part has its center at grid coordinate i * step + first, clamped to low..high
+  /// Maps pixels of the image to the grid of the planes' pixels, in one direction: the centre of pixel i is
+  /// at grid coordinate i * step + first, clamped to low..high.
+  struct Axis {
     double step = 1;
     double first = 0;
     double low = 0;

@@ -168,7 +168,8 @@ int read_set_kind(AVCodecID codec, std::span<const std::uint8_t> set) {
   return codec == AV_CODEC_ID_H264 ? set[0] & 0x1F : set[0] >> 1 & 0x3F;
 }
 
-/// Keeps known sets of each type that is missing, because the packet with it may have been lost.
+/// Returns the sets in `found`, and the known ones of each type missing in it, because the packet with them
+/// may have been lost. With start codes, sorted by type.
 std::vector<std::uint8_t> with_missing_kinds(AVCodecID codec, std::span<const std::uint8_t> found,
                                              std::span<const std::uint8_t> known) {
   const auto kind = [codec](auto set) { return read_set_kind(codec, set); };
@@ -255,7 +256,7 @@ CodecPtr make_set_reader(const AVCodecParameters& parameters) {
   return context;
 }
 
-/// Copies the values that FFmpeg has read. Some of its parsers store the size only in themselves.
+/// Copies what FFmpeg has read into `context`, except the size, which some of its parsers do not store there.
 void take_form(AVCodecParameters& parameters, const AVCodecContext& context) {
   if (context.profile != kUnknownProfile) parameters.profile = context.profile;
   if (context.level != kUnknownLevel) parameters.level = context.level;
@@ -266,7 +267,9 @@ void take_form(AVCodecParameters& parameters, const AVCodecContext& context) {
   if (context.colorspace != AVCOL_SPC_UNSPECIFIED) parameters.color_space = context.colorspace;
 }
 
-/// Reads the size and format of the packet with FFmpeg's parser.
+/// Sets the size and format of `parameters` from a key packet: with picture_form() if it supports the codec,
+/// otherwise with FFmpeg's parser, which also reads the profile, level, colours and pixel aspect ratio.
+/// Changes nothing if neither finds a size.
 void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   if (key.data == nullptr) return;
   const std::span bytes(key.data, static_cast<std::size_t>(std::max(0, key.size)));
@@ -289,14 +292,15 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   parameters.width = width;
   parameters.height = height;
   take_form(parameters, *context);
-  if (parameters.codec_id == AV_CODEC_ID_H264) {  // the H.264 parser does not report it
+  if (parameters.codec_id == AV_CODEC_ID_H264) {  // its parser does not report the aspect ratio
     if (const auto aspect = h264_pixel_aspect(view_extradata(parameters)))
       parameters.sample_aspect_ratio = {aspect->width, aspect->height};
   }
   if (parser->format >= 0 && parameters.format < 0) parameters.format = parser->format;
 }
 
-/// Opens an H.265 decoder to read sps_max_num_reorder_pics (ITU-T H.265, 7.4.3.2.1), and the format.
+/// Returns sps_max_num_reorder_pics (ITU-T H.265, 7.4.3.2.1), or nullopt if no decoder can be opened to read
+/// it. Also sets the profile, level and colours that the decoder has read.
 std::optional<int> take_depth(AVCodecParameters& parameters) {
   const auto context = make_set_reader(parameters);
   if (!context) return std::nullopt;

@@ -56,11 +56,11 @@ class PacketRecording {
                                  files_.path() + "': it goes on at the next keyframe");
     }
     if (waits_for_key_ && !packet.is_keyframe) {
-      // before that, packets up to the first key packet are not counted
+      // packets before the first key packet do not count as lost
       if (had_key_) counters_->drop(NodeDropCause::Lost);
       return;
     }
-    had_key_ = waits_for_key_ = true;  // until the packet is in a file
+    had_key_ = waits_for_key_ = true;  // stays so if the packet cannot be written
     guard([&] {
       if (begins_new_file(packet, sample.stamp)) finish();
       if (!muxer_) begin_file(packet);
@@ -108,7 +108,7 @@ class PacketRecording {
     });
     muxer_.reset();
   }
-  /// If the packet is of another stream or source, waits for its key packet, which starts a new file.
+  /// If the packet is of another stream or source, waits for a key packet of it, which starts a new file.
   void check_stream(const Packet& packet, const Stamp& stamp) {
     if (stamp.source == source_) {
       waits_for_key_ = waits_for_key_ || !is_same_stream(*packet.stream, *stream_);
@@ -194,7 +194,7 @@ struct PacketFile {
   void check_file(const std::string& path, FileOpening opening = {}) const {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
-    // a pipe or device
+    // pipes and devices are opened only for the recording itself
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;
     const VideoMuxer tried(path, opening);
   }
@@ -275,7 +275,7 @@ struct PacketClips {
                                  " packets did not reach the clips: they go on at the next keyframe");
     }
     if (waits_for_key && !packet.is_keyframe) {
-      // before that, packets up to the first key packet are not counted
+      // packets before the first key packet do not count as lost
       if (stream) context->counters.drop(NodeDropCause::Lost);
       return;
     }

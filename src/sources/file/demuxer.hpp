@@ -126,7 +126,7 @@ class Demuxer {
   void find_origin();
   [[nodiscard]] std::map<int, std::int64_t> read_starts(std::map<int, std::int64_t> starts);
   [[nodiscard]] Result read_any(AVPacket& packet);
-  /// `error`: FFmpeg's, or an errno as AVERROR().
+  /// `error`: FFmpeg's error code, or AVERROR(errno).
   [[noreturn]] void fail(const std::string& why, int error = 0) const;
   [[noreturn]] void lose(int error) const;
   void check_interrupt(const char* doing, double limit) const;
@@ -150,7 +150,7 @@ class Demuxer {
   std::int64_t origin_ = 0;
   std::deque<Ahead> ahead_;
   StreamSpans spans_;            // spans of the video streams read so far
-  std::int64_t packet_end_ = 0;  // byte offset after the last packet
+  std::int64_t packet_end_ = 0;  // offset of the end of the last packet, in bytes
   int damaged_in_row_ = 0;
   bool complained_ = false;
   bool damaged_times_ = false;

@@ -71,7 +71,8 @@ void EdgePace::catch_up(TimePoint now) {
   if (surplus > kReserve) line_ -= to_duration(Seconds(surplus));
 }
 
-/// In seconds. A gap much longer than a segment was a pause, and is ignored unless it happens again.
+/// Returns the usual time between bursts, in seconds. A gap much longer than a segment was a pause, and is
+/// ignored unless it happens again.
 double EdgePace::usual_gap() const {
   constexpr double kMost = 1.75;  // in segments: players poll for the next one every half segment
   constexpr std::size_t kEnough = 4;

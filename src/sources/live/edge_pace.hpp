@@ -11,10 +11,10 @@
 namespace freshframe::media {
 
 /// A playlist delivers whole segments in bursts. Packets are spread out along a line: each is due at its
-/// timestamp plus a delay. The delay must bridge the time until the next burst; anything above that is
-/// unnecessary latency, as it arises at the start and after each pause of a server that then catches up. So
-/// once the bursts are known, the line moves earlier by the surplus that is waiting. It moves later only if a
-/// burst itself is late.
+/// timestamp plus a delay. The delay must bridge the time until the next burst; any more is unnecessary
+/// latency, which arises at the start, and when a server catches up after a pause. So once the time between
+/// bursts is known, the line moves earlier by the surplus that is waiting. It moves later only if a burst
+/// itself is late.
 ///
 /// Two simpler rules failed on recorded streams: with the smallest reserve of the last three bursts,
 /// recovering from a pause of 4.5 s took 12 s; with the smallest reserve of any packet, the delay grew
@@ -29,8 +29,8 @@ class EdgePace {
 
   /// Call for each packet from the network, in order of arrival.
   void arrive(const Timed& packet);
-  /// Returns when the newest packet is due relative to the first of its burst. Until then no new burst is
-  /// overdue.
+  /// Returns when the newest burst runs out if it is played from the arrival of its first packet on. Until
+  /// then, the next burst is not late. Never before the arrival of the newest packet; zero if there is none.
   [[nodiscard]] TimePoint lasts_until() const;
   /// Returns when `packet`, which has arrived, is due; a past time means immediately, and how late it is.
   /// Call in order.

@@ -13,12 +13,12 @@
 namespace freshframe::vision {
 
 /// Rows and grids of at least three equal discs with small gaps, as on calibration boards. The surroundings
-/// of such a disc look like texture, although they are equal discs. One thread at a time.
+/// of such a disc look like texture, although they are equal discs. Not thread-safe.
 class DiscRows {
  public:
   /// Finds the rows among `circles`. They may contain a disc more than once, in nearly the same place.
   void find(std::span<const Circle> circles);
-  /// Whether this one of them is in a row.
+  /// Returns true if `circles[circle]` is in a row.
   [[nodiscard]] bool holds(std::size_t circle) const noexcept { return in_row_[circle]; }
 
  private:
@@ -28,7 +28,7 @@ class DiscRows {
 /// Returns the intersection over union of two discs: exact, 0 to 1. Both radii must be positive.
 [[nodiscard]] float overlap(const Circle& a, const Circle& b) noexcept;
 
-/// The validated circles of one picture, and the choice of the result. One thread at a time.
+/// Collects the validated circles of one image and chooses those of the result. Not thread-safe.
 class Selection {
  public:
   void start() { found_.clear(); }
@@ -36,10 +36,12 @@ class Selection {
   /// it.
   /// `flawless`: see is_flawless(). Such a circle is added at any probability, because it may be in a row.
   void add(const Circle& circle, float coverage, SearchPass& pass, bool flawless);
-  /// Whether a similar circle has been found that is almost certainly real.
+  /// Returns true if a similar circle has been found that is almost certainly real.
   [[nodiscard]] bool knows(const Circle& circle) const;
-  /// Greedy, from the best one on. An accepted circle removes the edges of its rim from all passes. A circle
-  /// whose rim was mostly removed by others is refused. Best score first.
+  /// Chooses circles one by one, in descending order of rank (confidence, with a preference for large ones).
+  /// A chosen circle removes the edges of its rim from all passes. A circle is rejected if chosen ones have
+  /// removed more than a quarter of its rim. Returns at most options.max_circles, in descending order of
+  /// confidence.
   [[nodiscard]] std::vector<Circle> choose(std::span<SearchPass* const> passes,
                                            const CircleDetectorOptions& options);
 

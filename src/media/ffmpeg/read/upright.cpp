@@ -189,7 +189,7 @@ Turn read_turn(const std::int32_t* display_matrix) noexcept {
   const double b = display_matrix[1];
   const double c = display_matrix[3];
   const double d = display_matrix[4];
-  // FFmpeg tolerates one degree.
+  // Up to about one degree off a right angle, as in FFmpeg; tan(1 degree) is 0.0175.
   constexpr double kOff = 0.02;
   const double along = std::max(std::abs(a), std::abs(d));
   const double across = std::max(std::abs(b), std::abs(c));

@@ -60,23 +60,24 @@ class FrameEncoder {
   [[nodiscard]] const AVCodecContext& codec() const noexcept { return *codec_; }
   /// pts of the first frame, which is at time 0. Valid after the first encode().
   [[nodiscard]] double first_pts() const { return first_pts_.value(); }
-  /// The pts of the last frame; once one was encoded.
+  /// pts of the last frame. Valid after the first encode().
   [[nodiscard]] double last_pts() const noexcept { return last_pts_; }
   void check_size(const PictureFormat& format) const;
-  /// The frame can follow the encoded frames: it has their size and colours.
+  /// Returns true if the frame has the size and colours of the encoded frames, so it can follow them.
   [[nodiscard]] bool fits(const Frame& frame) const;
   /// Takes size and colours from the first frame, but does not encode it. Returns the options that are
   /// unknown to the encoder: they are the muxer's.
   [[nodiscard]] Dictionary start(const Frame& first, double fps);
   /// Resets the encoder after a muxer has refused its codec.
   [[noreturn]] void refuse(int result, const std::string& reason);
-  /// `pts` in seconds, not before the last frame's. `key`: a decoder can begin at this frame.
+  /// `pts` in seconds, not before the last frame's. `key`: force a keyframe.
   void encode(const Frame& frame, double pts, const PacketSink& sink, bool key = false);
   /// Returns true if a call of FFmpeg has failed: each further frame might fail, so make another encoder.
   [[nodiscard]] bool has_failed() const noexcept { return failed_; }
-  /// Frames that the encoder holds.
+  /// Number of frames that the encoder holds.
   [[nodiscard]] std::int64_t held() const noexcept { return held_; }
-  /// The packets of the frames that the encoder holds, until `enough` is true. encode() may follow.
+  /// Sends the packets of the frames that the encoder holds, until `enough` returns true. encode() may
+  /// follow.
   void drain(const PacketSink& sink, const std::function<bool()>& enough = {});
 
  private:

@@ -13,7 +13,7 @@
 
 namespace freshframe::media {
 
-/// A muxer of MP4 without fragments, whose bytes are thrown away up to the end of the packets. One thread; throws Error.
+/// An MP4 muxer without fragments. Discards the packets, but keeps the index. Not thread-safe; throws Error.
 class Mp4Trial {
  public:
   /// `stream`: as it is before the header of the real file is written.
@@ -21,11 +21,12 @@ class Mp4Trial {
 
   [[nodiscard]] AVRational time_base() const noexcept { return output_->streams[0]->time_base; }
   [[nodiscard]] int packets() const noexcept { return packets_; }
-  /// Sets where the data of the next packet is.
+  /// Sets the offset of the next packet's data in the real file.
   void go_to(std::int64_t position);
-  /// Returns the size of the packet in the file: the muxer gives units their lengths, and leaves some out.
+  /// Writes a packet. Returns its size in the file, which may differ from that of `packet`: the muxer
+  /// replaces start codes by lengths, and omits some units.
   [[nodiscard]] std::uint32_t write(AVPacket& packet);
-  /// Returns the `moov` box. The last call.
+  /// Returns the `moov` box. Call last.
   [[nodiscard]] std::vector<std::uint8_t> finish();
 
  private:
@@ -45,24 +46,27 @@ class Mp4Trial {
 };
 
 /// Note [The index of a long recording]
-/// FFmpeg's muxer of MP4 keeps 64 bytes for each packet until the end. So one gets only the packets of the first
-/// fragment: its `moov` box has all that describes the stream. The tables of all packets take the place of those in
-/// it. They are collected in records of 12 bytes, which IndexRecords keeps on the disk. Further muxers, each for a
-/// thousand packets, tell the sizes of later packets.
+/// FFmpeg's MP4 muxer keeps 64 bytes in memory for each packet until the end. So the muxer that writes the
+/// `moov` box gets only the packets of the first fragment, which are enough to describe the stream. The
+/// tables in this box are then replaced by those of all packets, which are collected in records of 12 bytes
+/// that IndexRecords stores on disk. The sizes of later packets are measured with further muxers, each of
+/// which is replaced after about a thousand packets.
 ///
-/// One thread; throws Error.
+/// Not thread-safe; throws Error.
 class Mp4Index {
  public:
-  /// `stream`: as it is before the header of the real file is written. It outlives the index. `path`: of the file.
+  /// `stream`: as it is before the header of the real file is written; must outlive the index. `path`: of the
+  /// real file.
   Mp4Index(const AVOutputFormat& container, const AVStream& stream, std::string path);
 
-  /// The packets of one fragment, in order, whose data begins at `position`. Times and durations are in `time_base`.
+  /// Adds the packets of one fragment, in order. `position`: offset of their data in the file. Their
+  /// timestamps and durations are in `time_base`, and are rescaled in place.
   void add(const std::vector<AvPacketPtr>& packets, std::int64_t position, AVRational time_base);
-  /// Writes the box, after all packets. The last call.
+  /// Writes the `moov` box. Call last, after all packets were added.
   void finish(AVIOContext& out);
 
  private:
-  /// The numbers of rows of the tables, which merge equal packets in a row.
+  /// The number of rows of each table. Consecutive equal entries share a row, except in that of keyframes.
   struct Rows {
     std::uint32_t durations = 0;
     std::uint32_t offsets = 0;
@@ -89,16 +93,16 @@ class Mp4Index {
   std::optional<Mp4Trial> sizes_;        // of later packets
   AVRational time_base_;
   std::int64_t start_ = 0;           // pts of the first packet, in ticks
-  std::int64_t described_end_ = 0;   // ticks: the end of the packets that output_ has
+  std::int64_t described_end_ = 0;   // ticks: end of the packets in description_
   std::int64_t end_ = 0;             // ticks
-  std::int64_t last_position_ = 0;   // of the latest fragment
-  std::uint32_t last_chunk_ = 0;     // its packets
+  std::int64_t last_position_ = 0;   // offset of the latest fragment's data
+  std::uint32_t last_chunk_ = 0;     // number of packets in it
   std::uint32_t last_duration_ = 0;  // of the latest packet
   std::optional<std::int32_t> last_offset_;
-  bool has_negative_ = false;  // offsets
+  bool has_negative_ = false;  // an offset is negative
   Rows rows_;
-  IndexRecords packets_;  // bytes with the flag kKey, duration, offset of display
-  IndexRecords chunks_;   // position in two halves, packets
+  IndexRecords packets_;  // per packet: size and the flag kKey, duration, pts - dts
+  IndexRecords chunks_;   // per fragment: upper and lower half of its offset, packets
 };
 
 }  // namespace freshframe::media

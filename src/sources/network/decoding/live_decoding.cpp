@@ -247,8 +247,8 @@ void LiveDecoding::note_losses(const ArrivedPacket& arrived, const Context& cont
   if (arrived.damaged) context.counters.source().count_damaged();
 }
 
-/// The frame may still arrive. When frames are counted, count_missing() counts it once a later one has
-/// arrived; replayed frames were counted on arrival.
+/// Counts a packet with a decoding error. Its frame may still be returned, so if frames are counted,
+/// count_missing() counts it after a later one. Replayed frames were counted on arrival.
 void LiveDecoding::count_undecoded(const Context& context) {
   if (!makes_pictures(phase_) || mode_->group().replays()) return;
   if (!counts_pictures()) {
@@ -258,13 +258,14 @@ void LiveDecoding::count_undecoded(const Context& context) {
   }
 }
 
-/// Counts frames that did not arrive before this one, or before the end. Before its first frame a decoder
-/// skips frames that refer to frames before the keyframe, so there only frames with an error are lost.
+/// Counts the frames missing before the one that the decoder has returned, or before the end. A decoder first
+/// skips frames that refer to some before the keyframe, so until its first frame only those with an error
+/// count.
 void LiveDecoding::count_missing(const HeldPackets::Taken& notes, const Context& context) {
   if (phase_ == LivePhase::Showing && counts_pictures()) return count_before(notes, context);
   if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);
   context.counters.drop(NodeDropCause::Decode, std::min(notes.failed, std::exchange(first_errors_, 0)));
-  if (seq_ > 0) seq_ += static_cast<std::int64_t>(notes.dropped);  // not before the first frame of all
+  if (seq_ > 0) seq_ += static_cast<std::int64_t>(notes.dropped);  // numbering starts at the first frame
 }
 
 /// Counts the frames missing before the next one, and skips their numbers.

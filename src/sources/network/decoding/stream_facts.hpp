@@ -30,8 +30,8 @@ struct FrameFacts {
   AVRational rate;  // frame rate from the decoder; 0 if unknown
 };
 
-/// Uses the server's description, then a keyframe's packet, then a decoded frame, which has everything.
-/// Functions return true if info() has changed. Not thread-safe.
+/// Collects what is known of a stream: from the server's description, then a keyframe's packet, then a
+/// decoded frame, which has everything. Functions return true if info() has changed. Not thread-safe.
 class StreamFacts {
  public:
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
@@ -42,7 +42,7 @@ class StreamFacts {
     info_ = declared;
     return true;
   }
-  /// Call for a keyframe whose frame would have this size.
+  /// Call for a keyframe that is not decoded. Its frame would have this size.
   [[nodiscard]] bool note_packet(const VideoInfo& declared, FrameSize size) {
     if (known_ || info_.width > 0) return false;
     info_ = declared;

@@ -322,8 +322,8 @@ std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, Filtere
   return count;
 }
 
-/// Finds the boundary that ends an incomplete image. Searches the bytes from offset `before` on, and as many
-/// before them as a partial boundary takes.
+/// Returns the offset of the boundary that ends an incomplete image, or nullopt. Searches only the bytes
+/// added at offset `before`, and those before it where the boundary may have begun.
 std::optional<std::size_t> MultipartFilter::boundary_after(std::size_t before) const {
   if (boundary_.empty()) return std::nullopt;
   constexpr std::string_view kFollowers = "\r\n-";  // image data may contain a short boundary by chance

@@ -172,7 +172,7 @@ class LiveInput {
  private:
   struct Fault {
     std::string why;
-    int code;  // of the SourceError
+    int code;  // errno of the SourceError
   };
 
   void open_container(const std::string& target, Dictionary& options, const FfmpegErrorCapture& errors);
@@ -183,10 +183,10 @@ class LiveInput {
   void tell_choice() const;
   void make_decoder(Dictionary& options);
   void describe();
-  /// Returns a fault of the server's answers that FFmpeg does not report, or nullopt.
+  /// Returns an error in the server's answers that FFmpeg does not report, such as a loop of redirects.
   [[nodiscard]] std::optional<Fault> find_fault() const;
   void check_open() const;
-  /// `error`: FFmpeg's, or an errno as AVERROR().
+  /// `error`: FFmpeg's error code, or AVERROR(errno).
   [[noreturn]] void fail(const std::string& why, int error = 0) const;
 
   const SourceUrl url_;

@@ -84,11 +84,12 @@ class PictureMaker {
   void add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived);
   void note_report(const SenderReport& report);
 
-  /// Frames since the last one returned of which packets arrived. 0 before the first one.
+  /// Number of frames lost since the last one returned, including an incomplete current one. 0 before the
+  /// first one is returned.
   [[nodiscard]] std::uint64_t unfinished_count() const noexcept;
 
   [[nodiscard]] const PictureEnds& ends() const noexcept { return ends_; }
-  /// Frames that exceeded the size limit.
+  /// Number of frames that exceeded the size limit.
   [[nodiscard]] std::uint64_t oversized_count() const noexcept { return oversized_; }
 
   /// Limit for a frame whose end never arrives (go2rtc#675).
@@ -135,7 +136,7 @@ class PictureMaker {
   bool unit_open_ = false;   // the start of the NAL unit arrived to which the next packet may belong
   bool unit_ended_ = false;  // the last NAL unit was complete
   bool unit_coded_ = false;  // the newest unit has a slice
-  bool torn_ = false;        // part of it was lost
+  bool torn_ = false;        // part of the frame was lost
   bool after_loss_ = false;  // earlier frames may be lost
   std::size_t taken_ = 0;    // bytes of its packets
   TimePoint arrived_{};
@@ -143,9 +144,9 @@ class PictureMaker {
   std::uint32_t timestamp_ = 0;
 
   PictureTimes::Time time_;  // of the last frame
-  std::uint64_t lost_ = 0;   // packets since the last frame
+  std::uint64_t lost_ = 0;   // packets lost since the last frame
   std::uint64_t oversized_ = 0;
-  std::uint64_t discarded_ = 0;  // frames since the last one returned
+  std::uint64_t discarded_ = 0;  // dropped and missing frames since the last one returned
   bool gave_ = false;            // a frame has been returned
   bool gap_ = false;             // packets lost before the next one passed to the depacketiser
 };

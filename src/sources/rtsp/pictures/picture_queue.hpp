@@ -34,7 +34,7 @@ class PictureQueue {
   /// Takes a frame. Returns false to leave it to the consumer.
   using Offer = std::function<bool(Picture& picture)>;
 
-  /// `now`: by the clock of the frames' arrival times. Returns the number of dropped frames.
+  /// `now`: on the clock of the frames' arrival times. Returns the number of dropped frames.
   std::uint64_t put(Picture picture, TimePoint now);
   /// Call if the consumer does not decode, so that frames may be of any age. Thread-safe.
   void set_patient(bool patient) noexcept { patient_.store(patient, std::memory_order_relaxed); }
