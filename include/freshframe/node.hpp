@@ -94,7 +94,7 @@ struct SourceItem {
 /// An input of a node that processes the sets of a join.
 struct JoinInput {
   const TypeInfo* type = nullptr;  // nullptr: any
-  bool may_miss = false;           // missing in a partial set
+  bool may_miss = false;           // may be missing from a set if the join is partial
 };
 
 /// What a node declares about itself, so that the engine treats it accordingly.

@@ -57,10 +57,12 @@ class Instance {
   /// Passes the sample to `call(freshframe_sample)`, valid during the call.
   template <class Call>
   auto show_sample(const AnySample& sample, const Call& call);
-  /// Calls `call(outlet, error)`, which is `function` of the table. Rethrows an exception that the outlet has caught.
+  /// Calls `call(outlet, error)`, which calls `function` of the table. Rethrows an exception that the outlet
+  /// has caught.
   template <class Call>
   void call_with_outlet(const char* function, AnyOut& out, const Call& call);
-  /// Returns nullopt if `code` is 0. Throws if it is negative.
+  /// Takes ownership of `value` and returns it if `code` is 1; returns nullopt if it is 0. Throws Error for
+  /// any other code.
   std::optional<Emitted> result(const char* function, std::int32_t code, const freshframe_value& value,
                                 ErrorText& error);
   /// Takes ownership of a plugin's value. Throws Error if it has another type than declared.
@@ -79,7 +81,7 @@ class Instance {
   Lent lent_;  // for process()
 };
 
-/// The nodes of this layer, which have their types by name, and may be the caller's own objects.
+/// Base of this layer's nodes: names their types, and claims objects that belong to the caller.
 class NamesTypes {
  public:
   NamesTypes() = default;
@@ -87,17 +89,17 @@ class NamesTypes {
   NamesTypes& operator=(const NamesTypes&) = delete;
   virtual ~NamesTypes() = default;
   [[nodiscard]] virtual native::NodeTypes types() const = 0;
-  /// Does the work of Instance::claim().
+  /// See Instance::claim() and unclaim().
   virtual void claim() {}
   virtual void unclaim() noexcept {}
 };
 
-/// Makes the engine's node of it.
+/// Wraps the instance in a node for the engine.
 [[nodiscard]] std::unique_ptr<NodeBase> as_node(std::unique_ptr<Instance> instance);
-/// Makes the object. Throws OptionError, or Error with the text of its constructor.
+/// Creates the object. Throws OptionError, or Error with the message of its constructor.
 [[nodiscard]] std::unique_ptr<Instance> make_instance(const freshframe_node& table, const std::string& what,
                                                       const native::Options& options, const PixelOps& ops);
-/// A table in the version of this side. Throws OptionError for another version, a table that is too small, a
+/// Returns the table in this version. Throws OptionError for another version, a table that is too small, a
 /// missing required function, or an unknown type. `what` is for messages.
 [[nodiscard]] freshframe_node checked_node(const freshframe_node* given, const std::string& what);
 

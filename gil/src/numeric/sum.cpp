@@ -66,7 +66,7 @@ void check(const View& view) {
   }
 }
 
-// In ascending order of the addresses of `a`.
+// Reverses axes so that the addresses of `a` ascend.
 void turn_round(Layout& layout) {
   for (Axis& axis : layout.axes) {
     if (axis.strides[0] >= 0) continue;
@@ -349,7 +349,8 @@ std::int64_t chunks_of(const Layout& layout) {
   return layout.count / kChunk + (layout.count % kChunk != 0 ? 1 : 0);
 }
 
-// Starting a thread takes as long as adding about half a megabyte.
+// Starting a thread takes as long as adding about half a megabyte. With one more thread per full megabyte,
+// each thread adds at least that much.
 constexpr std::int64_t kBytesWorthAThread = 1 << 20;
 
 int threads_for(const Layout& layout, const Options& options) {

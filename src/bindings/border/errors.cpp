@@ -96,9 +96,9 @@ nb::object make_cause(gil::Held& held, const std::exception_ptr& cause) {
     return make(classes().frames_held, known.what());
   } catch (const OptionTypeError& known) {
     return make(classes().option_type_error, known.what());
-  } catch (const std::exception& known) {  // no Python runs in this try block, so nothing unwinds through it
+  } catch (const std::exception& known) {
     return make(PyExc_RuntimeError, known.what());
-  } catch (...) {
+  } catch (...) {  // never a forced unwind at finalisation, because the try block does not run Python
     return nb::none();
   }
 }
@@ -120,7 +120,7 @@ void raise_node_error(gil::Held& held, const NodeError& error) {
   raise(object);
 }
 
-// Rethrows an unknown exception.
+// Raises the matching Python exception. Lets exceptions of unknown types pass.
 void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
   const auto& known = classes();
   try {

@@ -22,7 +22,8 @@ namespace freshframe::python {
 
 // Note [No Python object lives across a wait]
 // While a loop waits it owns no nb::object: an unwind at finalisation (see gil.hpp) would run its destructor
-// without the GIL. An object that must live across is a borrowed argument of the Python frame below, or native.
+// without the GIL. An object that is used before and after a wait is native, or borrowed from an argument of
+// the Python function that called the loop.
 
 /// The state of one node's loop.
 struct Loop {
@@ -36,8 +37,8 @@ struct Loop {
   std::uint64_t taker = FormatUse::make_taker();
 };
 
-/// The loops of a node that takes samples one by one, of a node that takes batches, and of a source. Each returns
-/// when the node is to be closed; the first two: whether it has not failed.
+/// Run a node that takes samples one by one, a node that takes batches, or a source. Each returns when the
+/// node must be closed; the first two return false if it has failed.
 bool run_samples(gil::Held& held, Loop& loop);
 bool run_batches(gil::Held& held, Loop& loop);
 void run_source(gil::Held& held, Loop& loop);
@@ -51,26 +52,27 @@ bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
 /// whose locks may be held by threads that it does not have.
 struct InForkedChild {};
 void leave_forked_child(const Loop& loop);
-/// Fails likewise, and never frees the sample in the child.
+/// Throws likewise. Leaks the sample in the child, because freeing it would touch the parent's engine.
 void leave_forked_child(const Loop& loop, AnySample& sample);
 
-/// Calls the method of that name if there is one. Null means with an exception set, of the look-up or the
-/// call.
+/// Calls the method of that name. Returns None if it does not exist, or null with an exception set if
+/// the look-up or the call raised.
 PyObject* call_if_there(PyObject* object, const char* name);
-/// Sets `stop_token` of a node where the name is as Node has it, or has the token of an earlier run. False
-/// means with an exception set, of the node's own code.
+/// Sets the node's attribute `stop_token` to the token of this run, unless the node uses the name for
+/// something else. Returns false with an exception set if the node's own code raised.
 bool give_stop_token(gil::Held& held, Loop& loop);
-/// The node that works from now on: another one may have taken the place.
+/// Sets Loop::node to the current node, which may have been replaced.
 void take_node(Loop& loop);
-/// Closes a node that has lost the place or never got it, where the caller of replace() has gone. Null means that no
-/// node is left.
+/// Closes a node that was replaced or never used, if the caller of replace() no longer waits for it. `node`
+/// may be null.
 void close_left_over(const Loop& loop, NodeBase* node);
-/// Calls the node's source_gone() for the sources that have ended. False means it raised, and the node does not
-/// continue.
+/// Calls the node's source_gone() for the sources that have ended. Returns false if it raised and the node
+/// does not continue.
 bool tell_gone(gil::Held& held, Loop& loop);
-/// Both, after Taken::News. Null as the node then: a native one works, and the loop returns.
+/// Call after Taken::News: calls take_node() and tell_gone(). If Loop::node is null afterwards, the node is
+/// now native, and the loop must return.
 bool look_at_news(gil::Held& held, Loop& loop);
-/// The node's argument: a Sample or a value. Null with an exception set when it cannot be made.
+/// Returns the node's argument, a Sample or a value, or null with an exception set.
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
 /// Calls a function with the value that argument() made: with a join it gets the members of the set.
 PyObject* call_function(const Loop& loop, PyObject* given);

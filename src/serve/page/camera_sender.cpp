@@ -116,7 +116,7 @@ class CameraSender final : public Connection,
   std::optional<std::string> permitted_;    // the only camera that its token allows; nullopt: all
   std::shared_ptr<core::CameraFeed> feed_;  // null unless it is the sender
   std::uint64_t number_ = 0;                // as the sender of `feed_`
-  bool declared_ = false;                   // it has said what its frames are
+  bool declared_ = false;                   // as the sender of `feed_`, it has declared its camera
   SenderStats stats_;
   FrameAllowance allowance_;
   std::deque<std::string> texts_;  // the first one is being written if `writes_`
@@ -276,7 +276,7 @@ void CameraSender::on_wish(const CameraWish& wish) {
 void CameraSender::on_claimed(FeedDesk::Seat seat) {
   feed_ = std::move(seat.feed);
   number_ = seat.number;
-  declared_ = false;  // a declaration belongs to its sender
+  declared_ = false;  // the new sender must declare its camera itself
   stats_ = {};
   tell(describe_asked(feed_->wants()));
 }

@@ -25,9 +25,10 @@ struct Event {
   double first = 0;         // Unix time
   double time = 0;          // Unix time of the newest repetition
   std::uint64_t count = 0;  // number of times
-  std::string kind;         // drop, loss, stall, outage, reconnect, error, gil, start, end
-  std::string subject;      // a node, or "parent -> child"
-  std::string text;         // node name, or "parent -> child"
+  /// drop, loss, stall, outage, reconnect, clock, frozen, decoder, change, error, gil, start or end
+  std::string kind;
+  std::string subject;  // name of a node, thread or pipeline, or "parent -> child"
+  std::string text;     // the message
 };
 
 /// Rates per second, averaged over the last second.

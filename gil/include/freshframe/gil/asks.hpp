@@ -12,15 +12,18 @@
 
 namespace freshframe::gil::detail {
 
-/// Thread-safe. No thread waits for the GIL while it holds the lock. One instance per module.
+/// Records which threads of this module are waiting for the GIL, so that join() can abandon a thread that
+/// waits for it forever. Thread-safe. No thread waits for the GIL while it holds the lock. One instance per
+/// module.
 class __attribute__((visibility("hidden"))) AsksForGil {
  public:
-  /// Set while this thread waits for the GIL.
+  /// Returns the flag that this thread sets while it waits for the GIL.
   static std::atomic<bool>& mark_of_this_thread() {
     static thread_local Mark mark;
     return mark.asks;
   }
 
+  /// Returns true if this thread is waiting for the GIL.
   static bool now(std::thread::id thread) {
     auto& all = instance();
     const std::lock_guard lock(all.mutex_);

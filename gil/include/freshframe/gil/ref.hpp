@@ -16,11 +16,12 @@
 
 namespace freshframe::gil {
 
-/// References that gil::Ref has dropped, until a thread with the GIL frees them: a thread that returns from release()
-/// or enters acquire(), drain(), or the interpreter itself. The interpreter is asked to when there are more than 64,
-/// or when one came from a thread with the GIL (a destructor of a Python object, say). That thread does not free it
-/// at once, because a finaliser may want a lock that it holds. Thread-safe. Each module has its own. Hidden: modules
-/// built with different versions of this header must not share one.
+/// References that gil::Ref has dropped. A thread with the GIL frees them later: in drain(), when it enters
+/// acquire() or returns from release(), or in a pending call of the interpreter. This call is requested if
+/// more than 64 references are waiting, or if one was dropped by a thread with the GIL, such as in the
+/// destructor of a Python object. That thread does not free it immediately, because a finaliser may need a
+/// lock that it holds. Thread-safe. Each module has its own instance. Hidden, because modules built with
+/// different versions of this header must not share one.
 class __attribute__((visibility("hidden"))) DeferredFree {
  public:
   static DeferredFree& instance() {

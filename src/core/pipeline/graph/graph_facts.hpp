@@ -33,9 +33,9 @@ namespace freshframe::core {
                                   bool recorder);
 /// Returns the reason why a reader with these wires cannot have latest(), or an empty string if it can.
 [[nodiscard]] std::string why_lossless(const Graph& graph, const Wires& wires);
-/// Returns how many samples from files a consumer missed because it was added late, and what to do about it,
-/// or an empty string. Only counts edges that lose nothing. A sample that is in flight may or may not be
-/// counted.
+/// Returns a sentence about the samples from files that a consumer missed because it was added late, and what
+/// to do about it, or an empty string. Only counts edges that lose nothing. A sample that is in flight may or
+/// may not be counted.
 [[nodiscard]] std::string missed_before(const Graph& graph, const std::string& consumer, const Wires& wires);
 /// Returns the names of a node's ports whose images can be viewed: its own, or one per source.
 [[nodiscard]] std::vector<std::string> list_views(const Graph& graph, int node);

@@ -66,11 +66,12 @@ class NodeMeter {
   /// Counts a sent sample. For sources only; other nodes use end_work() and the like.
   void count_rate(TimePoint now) noexcept;
 
-  // ---- the thread that calls the node with its language's lock
-  /// Adds seconds spent waiting for the lock, and holding it.
+  // ---- the thread that calls the node and takes the GIL for it
+  /// Adds seconds spent waiting for the GIL, and holding it.
   void add_gil(double waited, double held) noexcept;
-  /// Records the wait before a call, and starts to record those within the following calls.
+  /// Call when the thread has acquired the GIL, after `waited` seconds. The next call records this wait.
   void begin_gil_turn(double waited) noexcept;
+  /// Call when it has released the GIL again: adds the seconds waited and held in the meantime.
   void end_gil_turn(double waited, double held) noexcept;
 
   // ---- thread-safe

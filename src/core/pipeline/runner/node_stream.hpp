@@ -54,12 +54,13 @@ class NodeStream {
     is_later_ = is_first_ = true;
   }
   [[nodiscard]] bool is_later() const noexcept { return is_later_; }
-  /// Makes an item continue the previous source's stream. Returns whether its frames have another size.
+  /// Makes an item continue the previous source's stream. Returns true if its frames have another size.
   bool continue_with(SourceItem<Emitted>& item, bool is_live);
 
   // ---- a node's own stream
   void begin_stream(TimePoint start) noexcept { start_ = start; }
-  /// Returns the sample that stands for a tick, or for the end.
+  /// Returns a sample without a value, whose stamp the results of on_tick() or finish() get. `at`: the time
+  /// of the tick or of the end.
   [[nodiscard]] AnySample own_sample(std::int64_t seq, TimePoint at) const;
   /// After a stop, returns false once there is no time left for final results, which is logged once.
   [[nodiscard]] bool takes_last_results();

@@ -53,16 +53,17 @@ class Runner {
   /// Takes the next sample. Returns Nothing if on_tick() is due instead; `sample` then has the stamp for its
   /// results.
   Taken take(AnySample& sample);
-  /// For hosts that wait by themselves: returns whether a tick is due, and the sample that stands for it.
+  /// For hosts that wait by themselves: returns true if on_tick() is due; `sample` then has the stamp for its
+  /// results.
   [[nodiscard]] bool take_tick(AnySample& sample);
-  /// Returns whether it has taken a sample. Never waits, and returns false if on_tick() is due.
+  /// Returns true if it has taken a sample. Never waits, and returns false if on_tick() is due.
   [[nodiscard]] bool try_take(AnySample& sample);
   /// Like take(), for a node with a batch: gathers up to batch()->size samples. Returns Nothing if on_tick()
-  /// is due; `samples` then has the sample that stands for the tick.
+  /// is due; `samples` then has one sample with the stamp for its results.
   Taken take_batch(std::vector<AnySample>& samples);
   /// If a successor was offered, puts it in place and returns true.
   bool take_successor();
-  /// Call after the last sample. Returns the sample to which the results of finish() belong, or nullopt if
+  /// Call after the last sample. Returns a sample with the stamp for the results of finish(), or nullopt if
   /// finish() must not be called.
   [[nodiscard]] std::optional<AnySample> begin_last();
   /// Call between results of finish(). Returns false if a stop leaves no more time for them.
@@ -72,13 +73,12 @@ class Runner {
   /// Sends a source's item that was read at `now`. Returns false if the pipeline is stopping. `waited`:
   /// waited_for_room() before the read.
   [[nodiscard]] bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
-  /// Reports an exception of a call with these samples (for on_tick() and finish(), the samples that stand
-  /// for the tick and the end). Returns true if the node continues (on_error = Skip); each sample is then
-  /// counted.
+  /// Reports an exception of a call with these samples (for on_tick() and finish(), those with the stamps for
+  /// their results). Returns true if the node continues (on_error = Skip); each sample is then counted.
   bool fail(Caught caught, const FailedOn& where = {});
   /// Whether fail() needs a traceback: always if the failure ends the pipeline, otherwise once in a while.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
-  /// Returns whether the children must be told that a source has ended: call outlet().end_edges() after
+  /// Returns true if the children must be told that a source has ended: call outlet().end_edges() after
   /// sending what was stamped before.
   [[nodiscard]] bool end_stamps(const GoneSource& gone);
   /// Closes the node and its edges. Always the last step.
