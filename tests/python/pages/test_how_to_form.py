@@ -31,7 +31,6 @@ FOREIGN = {
     "No module named 'mss'",
     "No module named 'rclpy'",
     "No module named 'rerun'",
-    "TypeError: energy(): incompatible function arguments",
     "TypingError: Failed in nopython mode pipeline",
     "WARNING: No supported WebSocket library detected",
     "XError: Cannot connect to display: display is unset or invalid (check $DISPLAY)",
