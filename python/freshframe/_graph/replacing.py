@@ -46,7 +46,7 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
         if isinstance(each, Source) and not isinstance(each, Native):
             raise _refused(name, f"{what} is a source in Python")
         if declared(each).is_recorder or wiring.records_to(each) is not None:
-            raise _refused(name, f"{what} is a recorder, whose file would be cut")
+            raise _refused(name, f"{what} is a recorder, and replacing it would split its file")
     if not (isinstance(old, Native) and isinstance(node, Native)):
         _check_alike(name, old, member, node)
 

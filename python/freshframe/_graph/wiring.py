@@ -69,8 +69,9 @@ def _check_read(source: Any) -> None:
         wanted.bind()
     except TypeError:
         raise GraphError(
-            f"{type(source).__name__}.read{wanted} wants an argument, and read() gets none: write "
-            "read(self), and use self.stop_token, whose wait(seconds) returns True when the pipeline stops"
+            f"{type(source).__name__}.read{wanted} needs an argument, but read() is called without any: "
+            "write read(self), and use self.stop_token, whose wait(seconds) returns True when the pipeline "
+            "stops"
         ) from None
 
 
@@ -118,8 +119,8 @@ def _check_batch(node: Any, batch: Any) -> None:
         )
     if not isinstance(node, Node) and is_generator(node):
         raise GraphError(
-            f"{label(node)!r} is a generator function and has a batch: it returns a list with one result per "
-            "sample. Several results per sample need a node without batch="
+            f"{label(node)!r} is a generator function, which batch= does not allow: return a list with one "
+            "result per sample, or leave out batch= to yield several"
         )
 
 
@@ -147,7 +148,7 @@ def check_join(node: Any, join: Any, batch: Any, process: Any) -> None:
             f"{label(node)!r} is a source and cannot have join=: pass join= to the node downstream of it"
         )
     if batch is not None:
-        raise GraphError(f"{label(node)!r} has join= and batch=: it gets either sets or several samples")
+        raise GraphError(f"{label(node)!r} cannot have both join= and batch=: leave one out")
     if process is not False:
         raise GraphError(
             f"{label(node)!r} has join= and process=: a worker process cannot receive sets yet. Leave "

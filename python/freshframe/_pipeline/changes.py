@@ -121,7 +121,8 @@ class Changes:
         )
         if declared(node).when_run_ends is not None and process is not False:
             raise OptionError(
-                f"{label} with complete=True must run in the program's own process, got {process=}"
+                f"{label} with complete=True must run in the program's own process, got {process=}: leave "
+                "out process="
             )
         if process is not False:
             wiring.note_in_worker(node, name or label, live=self._graph.live)

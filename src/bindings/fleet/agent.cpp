@@ -194,9 +194,10 @@ class FleetOutlet final : public NodeBase {
  private:
   [[nodiscard]] bool put(const AnySample& sample) {
     if (!sample.value) {
-      throw GraphError("the output '" + output_ +
-                       "' carries frames, which cannot leave their machine: use an output of results, or of "
-                       "bytes such as sample.frame.jpeg()");
+      throw GraphError(
+          "the output '" + output_ +
+          "' carries frames, which cannot leave their machine: return results instead, such as boxes "
+          "or tracks, or bytes such as sample.frame.jpeg()");
     }
     const auto bytes = std::make_shared<const std::vector<std::byte>>(result_bytes(sample.value));
     if (bytes->size() > kLargest) note_large(bytes->size());

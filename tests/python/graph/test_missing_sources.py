@@ -123,8 +123,6 @@ def test_of_names_the_port_that_has_no_source_and_what_to_do(state: str, call: s
     world.pipeline.start()
     world.leave()
     name = call.split("(")[1][:-1]
-    with pytest.raises(
-        ff.GraphError, match=f"there is none upstream of '{name}': pass the port of the source"
-    ):
+    with pytest.raises(ff.GraphError, match=f"'{name}' has no source upstream: pass the port of a source"):
         CALLS[call](world)
     world.pipeline.stop()

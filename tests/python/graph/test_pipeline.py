@@ -202,7 +202,7 @@ def test_a_pipeline_runs_once_whichever_way_it_was_started() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(Count(3))
     assert pipeline.run().complete
-    with pytest.raises(ff.StateError, match="a pipeline runs once"):
+    with pytest.raises(ff.StateError, match="A pipeline runs once"):
         pipeline.run()
     assert pipeline.stats().nodes["Count"].processed == 3
 
@@ -210,5 +210,5 @@ def test_a_pipeline_runs_once_whichever_way_it_was_started() -> None:
     pipeline.add(Count(3))
     with pipeline:  # has started it
         assert pipeline.run().complete
-        with pytest.raises(ff.StateError, match="a pipeline runs once"):
+        with pytest.raises(ff.StateError, match="A pipeline runs once"):
             pipeline.run()

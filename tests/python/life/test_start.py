@@ -223,7 +223,7 @@ def test_with_a_second_time_is_refused_as_a_second_start_is(
         with pipeline:
             raise AssertionError("it was entered")
 
-    with pytest.raises(ff.StateError, match="a pipeline runs once, build a new one"):
+    with pytest.raises(ff.StateError, match="A pipeline runs once: build a new one"):
         asyncio.run(enter()) if how == "async with" else enter_here()
 
 

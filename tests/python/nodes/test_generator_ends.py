@@ -160,7 +160,7 @@ def test_a_batch_takes_no_generator() -> None:
     source = pipeline.add(Count(1))
     with pytest.raises(ff.GraphError, match="it returns a list with one result per sample"):
         pipeline.add(Batched(), source, batch=ff.Batch(2))
-    with pytest.raises(ff.GraphError, match="is a generator function and has a batch"):
+    with pytest.raises(ff.GraphError, match="is a generator function, which batch= does not allow"):
         pipeline.add(twice, source, batch=ff.Batch(2))  # type: ignore[arg-type]
 
 

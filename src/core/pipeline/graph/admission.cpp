@@ -36,7 +36,7 @@ void check_alike(const Runner& runner, const NodeBase& next) {
     refuse(next.is_source() ? "which is a source" : "which is not a source");
   const auto before = old->contract();
   const auto after = next.contract();
-  if (before.is_recorder() || after.is_recorder()) refuse("because the file of a recorder would be cut");
+  if (before.is_recorder() || after.is_recorder()) refuse("because it would split the file of a recorder");
   // An embedder has already checked the types of its own nodes.
   const bool is_embedders = before.runs_outside || after.runs_outside;
   if (!is_embedders && old->output_type() != next.output_type()) refuse("which gives another type");
@@ -246,7 +246,9 @@ void Admission::check_companion(const NodeBase& node, const std::string& name,
   if (index < 0 || index >= graph_.size()) {
     throw GraphError("companion_of of '" + name + "' is not a node of this pipeline: add() it here first");
   }
-  if (!graph_.has(index)) throw GraphError("the source whose companion '" + name + "' would be was removed");
+  if (!graph_.has(index))
+    throw GraphError("'" + name +
+                     "' cannot be the companion of a source that was removed: add() the source again first");
   const auto& source = graph_.runner(index);
   if (source.life().removal() != nullptr)
     throw GraphError("'" + source.name() + "' was removed, and its " + name + " with it");

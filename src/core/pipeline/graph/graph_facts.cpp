@@ -23,12 +23,13 @@ int only_source(const Graph& graph, const AnyPort& port) {
   // A node's own stream starts at the node; all other streams start at sources.
   const bool is_source = graph.runner(port.source).facts().has_own_stream();
   if (!is_source && named.empty()) {
-    throw GraphError("of() limits a port to the samples of one source, but there is none upstream of '" +
-                     name + "': pass the port of the source, or connect() it first");
+    throw GraphError("of() needs a port with one source, but '" + name +
+                     "' has no source upstream: pass the port of a source, or connect() '" + name +
+                     "' first");
   }
   if (!is_source && named.size() > 1) {
-    throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
-                     "' come from " + std::to_string(named.size()) + ": pass the port of one source");
+    throw GraphError("of() needs a port with one source, but '" + name + "' has " +
+                     std::to_string(named.size()) + " upstream: pass the port of one of them");
   }
   const int only = is_source ? port.source : named.front();
   if (!std::binary_search(reaching.begin(), reaching.end(), only)) {

@@ -20,8 +20,9 @@ std::string quoted(const std::string& name) {
 void check_join_queue(const std::string& name, const std::optional<Queue>& queue) {
   if (!queue) return;
   if (!queue->blocks() && queue->depth < 2) {
-    throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
-                     ": its samples wait there for each other. Leave queue out, or use Queue(8) or more");
+    throw GraphError(quoted(name) +
+                     " has a join, whose samples wait in its queue for each other, and queue=" +
+                     to_string(*queue) + " is too short: leave out queue=, or use Queue(8) or more");
   }
   if (queue->max_seconds || queue->max_bytes) {
     throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
@@ -68,6 +69,23 @@ bool comes_from_live(const Graph& graph, int node) {
                              [&](const Wire& wire) { return comes_from_live(graph, wire.parent); });
 }
 
+// Names within= and max_wait= in one message if both are missing.
+void check_times(const std::string& name, const Join& join, JoinBy by, bool live) {
+  if (by == JoinBy::Seq && join.within) {
+    throw GraphError(quoted(name) +
+                     " joins results of one source, which it matches by their seq: leave "
+                     "within out, or choose another time with by=");
+  }
+  const bool needs_wait = live && !join.max_wait;
+  const std::string wait = "max_wait=, the seconds that a sample waits for the others of its set";
+  if (by != JoinBy::Seq && !join.within) {
+    throw GraphError(quoted(name) + " joins by " + std::string(to_string(by)) +
+                     " and needs within=, the seconds by which the times of a set may differ" +
+                     (needs_wait ? ", and " + wait : ""));
+  }
+  if (needs_wait) throw GraphError(quoted(name) + " joins samples of live sources and needs " + wait);
+}
+
 }  // namespace
 
 void Admission::check_set_node(const NodeBase& node, const std::string& name,
@@ -80,7 +98,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
   }
   if (node.is_source()) throw GraphError(quoted(name) + " is a source and cannot have a join");
   if (options.batch) {
-    throw GraphError(quoted(name) + " has a batch and a join: it gets either several samples or sets");
+    throw GraphError(quoted(name) + " cannot have both a batch and a join: leave one out");
   }
   if (!contract.takes_sets) {
     throw GraphError(
@@ -129,20 +147,7 @@ JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPo
   check_parts(graph_, name, parents);
   const bool one_source = list_sources(graph_, parents).size() == 1;
   const auto by = join.by.value_or(one_source ? JoinBy::Seq : live ? JoinBy::Captured : JoinBy::Pts);
-  if (by == JoinBy::Seq && join.within) {
-    throw GraphError(quoted(name) +
-                     " joins results of one source, which it matches by their seq: leave "
-                     "within out, or choose another time with by=");
-  }
-  if (by != JoinBy::Seq && !join.within) {
-    throw GraphError(quoted(name) + " joins by " + std::string(to_string(by)) +
-                     " and needs within=, the seconds by which the times of a set may differ");
-  }
-  if (live && !join.max_wait) {
-    throw GraphError(quoted(name) +
-                     " joins samples of live sources and needs max_wait=, the seconds that a "
-                     "sample waits for the others of its set");
-  }
+  check_times(name, join, by, live);
   return {by, join.within.value_or(0), join.max_wait, join.partial, one_source};
 }
 

@@ -135,7 +135,8 @@ std::shared_ptr<PictureTap> open_tap(PipelineParts& core, const std::string& por
   if (!found) refuse_view(guarded.graph, port);
   auto tap = found->runner->outlet().tap(found->source);
   if (auto* const source = found->runner->node()->abilities().watched) source->watch(tap);
-  if (tap->is_connected()) throw StateError("the frames of '" + port + "' are already being viewed");
+  if (tap->is_connected())
+    throw StateError("another viewer already has the frames of '" + port + "': a port has one at a time");
   tap->connect(std::move(hook));
   core.budget()->extend(1);
   return tap;

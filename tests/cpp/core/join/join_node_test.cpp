@@ -215,10 +215,13 @@ TEST(Join, RefusesWhatItCannotDo) {
   expect(refusal(std::tuple{file, other}, {.name = "x"}), "add it with join=");
   expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{}}), "joins by pts and needs within=");
   expect(refusal(std::tuple{file, camera}, {.name = "x", .join = Join{.within = 0.1}}), "needs max_wait=");
+  const auto live = refusal(std::tuple{file, camera}, {.name = "x", .join = Join{}});
+  expect(live, "joins by captured and needs within=");
+  expect(live, ", and max_wait=, the seconds");
   expect(refusal(std::tuple{camera, both}, {.name = "x", .join = Join{.within = 0.1, .max_wait = 1}}),
          "port.of(camera)");
   expect(refusal(std::tuple{file, other}, {.name = "x", .queue = kLatest, .join = Join{.within = 0.1}}),
-         "has a join and queue=LATEST");
+         "queue=LATEST is too short");
   expect(refusal(std::tuple{file, other}, {.name = "x", .batch = Batch{2}, .join = Join{.within = 0.1}}),
          "batch");
   expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{.within = -1}}), "at least 0 seconds");

@@ -89,8 +89,8 @@ TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   auto& core = *PipelineAccess::core(pipeline);
   auto tap = open_tap(core, "cam", [] {});
-  EXPECT_TRUE(
-      contains(message_of<StateError>([&] { open_tap(core, "cam", [] {}); }), "already being viewed"));
+  EXPECT_TRUE(contains(message_of<StateError>([&] { open_tap(core, "cam", [] {}); }),
+                       "another viewer already has the frames"));
   EXPECT_TRUE(contains(message_of<OptionError>([&] { open_tap(core, "cat", [] {}); }), "no node 'cat'"));
   pipeline.start();
   const int bound = pipeline.stats().pool.bound;
