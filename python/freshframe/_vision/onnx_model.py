@@ -227,5 +227,5 @@ def _array(tensor: TensorInfo, given: Any) -> npt.NDArray[Any]:
         for want, found in zip(tensor.shape, array.shape, strict=False)
     )
     if not fits:
-        raise OptionError(f"the input {tensor} cannot take an array of the shape {array.shape}")
+        raise OptionError(f"the input {tensor} cannot take an array of shape {array.shape}")
     return np.ascontiguousarray(array, tensor.dtype).reshape(array.shape)

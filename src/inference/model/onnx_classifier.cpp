@@ -138,6 +138,10 @@ constexpr std::array<std::string_view, 14> kOwnColumns = {
     "tracker_id",       "track", "class_id", "class_name", "confidence", "track_age", "velocity",
     "track_confidence", "dwell", "xyxy",     "data",       "names",      "mask",      "corners"};
 
+bool has_axis(std::span<const std::int64_t> shape, std::size_t length) {
+  return std::ranges::find(shape, static_cast<std::int64_t>(length)) != shape.end();
+}
+
 std::vector<std::string> class_names(const inference::Session& session,
                                      const std::vector<std::string>& given) {
   if (!given.empty()) return given;
@@ -235,10 +239,14 @@ struct OnnxClassifier::Impl {
     run.widen();
     const auto views = run.views(0);
     const auto count = views.size() == 1 ? views[0].floats.size() : 0;
-    if (count < 2 || (!names.empty() && names.size() != count)) {
+    if (count < 2 || !has_axis(views[0].shape, count)) {
       throw OptionError("OnnxClassifier needs a file with one output of a number per class, but '" +
-                        session->path() + "' has " + inference::to_text(session->outputs()) +
-                        (names.empty() ? "" : " and " + std::to_string(names.size()) + " names"));
+                        session->path() + "' has " + inference::to_text(session->outputs()));
+    }
+    if (!names.empty() && names.size() != count) {
+      throw OptionError("'" + session->path() + "' has " + std::to_string(count) + " classes, but " +
+                        (given.names.empty() ? "its metadata" : "names=") + " lists " +
+                        std::to_string(names.size()) + ": pass names= with one name per class");
     }
   }
 
@@ -363,8 +371,8 @@ struct OnnxClassifier::Impl {
 OnnxClassifier::OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options) {
   if (options.column.empty()) throw OptionError("OnnxClassifier needs a name for its column: pass column=");
   if (std::ranges::find(kOwnColumns, options.column) != kOwnColumns.end()) {
-    throw OptionError("OnnxClassifier needs a different name for its column than '" + options.column +
-                      "', which boxes have already");
+    throw OptionError("column='" + options.column +
+                      "' is taken: Detections already have this name. Choose another");
   }
   if (!(options.padding >= 0 && options.padding <= kMostPadding))
     throw OptionError("padding must be 0 to 10 box sizes, got " + std::to_string(options.padding));
