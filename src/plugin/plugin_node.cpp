@@ -553,7 +553,9 @@ std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& 
 std::unique_ptr<NodeBase> object_node(const freshframe_object& object, std::shared_ptr<const void> keep,
                                       const PixelOps& ops) {
   if (object.size < offsetof(freshframe_object, taken) || object.node == nullptr || object.self == nullptr) {
-    throw OptionError("the capsule of __freshframe_node__() must point at a whole freshframe_object");
+    throw OptionError(
+        "the capsule of __freshframe_node__() must point to a freshframe_object with size, node and self "
+        "set");
   }
   const auto table = plugin::checked_node(object.node, "this node");
   auto* const taken = plugin::known_part<freshframe_object>(&object, object.size).taken;

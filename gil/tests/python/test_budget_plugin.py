@@ -290,7 +290,7 @@ summary.why_not_to_fail = lambda: "no schedstat"
         (
             ["--gil-count", "calls"],
             "",
-            "--gil-count must name some of call, freeing, objects, collector, import",
+            "--gil-count must be one or more of call, freeing, objects, collector, import",
         ),
         (["--gil-baseline", "none.txt"], "", "cannot read the baseline 'none.txt'"),
         ([], "@pytest.mark.gil_budget\ndef test_it(): pass", "the marker takes one limit"),

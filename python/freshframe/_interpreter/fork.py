@@ -46,8 +46,8 @@ class _Explaining:
             and not isinstance(error, FreshframeError)
         ):
             raise FreshframeError(
-                f"a part of freshframe that is loaded at its first use could not be read ({error}): close "
-                "some files or raise the limit (ulimit -n), and call it again"
+                f"freshframe could not load a module that this call needs ({error}): close some files or "
+                "raise the limit (ulimit -n), and repeat the call"
             ) from error
 
 

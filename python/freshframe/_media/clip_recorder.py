@@ -85,7 +85,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         keep_names: str | os.PathLike[str] | None = None,
     ) -> None:
         if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
-            raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
+            raise OptionError(f"max_bytes must be at least 1, got {max_bytes}")
         self._handle = _native.make_clip_recorder(
             _check.number("before", before),
             _check.number("after", after),

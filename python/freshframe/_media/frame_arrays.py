@@ -60,5 +60,5 @@ def _check_pixels(frame: Frame) -> None:
     if frame.format not in ("gray", "bgr", "rgb"):
         raise OptionError(
             f"a frame in {frame.format} is not an array of pixels: use frame.bgr or frame.luma, or "
-            "frame.array for its planes below each other"
+            "frame.array for all its planes, stacked vertically"
         )

@@ -54,7 +54,9 @@ class Recipes:
 
 def _check_batch(node: Any, batch: Batch | None) -> None:
     if batch is not None and isinstance(node, Native):
-        raise GraphError(f"{wiring.label(node)!r} is native and cannot have both batch= and process=")
+        raise GraphError(
+            f"{wiring.label(node)!r} is native and cannot have both batch= and process=: leave one out"
+        )
     if batch is not None and batch.size > _MOST_BATCH:
         raise OptionError(f"a batch with process= must be at most {_MOST_BATCH} samples, got {batch.size}")
 

@@ -75,7 +75,7 @@ class TextFile:
                 os.close(fd)
                 raise
             os.close(fd)
-        raise self._refused("other programs replace it again and again")
+        raise self._refused("other programs keep replacing it")
 
     def _take(self, fd: int) -> bool:
         """Claims the file. Returns False if another program renamed it in the meantime.
@@ -98,7 +98,7 @@ class TextFile:
         return True
 
     def _refused(self, why: str) -> StateError:
-        return StateError(f"cannot write {self.path!r}: {why}; give it another name")
+        return StateError(f"cannot write {self.path!r}: {why}; write to another path")
 
     def write(self, lines: str) -> None:
         """Appends complete lines, all or nothing."""

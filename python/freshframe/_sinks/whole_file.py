@@ -63,7 +63,7 @@ class WholeFile(TextFile):
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise self._no_file()
             if (writer := _native.find_writer(fd)) is not None:
-                raise StateError(f"cannot write {self._whole!r}: {writer}; give it another name")
+                raise StateError(f"cannot write {self._whole!r}: {writer}; write to another path")
         finally:
             os.close(fd)
 
@@ -83,7 +83,8 @@ class WholeFile(TextFile):
             self._lost, self._lines = self._lost + self._lines, 0
             raise OSError(
                 errno.ENOENT,
-                "another program deleted or moved the hidden file that contains the lines",
+                "another program deleted or moved the temporary file with the lines so far (write to a "
+                "folder that no other program cleans up)",
                 self.path,
             )
 

@@ -123,7 +123,7 @@ class Call:
         if self._is_late:
             raise self.too_late()
         if self._error:
-            raise OSError(f"{self._server} cannot be asked: {self._show_reply(self._error)}")
+            raise OSError(f"the request to {self._server} failed: {self._show_reply(self._error)}")
         reason = http.client.responses.get(self._status, "")
         text = f"{self._server} answered {self._status} {reason}".rstrip()
         if self._status in _BUSY:
@@ -202,7 +202,7 @@ def read_text(reply: dict[str, Any], key: str) -> tuple[str, str]:
         return text.strip(), finish
     advice = ": raise max_tokens in options" if finish == "length" else ""
     reason = show_reply(finish, key)
-    raise OSError(f"the model's answer has no text, its finish_reason is {reason!r}{advice}")
+    raise OSError(f"the model's answer has no text (finish_reason={reason!r}){advice}")
 
 
 def _json_object(data: bytes) -> dict[str, Any] | None:

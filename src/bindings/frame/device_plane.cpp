@@ -229,9 +229,10 @@ nb::object lend_plane(gil::Held& held, const PlaneOnDevice& plane, nb::handle st
                                copy);
     }
     if (kind != kCuda || number != plane.picture().card) {
-      throw nb::buffer_error(("the frame is on the device (2, " + std::to_string(plane.picture().card) +
-                              "), and cannot be exported to (" + std::to_string(kind) + ", " +
-                              std::to_string(number) + ")")
+      throw nb::buffer_error(("the frame is on the GPU, DLPack device (2, " +
+                              std::to_string(plane.picture().card) + "), and cannot be exported to device (" +
+                              std::to_string(kind) + ", " + std::to_string(number) +
+                              "): leave out dl_device=, or pass (1, 0) for a copy in host memory")
                                  .c_str());
     }
   }

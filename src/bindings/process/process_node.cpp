@@ -194,7 +194,9 @@ std::vector<std::string> read_texts(const std::vector<nb::bytes>& given) {
 int add_process(Engine& self, process::NodeDescription node, const Parents& parents,
                 const AddOptions& options, const ProcessPlan& plan) {
   if (!process::can_watch_children()) {
-    throw GraphError("process= needs Linux 5.3 or newer (pidfd_open)");
+    throw GraphError(
+        "process= needs pidfd_open(), which failed here: it needs Linux 5.3 or newer, and a container whose "
+        "seccomp profile allows it");
   }
   auto crew = plan.crew;
   crew.skips_errors = options.on_error == OnError::Skip;

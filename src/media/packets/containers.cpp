@@ -101,7 +101,7 @@ void check_container_options(const std::string& path, const std::map<std::string
     };
     if (has(of_all) || has(own)) continue;
     throw OptionError("cannot write '" + path + "': its container has no option '" + name +
-                      "', and packets have no encoder");
+                      "'. Packets are copied without an encoder, so leave out encoder options");
   }
 }
 

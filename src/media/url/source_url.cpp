@@ -123,7 +123,7 @@ std::string local_path(const std::string& url) {
 UrlKind find_kind(const std::string& url, const core::LiveUrl& live) {
   if (url.empty()) throw OptionError("cannot open an empty string: " + std::string(kSupported));
   if (url.find('\0') != std::string::npos)
-    throw OptionError("cannot open a source whose name has a zero byte in it");
+    throw OptionError("cannot open a source whose name contains a NUL character");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
   if (url.rfind("browser:", 0) == 0) return UrlKind::Browser;
   if (is_camera(url)) return UrlKind::Camera;

@@ -207,7 +207,7 @@ void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answere
     const bool of_job =
         lease != 0 && std::any_of(jobs.begin(), end, [&](const Job& job) { return job.lease == lease; });
     if ((!of_job && !leases_.contains(lease)) || !held.insert(lease).second) {
-      throw ProtocolError("lease " + std::to_string(lease) + " was returned, which the worker does not hold");
+      throw ProtocolError("it returned lease " + std::to_string(lease) + ", which it does not hold");
     }
   }
 }
@@ -215,7 +215,7 @@ void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answere
 void Seat::release(std::span<const std::uint64_t> leases) {
   for (const auto lease : leases) {
     if (leases_.erase(lease) == 0) {
-      throw ProtocolError("lease " + std::to_string(lease) + " was returned, which the worker does not hold");
+      throw ProtocolError("it returned lease " + std::to_string(lease) + ", which it does not hold");
     }
   }
 }

@@ -34,8 +34,7 @@ Reply make_refusal(unsigned status, const std::string& text, double seconds) {
 double checked_rate(double rate) {
   constexpr double kMost = 6000;
   if (rate > 0 && rate <= kMost) return rate;
-  throw OptionError("looks_per_minute must be above 0 and at most 6000 questions a minute, got " +
-                    std::to_string(rate));
+  throw OptionError("looks_per_minute must be above 0 and at most 6000, got " + std::to_string(rate));
 }
 
 /// The key of the rate limit. For IPv6 this is the /64, because a client usually controls all of it.

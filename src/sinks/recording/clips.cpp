@@ -200,7 +200,7 @@ Clips::Clips(const ClipOptions& options)
   install_ffmpeg_log();
   check_seconds("before", before_);
   check_seconds("after", after_);
-  if (options.max_bytes == 0) throw OptionError("max_bytes of clips must be above 0, got 0");
+  if (options.max_bytes == 0) throw OptionError("max_bytes must be at least 1, got 0");
 }
 
 void Clips::open() {

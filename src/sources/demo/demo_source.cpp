@@ -95,7 +95,8 @@ class DemoSource final : public VideoSource {
 std::vector<DemoShape> demo_shapes(const std::string& url, std::int64_t seq) {
   const auto options = parse_demo_url(url);
   if (!options.shapes) throw OptionError("demo.shapes() needs a URL of demo:shapes, got '" + url + "'");
-  if (seq < 0) throw OptionError("demo.shapes() needs a frame number from 0, got " + std::to_string(seq));
+  if (seq < 0)
+    throw OptionError("demo.shapes() needs a frame number of at least 0, got " + std::to_string(seq));
   return DemoScene(options).shapes(seq);
 }
 
@@ -113,7 +114,8 @@ std::vector<DemoCircle> demo_circles(const std::string& url, std::int64_t seq) {
     throw OptionError("demo.circles() needs a URL of demo:circles, got '" + url +
                       "': use demo.shapes() for demo:shapes");
   }
-  if (seq < 0) throw OptionError("demo.circles() needs a frame number from 0, got " + std::to_string(seq));
+  if (seq < 0)
+    throw OptionError("demo.circles() needs a frame number of at least 0, got " + std::to_string(seq));
   return media::DemoScene(options).truth(seq);
 }
 

@@ -115,7 +115,7 @@ void write_frame(const Frame& frame, const std::string& path) {
   if (error == 0 && target.file.is_open()) {
     const auto* const writer = core::find_writer({.number = target.file.number(), .id = target.facts.id});
     if (writer != nullptr)
-      throw Error("cannot write the image '" + path + "': " + writer + "; give it another name");
+      throw Error("cannot write the image '" + path + "': " + writer + "; write to another path");
   }
   if (error == 0) error = platform::replace_whole_file(target, bytes, platform::Durability::Renamed);
   if (error != 0)

@@ -167,7 +167,7 @@ def test_track_says_what_computes(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--classes", "dog"], "--model"),
-        (["--min-confidence", "0.5"], "--min-confidence is for a model: add --model"),
+        (["--min-confidence", "0.5"], "--min-confidence needs a model: add --model"),
         (["--model", "FILE", "--radius", "5:9"], "--radius is for circles"),
         (["--model", "FILE", "--classes", "horse"], "has no class 'horse'; its classes are cat, dog"),
         (["--model", "FILE", "--layout", "maze"], "layout must be one of"),

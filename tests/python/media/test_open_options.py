@@ -36,9 +36,9 @@ def test_an_option_that_ffmpeg_does_not_know_is_an_error_without_a_server_too() 
         ([SECRET], "got a value of type list"),
         ({b"a": SECRET}, "got the name b'a'"),
         ({"headers": SECRET + "\udcff"}, "the value of 'headers' contains unpaired surrogates"),
-        ({"headers": SECRET + "\0"}, 'options["headers"] has a zero byte in it'),
+        ({"headers": SECRET + "\0"}, 'options["headers"] contains a NUL character'),
         ({"": SECRET}, "the name of an entry of options is empty"),
-        ({"a\0b": SECRET}, "has a zero byte in it"),
+        ({"a\0b": SECRET}, "contains a NUL character"),
     ],
 )
 def test_options_that_are_no_text_are_refused_and_their_values_not_shown(options: Any, message: str) -> None:

@@ -169,7 +169,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
         ff.ClipRecorder(before=-1)
     with pytest.raises(ff.OptionTypeError, match="after must be a number"):
         ff.ClipRecorder(after="5")  # type: ignore[arg-type]
-    with pytest.raises(ff.OptionError, match="max_bytes of clips must be at least 1"):
+    with pytest.raises(ff.OptionError, match="max_bytes must be at least 1"):
         ff.ClipRecorder(max_bytes=0)
     with pytest.raises(ff.OptionError, match=r"the clips.*no encoder for codec 'h266'"):
         ff.ClipRecorder(codec="h266")

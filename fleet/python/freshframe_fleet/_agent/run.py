@@ -63,7 +63,8 @@ class ReceivedBuild:
                     pickling.learn(definitions)
                 except Exception as error:
                     why = f"{type(error).__name__}: {error}"
-                    raise FreshframeError(f"build cannot be loaded here: {why}") from error
+                    advice = ". Install it on the agent's machine" if isinstance(error, ImportError) else ""
+                    raise FreshframeError(f"the agent cannot load build: {why}{advice}") from error
                 self._function = function
             return self._function
 
@@ -94,8 +95,8 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
             raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
         if ports.value_type(port) is Frame:
             raise GraphError(
-                f"the output {name!r} carries frames, which cannot leave their machine: use an output of "
-                "results"
+                f"the output {name!r} carries frames, which cannot leave their machine: return results "
+                "instead, such as boxes or tracks"
             )
     return pipeline, outputs
 

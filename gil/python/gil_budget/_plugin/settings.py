@@ -87,7 +87,7 @@ def _kinds(text: str | None) -> tuple[str, ...]:
     kinds = tuple(kind.strip() for kind in text.split(","))
     for kind in kinds:
         if kind not in KINDS:
-            raise LimitError(f"--gil-count must name some of {', '.join(KINDS)}, got {kind!r}")
+            raise LimitError(f"--gil-count must be one or more of {', '.join(KINDS)}, got {kind!r}")
     return kinds
 
 

@@ -58,7 +58,7 @@ def _check_model(options: Any) -> None:
             if getattr(options, name) is not None
         ]
         if given:
-            raise UsageError(f"--{given[0].replace('_', '-')} is for a model: add --model FILE.onnx")
+            raise UsageError(f"--{given[0].replace('_', '-')} needs a model: add --model FILE.onnx")
     elif options.radius is not None:
         raise UsageError("--radius is for circles and cannot be used with --model, which finds boxes")
 
@@ -140,7 +140,7 @@ def _checked(outputs: Sequence[str], sources: Sequence[int | str]) -> list[list[
         _check_output(path)
         place = os.path.realpath(path)
         if place in seen:
-            raise UsageError(f"-o would write {path!r} twice")
+            raise UsageError(f"-o would write {path!r} twice: give each source and each -o a name of its own")
         if place in read:
             raise UsageError(f"-o {path!r} would overwrite the source")
         seen.add(place)

@@ -53,7 +53,7 @@ OutputFile::OutputFile(std::string path, FileOpening opening) : path_(std::move(
   open();
   constexpr int kMostTries = 100;
   for (int tries = 1; !claim(); ++tries) {
-    if (tries == kMostTries) refuse("other programs replace it again and again");
+    if (tries == kMostTries) refuse("other programs keep replacing it");
     open();
   }
   make_io();
@@ -98,7 +98,7 @@ void OutputFile::make_io() {
 }
 
 void OutputFile::refuse(const char* why) const {
-  throw Error("cannot write '" + path_ + "': " + why + "; give it another name");
+  throw Error("cannot write '" + path_ + "': " + why + "; write to another path");
 }
 
 OutputFile::~OutputFile() {

@@ -93,9 +93,9 @@ class FfmpegDepacketiser final : public Depacketiser {
     const int opened = avformat_open_input(&format, "", av_find_input_format("sdp"), options.out());
     format_.reset(format);  // null after a failure: FFmpeg has freed it
     if (opened < 0)
-      throw Fault(Trouble::Dialogue, "FFmpeg does not read its payload: " + ffmpeg_text(opened));
+      throw Fault(Trouble::Dialogue, "FFmpeg cannot read its RTP payload: " + ffmpeg_text(opened));
     if (format_->nb_streams != 1 || format_->streams[0]->codecpar->codec_id == AV_CODEC_ID_NONE) {
-      throw Fault(Trouble::Dialogue, "FFmpeg does not know its payload " + media.encoding);
+      throw Fault(Trouble::Dialogue, "FFmpeg does not support its RTP payload format " + media.encoding);
     }
     input_.begin_input();
     const auto codec = format_->streams[0]->codecpar->codec_id;
