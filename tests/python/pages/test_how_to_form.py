@@ -1,4 +1,4 @@
-"""Each how-to page shows output or an image, and says what to do if it does not work."""
+"""Each how-to page says what it needs, shows output or an image, and says what to do if it does not work."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -46,6 +46,61 @@ FOREIGN = {
 def test_each_page_shows_what_comes_out() -> None:
     pages = {page.stem: page.read_text(encoding="utf-8") for page in HOW_TO.glob("*.md")}
     assert {name for name, text in pages.items() if not SHOWS.search(text)} == set()
+
+
+NEEDS = re.compile(r"\A# .+\n\nNeeds \[freshframe\b[^]]*\]\(install\.md(?:#[\w-]+)?\)")
+# Module -> what installs it, where a page's program imports it.
+PACKAGES = {
+    "cv2": "opencv-python",
+    "fastapi": "fastapi",
+    "ff.Onnx": "onnxruntime",
+    "ff.native.numba": "numba",
+    "flask": "flask",
+    "gradio": "gradio",
+    "ipywidgets": "ipywidgets",
+    "mediapipe": "mediapipe",
+    "mss": "mss",
+    "numba": "numba",
+    "pygame": "pygame-ce",
+    "rerun": "rerun-sdk",
+    "streamlit": "streamlit",
+    "supervision": "supervision",
+    "torch": "torch",
+    "ultralytics": "ultralytics",
+    "uvicorn": "uvicorn",
+    "websockets": "websockets",
+}
+
+
+def test_each_page_says_first_what_it_needs() -> None:
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in HOW_TO.glob("*.md")}
+    assert {name for name, text in pages.items() if not NEEDS.match(text)} == {"install"}
+
+
+def packages_of(text: str) -> set[str]:
+    """Returns what the programs of a page need besides freshframe. Skips a program that it replaces."""
+    programs = re.findall(r"^```python[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    code = "\n".join(program for program in programs if "ff." in program)
+    imported = set(re.findall(r"^ *(?:import|from) (\w+)", code, re.MULTILINE))
+    used = {name for name in PACKAGES if name.startswith("ff.") and name in code}
+    return {PACKAGES[name] for name in (imported | used) & PACKAGES.keys()}
+
+
+def test_each_page_names_the_packages_of_its_programs() -> None:
+    unnamed = {}
+    for page in HOW_TO.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        said = " ".join(re.findall(r"pip install [^`\n]*", text))
+        if missing := {name for name in packages_of(text) if name not in said}:
+            unnamed[page.stem] = missing
+    assert unnamed == {}
+
+
+def test_no_page_asks_an_index_for_freshframe() -> None:
+    """It is not on PyPI: pip needs a wheel's folder, and extras are packages of their own."""
+    for page in [*HOW_TO.glob("*.md"), *HOW_TO.parent.glob("tutorial/*.md")]:
+        commands = re.findall(r"pip install [^`\n]*", page.read_text(encoding="utf-8"))
+        assert [line for line in commands if "freshframe[" in line and "--find-links" not in line] == [], page
 
 
 def faults(page: Path) -> list[str]:
