@@ -323,7 +323,12 @@ def test_a_live_key_outlasts_a_step_that_is_busy_for_longer_than_the_gap(process
             live.gate.set()
         until(lambda: live.calls == 3, "the last sample")
         found: list[tuple[Any, str | None]] = []
-        until(lambda: len(found.extend(live.events()) or found) >= 2, "the end of the key")  # type: ignore[func-returns-value]
+
+        def has_ended() -> bool:
+            found.extend(live.events())
+            return len(found) >= 2
+
+        until(has_ended, "the end of the key")
         assert found == [("yard", None), ("yard", "gone")], "an earlier end would give four"
 
 

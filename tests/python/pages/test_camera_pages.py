@@ -50,16 +50,23 @@ def started(program: str, folder: Path, **environment: str) -> subprocess.Popen[
     )
 
 
+def read_lines(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+
+
 def test_each_outage_is_printed_with_its_start_its_length_and_its_reason(tmp_path: Path) -> None:
     (program,) = (text for text in programs("open-an-ip-camera") if "away_total" in text)
     assert lines_of_code(program) <= LONGEST
-    port, rows = free_port(), []
+    port = free_port()
+    rows: list[tuple[float, str, float]] = []
     lines: queue.Queue[str] = queue.Queue()
     with started(program, tmp_path, CAMERA=f"rtsp://127.0.0.1:{port}/live") as process:
-        reading = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()])
+        reading = threading.Thread(target=read_lines, args=(process, lines))
         reading.start()
         try:
-            closed = None
+            closed: float | None = None
             for _ in range(30):  # a program that gets no time while the camera is away prints nothing
                 if len(rows) == 3:
                     break
