@@ -113,7 +113,7 @@ class Changes:
         merges = join is None and parent is not None and not isinstance(parent, Port)
         checked = wiring.options(
             name,
-            wiring.edge(queue, name or label, max_age, max_rate, every),
+            wiring.edge(queue, wiring.checked_name(name) or label, max_age, max_rate, every),
             batch=batch,
             join=join,
             merge=merges,

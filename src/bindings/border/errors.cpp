@@ -346,8 +346,9 @@ extern "C" void freshframe_set_error(PyObject* type, const char* text) asm("__wr
 extern "C" void freshframe_set_python_error(PyObject* type, const char* text) asm("__real_PyErr_SetString");
 
 void freshframe_set_error(PyObject* type, const char* text) {
+  const bool replaces = PyErr_Occurred() != nullptr;
   PyObject* const error = freshframe::python::explain_call(text);
-  if (error == nullptr && PyErr_Occurred() != nullptr) return;  // Ctrl-C
+  if (error == nullptr && !replaces && PyErr_Occurred() != nullptr) return;  // Ctrl-C
   if (error == nullptr) return freshframe_set_python_error(type, text);
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
   Py_DECREF(error);

@@ -223,7 +223,8 @@ struct SlowLink {
     double free = 0;                                     // when the link has sent everything
     add(begins);
     place.begin_at(ring);
-    for (double now = begins; now < begins + seconds; now += .005) {
+    for (int turn = 0; turn * .005 < seconds; ++turn) {
+      const double now = begins + turn * .005;
       add(now);
       for (; !acknowledged.empty() && acknowledged.front().second <= now; acknowledged.pop_front())
         place.acknowledge(acknowledged.front().first, now);

@@ -71,6 +71,7 @@ LETTING_GO = {
     "camera_setting",
     "cameras",
     "set_camera",
+    "rotate_frame",
     "detect_circles",
     "detect_onnx",
     "encode_masks",
