@@ -11,14 +11,6 @@ from ._errors import OptionTypeError
 _SUPPORTED = "(): incompatible function arguments. The following argument types are supported:\n"
 _GIVEN = "\nInvoked with types: "
 _MODULES = re.compile(r"\b(?:freshframe\._native|collections\.abc|typing|numpy|builtins)\.")
-_NO_CONSTRUCTOR = ": no constructor defined!"
-_MADE_BY = {
-    "Frame": ": call Frame.from_array(array) or Frame.read(path)",
-    "Reader": ": call pipeline.reader(port)",
-    "Sample": ": readers and process() get samples; run_node(node, values) of freshframe.testing makes some",
-    "Packet": ": a reader of camera.packets gives packets",
-    "Stamp": ": call freshframe.testing.stamp()",
-}
 _CONTAINERS = ("Iterable", "Collection", "Container", "Sized")
 # Annotations that accept each built-in type.
 _ACCEPTING = {
@@ -43,9 +35,6 @@ def explain(text: str) -> OptionTypeError:
     Raises:
         ValueError: It is another message.
     """
-    made = _MODULES.sub("", text).removesuffix(_NO_CONSTRUCTOR)
-    if text.endswith(_NO_CONSTRUCTOR):
-        return OptionTypeError(f"a {made} cannot be made by {made}(){_MADE_BY.get(made, '')}")
     name, supported, rest = text.partition(_SUPPORTED)
     signatures, given, types = rest.partition(_GIVEN)
     if not (supported and given):

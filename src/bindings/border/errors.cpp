@@ -307,9 +307,8 @@ constinit PyObject* explaining = nullptr;
 
 // Returns null if the text is not about a call.
 PyObject* explain_call(const char* text) {
-  const bool is_known = std::strstr(text, "(): incompatible function arguments.") != nullptr ||
-                        std::strstr(text, ": no constructor defined!") != nullptr;
-  if (explaining == nullptr || !is_known) return nullptr;
+  if (explaining == nullptr || std::strstr(text, "(): incompatible function arguments.") == nullptr)
+    return nullptr;
   PyObject* const given = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::strlen(text)), "replace");
   PyObject* const error =
       given != nullptr ? PyObject_CallFunctionObjArgs(explaining, given, nullptr) : nullptr;

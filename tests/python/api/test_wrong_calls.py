@@ -113,11 +113,3 @@ def test_the_argument_that_does_not_fit_is_named(signatures: list[str], types: s
 def test_another_message_is_left_as_it_is() -> None:
     with pytest.raises(ValueError, match="not a message"):
         _call_errors.explain("f(): something else")
-
-
-@pytest.mark.parametrize("name", ["Frame", "Reader", "Sample"])
-def test_a_class_without_a_constructor_says_what_makes_it(name: str) -> None:
-    for _ in range(2):
-        with pytest.raises(TypeError, match=rf"^a {name} cannot be made by {name}\(\): ") as raised:
-            getattr(ff, name)(1)
-        assert "_native" not in str(raised.value)
