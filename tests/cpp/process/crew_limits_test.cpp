@@ -58,7 +58,9 @@ TEST(Crew, KillsAWorkerThatGivesALeaseBackTwice) {
     FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::Gray});
     rig.push({std::move(builder).publish(basic_pixel_ops())});
     wait_until([&] { return rig.worker().restarts > 0; });
-    EXPECT_TRUE(contains(rig.log(), "it sent an invalid message: it returned lease 1, which it does not hold")) << rig.log();
+    EXPECT_TRUE(
+        contains(rig.log(), "it sent an invalid message: it returned lease 1, which it does not hold"))
+        << rig.log();
   }
 }
 
