@@ -24,7 +24,7 @@ import freshframe as ff
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[str] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-CAMERA, FIRST, PARTS, LOOP = BLOCKS
+CAMERA, LOOP, FIRST, PARTS = BLOCKS
 OUTPUT = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
