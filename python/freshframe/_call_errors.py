@@ -59,8 +59,8 @@ class _Call:
         before, _, after = _MODULES.sub("", types).partition("kwargs = { ")
         positional = [one for one in _split(before) if one]
         named = dict(one.split(": ", 1) for one in _split(after.removesuffix(" }")) if one)
-        told = positional + [f"{name}={one}" for name, one in named.items()]
-        return cls(positional, named, f"({', '.join(told)})")
+        shown = positional + [f"{name}={one}" for name, one in named.items()]
+        return cls(positional, named, f"({', '.join(shown)})")
 
 
 @dataclass(frozen=True)

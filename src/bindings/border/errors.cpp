@@ -299,10 +299,6 @@ void translate(gil::Held& held, const std::exception_ptr* error) {
   raise_known(held, *error);
 }
 
-}  // namespace
-
-namespace {
-
 constinit PyObject* explaining = nullptr;
 
 // Returns null if the text is not about a call.

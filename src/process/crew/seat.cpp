@@ -8,6 +8,8 @@
 #include <bit>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +35,10 @@ Descriptor make_dump_file() {
   }
   ::fcntl(file.get(), F_SETFL, O_APPEND);
   return file;
+}
+
+ProtocolError not_held(std::uint64_t lease) {
+  return ProtocolError("it returned lease " + std::to_string(lease) + ", which it does not hold");
 }
 
 }  // namespace
@@ -207,7 +213,7 @@ void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answere
     const bool of_job =
         lease != 0 && std::any_of(jobs.begin(), end, [&](const Job& job) { return job.lease == lease; });
     if ((!of_job && !leases_.contains(lease)) || !held.insert(lease).second) {
-      throw ProtocolError("it returned lease " + std::to_string(lease) + ", which it does not hold");
+      throw not_held(lease);
     }
   }
 }
@@ -215,7 +221,7 @@ void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answere
 void Seat::release(std::span<const std::uint64_t> leases) {
   for (const auto lease : leases) {
     if (leases_.erase(lease) == 0) {
-      throw ProtocolError("it returned lease " + std::to_string(lease) + ", which it does not hold");
+      throw not_held(lease);
     }
   }
 }

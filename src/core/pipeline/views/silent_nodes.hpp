@@ -16,7 +16,7 @@ struct SilentNode {
   std::string name;
   std::uint64_t taken = 0;
 
-  /// "has taken 60 samples and returned none: does its function or process() return a value?"
+  /// "received 60 samples and returned none: does its function or process() return a value?"
   [[nodiscard]] std::string text() const;
 };
 constexpr std::uint64_t kFewSamples = 2;  // samples after which a message asks about missing results
