@@ -119,9 +119,9 @@ def test_a_short_copy_lets_no_other_thread_in(format_: Any, shape: tuple[int, ..
     interval = sys.getswitchinterval()
     gate.acquire()
     thread = threading.Thread(target=other)
-    thread.start()
+    sys.setswitchinterval(100)  # from here on, a thread runs only when the other one releases the GIL
     try:
-        sys.setswitchinterval(100)  # from here on, the other thread runs only when this one releases the GIL
+        thread.start()  # returns only when the other thread waits for the gate
         gate.release()
         wanted = time.perf_counter() + 0.02
         while time.perf_counter() < wanted:
