@@ -75,14 +75,22 @@ class Site:
         self._life = time.time_ns()
         self._spec = SiteSpec(agents=spec.agents, exclusive=spec.exclusive)
         self._number = -1  # of the build
+        self._newest = ("", 0)  # the program that sent the newest list, and that program's number of it
         self._lock = threading.Lock()  # guards the specification and the sources
         self._sources: dict[tuple[str, str], _Source] = {}
         self._fleet = Fleet(agents=spec.agents)
         self.change(spec)
 
-    def change(self, spec: SiteSpec) -> None:
-        """Adds, updates and removes cameras so that the site has those of `spec`. The others keep running."""
+    def change(self, spec: SiteSpec, program: str = "", number: int = 0) -> None:
+        """Adds, updates and removes cameras so that the site has those of `spec`. The others keep running.
+
+        Ray may run two calls in either order: a list that is older than the newest one of its program is
+        ignored.
+        """
         with self._lock:
+            if program == self._newest[0] and number < self._newest[1]:
+                return
+            self._newest = program, number
             now, controller = self._spec, self._fleet._controller
             fixed = (now.version, now.agents, now.exclusive)
             if (spec.version, spec.agents, spec.exclusive) != fixed:
@@ -90,7 +98,9 @@ class Site:
                     "the site runs freshframe {} with agents={} and exclusive={}, which cannot change while "
                     "it runs: call RaySites.shutdown(), and start the sites again".format(*fixed)
                 )
-            if not now.cameras or spec.build != now.build:
+            if (
+                not now.cameras.keys() & spec.cameras.keys() or spec.build != now.build
+            ):  # see Builds.release()
                 self._number = controller.add_build(*spec.build) if spec.cameras else -1
             for name in now.cameras.keys() - spec.cameras.keys():
                 controller.remove(name)
@@ -148,6 +158,7 @@ class _Remote:
         self.reason = "starts"
         self._ray, self._name, self._limit = ray, name, limit
         self._spec = spec
+        self._program, self._number = uuid.uuid4().hex, 0  # of the lists of cameras
         self._actor: Any = None
         self._change: Any = None  # the open call of change()
         self._failures, self._retry_at = 0, 0.0  # failures in a row
@@ -155,10 +166,12 @@ class _Remote:
     def change(self, spec: SiteSpec) -> Any:
         """Starts the site or attaches to it, and gives it its list of cameras. Returns its actor."""
         actor, self._spec = self._actor, spec
+        self._number += 1
         if actor is None:
             options = {"name": self._name, "label_selector": spec.labels, **_ACTOR}
             actor = self._actor = self._ray.remote(Site).options(**options).remote(spec)
-        self._change = actor.change.options(max_task_retries=0).remote(spec)  # a retry might be late
+        change = actor.change.options(max_task_retries=0)  # a retry might be late
+        self._change = change.remote(spec, self._program, self._number)
         return actor
 
     def ask(self, calls: _Calls, method: str, *arguments: Any) -> list[Any]:

@@ -104,6 +104,20 @@ def test_a_changed_list_touches_only_what_differs(site: Site) -> None:
     until(lambda: set(epochs()) == {"cam"}, "a camera after none")
 
 
+def test_a_list_may_replace_cameras_that_have_not_started(site: Site) -> None:
+    for name in ("other", "cam", "third"):
+        site.change(spec({name: "ticks:0.002"}))
+    until(lambda: set(site.stats()["cameras"]) == {"third"}, "the last list")
+
+
+def test_a_list_that_arrives_late_is_ignored(site: Site) -> None:
+    site.change(spec({"new": "ticks:0.01"}), "me", 2)
+    site.change(spec(FAST), "me", 1)
+    assert site._spec.cameras.keys() == {"new"}
+    site.change(spec(FAST), "another program", 1)
+    assert site._spec.cameras.keys() == {"cam"}
+
+
 @pytest.mark.parametrize("changed", [{"agents": 2}, {"exclusive": True}, {"version": "0.0.1"}])
 def test_a_site_refuses_what_it_cannot_change(site: Site, changed: dict[str, Any]) -> None:
     refused = rf"freshframe {ff.__version__} with agents=1 and exclusive=False, which cannot change while"
