@@ -42,7 +42,6 @@ void register_classes(const nb::dict& given) {
 
 // Called at exit, when no pipeline thread is running any more: the cached objects would keep the module's
 // types alive.
-// alive.
 void forget_classes(gil::Held& held) {
   gil::DeferredFree::instance().stop_deferring(held);
   explain_call_errors(nullptr);

@@ -1,4 +1,4 @@
-// The parts of the module _native: each function adds the classes and functions of one idea.
+// The parts of the module _native: each function adds the classes and functions of one topic.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,12 +14,12 @@ class Engine;
 
 // ---- frame
 void bind_frame(nanobind::module_& module);
-/// The form for notebooks.
+/// Adds how notebooks display a frame.
 void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_frame_crops(nanobind::class_<Frame>& frame);
 void bind_frame_files(nanobind::class_<Frame>& frame);
 void bind_frame_device(nanobind::module_& module, nanobind::class_<Frame>& frame);
-/// "cpu", or "cuda:0" of a picture that stays there.
+/// Returns "cpu", or the GPU that holds the image, such as "cuda:0".
 [[nodiscard]] std::string device_name(const Frame& frame);
 
 // ---- engine: its class, to which other parts add methods

@@ -1,7 +1,8 @@
 // The messages between an agent and its controller: kinds and fixed-size records.
 // SPDX-License-Identifier: Apache-2.0
 //
-// fleet/python/freshframe_fleet/_wire.py has the other side of it, and gets the layouts from record_fields.hpp.
+// The controller's side is fleet/python/freshframe_fleet/_wire.py, which gets the layouts from
+// record_fields.hpp.
 #pragma once
 
 #include <array>

@@ -18,8 +18,8 @@ struct AttributeHint {
   const char* text;
 };
 
-/// For the slot tp_getattro: finds what Python finds. The AttributeError for a name in `hints` ends in its text. None
-/// of these names is in the class's dir() or in its stub.
+/// For the slot tp_getattro. Like PyObject_GenericGetAttr(), but the AttributeError for a name in `hints`
+/// also says what to write instead. None of these names is in the class's dir() or in its stub.
 inline PyObject* attribute_or_hint(PyObject* self, PyObject* name,
                                    std::span<const AttributeHint> hints) noexcept {
   PyObject* const found = PyObject_GenericGetAttr(self, name);
@@ -30,7 +30,7 @@ inline PyObject* attribute_or_hint(PyObject* self, PyObject* name,
   const bool is_known = hint != hints.end();
   PyErr_Clear();
   try {
-    // Python's own message contains the module, too, where the class is of the stable ABI.
+    // Not Python's own message, which also contains the module if the class is built for the stable ABI.
     PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'%s%s", get_type_name(self).c_str(),
                  name, is_known ? ". " : "", is_known ? hint->text : "");
   } catch (const std::exception&) {

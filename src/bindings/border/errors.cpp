@@ -61,14 +61,13 @@ void raise_source_error(PyObject* type, const SourceError& error) {
   raise(object);
 }
 
-// Chooses the class as Python's own file functions do; it is also a FreshframeError.
+// Raises the subclass of OSError that Python's own file functions would raise; it is also a FreshframeError.
 void raise_os_error(const std::filesystem::filesystem_error& error) {
   const auto path = python_path(error.path1().c_str());
   raise(nb::module_::import_("freshframe._errors").attr("file_error")(error.code().value(), path));
 }
 
-// By far the most frequent one is that a thread cannot be started, and the system's message does not mention
-// threads.
+// The usual cause is that a thread could not be started, and the system's message does not mention threads.
 std::string describe(const std::system_error& error) {
   if (error.code() != std::errc::resource_unavailable_try_again) return error.what();
   return std::string("the system has no further thread for this process (") + error.what() +

@@ -15,8 +15,8 @@
 
 namespace freshframe::python {
 
-/// A Python exception, with its traceback, that passes through the engine. The Engine keeps it, too, and
-/// shows it to the garbage collector. After the collector has cleared it, it is empty for all users.
+/// A Python exception, with its traceback, on its way through the engine. The Engine also holds it, and shows
+/// it to the garbage collector. Once the collector has cleared it, it is empty for all holders.
 using SharedError = std::shared_ptr<gil::Ref>;
 
 class RaisedByPython : public std::exception {
@@ -30,7 +30,7 @@ class RaisedByPython : public std::exception {
   std::string text_;
 };
 
-/// An error that a Python source raised as a freshframe.SourceError, which it remains.
+/// A freshframe.SourceError that a Python source raised. Python gets the same exception object back.
 class SourceErrorByPython : public SourceError {
  public:
   SourceErrorByPython(SharedError error, const std::string& text)
@@ -41,7 +41,8 @@ class SourceErrorByPython : public SourceError {
   SharedError error_;
 };
 
-/// The error of a picture that cannot be brought from its card. Python code that read it let the error pass.
+/// Raised when a frame's image cannot be copied from the GPU, and the Python code that read it did not catch
+/// the error.
 class DeviceErrorByPython : public DeviceError {
  public:
   DeviceErrorByPython(SharedError error, const std::string& text)
@@ -62,17 +63,18 @@ struct TakenError {
 [[nodiscard]] TakenError take_python_error(gil::Held& held);
 /// Formats the error as the interpreter would print it, at most 16 kB; "" when that fails.
 [[nodiscard]] std::string traceback_text(gil::Held& held, const gil::Ref& error);
-/// Returns the remedy for an error of a user's node, after its text; "" if unknown. See _graph/hints.py.
+/// Returns advice on how to fix an error of a user's node, or "". It is appended to the error's message. See
+/// _graph/hints.py.
 [[nodiscard]] std::string hint_text(gil::Held& held, const gil::Ref& error);
-/// Gives a SourceError without a source the name of the source that raised it.
+/// Sets the name of the source on a SourceError that does not have one.
 void name_source(gil::Held& held, const gil::Ref& error, const std::string& source);
 /// Sets the Python exception that `error` is or corresponds to.
 void set_python_error(gil::Held& held, const std::exception_ptr& error);
 /// Makes the Python Sample of an error that has one.
 using SampleMaker = nanobind::object (*)(const NodeError& error);
 void set_sample_maker(SampleMaker make) noexcept;
-/// `function`: called with nanobind's message for a call with wrong arguments, returns the exception to raise
-/// instead. Null: keeps the message. Needs the GIL.
+/// `function` is called with nanobind's message for a call with invalid arguments, and returns the exception
+/// to raise instead. Null keeps nanobind's message. Needs the GIL.
 void explain_call_errors(PyObject* function) noexcept;
 /// Lets nanobind use set_python_error() for the engine's exceptions.
 void register_exception_translator();

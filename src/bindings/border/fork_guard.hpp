@@ -1,4 +1,5 @@
-// Detects in a forked child that a pipeline is its parent's, whose threads do not exist there, or the memory of a frame.
+// Keeps a forked child from using its parent's pipelines, whose threads do not exist in the child, and frames
+// in memory that both share.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,12 +11,12 @@
 
 namespace freshframe::python {
 
-/// The frame. Throws StateError in a forked child if its memory is shared, not a copy: the parent goes on to
-/// write to it.
+/// Returns the frame. Throws StateError in a forked child if the frame's memory is shared, not a copy,
+/// because the parent continues to write to it.
 const Frame& check_process(const Frame& frame);
 const Frame& check_process(Frame&&) = delete;
 
-/// Remembers the process that it was made in.
+/// Remembers the process that created it.
 class ForkGuard {
  public:
   [[nodiscard]] bool has_forked() const noexcept { return birthplace_.is_inherited(); }

@@ -1,5 +1,6 @@
 // Passes log lines of native threads to Python's logging: a bounded list, and a wait for the Python thread
-// that empties it. Uses no descriptor, because a program that daemonizes closes all of them.
+// that empties it. Does not wake that thread through a file descriptor, because a program that daemonizes
+// closes all of them.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/border/log.hpp"
 

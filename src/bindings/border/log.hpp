@@ -6,7 +6,7 @@
 
 namespace freshframe::python {
 
-/// A record of a worker process for the logger of that name; `level` is Python's number.
+/// Queues a worker process's record for the logger of that name. `level` is Python's number.
 void log_record(int level, const std::string& logger, const std::string& text);
 
 }  // namespace freshframe::python

@@ -1,4 +1,4 @@
-// Values that are made of Python objects at their first use, and kept.
+// Python values that are made at their first use and then cached.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,10 +7,11 @@
 
 namespace freshframe::python {
 
-/// The result of `make`, from the first call on. Like a static variable of a function, but without a lock:
-/// making it may release the GIL, and another thread would then wait for that lock with the GIL (on a
-/// free-threaded Python: attached, so that the garbage collector would wait for it). Two threads may both
-/// make one. All use the first, and the second one's references are never released.
+/// Returns the result of `make`, which is made by the first call. Unlike a static variable in a function, it
+/// has no lock: `make` may release the GIL, and another thread would then wait for the lock while it holds
+/// the GIL (on free-threaded Python: while it is attached, which blocks the garbage collector). If two
+/// threads call `make` at the same time, all callers get the first result, and the references of the second
+/// one are never released.
 template <auto make>
 [[nodiscard]] const auto& made_once() {
   using Made = decltype(make());

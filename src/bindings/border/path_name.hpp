@@ -1,4 +1,4 @@
-// Names of files between Python and the engine, as bytes of any encoding.
+// Converts file names between Python's strings and the engine's bytes, which may be in any encoding.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,13 +10,13 @@
 
 namespace freshframe::python {
 
-/// An argument of a binding. Python's str becomes the bytes that os.fsencode() gives, which are not UTF-8 under every
-/// locale. Python's bytes, which the package passes for URLs, remain as they are.
+/// A file name as an argument of a binding. A str is converted as by os.fsencode(), which does not use UTF-8
+/// in every locale. Bytes, which the package passes for URLs, stay as they are.
 struct PathName {
   std::string bytes;
 };
 
-/// The str that os.fsdecode() gives.
+/// Returns the str that os.fsdecode() would return.
 [[nodiscard]] inline nanobind::object python_path(std::string_view path) {
   PyObject* const made = PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
   if (made == nullptr) throw nanobind::python_error();

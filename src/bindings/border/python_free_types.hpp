@@ -1,5 +1,4 @@
-// The engine's types that may be used without the GIL: none of them holds a Python object that it would
-// touch.
+// The engine's types that may be used without the GIL: none of them touches a Python object directly.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,7 +23,8 @@ template <>
 inline constexpr bool python_free<Frame> = true;
 template <>
 inline constexpr bool python_free<MutablePicture> = true;
-// A value on an edge may wrap a Python object, but as a gil::Ref, which dies through the deferred queue.
+// A value on an edge may wrap a Python object, but only as a gil::Ref, which is released through the deferred
+// queue.
 template <>
 inline constexpr bool python_free<AnySample> = true;
 // A node's Python objects are released through the deferred queue.
@@ -50,8 +50,8 @@ template <>
 inline constexpr bool python_free<core::Handed> = true;
 template <>
 inline constexpr bool python_free<core::PipelineCore> = true;
-// The nodes of a Pipeline are native, with Python objects that die through the deferred queue, or borrow
-// theirs.
+// The nodes of a Pipeline are native. They release their Python objects through the deferred queue, or only
+// borrow them.
 template <>
 inline constexpr bool python_free<core::Successor> = true;
 template <>

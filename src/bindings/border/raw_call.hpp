@@ -1,9 +1,9 @@
 // Plain C functions for everything that waits without the GIL.
 // SPDX-License-Identifier: Apache-2.0
 //
-// nanobind's dispatcher is noexcept, and a thread that wants the GIL back while an interpreter up to 3.13
-// finalises is unwound: through a noexcept frame that ends the process. So a function that may wait is bound
-// as a plain PyCFunction.
+// Up to Python 3.13, a thread that asks for the GIL while the interpreter finalises is unwound. nanobind's
+// dispatcher is noexcept, so unwinding through it would end the process. That is why a function that may wait
+// is bound as a plain PyCFunction.
 #pragma once
 
 #include "freshframe/gil.hpp"
@@ -30,8 +30,8 @@ PyObject* raw_call(gil::Held& held, F&& function) {
   }
 }
 
-/// Frees the references that threads without the GIL have dropped; for destructors of Python objects, which
-/// hold it.
+/// Frees the references that threads without the GIL have dropped. Called by destructors of Python objects,
+/// which hold the GIL.
 inline void drain_deferred(gil::Held& held) {
   gil::DeferredFree::instance().drain(held);
 }

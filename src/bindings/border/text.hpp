@@ -18,12 +18,12 @@ inline PyObject* find_name_getter() {
   return nanobind::object(type.attr("__dict__")["__name__"].attr("__get__")).release().ptr();
 }
 
-/// The name of the class of an object. A metaclass, which may make anything of __name__, is not asked.
+/// Returns the name of an object's class. Bypasses the metaclass, which may return anything as __name__.
 [[nodiscard]] inline std::string get_type_name(nanobind::handle object) {
   return nanobind::cast<std::string>(nanobind::handle(made_once<&find_name_getter>())(object.type()));
 }
 
-/// The object's repr() for a message. Of an object whose repr() raises, its type.
+/// Returns the object's repr() for a message, or its type if its repr() raises.
 [[nodiscard]] inline std::string describe_object(nanobind::handle object) {
   PyObject* const made = PyObject_Repr(object.ptr());
   std::string_view text;
@@ -44,7 +44,8 @@ inline PyObject* find_name_getter() {
   return nanobind::module_::import_("freshframe._check").attr(check)(what, given);
 }
 
-/// "a list", "an int", "a uint8": as _check.with_article() of the Python package.
+/// Returns the name with its article, such as "a list" or "an int", like _check.with_article() of the Python
+/// package.
 inline std::string with_article(std::string_view name) {
   const bool sounds_as_vowel =
       !name.empty() && (std::string_view("aeioAEIO").find(name[0]) != std::string_view::npos ||

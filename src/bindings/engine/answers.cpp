@@ -1,5 +1,5 @@
-// Snapshots of a pipeline's counters, and the answer of why(). Returns the engine's structs with their
-// fields, which the package turns into dataclasses.
+// Binds snapshots of a pipeline's counters, and the answer of why(), as structs that the package turns into
+// dataclasses.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats_fields.hpp"
 #include "freshframe/why.hpp"

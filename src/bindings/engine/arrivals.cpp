@@ -1,4 +1,4 @@
-// Lets a Python node ask how far the samples on their way to it have come.
+// Lets a Python node ask how far along the samples are that will reach it.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

@@ -47,13 +47,14 @@ inline constexpr bool python_free<python::Engine> = true;
 namespace freshframe::python {
 Engine::~Engine() {
   if (guard_.has_forked() && served_) served_->forget_in_child();
-  served_.reset();  // it keeps the core alive, and quickly joins threads that never need the GIL
+  // keeps the core alive; joins its threads, which never need the GIL, so that takes little time
+  served_.reset();
   const bool running = guard_.has_forked() || (core_->life().has_started() && !core_->life().has_ended());
   if (!running) {
     core_.reset();
     failure_.reset();
-    gil::entry<&drain_deferred>();  // a failure keeps its exception; a destructor of a Python object holds
-                                    // the GIL
+    // may release an exception that a failure keeps; a destructor of a Python object holds the GIL
+    gil::entry<&drain_deferred>();
     return;
   }
   if (!guard_.has_forked()) core_->request_stop();
@@ -96,8 +97,7 @@ int add_node(Engine& self, NodeHandle& handle, const Parents& parents, const Add
   check_unused(handle);
   native::claim(*handle.node);
   std::shared_ptr<core::Runner> runner;
-  // From then on, the handle keeps the node alive, even if add() fails later or the node is removed
-  // immediately.
+  // Makes the handle keep the node alive, even if add() fails later or the node is removed immediately.
   const auto keep = [&] {
     handle.owner = self.shared_core();
     handle.added = runner->node();
@@ -313,7 +313,7 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
   });
 }
 
-// Calls `verb` without the GIL. It returns whether the pipeline has ended.
+// Calls `verb`, which returns whether the pipeline has ended, without the GIL.
 template <class Verb>
 PyObject* ended_by(gil::Held& held, PyObject* self, PyObject* time, Verb verb) {
   return raw_call(held, [&]() -> PyObject* {

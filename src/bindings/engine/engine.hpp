@@ -33,7 +33,7 @@ class Attachment {
   Attachment(const Attachment&) = delete;
   Attachment& operator=(const Attachment&) = delete;
   virtual ~Attachment() = default;
-  /// In the child of a fork, where none of its threads exists: nothing may be joined from now on.
+  /// Called in a forked child, where its threads do not exist: from now on it must not join any.
   virtual void forget_in_child() noexcept = 0;
 };
 
@@ -87,7 +87,8 @@ class Engine {
   ForkGuard guard_;
 };
 
-/// Ports as Python gives them: the numbers of the node and of the only source, -1 for all.
+/// Ports as Python passes them: the number of the node, and of the only source to connect, or -1 for all
+/// sources.
 using Parents = std::vector<std::pair<int, int>>;
 [[nodiscard]] std::vector<AnyPort> any_ports(const Parents& parents);
 

@@ -23,8 +23,9 @@ namespace freshframe::python {
 /// on the node's own thread: so the garbage collector sees every reference.
 struct Hosted : Embedded {
   PyObject* object;
-  bool takes_values;           // a function: it gets the value, not the sample
-  std::vector<int> gone = {};  // sources that the loop is to report to the object. On the node's thread
+  bool takes_values;  // a function: it gets the value, not the sample
+  // ended sources that the loop has yet to report to the object; used on the node's thread
+  std::vector<int> gone = {};
   Hosted(PyObject* given, bool is_function) : object(given), takes_values(is_function) {}
 };
 
@@ -33,11 +34,10 @@ struct Hosted : Embedded {
   return static_cast<Hosted*>(node.abilities().embedded);
 }
 
-/// A node before it is added, native or hosted; add() takes it out, once.
+/// Holds a native or hosted node until add() takes it, which happens once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
-  // The node in the graph, whose properties Python shows; also after it has left the graph, or another one has its
-  // place.
+  // The node in the graph, for its properties in Python. Stays set after the node was removed or replaced.
   std::shared_ptr<NodeBase> added = {};
   std::shared_ptr<core::PipelineCore> owner = {};
   std::shared_ptr<core::Successor> successor = {};  // set for a node that came by replace()
@@ -62,7 +62,7 @@ template <class N>
   return *node;
 }
 
-/// A call of a node that is in no pipeline. add() refuses the node until the call has ended.
+/// A call of a node that is not in a pipeline. add() rejects the node until the call has ended.
 template <class N>
 class LoneCall {
  public:
@@ -88,8 +88,8 @@ class LoneCall {
   N& node_;
 };
 
-/// Calls close() of a node in Python and returns its exception. A signal's handler may raise before its first line, and
-/// then it is called again.
+/// Calls close() of a Python node and returns its exception. If a signal handler raises before the first line
+/// of close(), calls it again.
 [[nodiscard]] std::exception_ptr call_close(const nanobind::object& node);
 
 }  // namespace freshframe::python

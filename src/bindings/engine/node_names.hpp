@@ -8,7 +8,7 @@
 
 namespace freshframe::python {
 
-/// The key is the number; the samples of a pipeline share it.
+/// Names by node number. All samples of a pipeline share the table.
 using NodeNames = std::shared_ptr<const core::NameTable>;
 
 }  // namespace freshframe::python

@@ -93,8 +93,8 @@ void encode_with_gil(gil::Released& released, Encoding* encoding) {
   });
 }
 
-// Encodes the value of a sample (unless that is its frame). Takes the GIL only for values without a native
-// form, so call it without the GIL. Throws OptionTypeError's Python form if the value cannot be pickled.
+// Encodes the value of a sample, unless that is its frame. Takes the GIL only for values without a native
+// form, so call it without the GIL. Throws a Python OptionTypeError if the value cannot be pickled.
 std::vector<std::byte> result_bytes(const ValueRef& value) {
   if (!needs_python(value)) return pack_value(encode_native(value));
   Encoding encoding{&value};
@@ -103,7 +103,7 @@ std::vector<std::byte> result_bytes(const ValueRef& value) {
   return std::move(encoding.bytes);
 }
 
-// An object's bytes, which it neither frees nor moves while this exists.
+// Shows an object's bytes, and keeps the object from freeing or moving them.
 class ByteView {
  public:
   explicit ByteView(nb::handle object) {
@@ -358,7 +358,8 @@ void bind_agent(nb::module_& module) {
           "Opens the stream for the results of an output.");
 }
 
-// Binds what an agent's process keeps: which run each thread works for, and what a crash leaves behind.
+// Binds functions for an agent's process: they record which run each thread works for, and why the process
+// died.
 void bind_agent_process(nb::module_& module) {
   module.def(
       "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),

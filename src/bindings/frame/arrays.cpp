@@ -189,7 +189,8 @@ void copy_rows(const Rows* from, std::uint8_t* to, std::ptrdiff_t stride) {
 //
 // A copy that takes less than about half a millisecond keeps the GIL. If another thread is computing, getting
 // the GIL back would take the switch interval, 5 ms.
-constexpr std::size_t kShortCopy = std::size_t{4} << 20;  // bytes in rows; of single bytes an eighth
+// bytes of contiguous rows; an eighth if bytes are copied one by one
+constexpr std::size_t kShortCopy = std::size_t{4} << 20;
 
 bool is_short_copy(const Rows& rows) {
   const bool in_rows = rows.channel_step == 1 && rows.pixel_step == rows.channels && rows.channels != 4;

@@ -101,7 +101,7 @@ template <class M>
 struct Lent {
   M managed;
   Frame frame;
-  std::shared_ptr<const DevicePicture> copy;  // instead of the frame's picture
+  std::shared_ptr<const DevicePicture> copy;  // used instead of the frame's image
   std::uintptr_t stream = 0;                  // on which the consumer reads
   std::array<std::int64_t, 3> shape{};
   std::array<std::int64_t, 3> strides{};

@@ -1,4 +1,5 @@
-// Which pixel formats Python asks frames for, so that a thread can make them before it waits for the GIL.
+// Remembers which pixel formats Python requests, so that a thread can convert its next frame before it waits
+// for the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,28 +12,27 @@
 
 namespace freshframe::python {
 
-/// Note [Formats made ahead]
-/// A conversion releases the GIL, and in a program with a busy thread the GIL returns after the switch
-/// interval, 5 ms. So the formats that a node or a reader's loop requested of its last frame are made of its
-/// next frame before the thread asks for the GIL. All requests on the thread between two samples count as
-/// requests of the first.
+/// Note [Formats made ahead] A conversion releases the GIL, and in a program with a busy thread it takes the
+/// switch interval, 5 ms, to get it back. So the formats that a node or a reader's loop requested for its
+/// last frame are made for its next frame before the thread asks for the GIL. All requests on the thread
+/// between two samples count as requests for the first.
 class FormatUse {
  public:
   /// Called for each frame that Python asks for `format`, or for its packed array.
   static void note(PixelFormat format) noexcept;
   static void note_packed() noexcept;
 
-  /// Returns a number for a reader or a node's loop that no other reader or loop of the process ever has. The address
-  /// would not do: after a reader has gone, another reader may get its address.
+  /// Returns a number that no other reader or node's loop of the process ever has. An address would not be
+  /// unique: after a reader is destroyed, a new one may get its address.
   [[nodiscard]] static std::uint64_t make_taker() noexcept;
-  /// This thread is about to get a sample from `taker`. Returns its requests since it got the last one; none
-  /// if that was from another taker.
+  /// Called when the thread is about to get a sample for `taker`. Returns the formats requested since its
+  /// last sample, or none if that sample was for another taker.
   static FormatUse next(std::uint64_t taker) noexcept;
 
   [[nodiscard]] bool any() const noexcept { return bits_ != 0; }
-  /// Makes these formats of `frame`, where they are not there yet. Without the GIL.
+  /// Converts `frame` to those of these formats that it does not have yet. Call it without the GIL.
   void make(const Frame& frame) const noexcept;
-  /// Makes them of a sample's frame, and of a set of the frame of each part.
+  /// Converts the frame of a sample, or the frame of each member of a set.
   void make(const AnySample& sample) const noexcept;
 
  private:

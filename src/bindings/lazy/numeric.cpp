@@ -38,9 +38,9 @@ using python::describe_object;
 using python::refuse_type;
 using python::refuse_value;
 
-// A sum that takes longer than about a millisecond releases the GIL. A shorter one does not: beside a busy
-// thread it would wait 5 ms to acquire it again. In bytes that are read in sequence. A number that is not
-// contiguous takes as long as 16 of them.
+// Bytes of contiguous numbers that a sum reads in about a millisecond. A sum of more releases the GIL. A
+// shorter one does not, because next to a busy thread it would wait 5 ms to get it back. A number that is not
+// contiguous counts as 16 bytes.
 constexpr std::int64_t kWorthReleasing = 16 << 20;
 constexpr std::int64_t kBytesPerScattered = 16;
 
@@ -83,7 +83,8 @@ std::string describe(nb::handle object) {
   refuse_type(std::string("numeric.") + function + " takes " + kAccepted + ", got " + describe(object) + why);
 }
 
-// Refuses arrays whose numbers may have another meaning than their memory shows, and NumPy's scalars.
+// Rejects NumPy's scalars, and subclasses of its arrays, whose values may not be what their memory contains,
+// such as masked arrays.
 void check_class(const char* function, nb::handle object) {
   const NumPy& numpy = NumPy::instance();
   if (object.type().is(numpy.array)) return;
@@ -100,10 +101,11 @@ void check_class(const char* function, nb::handle object) {
 
 int thread_count(nb::handle threads) {
   bool whole = PyIndex_Check(threads.ptr()) != 0 && !PyBool_Check(threads.ptr());
-  const Py_ssize_t count = whole ? PyNumber_AsSsize_t(threads.ptr(), nullptr) : 0;  // a larger one is cut
+  // clamped if it does not fit
+  const Py_ssize_t count = whole ? PyNumber_AsSsize_t(threads.ptr(), nullptr) : 0;
   if (count == -1 && PyErr_Occurred() != nullptr) {
     if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw nb::python_error();  // raised by its __index__
-    PyErr_Clear();  // an array of several numbers, which has an __index__
+    PyErr_Clear();  // an array of several numbers has an __index__, but it raises TypeError
     whole = false;
   }
   if (!whole) {
@@ -139,7 +141,7 @@ class Buffer {
     const auto axes = static_cast<std::size_t>(buffer_.ndim);
     if (buffer_.strides != nullptr) {
       std::copy_n(buffer_.strides, axes, strides_.begin());
-    } else {  // ctypes always leaves them out
+    } else {  // for example ctypes, which never gives strides
       PyBuffer_FillContiguousStrides(buffer_.ndim, buffer_.shape, strides_.data(),
                                      static_cast<int>(buffer_.itemsize), 'C');
     }

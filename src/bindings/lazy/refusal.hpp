@@ -1,4 +1,4 @@
-// Refusals of arguments in modules beside the engine's: with the package's own exceptions.
+// Raises the package's own exceptions for invalid arguments, in modules other than the engine's.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,12 +16,12 @@ namespace freshframe::python {
   throw nanobind::python_error();
 }
 
-/// A value of a type that the function does not accept. The GIL is held.
+/// Raises for a value of a type that the function does not accept. Needs the GIL.
 [[noreturn]] inline void refuse_type(const std::string& text) {
   refuse_as("OptionTypeError", text);
 }
 
-/// A value out of range. The GIL is held.
+/// Raises for a value out of range. Needs the GIL.
 [[noreturn]] inline void refuse_value(const std::string& text) {
   refuse_as("OptionError", text);
 }

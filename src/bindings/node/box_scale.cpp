@@ -1,4 +1,4 @@
-// Notices boxes that are of another scale than the image.
+// Detects boxes whose coordinates are not in pixels of the image.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/box_scale.hpp"
 

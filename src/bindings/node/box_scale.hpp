@@ -1,4 +1,5 @@
-// Notices boxes that are of another scale than the image, such as those of a model that saw a resized one.
+// Detects boxes whose coordinates are not in pixels of the image, such as those of a model that saw a resized
+// one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,12 +12,13 @@
 
 namespace freshframe::python {
 
-/// Judges the first results of one node. Trackers, counters and drawings would take such boxes without an error.
-/// Not thread-safe.
+/// Checks the first results of one node, because trackers, counters and drawings accept such boxes without an
+/// error. Not thread-safe.
 class BoxScale {
  public:
-  /// Logs a warning, once, if most boxes of each of the first results with boxes are outside of the image. One result
-  /// whose boxes are inside settles it. `image`: the frame that the result is attached to, if any.
+  /// Logs a warning, once, if each of the first results with boxes has most of them outside of the image.
+  /// Stops checking after one result that does not. `image`: the frame that the result is attached to, if
+  /// any.
   void check(const std::string& node, const ValueRef& value, const Frame& image);
 
  private:

@@ -63,7 +63,8 @@ class NodeThreads {
 
  private:
   static constexpr std::chrono::microseconds kWakeUp{50};
-  static constexpr std::chrono::microseconds kFree{2};  // taking a free lock is faster
+  // if getting the GIL took longer than this, another thread had it
+  static constexpr std::chrono::microseconds kFree{2};
   static constexpr std::chrono::milliseconds kSwitchInterval{5};
 
   std::atomic<Clock::time_point> stretch_began_{};

@@ -29,14 +29,14 @@ class GilTurn {
   GilTurn& operator=(const GilTurn&) = delete;
   ~GilTurn();
 
-  /// The thread, without the GIL, has processed its last sample. May sleep, see Note [Leaving in a queue].
+  /// Called without the GIL after the thread's last sample. May sleep, see Note [Leaving in a queue].
   void queue_to_leave();
-  /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in]. Returns
-  /// when it is released.
+  /// Called without the GIL, before the thread asks for it. May sleep, see Note [Letting others in]. Returns
+  /// the time afterwards.
   Clock::time_point let_others_in();
-  /// The thread has acquired the GIL, for which it had waited since `wanted`.
+  /// Called after the thread has acquired the GIL, for which it had waited since `wanted`.
   void begin_turn(core::Runner& runner, Clock::time_point wanted);
-  /// The thread is about to release the GIL.
+  /// Called before the thread releases the GIL.
   void end_turn(core::Runner& runner);
   /// Whether there is time for one more sample.
   [[nodiscard]] bool has_time() const { return Clock::now() - began_ < kLongest; }
@@ -45,10 +45,10 @@ class GilTurn {
   struct WayOut;
 
   Clock::time_point began_{};
-  double computed_ = 0;        // the thread's processor time when an unseen turn began, or at an earlier time
-  bool was_long_ = true;       // the turn before this one
-  bool let_in_ = false;        // whether the thread slept before this turn
-  WayOut* way_out_ = nullptr;  // on which it has a place
+  double computed_ = 0;   // the thread's CPU time when a turn without sampling began, or at an earlier time
+  bool was_long_ = true;  // the turn before this one
+  bool let_in_ = false;   // whether the thread slept before this turn
+  WayOut* way_out_ = nullptr;  // the queue in which the thread has a place
   HoldSampler::Seat seat_;
 };
 

@@ -66,8 +66,8 @@ void add_time(std::atomic<std::int64_t>& sum, HoldSampler::Clock::duration time)
   sum.fetch_add(std::chrono::nanoseconds(time).count(), std::memory_order_relaxed);
 }
 
-// One for all node threads, while there are any. Used with the GIL held. A forked child has none of its
-// parent's threads.
+// The sampler of all node threads, while there are any. Used with the GIL held. A forked child starts without
+// one, because its parent's threads do not exist there.
 struct PresentSampler {
   std::weak_ptr<HoldSampler> sampler;
 };

@@ -1,4 +1,4 @@
-// How long a node's call held the GIL, and how long it waited for it.
+// Samples for how long a node's call holds the GIL, and for how long it waits for it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,16 +17,15 @@
 
 namespace freshframe::python {
 
-/// Note [Looks at the GIL]
-/// Within a node's call Python and C functions release the GIL and acquire it again, and no hook reports it. The
-/// thread's processor time says neither that zlib computes without the GIL nor that a C function sleeps with
-/// it. So while nodes have calls of more than a moment, a native thread looks at the interpreter's record of
-/// the GIL about a hundred times a second, without acquiring it. The time since the look before counts as
-/// held by the node that is the holder. At every fourth look it also reads which nodes' threads wait on a
-/// lock of that record: they wait for the GIL. The sum of all nodes' holds is at most the time. The looks
-/// come at random intervals, so that they do not follow a node's rhythm. They stop when no call has been long
-/// for two seconds, and begin again with the next long one. If the call before that one was short, its
-/// processor time counts instead.
+/// Note [Looks at the GIL] Within a node's call Python and C functions release the GIL and acquire it again,
+/// and no hook reports it. The thread's CPU time does not show that zlib computes without the GIL or that a C
+/// function sleeps with it. So while nodes have calls of more than a moment, a native thread looks at the
+/// interpreter's record of the GIL about a hundred times a second, without acquiring it. The time since the
+/// previous look counts as held by the node that is the holder. At every fourth look it also reads which
+/// nodes' threads wait on a lock of that record: they wait for the GIL. So the holds of all nodes never add
+/// up to more than the elapsed time. The looks come at random intervals, so that they do not follow a node's
+/// rhythm. They stop when no call has been long for two seconds, and start again with the next long one. For
+/// a long call that follows a short one, CPU time is used instead.
 class HoldSampler {
  public:
   using Clock = std::chrono::steady_clock;
@@ -37,7 +36,7 @@ class HoldSampler {
     double waited = 0;
   };
 
-  /// One node thread's place. Made, used and destroyed by that thread with the GIL held.
+  /// What is known about one node thread. Created, used and destroyed by that thread with the GIL held.
   class Seat {
    public:
     Seat();
@@ -45,13 +44,13 @@ class HoldSampler {
     Seat(const Seat&) = delete;
     Seat& operator=(const Seat&) = delete;
 
-    /// The thread has acquired the GIL. `expects_long`: it will probably keep its turn for more than a
-    /// moment.
+    /// Called after the thread has acquired the GIL. `expects_long`: it will probably keep its turn for more
+    /// than a moment.
     void begin_hold(bool expects_long);
-    /// Whether end_hold() of a long turn will have an answer.
+    /// Returns true if end_hold() of a long turn will return a value.
     [[nodiscard]] bool is_seen() const noexcept { return is_seen_; }
-    /// The thread is about to release the GIL. Returns what the looks saw of a long turn, or nothing if there were no
-    /// looks.
+    /// Called before the thread releases the GIL. Returns what the looks saw of a long turn, or nullopt if
+    /// there were no looks.
     std::optional<Seen> end_hold(bool was_long);
 
    private:
@@ -61,7 +60,7 @@ class HoldSampler {
     std::atomic<bool> has_turn_{false};
     std::atomic<std::int64_t> held_ns_{0};    // in this turn
     std::atomic<std::int64_t> waited_ns_{0};  // in this turn
-    std::optional<gil::FutexWait> wait_;      // the sampler's thread only
+    std::optional<gil::FutexWait> wait_;      // used only by the sampler's thread
     std::shared_ptr<HoldSampler> sampler_;
     ForkGuard guard_;
   };
@@ -76,10 +75,11 @@ class HoldSampler {
 
   void add(Seat& seat);
   void remove(Seat& seat);
-  /// Looks for a while from now on. With the GIL.
+  /// Starts to look at the GIL, or continues for longer. Needs the GIL.
   void look_on();
   void run();
-  /// `holder`: of the GIL, seats_.end() if it is free or no node has it. `since`: the look before.
+  /// `holder`: the holder of the GIL, or seats_.end() if that is not a node. `since`: the time of the
+  /// previous look.
   void note_hold_locked(Seats::const_iterator holder, Clock::duration since);
   void note_waits_locked(Seats::const_iterator holder, Clock::duration since);
   [[nodiscard]] bool is_wanted_locked() const;

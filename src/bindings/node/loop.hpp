@@ -52,7 +52,8 @@ bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
 /// whose locks may be held by threads that it does not have.
 struct InForkedChild {};
 void leave_forked_child(const Loop& loop);
-/// Throws likewise. Leaks the sample in the child, because freeing it would touch the parent's engine.
+/// Does the same for a call with a sample. Leaks the sample in the child, because freeing it would touch the
+/// parent's engine.
 void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name. Returns None if it does not exist, or null with an exception set if

@@ -10,7 +10,7 @@ namespace freshframe::python {
 
 class Engine;
 
-/// For a green thread: start() throws, and the node ends.
+/// Rejects a green thread of gevent or eventlet: start() throws, and the node ends.
 void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner);
 
 }  // namespace freshframe::python

@@ -30,7 +30,7 @@ class PythonNode final : public NodeBase, public Hosted {
   [[nodiscard]] std::string default_name() const override { return description_.name; }
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
-  /// Python checks that the node takes batches.
+  /// Always accepts batches here, because Python checks whether the node takes them.
   [[nodiscard]] NodeContract contract() const override {
     auto own = process::make_contract(description_);
     own.takes_batches = own.takes_sets = own.runs_outside = true;

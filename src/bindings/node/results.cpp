@@ -65,7 +65,7 @@ bool is_stamped(PyObject* given) {
   return Py_TYPE(given) == reinterpret_cast<PyTypeObject*>(classes().stamped);
 }
 
-// Their stamps would be lost.
+// Rejects a list of stamped results: a list counts as one result, so their stamps would be lost.
 void refuse_several_stamped(PyObject* result) {
   if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result)) return;
   const bool is_list = PyList_CheckExact(result);
@@ -137,7 +137,7 @@ bool send(core::Runner& runner, AnySample* output) {
   return true;
 }
 
-// Sends with the GIL held. Only if that does not have to wait (see Note [The length of a turn]).
+// Sends with the GIL held, unless that would have to wait (see Note [The length of a turn]).
 void send_now(gil::Held& held, Loop& loop, AnySample& output) {
   auto& outlet = loop.runner.outlet();
   if (loop.turn.has_time() && !outlet.would_wait()) {
@@ -160,7 +160,8 @@ bool check_returned(PyObject* value) {
   return is_none;
 }
 
-// Whether a stop ends the generator. That of finish() may run for as long as a stop allows for final results.
+// Returns true if a stop must end the generator. One of finish() may run for as long as the stop allows for
+// final results.
 bool is_over(Loop& loop, Called called, bool was_stopping) {
   if (called == Called::Finish) return !loop.runner.takes_last_results();
   return !was_stopping && loop.runner.place().context().stop.stop_requested();

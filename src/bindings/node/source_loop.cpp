@@ -46,7 +46,7 @@ class SourcePace {
   TimePoint begin_{};
   double first_pts_ = 0;
   double last_pts_ = 0;
-  double limit_ = 1;  // seconds by which pts may run ahead until the queues are looked at
+  double limit_ = 1;  // seconds by which pts may run ahead before the queues are checked
 };
 
 std::uint64_t count_full_drops(core::Runner& runner) {
@@ -77,7 +77,7 @@ void SourcePace::check(double least_ahead) {
   const double took = Seconds(runner_.place().context().clock.now() - begin_).count();
   const double span = last_pts_ - first_pts_;
   if (span <= 2 * took || span - took <= least_ahead) return;
-  limit_ = std::max(limit_, 2 * (span - took));  // so that the queues are looked at a few times only
+  limit_ = std::max(limit_, 2 * (span - took));  // so that the queues are checked only a few times
   const auto dropped = count_full_drops(runner_);
   if (dropped == 0) return;
   is_done_ = true;
@@ -181,8 +181,8 @@ PyObject* open_iterator(const Loop& loop) {
   return iterator;
 }
 
-// Whether it is one of the package's own sources with values from the program, none of which need have the
-// wanted type.
+// Returns true for those of the package's own sources that get their values from the program, of which none
+// may have the wanted type.
 bool may_be_empty(const Loop& loop) {
   return nb::hasattr(nb::handle(loop.node), "_may_be_empty");
 }

@@ -1,4 +1,5 @@
-// Values between processes: native ones as bytes, all others as pickles, unpickled at their first use in Python.
+// Encodes values for other processes: native ones as bytes, all others as pickles, which are unpickled at
+// their first use in Python.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,9 +17,10 @@
 
 namespace freshframe::python {
 
-inline constexpr std::uint8_t kPickle = 1;  // the kind of a value that is a pickle
+inline constexpr std::uint8_t kPickle = 1;  // marks an encoded value as a pickle
 
-/// Who gets a pickle. In a fleet, classes of modules that were sent go by their names (pickling.by_name).
+/// The receiver of a pickle. For a fleet, classes of modules that were sent there are pickled by name (see
+/// pickling.by_name).
 enum class Receiver : std::uint8_t { Process, Fleet };
 
 /// Whether encode() needs the GIL.
@@ -33,7 +35,7 @@ enum class Receiver : std::uint8_t { Process, Fleet };
 [[nodiscard]] process::EncodedValue encode_pickle(gil::Held& held, nanobind::handle parts);
 /// Throws process::ProtocolError for invalid bytes.
 [[nodiscard]] ValueRef decode(process::ReceivedValue value, const Producer& producer);
-/// The exception that a worker has sent, or another one with its text.
+/// Returns the exception that a worker has sent, or another exception with `text` if it cannot be unpickled.
 [[nodiscard]] nanobind::object make_exception(gil::Held& held, const process::ReceivedValue& error,
                                               const std::string& text, const std::string& traceback);
 

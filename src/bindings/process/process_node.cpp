@@ -144,7 +144,7 @@ class PythonEmbedder final : public process::Embedder {
   gil::Released& released_;
   const ProcessRun run_;
   const std::uint64_t knows_;
-  BoxScale scale_;  // of all workers
+  BoxScale scale_;  // shared by all workers
 };
 
 void run_crew(gil::Released& released, const ProcessRun& run) {

@@ -21,8 +21,8 @@
 
 namespace freshframe::python {
 
-/// The native part of a Python Reader. Keeps only the last sample that a verb returned. One thread at a time:
-/// a second one gets a StateError. latest(), close(), has_ended() and name() from any.
+/// The native part of a Python Reader. Keeps only the last sample that a call returned. Used by one thread at
+/// a time: a second one gets a StateError. latest(), close(), has_ended() and name() are thread-safe.
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
@@ -34,8 +34,8 @@ class PythonReader {
   /// `max_age` in seconds.
   [[nodiscard]] nanobind::object latest(gil::Held& held, std::optional<double> max_age);
   [[nodiscard]] nanobind::object poll(gil::Held& held);
-  /// The next sample, or none after one slice of waiting; a new reference.
-  /// While it waits, the formats of `use` are made of the sample's frame.
+  /// Returns a new reference to the next sample, or to None if the timeout passes first. Makes the formats of
+  /// `use` for the sample's frame before it takes the GIL again.
   [[nodiscard]] PyObject* wait(gil::Held& held, double timeout, FormatUse use = {});
   /// get(): waits in slices.
   [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
@@ -54,12 +54,13 @@ class PythonReader {
   void reset_wake();
   /// Called before a wait on the descriptor: a NEXT queue then delivers its sample.
   void arm(bool waits);
-  /// For a wait on the descriptor: the seconds after which to look for a set of a join that is due then.
+  /// For a wait on the descriptor: returns the seconds after which a join's set is due, so that the reader
+  /// must be checked even if nothing arrives.
   [[nodiscard]] std::optional<double> look_within() const {
     const auto within = core::look_within(core_->inbox());
     return within ? std::optional(within->count()) : std::nullopt;
   }
-  /// For a wait on the descriptor: throws StalledError when a further wait would be in vain.
+  /// For a wait on the descriptor: throws StalledError if waiting longer would be pointless.
   void check_stalled();
 
   class Use;
@@ -70,7 +71,7 @@ class PythonReader {
  private:
   nanobind::object keep(core::Handed handed);
   [[nodiscard]] nanobind::object last() const;
-  /// Whether another thread is in a verb other than latest().
+  /// Returns true while another thread is in a call other than latest().
   [[nodiscard]] bool is_used_elsewhere() const noexcept;
   PyObject* hand_out(std::optional<core::Handed> handed);
   void stop_after_interrupt(gil::Held& held);

@@ -14,7 +14,7 @@
 
 namespace freshframe::python {
 
-/// The native part of a Python Sample. `value` and `frame` are made at first use and kept.
+/// The native part of a Python Sample. `value` and `frame` are created at first use and cached.
 class PythonSample {
  public:
   PythonSample(AnySample sample, NodeNames names) : sample_(std::move(sample)), names_(std::move(names)) {}
@@ -23,14 +23,15 @@ class PythonSample {
   [[nodiscard]] const std::string& source() const;
   [[nodiscard]] const std::string& node() const;
   [[nodiscard]] const NodeNames& names() const noexcept { return names_; }
-  /// `self` is its Python object. Any number of threads at once: all get the same object. Throws StateError if the
-  /// sample has no frame.
+  /// Returns the same object to all callers. `self` is the sample's Python object. Thread-safe. Throws
+  /// StateError if the sample has no frame.
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
   /// Returns the samples of a set: a tuple with a Sample or None per parent. Other samples have ().
   nanobind::object members(nanobind::handle self);
 
-  /// Becomes another sample if `only` is the only reference to a Python Sample; false means it is not.
+  /// Turns `only` into another sample, if it is the only reference to a Python Sample. Returns false if it is
+  /// not.
   static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);
 
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
@@ -54,7 +55,7 @@ struct PythonStamp {
 
 /// Reads the stamp of a Python Sample or Stamp.
 [[nodiscard]] const Stamp& read_stamp(nanobind::handle given);
-/// Reads the stamp for stamped(like=). Throws Error if it is of another pipeline than `names`.
+/// Reads the stamp for stamped(like=). Throws Error if it belongs to another pipeline than `names`.
 [[nodiscard]] const Stamp& read_stamp(nanobind::handle given, const NodeNames& names);
 
 [[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);

@@ -1,4 +1,4 @@
-// Python's Circles of native ones, and the reuse of objects that the program has dropped.
+// Converts native circles to Python's Circles, and reuses objects that the program has dropped.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,17 +11,16 @@
 
 namespace freshframe::python {
 
-// Note [Results are used again]
-// A game reads the newest result once per frame, with caches that decoding and tracking have taken. There
-// each cache line counts: the six arrays of a result took 25 us to make and 20 us to free. So the objects of
-// a small result stay in a pool. When the program has dropped all of them (the pool's references are the
-// only ones) and the next result has as many circles, its numbers are copied into the same memory. While the
-// program holds any of them, or a view of an array, none changes.
+// Note [Results are used again] A game reads the newest result once per frame, after decoding and tracking
+// have replaced the contents of its caches. Each cache line counts then: the six arrays of a result took 25
+// us to make and 20 us to free. So the objects of a small result stay in a pool. When the program has dropped
+// all of them (the pool's references are the only ones) and the next result has as many circles, its numbers
+// are copied into the same memory. While the program holds any of them, or a view of an array, none changes.
 
-/// `circles` belongs to `value`. The arrays are copies of a small result and views of a large one.
+/// `circles` belongs to `value`. The arrays are copies of a small result, and views of a large one.
 [[nodiscard]] nanobind::object circles_to_python(gil::Held& held, const ValueRef& value,
                                                  const Circles& circles);
-/// Drops the pool's objects, when the interpreter exits.
+/// Frees the pool's objects when the interpreter exits.
 void forget_pooled_circles(gil::Held& held);
 
 }  // namespace freshframe::python

@@ -1,4 +1,4 @@
-// Names of classes between C++ and Python: each list of them is converted once.
+// Converts lists of class names between C++ and Python, each list once.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,16 +14,16 @@
 
 namespace freshframe::python {
 
-/// A tuple of str, the same object for the same names as long as they are among the last that were used; None
-/// for no names.
+/// Returns a tuple of str, or None if there are no names. Returns the same object again for names that were
+/// used recently.
 [[nodiscard]] nanobind::object names_to_python(gil::Held& held, const ClassNames& names);
-/// The opposite. Throws OptionTypeError for another object.
+/// Converts a tuple of names back. Throws OptionTypeError for any other object.
 [[nodiscard]] ClassNames names_from_python(gil::Held& held, nanobind::handle tuple);
-/// Names as bytes: each ends with a zero byte.
+/// Encodes the names as bytes: each ends with a zero byte.
 [[nodiscard]] std::vector<std::byte> names_to_bytes(const ClassNames& names);
-/// Returns the same object for the same bytes as long as they are among the last.
+/// Decodes names. Returns the same object again for bytes that were used recently.
 [[nodiscard]] ClassNames names_from_bytes(std::span<const std::byte> bytes);
-/// Drops the tuples, when the interpreter exits.
+/// Frees the cached tuples when the interpreter exits.
 void forget_class_names(gil::Held& held);
 
 }  // namespace freshframe::python

@@ -1,4 +1,4 @@
-// Python's LineCounts and Zones of native ones, and back.
+// Converts counts between C++ and Python's LineCounts and Zones.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -83,7 +83,8 @@ class Source {
   }
   template <class T>
   std::vector<T> values(std::size_t count) {
-    if (count > rest_.size()) throw ProtocolError("a column ends within a row");  // no product overflows
+    // also keeps products from overflowing
+    if (count > rest_.size()) throw ProtocolError("a column ends within a row");
     std::vector<T> found(count);
     if constexpr (kIsText<T>) {
       for (auto& each : found) each = text();

@@ -1,4 +1,4 @@
-// The native columns of `data` as NumPy arrays, and as bytes for other processes.
+// Converts the native columns of `data` to NumPy arrays, and to bytes for other processes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,10 +17,10 @@
 
 namespace freshframe::python {
 
-/// A read-only array of the column, which belongs to the value of `memory`. Text is copied.
+/// Returns a read-only array of the column, which belongs to the value of `memory`. Strings are copied.
 [[nodiscard]] nanobind::object column_to_python(const ResultMemory& memory, const DataColumn& column,
                                                 std::size_t rows);
-/// A copy of an array; nullopt means its type has no native form (objects, other numbers, times).
+/// Copies an array. Returns nullopt if its type has no native form (objects, other numbers, times).
 [[nodiscard]] std::optional<DataColumn> column_from_python(nanobind::handle name, nanobind::handle array,
                                                            std::size_t rows);
 

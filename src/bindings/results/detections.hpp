@@ -1,4 +1,4 @@
-// Python's Detections of native ones, and back.
+// Converts boxes between C++ and Python's Detections.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,13 +16,13 @@
 
 namespace freshframe::python {
 
-/// The columns of `data` of boxes that a program made in Python: the Detections themselves, or what of `data`
-/// has no native form, as another process has pickled it.
+/// The columns of `data` of boxes that a program made in Python: the Detections object itself or, if it was
+/// sent by another process, a pickle of the columns without a native form.
 struct PythonColumns final : FurtherColumns {
   gil::Ref boxes;
   std::shared_ptr<PickledBytes> data;
   bool has_data = false;   // there are columns without a native form
-  std::size_t native = 0;  // the others, which were copied
+  std::size_t native = 0;  // number of columns with a native form, which were copied
 };
 
 /// `found` belongs to `value`; the arrays are read-only views of it. An unchanged object from Python is
@@ -31,7 +31,7 @@ struct PythonColumns final : FurtherColumns {
                                                     const Detections& found);
 /// Whether it is one of the package's Detections; `exactly`: no subclass.
 [[nodiscard]] bool is_detections(nanobind::handle object, bool exactly);
-/// Copies the columns. Throws OptionError, OptionTypeError.
+/// Copies the columns. Throws OptionError or OptionTypeError.
 [[nodiscard]] Detections detections_from_python(gil::Held& held, nanobind::handle object);
 /// Returns the package's Detections made of supervision's, or an invalid object for anything else.
 [[nodiscard]] nanobind::object read_supervision(nanobind::handle object);

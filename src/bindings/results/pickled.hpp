@@ -31,8 +31,8 @@ class PickledBytes {
   PickledBytes(process::ReceivedValue bytes, Producer producer, std::size_t first_part = 0)
       : bytes_(std::move(bytes)), producer_(std::move(producer)), first_part_(first_part) {}
 
-  /// The object: made at the first call and kept. Raises an error that names the producer if it cannot be
-  /// unpickled.
+  /// Returns the object, which the first call unpickles. Raises an error that names the producer if it cannot
+  /// be unpickled.
   [[nodiscard]] nanobind::object open(gil::Held& held);
   [[nodiscard]] const process::ReceivedValue& bytes() const noexcept { return bytes_; }
 
@@ -49,9 +49,10 @@ struct Pickled {
   std::shared_ptr<PickledBytes> body;
 };
 
-/// A function of the package's module for pickles.
+/// Returns a function of the package's module for pickles.
 [[nodiscard]] nanobind::object pickling(const char* function);
-/// The arguments of its loads(): the pickle, then private buffers, to which arrays may write.
+/// Returns the arguments of that module's loads(): the pickle, then private buffers, to which arrays may
+/// write.
 [[nodiscard]] nanobind::list parts_list(const process::ReceivedValue& value, std::size_t first_part = 0);
 
 }  // namespace freshframe::python

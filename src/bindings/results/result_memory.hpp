@@ -20,11 +20,11 @@ namespace freshframe::python {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
 }
 
-/// Where `instance`, whose slots are empty, keeps the value of the slot `name`: an offset in bytes. It is found by a
-/// value that is put there, since no stable call of Python returns it.
+/// Returns the offset in bytes at which `instance`, whose slots are empty, keeps the value of the slot
+/// `name`. Stores a value in the slot and searches for it, because the stable API has no call for the offset.
 [[nodiscard]] Py_ssize_t slot_offset(nanobind::handle instance, const char* name);
 
-/// Where an instance of the class keeps the values of these slots.
+/// Returns the offsets of these slots in an instance of the class.
 template <std::size_t kCount>
 std::array<Py_ssize_t, kCount> slot_offsets(PyTypeObject* type,
                                             const std::array<const char*, kCount>& names) {
@@ -46,7 +46,8 @@ nanobind::object make_slotted(PyTypeObject* type, const std::array<Py_ssize_t, k
   return result;
 }
 
-/// One column of a table of rows: `width` numbers from `first` on, in each of `rows` rows. 0: a 1-D array.
+/// One column of a table: `width` numbers of each row, from number `first` on. A width of 0 makes a 1-D
+/// array.
 struct Column {
   enum class Number { Float32, Int64, Int32, Float64, Bool };
   Number number = Number::Float32;
@@ -70,7 +71,7 @@ class ResultMemory {
 
   [[nodiscard]] void* room() const noexcept;
   [[nodiscard]] PyObject* exporter() const noexcept { return exporter_.ptr(); }
-  /// A read-only array of `rows` rows that begin at `table`, which is in the value or in the copy.
+  /// Returns a read-only array of `rows` rows that begin at `table`, which is in the value or in the copy.
   [[nodiscard]] nanobind::object array(const Column& column, const void* table, std::size_t rows) const;
 
  private:

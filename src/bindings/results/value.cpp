@@ -27,13 +27,12 @@
 
 namespace freshframe::python {
 
-/// A dict of read-only arrays, or one array; the object itself where a Python node gave it. The arrays are
-/// views of the value's memory.
+/// Returns a dict of read-only arrays, or one array, or the object itself if a Python node returned it. The
+/// arrays are views of the value's memory.
 [[nodiscard]] nanobind::object table_to_python(gil::Held& held, const ValueRef& value,
                                                const native::Table& table);
-/// A Python node's result in the form that a child takes: a number, an array, a mapping of arrays or
-/// Detections.
-/// Empty means `wanted` is another type, or the object is not of that kind.
+/// Converts a Python node's result to the type that a child takes: a number, an array, a mapping of arrays or
+/// Detections. Returns an empty value if `wanted` is another type, or the object is not of that kind.
 [[nodiscard]] ValueRef wanted_from_python(gil::Held& held, nanobind::handle object, const TypeInfo* wanted);
 
 }  // namespace freshframe::python
@@ -70,7 +69,7 @@ nb::object make_array(const Column& column, nb::handle owner) {
                                                  dlpack_type(*column.type)));
 }
 
-// An array of any object, as a column; C-contiguous, so that only the shape is left to say.
+// Makes a C-contiguous array of any object, and describes it as a column except for its shape.
 Column read_column(const std::string& name, nb::handle array) {
   Column column;
   column.name = name;
@@ -179,7 +178,7 @@ bool take_column(nb::handle circles, const char* name, Array& array) {
   return nb::try_cast(with_strides(circles.attr(name)), array);
 }
 
-// Velocity, track_age and track_confidence, any may be None.
+// Copies velocity, track_age and track_confidence, each of which may be None.
 void take_tracks(nb::handle object, std::size_t count, Circles& result) {
   using Pairs = nb::ndarray<const float, nb::shape<-1, 2>, nb::device::cpu>;
   using Numbers = nb::ndarray<const float, nb::shape<-1>, nb::device::cpu>;

@@ -1,4 +1,4 @@
-// Values on edges as Python objects, and Python objects as values on edges.
+// Converts values on edges to Python objects and back.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,19 +15,20 @@
 
 namespace freshframe::python {
 
-/// Any Python object, opaque to the engine.
+/// A Python object whose contents the engine does not use.
 struct PythonObject {
   gil::Ref object;
 };
 
-/// The value of a sample whose value is not its frame.
+/// Returns the Python object of a sample's value. Not for samples whose value is their frame.
 [[nodiscard]] nanobind::object to_python(gil::Held& held, const ValueRef& value);
-/// The value that a Python node returned (not None): a Frame, native Circles or Detections, or an opaque
+/// Converts what a Python node returned (not None) to a Frame, native Circles or Detections, or an opaque
 /// object. `wanted`: the types that a native child takes, if there is one. Arrays, numbers and supervision's
 /// Detections are then converted to one of them.
 [[nodiscard]] Emitted from_python(gil::Held& held, nanobind::handle object,
                                   std::span<const TypeInfo* const> wanted = {});
-/// The TypeInfo for "Frame", "Circles", "object", "any" or "nothing"; nullptr: any.
+/// Returns the TypeInfo for "Frame", "Circles" or "nothing". Returns null, which stands for any type, for
+/// "object" and "any".
 [[nodiscard]] const TypeInfo* find_type(const std::string& kind);
 
 }  // namespace freshframe::python

@@ -115,7 +115,7 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                const std::string& picture_token, std::optional<double> away_after,
                                std::vector<std::string> looks, double looks_per_minute,
                                std::vector<std::string> origins) {
-  (void)self.core();  // refuses in a forked child
+  (void)self.core();  // throws in a forked child
   auto& server = get_served(self).server;
   if (server) throw StateError("this pipeline is already served");
   server = std::make_unique<Server>(self.shared_core(), ServeOptions{.host = host,
@@ -138,7 +138,7 @@ void close_server(gil::Held& held, Engine& self) {
 }
 
 std::string metrics(gil::Held& held, Engine& self) {
-  (void)self.core();  // refuses in a forked child
+  (void)self.core();  // throws in a forked child
   auto& metrics = get_served(self).metrics;
   if (!metrics) metrics = std::make_unique<Metrics>(self.shared_core(), &read_gil_findings);
   return gil::release(held, [](Metrics* kept) { return kept->text(); }, metrics.get());

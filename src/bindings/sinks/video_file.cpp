@@ -33,7 +33,7 @@
 namespace freshframe::python {
 namespace {
 
-/// `why`: who uses the file, if there is no claim.
+/// `why`: who uses the file, if it could not be claimed.
 struct ClaimOutcome {
   std::optional<core::WriteClaim> claim;
   const char* why;

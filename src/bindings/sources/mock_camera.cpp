@@ -1,4 +1,4 @@
-// MockCamera, and pictures in files.
+// MockCamera, and image files.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

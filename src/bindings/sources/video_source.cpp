@@ -1,4 +1,4 @@
-// Sources of pictures: open() and its options, this machine's cameras, the truth of the moving scene.
+// Video sources: open() and its options, this machine's cameras, and the ground truth of the moving scene.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

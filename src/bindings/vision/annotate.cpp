@@ -1,4 +1,4 @@
-// Drawing: Annotate as a node and called alone, and lines of text as masks.
+// Drawing: Annotate as a node and for calls outside of a pipeline, and lines of text as masks.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

@@ -1,4 +1,4 @@
-// The detector and the tracker of circles, as nodes and called alone.
+// The detector and the tracker of circles, as nodes and for calls outside of a pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

@@ -1,4 +1,4 @@
-// Objects of Python as tracks for the nodes that take them.
+// Converts Python objects to tracks for the nodes that take them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,10 +10,10 @@
 
 namespace freshframe::python {
 
-/// Detections, including supervision's, or Circles; empty means another type.
+/// Converts Detections, including supervision's, or Circles. Returns an empty value for other types.
 [[nodiscard]] ValueRef tracks_from(gil::Held& held, nanobind::handle object);
 
-/// The end of a message about another type.
+/// The end of the error message for other types.
 inline constexpr const char* kMakeThem =
     ": make them of your boxes, ff.Detections(xyxy, confidence, class_id)";
 

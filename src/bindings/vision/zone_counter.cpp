@@ -1,4 +1,4 @@
-// The counters of lines and zones, as nodes and called alone.
+// The counters of lines and zones, as nodes and for calls outside of a pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
