@@ -21,7 +21,8 @@ class ErrorText;
 /// A plugin's object and its functions. Errors reported by a function are thrown as Error.
 class Instance {
  public:
-  /// The object; its owner, or null if it is destroyed with this Instance; and freshframe_object::taken or null.
+  /// A plugin's object; its owner, or null if this Instance destroys it; and freshframe_object::taken, or
+  /// null.
   struct Object {
     void* self = nullptr;
     std::shared_ptr<const void> keep = {};

@@ -12,7 +12,7 @@
 
 namespace freshframe::plugin {
 
-/// A struct of another size than ours: the common part, and our defaults for the rest.
+/// Copies a struct whose size may differ from ours: the common part, with our defaults for the rest.
 template <class T>
 [[nodiscard]] T known_part(const void* from, std::uint64_t size) noexcept {
   T result{};
@@ -23,20 +23,21 @@ template <class T>
 /// Whether columns may hold freshframe_text.
 enum class TextColumns : std::uint8_t { Refused, Taken };
 
-/// The columns of a value. Throws Error that names the column and the fault. The result has no owner yet.
+/// Returns the columns of a value, without an owner. Throws Error that names the invalid column and the
+/// reason.
 [[nodiscard]] native::Table checked_table(const freshframe_value& value,
                                           TextColumns text = TextColumns::Refused);
-/// The type of columns of freshframe_text, which only the C interface has.
+/// The type of columns of freshframe_text, which exists only in the C interface.
 [[nodiscard]] const native::Dtype& text_type() noexcept;
-/// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless
-/// it may be.
+/// Returns the column of that name, or null if it is missing and not `required`. Its rows must have `width`
+/// elements (0: one dimension). Throws Error otherwise.
 [[nodiscard]] const native::Column* find_column(const native::Table& table, const char* name,
                                                 const char* type, std::int64_t width, bool required);
-/// Throws Error when there is a column whose name is not in `known`, a list with spaces.
+/// Throws Error if there is a column whose name is not in `known`, a list separated by spaces.
 void refuse_others(const native::Table& table, std::string_view known);
-/// In the form of the C interface; the names stay `table`'s.
+/// Converts the columns to the C interface. The names still belong to `table`.
 [[nodiscard]] std::vector<freshframe_column> c_columns(const native::Table& table);
-/// The numbers of a column in row order.
+/// Returns the numbers of a column in row order.
 template <class T>
 [[nodiscard]] std::vector<T> numbers(const native::Column& column);
 

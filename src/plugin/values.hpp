@@ -1,4 +1,4 @@
-// The types at the C interface by name, and the conversions between the engine's samples and C values.
+// The types of the C interface by name, and conversions between the engine's samples and C values.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -35,15 +35,15 @@ struct Type {
   std::string_view name;   // in abi.h
   const TypeInfo* engine;  // its TypeInfo on an edge
   void (*to_c)(const AnySample& sample, Lent& lent);
-  /// Takes over the content of `value`. Throws Error when it does not match its type.
+  /// Takes ownership of the contents of `value`. Throws Error if they do not match its type.
   Emitted (*from_c)(const freshframe_value& value, const Host& host);
 };
 
-/// The type of that name; null means unknown.
+/// Returns the type of that name, or null if there is none.
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept;
-/// Returns the same type with the further columns of "detections" if a node knows them.
+/// Returns the type that a node gets instead of "detections" if it supports additional columns.
 [[nodiscard]] const Type* with_further_columns(const Type* type) noexcept;
-/// The names, for messages.
+/// The names of all types, for messages.
 [[nodiscard]] std::string type_names();
 
 }  // namespace freshframe::plugin

@@ -24,7 +24,8 @@ class BoxScale {
  private:
   [[nodiscard]] std::optional<std::string> find_fault(const Detections& found, PictureSize image);
 
-  static constexpr int kResults = 5;  // a single one may be an object that leaves the image
+  // results to check; with a single one, the box may be of an object that is leaving the image
+  static constexpr int kResults = 5;
 
   int left_ = kResults;
 };

@@ -14,8 +14,8 @@
 namespace freshframe::inference {
 namespace {
 
-// Values of a row that precede those of the head: the box and its classes. Other layouts have six values
-// before them, or no head.
+// Returns how many values of a row precede those of the head: the box and its classes. Other layouts have six
+// values before them, or no head.
 std::size_t numbers_before_head(const Recognised& how) {
   return how.layout == Layout::Yolov8 ? 4 + static_cast<std::size_t>(how.classes) : 6;
 }

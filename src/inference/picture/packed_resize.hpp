@@ -21,11 +21,11 @@ struct ScaledAxis {
   int outputs = 0;
 };
 
-/// Bilinear, with a filter as wide as an output where the plane is made smaller: each sample counts, so that fine
-/// structure becomes its mean and not a new pattern. The algorithm is Pillow's Image.resize() with
-/// Resampling.BILINEAR (src/libImaging/Resample.c), to the last bit for pictures of 8 bits: across first, whole
-/// levels between the steps, weights of 22 bits. Pillow 13 scales some pictures down first, which changes single
-/// levels by one. Keeps tables and rows between calls. One thread at a time.
+/// Scales bilinearly. When downscaling, the filter is as wide as an output pixel, so every sample counts and
+/// fine structure is averaged instead of aliased. The algorithm is that of Pillow's Image.resize() with
+/// Resampling.BILINEAR (src/libImaging/Resample.c), and bit-exact for 8-bit images: horizontally first, with
+/// levels rounded to integers in between and weights of 22 bits. Pillow 13 scales some images down in another
+/// way first, which changes single levels by one. Keeps tables and rows between calls. Not thread-safe.
 class AntialiasedPlane {
  public:
   /// `components` is 1 or 3.
@@ -58,10 +58,10 @@ class AntialiasedPlane {
   std::vector<std::uint8_t> scaled_;  // horizontally scaled rows, one component after the other
 };
 
-/// Bilinear with weights of 11 bits, as resize() of OpenCV with INTER_LINEAR scales pictures of 8 bits: equal
-/// to the last bit with OpenCV 5.0 on x86-64. Boxes are compared with the boxes of programs that scale by it, and
-/// one level more or less can decide which of two nearly equal boxes is kept. Keeps tables and rows between
-/// calls. One thread at a time.
+/// Scales bilinearly with weights of 11 bits, like OpenCV's resize() with INTER_LINEAR for 8-bit images:
+/// bit-exact with OpenCV 5.0 on x86-64. One level more or less can decide which of two nearly equal boxes is
+/// kept, and users compare boxes with those of programs that scale with OpenCV. Keeps tables and rows between
+/// calls. Not thread-safe.
 class PackedResize {
  public:
   /// Must be called for each image size. Drops cached rows.

@@ -1,10 +1,11 @@
-// The steps from a picture's rows to a tensor's: blended, picked, mixed, converted to colours, scaled.
+// The steps from rows of an image to rows of a tensor: blend, pick, mix, convert colours, scale.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Levels become whole before they are scaled, half up, since programs in Python scale pictures of 8 bits: so a network
-// sees what it sees there. Scaling is a division there. Two fused multiplications by the two parts of 1 / span are as
-// exact, and faster; where the processor has none, it is divided. Rows between the steps have room for whole vectors;
-// a row of the tensor ends where the next one begins, so its last vector is stored in part.
+// Levels are rounded to integers, half up, before they are scaled to the tensor's values: Python programs
+// scale 8-bit images, so the network sees what it would see there. They also divide. Two fused multiply-adds
+// with the two parts of 1 / span are as exact, and faster; on processors without them, this divides as well.
+// Rows between the steps have room for whole vectors. A row of the tensor ends where the next one begins, so
+// only part of its last vector is stored.
 //
 // Compiled once per instruction set by Highway's foreach_target.
 

@@ -154,7 +154,7 @@ struct OptionArrays {
   std::vector<const char*> values;
 };
 
-// The functions of the providers that AppendProvider does not know.
+// Functions for the providers that AppendProvider does not support.
 struct CudaFunctions {
   using Options = Owned<ort::CudaOptions, ort::ReleaseCudaOptions>;
   ort::CreateCudaOptions create;

@@ -39,15 +39,16 @@ void append_provider(const Runtime& runtime, const OwnedOptions& to, const std::
                      const ProviderOptions& options, int threads);
 void append_cuda(const Runtime& runtime, const OwnedOptions& to, const ProviderOptions& options = {});
 
-/// How a session divided the graph's nodes between a provider and those that run the rest.
+/// How a session divided the graph's nodes among a provider, and the providers and CPU that run the rest.
 struct NodeShare {
-  std::size_t taken = 0;                      // by the provider
-  std::size_t all = 0;                        // after ONNX Runtime's basic optimizations
-  std::map<std::string, std::size_t> others;  // nodes by name of a third provider: CUDA, beside TensorRT
-  std::set<std::string> left;                 // operators of the nodes on the CPU
+  std::size_t taken = 0;  // nodes that the provider runs
+  std::size_t all = 0;    // nodes in total, after ONNX Runtime's basic optimizations
+  // number of nodes that each other provider runs, such as CUDA next to TensorRT
+  std::map<std::string, std::size_t> others;
+  std::set<std::string> left;  // names of the operators that run on the CPU
 };
-/// Of a session whose options went through append_provider() for a provider other than the CPU's. Empty before
-/// ONNX Runtime 1.24, which cannot tell.
+/// Returns how the nodes were divided. The session's options must come from append_provider(), for a provider
+/// other than the CPU's. Returns nullopt before ONNX Runtime 1.24, which does not report it.
 [[nodiscard]] std::optional<NodeShare> count_nodes(const Runtime& runtime, const ort::Session* session,
                                                    const std::string& provider);
 

@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kInstall = "pip install 'freshframe[onnx]'";
 
-// of the LoggedError of this thread, or null
+// the string of this thread's LoggedError, or null
 thread_local std::string* last_error = nullptr;
 
 // ONNX Runtime writes "/path/file.cc:141 int f(int) [ERROR] what happened".

@@ -62,7 +62,7 @@ struct RowPair {
 template <ChromaLayout kChroma>
 constexpr int kChromaShift = kChroma == ChromaLayout::Halved || kChroma == ChromaLayout::Interleaved ? 2 : 0;
 
-#if HWY_TARGET == HWY_SCALAR  // no SIMD lanes: two pixels at a time, one chroma sample
+#if HWY_TARGET == HWY_SCALAR  // without SIMD: two pixels at a time, because they share a chroma sample
 
 inline std::size_t lanes() {
   return 2;

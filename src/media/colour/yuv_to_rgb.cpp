@@ -57,7 +57,7 @@ struct YuvRow {
   std::uint8_t* rgb;
 };
 
-#if HWY_TARGET == HWY_SCALAR  // no SIMD lanes: two pixels at a time, one chroma sample
+#if HWY_TARGET == HWY_SCALAR  // without SIMD: two pixels at a time, because they share a chroma sample
 
 inline std::size_t yuv_lanes() {
   return 2;

@@ -43,22 +43,23 @@ class HttpAccess {
   [[nodiscard]] HttpListening listen();
   /// The last response is a range of a file of unknown length ("bytes 0-99/*").
   [[nodiscard]] bool lacks_length() const noexcept { return lacks_length_; }
-  /// Returns why a call of FFmpeg failed, for messages. `error`: its result, or 0. `why`: what it means if the
-  /// server did not refuse this very request with 401 or 403. A demuxer takes a seek that is refused for damage,
-  /// and skips other files that are, such as subtitles: those are named after `why`.
+  /// Returns why a call of FFmpeg failed, for messages. `error`: the call's result, or 0. If the server did
+  /// not refuse the request with 401 or 403, this is `why`, followed by other files that the server has
+  /// refused: FFmpeg skips those, such as subtitles, without an error.
   [[nodiscard]] std::string reason(int error, const std::string& why) const;
-  /// Returns `what`, and which answer of the server or message of FFmpeg explains it: a timeout, for example.
+  /// Returns `what`, followed by the server's response or FFmpeg's message that explains it, such as a
+  /// timeout.
   [[nodiscard]] std::string with_cause(const std::string& what, const FfmpegErrorCapture& errors) const;
   /// Returns what FFmpeg logged about the failure, in brackets, or an empty string if reason() says it all.
   [[nodiscard]] std::string cause(const FfmpegErrorCapture& errors) const;
-  /// Why open() has returned AVERROR_EXIT for a response that FFmpeg would misread, see HttpHead::fault(), or why
-  /// its body cannot be read, or an empty string. The connection must end then, because FFmpeg would only skip
-  /// a segment.
+  /// Returns why open() has returned AVERROR_EXIT: FFmpeg would misread the response (see HttpHead::fault()),
+  /// or its body cannot be read. Empty if there is no such fault. The connection must then end, because
+  /// FFmpeg would only skip a segment.
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 
  private:
   [[nodiscard]] HttpListening attach();
-  /// The server refused the request that failed.
+  /// Returns true if the server refused the request that failed with `error`.
   [[nodiscard]] bool is_denied(int error) const noexcept;
   [[nodiscard]] int open_once(AVIOContext*& io, const std::string& url, AVDictionary** options,
                               const Open& open);
@@ -73,10 +74,10 @@ class HttpAccess {
   /// Puts the headers back that keep_secrets() has removed, for the next request to the first URL.
   void restore_secrets(void* request);
   void note_redirect(const std::string& next);
-  /// Returns the URL to which FFmpeg sends the next request, for example to seek; empty if that may be one of
+  /// Returns the URL to which FFmpeg sends the next request, for example to seek; empty if it may have
   /// another origin.
   [[nodiscard]] std::string later_url(void* request) const;
-  /// Names the URL in the message if it is not the one that was opened.
+  /// Sets fault_. Adds the URL if it is not the one that was opened.
   void set_fault(const std::string& fault);
   void note_range(void* request);
   void fail_body();
@@ -94,8 +95,8 @@ class HttpAccess {
   std::map<std::string, Authorization> known_;  // by origin
   std::string opened_;                          // URL of the first open()
   // The redirects that are being followed.
-  const void* redirected_ = nullptr;  // the request, after a response that is a redirect
-  bool is_kept_ = true;               // FFmpeg may go to the next URL at once in later requests
+  const void* redirected_ = nullptr;  // the request whose response is a redirect, or null
+  bool is_kept_ = true;               // FFmpeg may send later requests directly to the next URL
   std::string first_;                 // URL to which FFmpeg sends a later request
   std::string removed_;               // the headers before keep_secrets() changed them
   // The response that is being read.

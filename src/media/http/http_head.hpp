@@ -20,13 +20,13 @@ class HttpHead {
   /// 0 if the status line has no number.
   [[nodiscard]] int status() const noexcept { return status_; }
   [[nodiscard]] bool is_redirect() const noexcept;
-  /// Returns false if FFmpeg asks for this redirect again in its next request to the same URL; otherwise it may
-  /// go to the other URL at once.
+  /// Returns true if FFmpeg may remember this redirect, and send later requests directly to the other URL.
+  /// Otherwise it requests the first URL again.
   [[nodiscard]] bool may_be_kept() const;
   /// `name`: in lower case. The values are valid until the next call of begin() or add().
   [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;
-  /// Returns why the response cannot be read, or an empty string: FFmpeg would take other bytes for its body
-  /// than the server has sent, without an error. Continues a message after "cannot open: ".
+  /// Returns why FFmpeg would read other bytes as the body than the server has sent, without reporting an
+  /// error, or an empty string. The reason continues a message after "cannot open: ".
   [[nodiscard]] std::string fault() const;
 
  private:

@@ -39,8 +39,8 @@ class KeptDecoder {
     decoder->begin_again();
     return decoder;
   }
-  /// The same, but otherwise makes the decoder. `options`: those of FFmpeg, of which none may be unknown; they
-  /// were checked before if the decoder was kept. Throws SourceRefused.
+  /// Like take(), but creates a decoder instead of returning null. `options`: those of FFmpeg. They must all
+  /// be known, and are not checked again if the decoder was kept. Throws SourceRefused.
   [[nodiscard]] std::unique_ptr<Decoder> take_or_make(const LiveVideo& video, const std::string& url,
                                                       const OpenOptions& open, Dictionary& options);
 

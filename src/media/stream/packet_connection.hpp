@@ -27,10 +27,10 @@ struct StatedTime {
 struct PacketNotes {
   TimePoint arrived{};                  // first byte, by the context's clock
   std::optional<TimePoint> ended = {};  // last byte, by the same clock, if known
-  bool arrived_is_end = false;          // `arrived` is the end of its reading, since nothing else is known
-  std::optional<double> waited =
-      {};                  // seconds for which the thread that reads has waited for it, if that is known
-  double late = 0;         // seconds that it waited because the reader is too slow, if known
+  // `arrived` is the time at which it was completely read, because nothing else is known
+  bool arrived_is_end = false;
+  std::optional<double> waited = {};  // seconds that the reading thread has waited for the packet, if known
+  double late = 0;         // seconds that the packet has waited because its reader is too slow, if known
   bool can_begin = false;  // decoding can start here: a keyframe
   /// Unix time of this packet in seconds, if the playlist states it.
   std::optional<double> program_time = {};

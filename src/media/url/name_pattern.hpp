@@ -9,13 +9,14 @@
 
 namespace freshframe::media {
 
-/// Whether a name matches a pattern: `*` are any letters, `?` is one, `[a-z]` one of these, `[!a-z]` one of the others, and
-/// a backslash makes the next letter usual. A dot at the beginning matches nothing but a dot. A bracket that is not
-/// closed is a usual letter.
+/// Returns true if a name matches a pattern: `*` matches any number of characters, `?` one character, `[a-z]`
+/// one of these, `[!a-z]` one that is not among these, and a backslash makes the next character literal. A
+/// dot at the beginning of a name is only matched by a dot. A bracket that is not closed is literal.
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view name);
 
-/// Returns the paths that match a pattern, which does not end with a slash, in no order, written as the pattern is: its folders may have `*`, too. Folders
-/// that cannot be read have no names. Calls `check` before each name that it looks at: it may throw.
+/// Returns the existing paths that match a pattern, in no particular order. The pattern must not end with a
+/// slash; its directories may contain wildcards, too. Directories that cannot be read are skipped. Calls
+/// `check`, which may throw, before each name.
 [[nodiscard]] std::vector<std::string> find_paths(std::string_view pattern,
                                                   const std::function<void()>& check);
 

@@ -45,7 +45,7 @@ void FeedDesk::follow() {
       ++camera;
       continue;
     }
-    take_news(*camera);  // it may have said why it ended
+    take_news(*camera);  // the source may have said why it ended
     close_pages(*camera, is_replaced(camera->node, camera->feed, found));
     camera->feed->release(this, "the source was removed");
     camera = cameras_.erase(camera);
@@ -81,7 +81,7 @@ FeedDesk::Camera* FeedDesk::find(const std::string& name, const std::optional<st
 
 FeedDesk::Claim FeedDesk::claim(CameraPage& page, const CameraWish& wish,
                                 const std::optional<std::string>& permitted) {
-  follow();  // the source may be younger than the last tick
+  follow();  // the source may have been added since the last tick
   auto* const camera = find(wish.camera, permitted);
   if (camera == nullptr) return Refusal::NoSuchCamera;
   if (permitted && camera->node != *permitted) return Refusal::NotPermitted;
@@ -127,7 +127,7 @@ void FeedDesk::forget(const CameraPage& page) noexcept {
 }
 
 void FeedDesk::take_news() {
-  bell_->quiet();  // first: what arrives from here on rings again
+  bell_->quiet();  // first, so that anything that arrives from now on rings again
   for (auto& camera : cameras_) take_news(camera);
 }
 

@@ -50,7 +50,8 @@ class CameraPage {
   virtual void on_replaced() = 0;
 };
 
-/// Only has the cameras that no other server of the pipeline has. Used on the network thread, except for tokens() and list_tokens(). Does not own the pages: each calls leave() before it is destroyed.
+/// Contains only cameras that no other server of the pipeline has. Used on the network thread, except for
+/// tokens() and list_tokens(). Does not own the pages: each calls leave() before it is destroyed.
 class FeedDesk {
  public:
   enum class Refusal : std::uint8_t { NoSuchCamera, NotPermitted, Busy };
@@ -77,15 +78,16 @@ class FeedDesk {
   /// Finds sources that were added, removed or replaced. Called a few times per second.
   void follow();
 
-  /// Makes `page` the sender of one camera, and of no other, or puts it in the queue of those that wait for it. `permitted`: the only camera
-  /// that its token allows; nullopt for all. An empty name in `wish` means that camera, or the only one that there is.
+  /// Makes `page` the sender of one camera, and of no other, or queues it for that camera. `permitted`: the
+  /// only camera that the page's token allows; nullopt for all. An empty name in `wish` means the permitted
+  /// camera, or else the only camera that there is.
   [[nodiscard]] Claim claim(CameraPage& page, const CameraWish& wish,
                             const std::optional<std::string>& permitted);
-  /// `page` neither sends nor waits any more. `why` is shown to the user if it was the sender.
+  /// Call when `page` no longer sends or waits. `why` is shown to the user if it was the sender.
   void leave(const CameraPage& page, const std::string& why);
-  /// The same without a reason, and without telling the pages that wait.
+  /// Like leave(), but without a reason, and without informing the pages that wait.
   void forget(const CameraPage& page) noexcept;
-  /// Passes on what the sources have to say. May call the pages.
+  /// Passes acknowledgements and other messages of the sources on to the pages.
   void take_news();
 
   [[nodiscard]] CameraTokens& tokens() noexcept { return tokens_; }

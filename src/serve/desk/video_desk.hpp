@@ -56,7 +56,7 @@ class VideoDesk {
  private:
   void take() {
     if (!is_open_) return;  // posted before close(); clients may be gone
-    bell_->quiet();         // first: what arrives from here on rings again, even if a port throws
+    bell_->quiet();  // first, so that anything that arrives from now on rings again, even if a port throws
     for (auto& port : ports_) {
       if (!port.clients().empty() && port.take()) pump(port);
     }

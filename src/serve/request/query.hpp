@@ -25,7 +25,8 @@ struct QueryValue {
 [[nodiscard]] QueryValue query_value(std::string_view query, std::string_view name);
 /// Returns true if the parameter is present, even if it is unreadable.
 [[nodiscard]] bool has_parameter(std::string_view query, std::string_view name);
-/// Reads a number within limits into `into`, which is unchanged if there is none. Anything else is Unreadable.
+/// Reads a number within limits into `into`, which stays unchanged if the parameter is absent. Anything else
+/// is Unreadable.
 [[nodiscard]] Parameter read_number(std::string_view query, std::string_view name, double least, double most,
                                     double& into);
 /// Checks a query against the `known` parameters. Returns an error message for an invalid escape, an unknown

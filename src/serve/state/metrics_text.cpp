@@ -128,7 +128,7 @@ void write_joins(MetricsWriter& out, const Stats& stats) {
   }
 }
 
-// Only of pipelines with a "browser:" source that has had a sender.
+// Writes nothing unless a "browser:" source of the pipeline has had a sender.
 void write_senders(MetricsWriter& out, const Stats& stats) {
   const auto has_sender = [](const NodeStats& node) { return node.source && node.source->sender; };
   if (std::ranges::none_of(stats.nodes, has_sender)) return;

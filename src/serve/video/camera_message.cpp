@@ -1,4 +1,5 @@
-// The limits are checked here, before anything else sees a message: whoever has a link can send what they like.
+// Checks the messages of a page that sends a camera before anything else sees them, because anyone with the
+// link can send anything.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/video/camera_message.hpp"
 

@@ -32,7 +32,7 @@ struct CameraFrame {
   std::uint32_t skipped = 0;  // frames of the camera that were not sent, in total
   double error = 0;           // of `captured`, in seconds
   double pts = 0;             // seconds
-  double captured = 0;        // Unix time by this machine's clock, as the page computes it
+  double captured = 0;        // Unix time by this machine's clock, as computed by the page
   std::string_view body = {};
 };
 
@@ -49,11 +49,11 @@ struct CameraWish {
   bool take = false;        // replaces the page that is sending
 };
 
-/// What the following frames are.
+/// Describes the frames that follow.
 struct CameraDeclaration {
   core::FeedCamera feed = {};
   std::string label = {};    // name of the camera, for people
-  std::string stamped = {};  // what gives the capture times
+  std::string stamped = {};  // what provides the capture times
 };
 
 /// State of the page, with a sentence for people.
@@ -62,7 +62,7 @@ struct CameraState {
   std::string message = {};
 };
 
-/// A message has a token, a wish or a declaration alone, or any of the other members together.
+/// A message contains either a token, a wish or a declaration, or any of the other members.
 struct CameraRequest {
   std::optional<std::string> token = {};
   std::optional<CameraWish> send = {};

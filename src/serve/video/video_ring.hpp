@@ -259,7 +259,7 @@ class VideoCursor {
   std::optional<double> first_;         // the first pts sent since it started or continued
   std::optional<double> backlog_;       // seconds from the next frame to joined_ at the start of catching up
   bool chases_ = false;                 // it is catching up
-  double extra_ = 0;                    // seconds that may be in flight in addition, since it is
+  double extra_ = 0;                    // additional seconds that may be in flight while it catches up
   std::optional<double> fell_behind_;   // when it was last late
   std::deque<Sent> on_their_way_;       // by pts; excludes frames sent after one with a larger pts
   std::deque<Trip> trips_;              // increasing minima of the last kTrips seconds

@@ -296,7 +296,7 @@ void Clips::end_clip(Clip& clip) const {
                : ""));
 }
 
-// Returns advice if an event's time is so far ahead that it cannot be one of a sample, or "".
+// Returns advice if an event's time is so far ahead that it cannot be the pts of a sample, or "".
 std::string Clips::advise_pts(double pts) const {
   constexpr double kFarAhead = 3600;  // seconds
   if (!ring_.has_key() || pts < compute_pts(ring_.newest()) + kFarAhead) return "";
@@ -349,7 +349,8 @@ void Clips::take_orders() {
   each_clip([this](Clip& clip) { return go_on(clip); });
 }
 
-// When save() is called, because such a clip stays open until the stream ends.
+// Warns when the clip is requested, not when it ends, because a clip around a time that is never reached
+// stays open until the stream ends.
 void Clips::warn_about_clock(const ClipOrder& order) const {
   const auto advice = order.pts ? advise_pts(*order.pts) : "";
   if (advice.empty()) return;

@@ -45,7 +45,7 @@ VideoFileOptions closed_groups(const ClipOptions& options) {
 
 namespace {
 
-// What a clip's name must do, or an empty string if `path` does it.
+// Returns what a clip's name must do, such as "end in .mp4", or an empty string if `path` does it.
 std::string find_fault(const std::string& path, const ClipOptions& options) {
   const AVOutputFormat* container = find_container(path);
   const auto name = codec_name(clip_container(), clip_encoding(options));

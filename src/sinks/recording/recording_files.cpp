@@ -21,7 +21,8 @@ namespace {
 constexpr int kMostTries = 1000;         // attempts if other programs take the same names
 constexpr std::size_t kMostAway = 1000;  // segments whose folder is missing
 
-/// Marks a segment as open, and as finished again unless it could be made. Null `retention`: nothing is deleted.
+/// Marks a segment as open. The destructor marks it as finished, unless keep() was called because the file
+/// was created. Null `retention`: nothing is deleted.
 class OpenSegment {
  public:
   OpenSegment(Retention* retention, const std::string& name) : retention_(retention), name_(name) {

@@ -28,11 +28,11 @@ constexpr std::string_view kBrowserScheme = "browser:";
 constexpr AVRational kTicks{1, 1'000'000};
 constexpr Seconds kBetweenAsks{0.5};
 
-TimePoint now() {  // the times of packets are real, even with a simulated clock
+TimePoint now() {  // packets are timestamped by the real clock, even if the pipeline's clock is simulated
   return std::chrono::steady_clock::now();
 }
 
-/// A browser could not send such images: the server would refuse them.
+/// Throws OptionError for sizes of which the server would refuse the images.
 void check_size(const SourceUrl& url, const OpenOptions& options) {
   constexpr int kBlock = 16;  // pixels: encoders round up to whole blocks
   if (!options.width || !options.height) return;
@@ -108,7 +108,7 @@ void BrowserConnection::wait_for_key(const Context& context) {
     if (first_) ask_key();
     auto next = take(context);
     if (!next) throw_stopped(url_);
-    if (first_) {  // it is not decoded, but what was lost and skipped before it counts
+    if (first_) {  // the earlier frame is not decoded, but losses and skipped frames before it count
       next->taken.missing += first_->taken.missing;
       next->taken.skipped += first_->taken.skipped;
     }

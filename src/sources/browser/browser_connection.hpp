@@ -22,12 +22,14 @@ namespace freshframe::media::browser {
 /// made of at most 64 letters, digits, '-', '_' and '.', and for a size that no browser may send.
 [[nodiscard]] std::shared_ptr<core::CameraFeed> make_feed(const SourceUrl& url, const OpenOptions& options);
 
-/// Lasts as long as one browser sends with one codec, turned one way. What a packet contains is determined by its bytes: a
-/// browser that sends anything else than it declared, or larger images than permitted, is refused.
+/// Lasts as long as one browser sends with the same codec and rotation. The bytes of each packet are
+/// inspected: a browser that sends anything other than what it declared, or larger images than permitted, is
+/// refused.
 class BrowserConnection final : public PacketConnection {
  public:
-  /// Waits for a keyframe if packets of a browser wait already. Otherwise throws SourceError immediately, with
-  /// CameraFeed::explain(). Throws SourceRefused for options that the decoder does not have.
+  /// If packets of a browser are already waiting, waits for a keyframe. Otherwise throws SourceError
+  /// immediately, with the reason from CameraFeed::explain(). Throws SourceRefused for options that the
+  /// decoder does not have.
   BrowserConnection(std::shared_ptr<core::CameraFeed> feed, std::string url, const OpenOptions& options,
                     const Context& context, KeptDecoder& kept);
 

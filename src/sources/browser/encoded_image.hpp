@@ -13,7 +13,7 @@ namespace freshframe::media::browser {
 
 /// The properties that an encoded frame states.
 struct EncodedImage {
-  bool key = false;  // decoding can start here, with nothing but this frame
+  bool key = false;  // decoding can start at this frame
   PictureNotes notes;
   /// Size in pixels that the decoder allocates; 0 if the frame does not state it. A keyframe does.
   std::int64_t width = 0;

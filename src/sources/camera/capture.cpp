@@ -91,13 +91,14 @@ V4l2Capture::V4l2Capture(V4l2System& system, CameraFinder& place, const CameraWi
   controls.apply(device_);  // after the format, which changes the ranges of some controls
   buffers_.emplace(device_, path_, buffers, raw_size(picture_));
   start();
-  place.remember(device_);  // last: a device that cannot be read is not the camera
+  place.remember(device_);  // last, because a device that cannot be set up is not the source's camera
 }
 
 V4l2Capture::~V4l2Capture() {
   if (!streaming_) return;
   int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-  static_cast<void>(device_.control(VIDIOC_STREAMOFF, type));  // closing the device does the same
+  // errors are ignored, because closing the device stops the stream as well
+  static_cast<void>(device_.control(VIDIOC_STREAMOFF, type));
 }
 
 void V4l2Capture::check_device() {

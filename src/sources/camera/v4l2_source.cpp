@@ -19,7 +19,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Limit for decoders that never return frames which they hold back.
+/// Bounds the frames in a decoder, because some hold back frames that they never return.
 constexpr std::size_t kMostInDecoder = 64;
 
 /// Returns true if a decoder can start at this frame, for H.264 in byte stream format (ITU-T H.264, annex B).

@@ -19,14 +19,15 @@ constexpr double kWindow = 600;             // seconds
 constexpr double kMostSlope = 500e-6;       // more than the drift between two quartz clocks
 constexpr double kMostPaceSlope = 2000e-6;  // a pace is known less exactly than a quartz clock
 constexpr double kMostBehind = 30.0;        // seconds: servers do not buffer more
-constexpr double kMostDoubt = 120;          // seconds that a link which may be full can be impossibly late
-constexpr double kSmoothing = 2.0;          // seconds of frames
-constexpr double kLookEvery = 0.5;          // seconds
-constexpr double kVerdicts = 61;            // seconds for which verdicts are kept
-constexpr double kAfterFull = 5;            // seconds after link overload in which no new pace is accepted
-constexpr double kFasterSpan = 60;          // seconds needed to prove a slope below the line's
-constexpr double kExact = 2e-3;             // paces this close to 1 are exact, if reports confirm them
-constexpr double kWrong = 1e-2;             // paces further from 1 are wrong
+// seconds for which impossible latencies are accepted if the link may be full
+constexpr double kMostDoubt = 120;
+constexpr double kSmoothing = 2.0;  // seconds of frames
+constexpr double kLookEvery = 0.5;  // seconds
+constexpr double kVerdicts = 61;    // seconds for which verdicts are kept
+constexpr double kAfterFull = 5;    // seconds after link overload in which no new pace is accepted
+constexpr double kFasterSpan = 60;  // seconds needed to prove a slope below the line's
+constexpr double kExact = 2e-3;     // paces this close to 1 are exact, if reports confirm them
+constexpr double kWrong = 1e-2;     // paces further from 1 are wrong
 
 }  // namespace
 
@@ -112,7 +113,8 @@ void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
   }
 }
 
-/// Begins a line again once a link is full or was full: the camera's clock may be exact.
+/// Restarts the line once it is known that the link is or was full: the camera's clock may be exact after
+/// all.
 void ArrivalLine::watch_slow_clock(double pts, TimePoint arrived, const FrameBytes& bytes) {
   const auto point = make_point(pts, since_origin(arrived));
   take_load(pts, point.at, bytes);
@@ -124,8 +126,9 @@ void ArrivalLine::watch_slow_clock(double pts, TimePoint arrived, const FrameByt
   begin_line(pts, arrived);
 }
 
-/// Returns true if frames arrive earlier by their timestamps than any did for most of a minute: a queue drains. A
-/// camera whose clock is slow catches up only what a pause of its link has delayed.
+/// Returns true if frames have arrived earlier, relative to their timestamps, than any others for most of a
+/// minute: a queue is draining. A camera whose clock is slow never catches up by that much, only by what an
+/// interruption of its link had delayed.
 bool ArrivalLine::catches_up(const Point& point) {
   constexpr double kLongest = 60;       // seconds
   constexpr double kShortest = 20;      // seconds

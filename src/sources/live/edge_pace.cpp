@@ -12,7 +12,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr Seconds kApart{0.4};     // packets that arrive further apart belong to different bursts
-constexpr Seconds kQuiet{0.3};     // without a packet: everything on the server has been read
+constexpr Seconds kQuiet{0.3};     // after this time without a packet, everything on the server has been read
 constexpr Seconds kInterval{0.5};  // between two comparisons
 constexpr double kReserve = 0.05;  // seconds
 constexpr double kFurthestAhead =

@@ -25,7 +25,8 @@ std::string reason(const std::exception& error) {
   return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "not enough memory" : error.what();
 }
 
-// Adds advice to the error of a loop whose source refused the connection. Returns for other errors.
+// If the source refused the connection, throws its error again with advice how to wait for the source.
+// Returns for other errors.
 void say_how_to_wait(const std::exception& error) {
   const auto* const failed = dynamic_cast<const SourceError*>(&error);
   if (failed == nullptr || failed->code() != ECONNREFUSED) return;

@@ -117,7 +117,7 @@ class CameraTimes {
   std::optional<double> program_offset_;  // Unix time of timestamp 0, from the playlist
   // Of packets with a StatedTime, also of earlier connections:
   std::optional<TimePoint> last_arrived_;
-  Seconds last_age_{};  // at its arrival
+  Seconds last_age_{};  // age of that packet when it arrived
   TimePoint stale_before_{};
 };
 

@@ -50,7 +50,7 @@ DisplayMatrix make_matrix(Turn turn) noexcept {
   constexpr int kQuarter = 90;  // degrees
   DisplayMatrix matrix{};
   av_display_rotation_set(matrix.data(), kQuarter * turn.quarters);
-  if (turn.flip) {  // numbers 3 and 4 say where the stored rows go
+  if (turn.flip) {  // negates the row of the matrix that maps the stored y
     matrix[3] = -matrix[3];
     matrix[4] = -matrix[4];
   }
@@ -129,7 +129,8 @@ void turn_rgb(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn t
   }
 }
 
-/// Where a rotated plane has the first element, and the next ones of its row and column. In bytes.
+/// Offsets in bytes in a rotated plane: of its first element, and from an element to the next one in its row
+/// and in its column.
 struct Steps {
   std::ptrdiff_t first = 0;
   std::ptrdiff_t x = 0;

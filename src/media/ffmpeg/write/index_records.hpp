@@ -1,4 +1,4 @@
-// A list that grows with a recording: in memory at first, then in a file of the same folder.
+// A list that grows with a recording: first in memory, then in a temporary file in the same directory.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace freshframe::media {
 
-/// The memory is at most 64 KiB, unless the folder refuses a new file. The file has no name, so it ends with the
-/// object, also where the process is killed. One thread.
+/// Uses at most 64 KiB of memory, unless no file can be created in the directory. The file has no name, so it
+/// vanishes with this object, even if the process is killed. Not thread-safe.
 class IndexRecords {
  public:
   using Record = std::array<std::uint32_t, 3>;
 
-  /// `path`: of the recording.
+  /// `path`: of the recording, whose directory gets the file.
   explicit IndexRecords(std::string path) : path_(std::move(path)) {}
 
   /// Throws Error if the file cannot be written.
@@ -33,11 +33,11 @@ class IndexRecords {
   void write_out();
 
   std::string path_;
-  std::vector<Record> latest_;  // not in the file
+  std::vector<Record> latest_;  // records that are not in the file yet
   platform::File file_;
   std::int64_t in_file_ = 0;  // bytes
   std::uint32_t count_ = 0;
-  bool refused_ = false;  // the folder refused a new file
+  bool refused_ = false;  // no file could be created in the directory
 };
 
 }  // namespace freshframe::media

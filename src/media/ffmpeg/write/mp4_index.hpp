@@ -66,7 +66,8 @@ class Mp4Index {
   void finish(AVIOContext& out);
 
  private:
-  /// The number of rows of each table. Consecutive equal entries share a row, except in that of keyframes.
+  /// The number of rows of each table. Consecutive equal entries share a row, except in the table of
+  /// keyframes.
   struct Rows {
     std::uint32_t durations = 0;
     std::uint32_t offsets = 0;

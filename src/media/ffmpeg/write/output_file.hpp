@@ -17,51 +17,52 @@
 
 namespace freshframe::media {
 
-/// Another program, or another recorder of this one, has taken the name of a new file.
+/// Thrown if the name of a new file was taken by another program, or by another recorder of this one.
 class NameTakenError : public Error {
   using Error::Error;
 };
 
 /// How a file is opened.
 struct FileOpening {
-  DiskRoom* room = nullptr;  // asked once per write that finds the disk full; it outlives the file
-  bool must_be_new = false;  // what is there is not opened: NameTakenError
+  // asked to make room once per write that finds the disk full; must outlive the file
+  DiskRoom* room = nullptr;
+  bool must_be_new = false;  // throws NameTakenError if the file exists
 };
 
-/// A file, device or pipe that FFmpeg writes through io(). One thread.
+/// A file, device or pipe that FFmpeg writes through io(). Not thread-safe.
 class OutputFile {
  public:
-  /// Opens the file, creates it unless it exists, and does not change it. Throws Error, even when another recorder has
-  /// it.
+  /// Opens the file, or creates it, without changing its contents. Throws Error, also if another recorder is
+  /// writing the file.
   explicit OutputFile(std::string path, FileOpening opening = {});
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
 
-  /// Whether it is a regular file for which number_at() works.
+  /// Returns true for a regular file that can be read, as number_at() requires.
   [[nodiscard]] bool can_read_back() const noexcept { return readable_; }
-  /// Whether it is a regular file that was not empty when it was opened.
+  /// Returns true for a regular file that was not empty when it was opened.
   [[nodiscard]] bool had_content() const noexcept { return had_content_; }
-  /// Empties it. Without this call close() and the destructor remove a file that the constructor has created.
+  /// Empties the file. If this is never called, close() and the destructor remove a file that the constructor
+  /// has created.
   void begin_file();
   [[nodiscard]] AVIOContext* io() const noexcept { return io_.get(); }
-  /// The big-endian number of 32 bits at `position`, of a regular file, without the data that io() still
-  /// buffers.
+  /// Reads a big-endian 32-bit number of a regular file, without the data that io() still buffers.
   [[nodiscard]] std::uint32_t number_at(std::int64_t position) const;
   /// Overwrites 16 bytes of a regular file.
   void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
-  /// Whether the file, if it is a regular one, is still at its path.
+  /// Whether the file is still at its path. Always Same for devices and pipes.
   [[nodiscard]] platform::FilePlace place() const noexcept {
     return regular_ ? file_.place(path_) : platform::FilePlace::Same;
   }
-  /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is no longer written.
+  /// Truncates a regular file to `position`. Data that is in io()'s buffer, or is written later, is
+  /// discarded.
   void cut(std::int64_t position) noexcept;
-  /// Ends a file to which nothing of use was written: the file becomes empty, and close() removes it if it is
-  /// new.
+  /// Empties a file to which nothing useful was written. close() then removes it if it is new.
   void abandon() noexcept;
-  /// Closes it. Returns FFmpeg's code of a failed write, or 0.
+  /// Closes the file. Returns FFmpeg's error code of a failed write, or 0.
   [[nodiscard]] int close() noexcept;
-  /// The bytes of a regular file that was closed.
+  /// Size in bytes of a regular file, after close().
   [[nodiscard]] std::int64_t size() const noexcept { return size_; }
 
  private:
@@ -76,7 +77,7 @@ class OutputFile {
   [[noreturn]] void fail(int error, const char* doing) const;
 
   [[nodiscard]] int write_all(const std::uint8_t* data, std::size_t size) noexcept;
-  /// Returns whether another attempt is worth it: the disk was full, and old files were deleted.
+  /// Returns true if the write should be retried: the disk was full, and old files were deleted.
   [[nodiscard]] bool make_room_after(int error) noexcept;
 
   std::string path_;

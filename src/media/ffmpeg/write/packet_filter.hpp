@@ -12,9 +12,9 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// A transport stream, and one over RTSP, has the parameter sets before each keyframe: many cameras send them once, or only in
-/// their description, and FFmpeg's muxer inserts them before IDR pictures only. Other containers have them in
-/// their header. One thread.
+/// Repeats the parameter sets before each keyframe of a transport stream, or of one over RTSP. Many cameras
+/// send them once, or only in their description, and FFmpeg's muxer inserts them only before IDR frames.
+/// Other containers have them in their header. Not thread-safe.
 class PacketFilter {
  public:
   /// Throws Error.
@@ -27,7 +27,7 @@ class PacketFilter {
   struct FreeFilter {
     void operator()(AVBSFContext* filter) const noexcept { av_bsf_free(&filter); }
   };
-  std::unique_ptr<AVBSFContext, FreeFilter> filter_;  // null means nothing is changed
+  std::unique_ptr<AVBSFContext, FreeFilter> filter_;  // null if packets are not changed
 };
 
 }  // namespace freshframe::media

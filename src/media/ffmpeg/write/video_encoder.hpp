@@ -18,8 +18,8 @@ void check_video_container(const std::string& path);
 /// Throws OptionError when the name or the options cannot make a video file, before anything is written.
 void check_video_file(const std::string& path, const VideoFileOptions& options);
 
-/// One file being written, one thread: start(), encode() for each frame, finish(). All throw Error naming the
-/// file.
+/// Writes one file: call start(), then encode() for each frame, then finish(). Every method throws Error with
+/// the file's name. Not thread-safe.
 class VideoEncoder {
  public:
   /// Creates the file unless it exists; start() replaces its content.
@@ -29,7 +29,8 @@ class VideoEncoder {
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
   /// Returns true if it cannot continue: it did not start, the encoder has failed, or a write has.
   [[nodiscard]] bool has_failed() const noexcept { return encoder_.has_failed() || has_broken_file(); }
-  /// The file ends with all packets if only the encoder has failed, otherwise at its last safe point.
+  /// Ends the file after a failure. The file has all packets if only the encoder has failed, otherwise those
+  /// up to its last safe point.
   void give_up() noexcept;
   /// See VideoMuxer.
   [[nodiscard]] platform::FilePlace place() const noexcept { return muxer_.place(); }
@@ -38,16 +39,17 @@ class VideoEncoder {
   void check_size(const PictureFormat& format) const { encoder_.check_size(format); }
   /// Takes size and colours from the first frame, but does not write it.
   void start(const Frame& first, double fps);
-  /// Whether the container has room for the time between the last frame and one with this pts.
+  /// Returns true if the container can represent the time between the last frame and one with this pts.
   [[nodiscard]] bool can_continue(double pts) const;
-  /// Whether the frame has the size and the colours of the file.
+  /// Returns true if the frame has the size and the colours of the file.
   [[nodiscard]] bool fits(const Frame& frame) const { return encoder_.fits(frame); }
   /// `pts` in seconds, not before the last frame's.
   void encode(const Frame& frame, double pts);
-  /// Passes the frames so far to the operating system, before a pause. All but the last are in the file then.
+  /// Before a pause, passes the frames so far to the operating system. All but the last frame are then in the
+  /// file.
   void pause();
-  /// Writes the frames that the encoder holds, until `enough` is true, and closes the file, even if start() was never
-  /// called. Returns the number of frames that are left out.
+  /// Writes the frames that the encoder holds, until `enough` returns true, and closes the file, even if
+  /// start() was never called. Returns the number of frames that were not written.
   std::int64_t finish(const std::function<bool()>& enough = {});
 
  private:
@@ -59,9 +61,9 @@ class VideoEncoder {
 
   VideoMuxer muxer_;
   FrameEncoder encoder_;
-  bool starting_ = false;     // start() has not returned
-  bool has_packets_ = false;  // was given to the muxer
-  bool finished_ = false;     // the muxer has
+  bool starting_ = false;     // start() has been called, but has not returned
+  bool has_packets_ = false;  // at least one packet was passed to the muxer
+  bool finished_ = false;     // the muxer has finished
 };
 
 }  // namespace freshframe::media

@@ -17,55 +17,56 @@
 namespace freshframe::media {
 
 /// Note [Files that survive]
-/// Once a second, also of the video's own time, all muxed packets are passed to the operating system, so a
-/// process that is killed leaves a file that can be played up to the last second. After a failed write (a
-/// full disk) the file is truncated to the last such point. MP4 and MOV are written in fragments for this.
-/// When the file ends, a common index is added after them, and the first box is renamed so that it covers
-/// all fragments. The result is like a file without fragments, in which every player and editor can seek. If the
-/// index cannot be kept, as on a full disk, the file remains one of fragments.
+/// Once a second of real time or of the video's own time, all muxed packets are passed to the operating
+/// system, so a process that is killed leaves a file that can be played up to the last second. After a failed
+/// write (a full disk) the file is truncated to the last such point. For this, MP4 and MOV are written in
+/// fragments. When the file ends, a common index is added after them, and the first box is renamed so that it
+/// covers all fragments. The result is like a file without fragments, in which every player and editor can
+/// seek. If the index cannot be written, for example because the disk is full, the file stays fragmented.
 ///
 /// Note [Files that are taken away]
-/// After each flush and at the end, the muxer looks whether its path still leads to the file. Nobody can play a file
-/// that was deleted, so its packets do not count as written. A file that was moved keeps what it has, and ends.
+/// After each flush and at the end, the muxer checks whether its path still leads to the file. Nobody can
+/// play a file that was deleted, so its packets do not count as written. A file that was moved keeps its
+/// contents, and ends there.
 ///
 /// Note [Durations]
-/// A packet waits for the next one, whose time gives its duration. With a guessed duration at the end of an
-/// MP4 fragment the next fragment would begin too early or too late, and FFmpeg would shift the packets
-/// there.
+/// A packet is written once the next one has arrived, whose timestamp gives its duration. If the duration at
+/// the end of an MP4 fragment were guessed, the next fragment would begin too early or too late, and FFmpeg
+/// would shift the packets there.
 ///
-/// One thread. All throw Error naming the file.
+/// Not thread-safe. Every method throws Error with the file's name.
 class VideoMuxer {
  public:
-  /// Opens the file without changing it. The room is also asked before each flush.
+  /// Opens the file without changing it. `opening.room` is also asked before each flush.
   explicit VideoMuxer(std::string path, FileOpening opening = {});
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
-  /// Whether a write has failed, which has ended the file at its last safe point.
+  /// Returns true if a write has failed. The file then ends at its last safe point.
   [[nodiscard]] bool has_failed() const noexcept { return failed_; }
-  /// Where the file was at the last look.
+  /// Where the file was when it was last checked.
   [[nodiscard]] platform::FilePlace place() const noexcept { return place_; }
-  /// The packets that a failure would leave in the file: 0 once it was deleted.
+  /// Number of packets that a failure would leave in the file; 0 if the file was deleted.
   [[nodiscard]] std::uint64_t kept_count() const noexcept { return kept_; }
-  /// The bytes of the file that has ended, or that a failure would leave.
+  /// Size in bytes of the finished file, or of what a failure would leave.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return static_cast<std::uint64_t>(safe_); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
-  /// The time base of the muxer's ticks, once started.
+  /// Time base of the muxer's timestamps. Valid after start().
   [[nodiscard]] AVRational time_base() const noexcept { return output_->streams[0]->time_base; }
-  /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the
-  /// stream, and a file that is new is removed at finish().
+  /// Empties the file. Removes the options that the muxer knows from `options`. Returns a negative error code
+  /// if the container refuses the stream; finish() then removes a new file.
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
-  /// Starts for packets that no encoder of this process makes. `rate`: 0/1 if it is not known. `turn`: see
-  /// stores_turn().
+  /// Starts a file of packets that no encoder of this process makes. `rate`: frame rate, or 0/1 if unknown.
+  /// `turn`: ignored unless stores_turn().
   [[nodiscard]] int start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
                           Dictionary& options, Turn turn = {});
-  /// `packet` has times in the codec's time base. Throws after a failure, too.
+  /// Timestamps of `packet` are in `time_base`. After a failure throws again.
   void write(AVPacket& packet, AVRational time_base);
-  /// Passes all packets but the last to the operating system, before a wait for the next one.
+  /// Before a pause of the stream, passes all packets but the last to the operating system.
   void flush();
   /// Writes the remaining packets and closes the file, even if start() was never called. Throws if any write has
   /// failed.
   void finish();
-  /// Ends the file at its last safe point, as a failed write does. The destructor closes it.
+  /// Ends the file at its last safe point, like a failed write. The destructor closes it.
   void give_up() noexcept;
 
  private:
@@ -94,13 +95,13 @@ class VideoMuxer {
   bool failed_ = false;
   bool fragmented_ = false;
   std::unique_ptr<Mp4Index> index_;       // index of a fragmented file that is seekable
-  std::vector<AvPacketPtr> in_fragment_;  // for the index
-  AvPacketPtr last_;                      // not yet muxed
-  std::int64_t last_step_ = 0;            // ticks from the packet before it
-  std::int64_t shift_ = 0;                // ticks that are added to all times
+  std::vector<AvPacketPtr> in_fragment_;  // packets of the current fragment, for the index
+  AvPacketPtr last_;                      // not muxed yet, because its duration is unknown
+  std::int64_t last_step_ = 0;            // ticks between last_ and the packet before it
+  std::int64_t shift_ = 0;                // ticks that are added to all timestamps
   std::uint64_t put_ = 0;                 // packets
-  std::int64_t safe_ = 0;                 // the file can be played up to here
-  std::uint64_t kept_ = 0;                // packets up to there
+  std::int64_t safe_ = 0;                 // bytes up to the last point at which the file can be played
+  std::uint64_t kept_ = 0;                // packets before that point
   std::int64_t flushed_dts_ = 0;
   Real::time_point flushed_{};
   platform::FilePlace place_ = platform::FilePlace::Same;
@@ -108,9 +109,9 @@ class VideoMuxer {
 
 /// Returns true if files of this container store how players rotate the frames.
 [[nodiscard]] bool stores_turn(const AVOutputFormat& container);
-/// Seconds: an upper limit for the time between two packets.
+/// Returns the longest time between two packets that the container can represent, in seconds.
 [[nodiscard]] double longest_pause(const AVOutputFormat& container, AVRational time_base);
-/// Returns the container of the name, or nullptr. Throws OptionError for a URL.
+/// Returns the container for a file name, or null. Throws OptionError for a URL.
 [[nodiscard]] const AVOutputFormat* find_container(const std::string& path);
 
 }  // namespace freshframe::media

@@ -160,7 +160,7 @@ class Retention final : public DiskRoom {
   [[nodiscard]] std::uint64_t finished_bytes() const;
 
  private:
-  /// What an open file was before.
+  /// What is known of a file from before it was opened.
   struct Before {
     std::optional<OwnFile> on_disk;  // nullopt: it did not exist
     std::optional<double> written;   // its time in the list

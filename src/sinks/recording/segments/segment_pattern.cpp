@@ -77,7 +77,7 @@ constexpr std::size_t kMostNumberDigits = 18;  // such numbers fit in 64 bits
   throw OptionError("cannot write '" + path + "': " + why);
 }
 
-/// 0 if it is not a time field.
+/// Returns the number of digits of a time field, or 0 if the directive is not one.
 std::size_t count_digits(char directive) {
   switch (directive) {
     case 'Y':

@@ -20,7 +20,7 @@ namespace freshframe::media {
 struct ArrivedPacket {
   PacketNotes notes;
   TimePoint captured{};
-  bool damaged = false;   // of its frame, if all earlier packets were decoded
+  bool damaged = false;   // whether its frame would be damaged even if all earlier packets were decoded
   bool is_kept = false;   // with decode="all": keep it for a decoder that starts later
   double newest_pts = 0;  // highest pts so far, for wake()
 };

@@ -11,8 +11,10 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr int kMostOdd = 2;   // among the last 32 images; for jumps, without 250 plausible images in between
-constexpr int kEnough = 250;  // plausible images in a row
+// implausible timestamps that are tolerated among the last 32 images, or jumps without 250 plausible images
+// in between
+constexpr int kMostOdd = 2;
+constexpr int kEnough = 250;      // plausible images in a row
 constexpr double kLeastSpan = 1;  // seconds
 constexpr int kLeastImages = 8;   // in a span
 constexpr int kMostOddSpans = 2;  // spans in a row: a server may send buffered data faster than real time

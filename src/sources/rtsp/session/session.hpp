@@ -112,8 +112,8 @@ class Session {
   std::unique_ptr<Datagrams> datagrams_;
   Media media_;
   std::string base_;          // base of the description
-  std::string presentation_;  // URL in the description's words
-  std::string control_;       // URL of the whole presentation
+  std::string presentation_;  // control URL of the whole presentation, as the description gives it
+  std::string control_;       // the same, resolved against base_
   std::uint8_t channel_ = 0;
   std::uint8_t control_channel_ = 1;
   bool has_parameter_method_ = false;
