@@ -1,8 +1,8 @@
 // Splits edge chains into arcs by growing a circle fit point by point until the chain leaves it.
 // SPDX-License-Identifier: Apache-2.0
 //
-// As EDCircles does (C. Akinlar, C. Topal, "EDCircles", Pattern Recognition 2013); here without line segments
-// in between.
+// The method is that of EDCircles (C. Akinlar, C. Topal, "EDCircles", Pattern Recognition 2013), but without
+// line segments as an intermediate step.
 #include "vision/arcs/arcs.hpp"
 
 #include <algorithm>
@@ -13,13 +13,13 @@
 namespace freshframe::vision {
 namespace {
 
-constexpr int kFirstFit = 10;            // points under the first fit: about a radian of the smallest circles
-constexpr int kSkip = 3;                 // points to skip where no arc starts
+constexpr int kFirstFit = 10;  // number of points in the first fit: about a radian of the smallest circles
+constexpr int kSkip = 3;       // points to skip where no arc starts
 constexpr double kMaxFirstRms = 0.6;     // pixels; edge positions scatter by 0.2 to 0.4
 constexpr double kMaxRmsOfArc = 0.75;    // for the growing arc, pixels
 constexpr float kMaxOffOfArc = 1.4F;     // a point further from the circle does not belong to it, pixels
-constexpr int kMaxStray = 3;             // this number of successive ones ends the arc
-constexpr int kBendable = 40;            // a shorter arc may be refitted to include them
+constexpr int kMaxStray = 3;             // after this many of them in a row the arc ends
+constexpr int kBendable = 40;            // points; a shorter arc may be refitted so that it includes them
 constexpr double kStraight = 2000;       // radius in pixels beyond which a piece counts as straight
 constexpr float kMinSpan = 0.3F;         // radians; a shorter arc does not determine its radius
 constexpr float kRadiusSlackLow = 0.6F;  // fits of short arcs are off by this factor
@@ -29,7 +29,8 @@ float distance(const EdgePoint& a, const EdgePoint& b) {
   return std::hypot(a.x - b.x, a.y - b.y);
 }
 
-// A circle that grows along a chain; coordinates relative to the chain's first point keep the digits.
+// A circle that grows along a chain. Coordinates are relative to the chain's first point, which preserves
+// precision.
 class GrowingFit {
  public:
   explicit GrowingFit(const EdgePoint& origin) : origin_(origin) {}
@@ -57,12 +58,12 @@ class GrowingFit {
   float x_ = 0, y_ = 0, r_ = 0;
 };
 
-// Fits again whenever the arc has grown by a quarter.
+// Returns the size at which to fit again: whenever the arc has grown by a quarter.
 std::size_t next_fit_after(std::size_t points) {
   return points + std::max<std::size_t>(3, points / 4);
 }
 
-// The number of points from the start of `chain` on one circle; 0 means no arc starts here.
+// Returns the number of points from the start of `chain` that are on one circle, or 0 if no arc starts there.
 std::size_t arc_length(std::span<const EdgePoint> chain) {
   const std::size_t first = std::min<std::size_t>(chain.size(), kFirstFit);
   GrowingFit fit(chain[0]);

@@ -21,12 +21,12 @@ struct FittedCircle {
   double rms = 0;
 };
 
-/// Moments of a point set up to fourth order. All points of one set, and of sets that are joined, are given
-/// relative to the same origin; near the points it keeps the digits.
+/// Moments of a point set up to fourth order. All points of one set, and of sets that are joined, are
+/// relative to the same origin, which should be near the points to preserve precision.
 ///
 /// The fit is I. Kasa, "A circle fitting procedure and its error analysis", IEEE Trans. Instrum. Meas. 1976:
-/// x^2 + y^2 = a x + b y + c is linear. It is biased to small radii on short noisy arcs, which is corrected
-/// later by the refinement on the gradient field.
+/// x^2 + y^2 = a x + b y + c is linear. It is biased towards small radii on short noisy arcs. The refinement
+/// on the gradient field corrects that later.
 class CircleMoments {
  public:
   void add(double x, double y) noexcept {
@@ -99,16 +99,17 @@ struct Arc {
   float y = 0;
   float r = 0;
   float span = 0;      // angle covered, radians
-  float middle_x = 0;  // the point half way along the arc
+  float middle_x = 0;  // the middle of the arc
   float middle_y = 0;
-  float normal_x = 0;  // from there towards the centre, length 1
+  float normal_x = 0;  // unit vector from there towards the centre
   float normal_y = 0;
   bool brighter_inside = false;
-  float quality = 0;      // points, fewer for short spans: long clear arcs come first
-  CircleMoments moments;  // about the picture's centre, so that arcs can be joined
+  float quality = 0;      // number of points, reduced for short spans, so that long clear arcs come first
+  CircleMoments moments;  // relative to the image's centre, so that arcs can be joined
 };
 
-/// The arcs of one picture, best quality first; at most kMaxArcs, which bounds the pairing that follows.
+/// Finds the arcs of one image, best quality first. Returns at most kMaxArcs, to bound the time of pairing
+/// them.
 class ArcFinder {
  public:
   static constexpr int kMaxArcs = 600;

@@ -1,14 +1,15 @@
 // Groups arcs into circle candidates.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A short arc alone says little about its circle: the centre may be anywhere along its normal. Two arcs of the same
-// rim, seen on both sides of what hides the rest, determine it well. So each arc in turn collects the arcs on its
-// circle, and after each one the circle is fitted again to all of them: the arcs' moments add up, so no point is read
-// twice. The limits for another arc are wide for a short first arc alone, and narrow once the circle is sure.
+// A short arc alone does not determine its circle: the centre may be anywhere along its normal. Two arcs of
+// the same rim, on both sides of an occluder, determine it well. So each arc in turn collects the arcs on its
+// circle, and after each addition the circle is fitted again to all of them: the arcs' moments add up, so no
+// point is read twice. The limits for adding an arc are wide while there is only one short arc, and narrow
+// once the circle is well determined.
 //
-// Each arc meets each other one, but nearly all pairs end at the distance of the other's middle from the rim, which is
-// tested for a block of arcs at once. Several arcs of one rim propose the same circle several times: the best
-// of these is kept.
+// Each arc is compared with every other one, but almost all pairs are rejected by the distance of the other
+// arc's middle from the rim, which is tested for a block of arcs at the same time. Several arcs of one rim
+// propose the same circle several times. Only the best of these candidates is kept.
 #include "vision/arcs/candidates.hpp"
 
 #include <algorithm>
@@ -22,8 +23,9 @@ namespace {
 
 constexpr float kMinSingleSpan = 0.45F;  // radians; a shorter arc needs a partner
 constexpr float kSureSpan = 1.2F;        // radians; an arc this long determines its circle well
-constexpr float kFewPointsRadius = 10;   // pixels; below, few points make any circle fit
-constexpr float kMaxOutside = 0.3F;      // share of the radius: further outside too little rim is visible
+constexpr float kFewPointsRadius = 10;   // pixels; on smaller circles, any circle fits the few points well
+// share of the radius; a centre further outside the image leaves too little of the rim visible
+constexpr float kMaxOutside = 0.3F;
 // Refinement may move the radius by this factor into the wanted range.
 constexpr float kMinRadiusSlack = 0.8F, kMaxRadiusSlack = 1.1F;
 
@@ -42,7 +44,7 @@ constexpr double kMaxRms = 0.9, kMaxRmsOfRadius = 0.012, kMaxOff = 2;
 // Two candidates are the same when centre and radius differ by less (pixels, fraction of the radius).
 constexpr float kSamePixels = 1, kSameOfRadius = 0.04F;
 
-constexpr std::size_t kBlock = 16;  // arcs that are tested together
+constexpr std::size_t kBlock = 16;  // arcs that are tested at the same time
 constexpr CandidateFinder::Middle kNowhere = {1e18F, 1e18F};
 
 float compute_quality(float span, float r) {
@@ -62,7 +64,7 @@ class Group {
     update_limits();
   }
 
-  // Whether an arc with this middle can lie on the circle.
+  // Returns true if an arc with this middle can lie on the circle.
   [[nodiscard]] bool is_near(const CandidateFinder::Middle& middle) const {
     const float dx = middle.x - circle_.x;
     const float dy = middle.y - circle_.y;
@@ -70,7 +72,8 @@ class Group {
     return static_cast<bool>(static_cast<int>(d2 >= nearest2_) & static_cast<int>(d2 <= furthest2_));
   }
 
-  // Has no branch in the loop, so that the compiler vectorises it. Most blocks contain none.
+  // Returns true if any of the middles is near. Without a branch in the loop, so that the compiler vectorises
+  // it; most blocks contain none.
   [[nodiscard]] bool any_near(std::span<const CandidateFinder::Middle> middles) const {
     int near = 0;
     for (const auto& middle : middles) near |= static_cast<int>(is_near(middle));
@@ -96,7 +99,8 @@ class Group {
     update_limits();
   }
 
-  // The joint circle, its score the sum of the spans; nullopt while the first arc is alone.
+  // Returns the joint circle, with the sum of the spans as its score; nullopt while there is only the first
+  // arc.
   [[nodiscard]] std::optional<Circle> circle() const {
     if (!joined_) return std::nullopt;
     return circle_;
@@ -167,7 +171,7 @@ void CandidateFinder::find(std::span<const Arc> arcs, int width, int height, Rad
 }
 
 void CandidateFinder::propose_group(std::span<const Arc> arcs, std::size_t first) {
-  // The arcs' moments are about the picture's centre, in whole pixels.
+  // The arcs' moments are relative to the image's centre, rounded to whole pixels.
   Group group(arcs[first], std::floor(width_ / 2), std::floor(height_ / 2), radii_.max * kMaxRadiusSlack);
   for (std::size_t block = 0; block < arcs.size(); block += kBlock) {
     const auto middles = std::span(middles_).subspan(block, kBlock);

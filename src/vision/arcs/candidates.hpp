@@ -11,13 +11,13 @@
 
 namespace freshframe::vision {
 
-/// The candidates of one picture; `score` is the part of a circle that the arcs cover, best first. At most
-/// kMaxCandidates, which bounds the refinement that follows.
+/// Finds the circle candidates of one image, best first. Their score is the part of the circle that arcs
+/// cover. There are at most kMaxCandidates, to bound the time of the refinement.
 class CandidateFinder {
  public:
   static constexpr int kMaxCandidates = 500;
 
-  /// `width` and `height`: size of the picture that the arcs are from.
+  /// `width` and `height`: size of the image that the arcs were found in.
   void find(std::span<const Arc> arcs, int width, int height, RadiusRange radii);
   [[nodiscard]] std::span<const Circle> candidates() const noexcept { return kept_; }
 
@@ -34,7 +34,8 @@ class CandidateFinder {
   RadiusRange radii_;
   float width_ = 0;
   float height_ = 0;
-  std::vector<Middle> middles_;  // of the arcs, close together in memory: each is tested against all arcs
+  // middles of the arcs, contiguous in memory, because each is tested against all arcs
+  std::vector<Middle> middles_;
   std::vector<Circle> proposed_;
   std::vector<Circle> kept_;
 };

@@ -1,8 +1,8 @@
 // Links edge pixels into chains by walking along the tangent.
 // SPDX-License-Identifier: Apache-2.0
 //
-// In the manner of C. Topal, C. Akinlar, "Edge Drawing", JVCIR 2012; differs in that it walks on thinned
-// edges only and bounds the turn per step.
+// Similar to C. Topal, C. Akinlar, "Edge Drawing", JVCIR 2012, but walks only on thinned edges, and limits
+// the turn per step.
 #include "vision/arcs/edge_chains.hpp"
 
 #include <array>
@@ -15,7 +15,7 @@ namespace {
 
 enum class Direction { Forward, Backward };
 
-// The three pixels ahead, straight one first.
+// The three pixels ahead, starting with the one straight ahead.
 std::array<int, 3> pixels_ahead(int tangent_x, int tangent_y, int stride) {
   const int ax = std::abs(tangent_x);
   const int ay = std::abs(tangent_y);
@@ -27,7 +27,7 @@ std::array<int, 3> pixels_ahead(int tangent_x, int tangent_y, int stride) {
   return {dx + dy, dy, dx};
 }
 
-// The gradient turns by less than 45 degrees: dot > 0 and dot^2 > |a|^2 |b|^2 / 2.
+// Returns true if the gradient turns by less than 45 degrees: dot > 0 and dot^2 > |a|^2 |b|^2 / 2.
 bool turns_smoothly(Gradient a, Gradient b) {
   const std::int64_t dot = std::int64_t{a.x} * b.x + std::int64_t{a.y} * b.y;
   const std::int64_t aa = std::int64_t{a.x} * a.x + std::int64_t{a.y} * a.y;
@@ -35,7 +35,7 @@ bool turns_smoothly(Gradient a, Gradient b) {
   return dot > 0 && 2 * dot * dot >= aa * bb;
 }
 
-// The next free edge pixel along the tangent, -1 at the end of the chain.
+// Returns the next free edge pixel along the tangent, or -1 at the end of the chain.
 int next_pixel(const GradientField& field, int pixel, Direction direction) {
   const Gradient here = field.gradient(pixel);
   const int sign = direction == Direction::Forward ? 1 : -1;
@@ -51,7 +51,7 @@ int next_pixel(const GradientField& field, int pixel, Direction direction) {
       strongest = beyond.magnitude();
       best = next;
     }
-    if (step == ahead[0]) break;  // straight ahead has priority over stronger neighbours
+    if (step == ahead[0]) break;  // the pixel straight ahead is preferred over stronger neighbours
   }
   return best;
 }

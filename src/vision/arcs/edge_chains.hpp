@@ -10,11 +10,11 @@
 
 namespace freshframe::vision {
 
-/// The chains of one picture. Along a chain the brighter side stays on the same hand, so a chain never runs
-/// across a contrast reversal. Time and memory: linear in the number of edge pixels.
+/// Finds the chains of one image. Along a chain the brighter side is always on the same hand, so a chain
+/// never crosses a contrast reversal. Time and memory are linear in the number of edge pixels.
 class EdgeChains {
  public:
-  /// Fewer points do not determine the curvature.
+  /// A chain with fewer points does not determine a curvature.
   static constexpr int kMinPoints = 8;
 
   /// Marks linked pixels with kLinked.

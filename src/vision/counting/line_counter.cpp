@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An object has crossed when it was seen clearly on one side and then clearly on the other, and its path
-// between the sightings went through the line. Neither depends on the number of pictures in between.
+// between the two sightings intersects the line. So the number of frames in between does not matter.
 #include "freshframe/counting.hpp"
 #include "freshframe/error.hpp"
 

@@ -144,8 +144,9 @@ class Zone {
     static_cast<void>(Polygon(who_.c_str(), corners_in(kSquare)));  // rejects invalid corners now
   }
 
-  /// The counts of a source with the tracks of one more picture; without these tracks. Throws Error for tracks
-  /// without ids, and without the size that relative corners need.
+  /// Updates the counts of a source with the tracks of its next image, and returns them without the tracks.
+  /// Throws Error for tracks without ids, and if relative corners need the size of the image and it is
+  /// unknown.
   template <class Found>
   [[nodiscard]] ZoneCounts update(const Found& found, double pts, int source, PictureSize size) {
     check_tracked(who_.c_str(), found);

@@ -23,9 +23,10 @@ struct ObjectMask {
   }
 };
 
-/// A mask of a picture of this size: "HEIGHTxWIDTH:COUNTS", whose counts are COCO's compressed run lengths
-/// (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", 2014; the format of its API's maskApi.h):
-/// down each column, runs outside and inside in turn. An empty text is an empty mask. Throws Error.
+/// Parses the mask of an object for an image of this size: "HEIGHTxWIDTH:COUNTS", whose counts are COCO's
+/// compressed run lengths (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", 2014; the format of
+/// its API's maskApi.h): runs down each column, alternately outside and inside. An empty string is an empty
+/// mask. Throws Error.
 [[nodiscard]] ObjectMask parse_mask(std::string_view text, int width, int height);
 
 }  // namespace freshframe::vision

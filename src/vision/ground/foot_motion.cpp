@@ -192,24 +192,26 @@ constexpr int kKnownHits = 5;        // number of measurements before a foot can
 // measurement and the prediction), or by the two limits that follow: a fraction of the box's height, and a
 // number of standard deviations of the measurement.
 constexpr double kSurprise = 3.5;
-// For an object that was covered, because the others of the same barrier pass no gate by chance.
+// A lower limit for an object that is already occluded, because its later measurements behind the same
+// barrier do not deviate by chance.
 constexpr double kStillSurprise = 1.5;
 constexpr double kCoveredOfHeight = 0.12;
 constexpr double kCoveredSigmas = 3;
 constexpr double kLongestCover = 1;  // seconds
-// A picture's edge hides an object whose box is, but for that, where it is expected: within this share of its height,
-// and this number of standard deviations. Else the id has moved to an object that is farther away.
+// An occluder hides an object only if its box is where it is expected, apart from its lower edge: within this
+// share of its height, plus this number of standard deviations. Otherwise the id has moved to an object that
+// is farther away.
 constexpr double kInPlaceOfHeight = 0.2;
 constexpr double kInPlaceSigmas = 4;
-// Another object is at least this number of standard deviations (of its foot and of the prediction) and this share of
-// the larger height away from the expected place. The second is for detectors whose boxes are less exact than is
-// assumed here.
+// It is another object if its foot is at least this number of standard deviations (of the measurement and the
+// prediction), and at least this share of the larger height, away from the expected place. The second limit
+// is for detectors whose boxes are less exact than is assumed here.
 constexpr int kPlacedHits = 2;  // measurements after which another object is distinguished from the first one
 constexpr double kAnotherSigmas = 5;
 constexpr double kAnotherOfHeight = 0.3;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-// J R J' for the pixel variances: xx, xy, yy.
+// Returns J R J' for the pixel variances: xx, xy, yy.
 PlaceNoise compute_noise(const std::array<double, 4>& j, const Foot& foot) {
   const double a = foot.sigma_u * foot.sigma_u;
   const double b = foot.sigma_v * foot.sigma_v;
@@ -217,7 +219,7 @@ PlaceNoise compute_noise(const std::array<double, 4>& j, const Foot& foot) {
           j[2] * j[2] * a + j[3] * j[3] * b};
 }
 
-// Vertical standard deviation of an expected place, in pixels.
+// Returns the vertical standard deviation of an expected place, in pixels.
 double compute_down(const std::array<double, 4>& j, const Belief& expected) {
   const double determinant = j[0] * j[3] - j[1] * j[2];
   const double of_x = -j[2] / determinant;  // vertical pixels per metre
@@ -226,7 +228,7 @@ double compute_down(const std::array<double, 4>& j, const Belief& expected) {
   return std::sqrt(of_x * of_x * p[0][0] + 2 * of_x * of_y * p[0][1] + of_y * of_y * p[1][1]);
 }
 
-// Metres per horizontal pixel, also for upright objects.
+// Returns the metres per horizontal pixel, which also holds for upright objects.
 double compute_scale(const std::array<double, 4>& j) {
   return std::hypot(j[0], j[2]);
 }

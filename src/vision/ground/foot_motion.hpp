@@ -1,4 +1,4 @@
-// The place and the speed of one object on a ground, from where its box stands.
+// Estimates an object's place and speed on the ground from the lower edge of its box.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -61,7 +61,7 @@ struct Foot {
   double height = 0;  // height of the box
 };
 
-/// The knowledge at a time; NaN if nothing is known.
+/// What is known at a time; NaN if nothing is known.
 struct GroundTrack {
   Place place;
   double velocity_x = 0;  // m/s
@@ -70,27 +70,27 @@ struct GroundTrack {
   double speed_error = 0;  // standard deviation
 };
 
-/// A filter in metres. The covariance of a measured foot is its pixels' covariance through the homography's Jacobian
-/// at that pixel.
+/// A filter in metres. The covariance of a measured foot is its covariance in pixels, transformed by the
+/// homography's Jacobian at that pixel.
 ///
-/// A foot that is far above the predicted one is covered, if the box is where it was expected but for that: a barrier
-/// hides the foot, and the box ends higher. It is no measurement for up to a second; then the filter begins again.
-/// At any other foot that is far from the predicted one the filter begins again at once: the track's id has moved to
-/// another object.
+/// A foot far above the predicted one counts as occluded if the rest of the box is where it was expected: a
+/// barrier hides the foot, so the box ends higher. It is then ignored for up to a second. After that, the
+/// filter restarts. If a foot is far from the predicted one for any other reason, the filter restarts
+/// immediately, because the track's id has moved to another object.
 class FootMotion {
  public:
-  /// `time` in seconds, ascending. A foot beyond the horizon is no measurement.
+  /// `time` in seconds, ascending. Ignores a foot beyond the horizon.
   void see(const Ground& ground, double time, const Foot& foot);
   [[nodiscard]] GroundTrack at(const Ground& ground, double time) const;
 
  private:
-  /// A foot on the ground, with the height in metres of the object there.
+  /// A foot on the ground, with the object's height in metres.
   struct Measured {
     Place place;
     PlaceNoise noise{};
     double height = 0;
   };
-  /// Where the foot is expected in the picture, and how high its object.
+  /// Where the foot is expected in the image, and the expected height of its object, in pixels.
   struct Outlook {
     Place pixel;
     double height = 0;
@@ -98,17 +98,19 @@ class FootMotion {
   };
 
   [[nodiscard]] std::optional<Outlook> compute_outlook(const Ground& ground, const Belief& expected) const;
-  /// Whether the foot is so far above the expected foot that something hides it, or it is another object's.
+  /// Returns true if the foot is so far above the expected one that it is occluded, or belongs to another
+  /// object.
   [[nodiscard]] bool is_raised(const Outlook& outlook, const Foot& foot) const;
-  /// Whether the box is where the object is expected, but for its lower edge.
+  /// Returns true if the box is where the object is expected, apart from its lower edge.
   [[nodiscard]] static bool is_in_place(const Outlook& outlook, const Foot& foot);
-  /// In pixels, and in standard deviations.
+  /// The foot may be another object's if both return true: is_far() compares the distance from the expected
+  /// place with the heights in pixels, is_surprise() with its standard deviations.
   [[nodiscard]] static bool is_far(const Outlook& outlook, const Foot& foot);
   [[nodiscard]] static bool is_surprise(const Belief& expected, const Measured& measured);
   void begin_track(const Ground& ground, const Measured& measured, double time);
 
-  double first_ = 0;  // seconds: the first measurement
-  double last_ = 0;   // seconds: the last one
+  double first_ = 0;  // time of the first measurement, in seconds
+  double last_ = 0;   // time of the last measurement
   int hits_ = 0;
   double height_ = 0;  // metres
   std::optional<double> covered_since_;

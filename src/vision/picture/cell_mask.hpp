@@ -1,4 +1,4 @@
-// A selection of cells of a coarse grid over a picture.
+// A selection of cells of a coarse grid over an image.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,22 +8,23 @@
 
 namespace freshframe::vision {
 
-/// One flag per cell of kCell x kCell pixels; the last column and row may reach beyond the picture. Keeps its
+/// One flag per cell of kCell x kCell pixels. The last column and row may extend beyond the image. Reuses its
 /// memory.
 class CellMask {
  public:
   static constexpr int kCell = 8;
 
-  /// Number of cells of a picture.
+  /// Returns the number of cells of an image.
   [[nodiscard]] static std::size_t count_cells(int width, int height) noexcept {
     return static_cast<std::size_t>((width + kCell - 1) / kCell) *
            static_cast<std::size_t>((height + kCell - 1) / kCell);
   }
 
-  /// Clears all cells of a picture of this size.
+  /// Clears all cells, for an image of this size.
   void start(int width, int height);
   void mark(int column, int row) { cells_[at(column, row)] = 1; }
-  /// Cells that touch the ring between two radii, pixels. The inner one may be negative: a disc.
+  /// Marks the cells that touch the ring between two radii in pixels. If the inner one is negative, the ring
+  /// is a disc.
   void mark_ring(double x, double y, double inner, double outer);
   /// Adds the cells within this distance, in cells, of the marked ones.
   void grow(int cells);

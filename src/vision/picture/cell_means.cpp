@@ -38,7 +38,8 @@ void cell_means(const Plane& luma, std::uint16_t* means) {
   HWY_ALIGN std::uint64_t cells[HWY_MAX_BYTES / sizeof(std::uint64_t)];
   for (int y = 0; y < luma.rows; y += kSide) {
     int x = 0;
-    if (HWY_TARGET != HWY_SCALAR && y + kSide <= luma.rows) {  // one byte at a time has no sums of eight
+    // the scalar target reads one byte at a time, so it has no sums of eight
+    if (HWY_TARGET != HWY_SCALAR && y + kSide <= luma.rows) {
       for (; x + lanes * kSide <= luma.row_bytes; x += lanes * kSide) {
         auto total = hn::Zero(sums);
         for (int k = 0; k < kSide; ++k) {

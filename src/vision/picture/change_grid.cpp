@@ -1,4 +1,4 @@
-// Change detection on cell means, with the picture's own noise as the measure.
+// Detects changes by the means of cells, measured against the noise of the image itself.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/picture/change_grid.hpp"
 
@@ -11,17 +11,17 @@
 namespace freshframe::vision {
 namespace {
 
-// A change is greater than this, in grey levels of a cell's mean: the faintest detectable ball in half a
-// cell. And it is greater than this number times the median over all cells, which measures the noise after
+// A change must exceed this, in grey levels of a cell's mean, which is the faintest detectable ball in half a
+// cell. It must also exceed kOfNoise times the median over all cells, which measures the noise after
 // compression.
 constexpr float kMinChange = 5 * kMeanScale;
 constexpr float kOfNoise = 8;
-// Cells that touch a changed one need half of that, so that a region that changes together is searched
-// together.
+// Cells that touch a changed one need only half of that, so that all parts of a changed region are searched
+// in the same image.
 constexpr float kOfNeighbours = 0.5F;
-// The picture moved as a whole if the median is beyond this.
+// If the median exceeds this, the whole image has moved.
 constexpr float kMaxNoise = 2 * kMeanScale;
-constexpr std::size_t kSamples = 512;     // cells that medians are taken of
+constexpr std::size_t kSamples = 512;     // number of cells from which medians are computed
 constexpr float kDark = 16 * kMeanScale;  // darker cells do not determine a factor
 
 }  // namespace
@@ -66,7 +66,7 @@ bool ChangeGrid::mark_changes(CellMask& out) {
   return true;
 }
 
-// Marks the cell and, from cell to cell, all that touch and differ by more than the limit.
+// Marks the cell and, recursively, all adjacent cells whose difference exceeds the limit.
 void ChangeGrid::spread_change(std::size_t cell, float limit, CellMask& out) {
   const auto columns = static_cast<std::size_t>(out.columns());
   stack_.assign(1, cell);

@@ -1,4 +1,4 @@
-// The places where a picture has changed since their last search.
+// Detects where an image has changed since each place was last searched.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,18 +12,18 @@
 
 namespace freshframe::vision {
 
-/// Compares the mean brightness of cells; small steps add up, because a cell is compared with its own last
-/// search and not with the picture before. A change of brightness by the same factor everywhere does not
-/// count. One thread at a time; keeps its memory.
+/// Compares the mean brightness of cells. Small steps add up, because a cell is compared with its state at
+/// its last search, not with the previous image. A change of brightness by the same factor everywhere does
+/// not count. Not thread-safe; reuses its memory.
 class ChangeGrid {
  public:
-  /// Takes the next picture. False when it is the first, or of another size than the one before: then there
-  /// is no comparison until searched_all().
+  /// Takes the next image. Returns false if it is the first one, or its size has changed: nothing can then be
+  /// compared until searched_all() is called.
   [[nodiscard]] bool measure(const Plane& luma);
-  /// Marks the cells that changed; `out` has the picture's size. False, without any mark, when nearly all of
-  /// the picture has changed, as with a moving camera.
+  /// Marks the cells that changed. `out` must have the image's size. Returns false, and marks nothing, if
+  /// nearly all of the image has changed, for example because the camera moves.
   [[nodiscard]] bool mark_changes(CellMask& out);
-  /// These cells have been searched in the current picture.
+  /// Call when these cells have been searched in the current image.
   void note_search(const CellMask& cells);
   void searched_all();
 
@@ -35,8 +35,8 @@ class ChangeGrid {
   int width_ = 0;
   int height_ = 0;
   std::vector<std::uint16_t> now_;
-  std::vector<float> then_;  // when last searched, at brightness 1
-  float brightness_ = 1;     // brightness of the current picture, by the cells that did not change
+  std::vector<float> then_;  // means at the last search of each cell, divided by the brightness at that time
+  float brightness_ = 1;     // brightness of the current image, from the cells that did not change
   std::vector<float> differences_;
   std::vector<float> samples_;
   std::vector<std::size_t> stack_;

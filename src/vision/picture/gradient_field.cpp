@@ -32,7 +32,7 @@ void GradientField::compute(const Plane& luma) {
                                .scratch = scratch_.data() + kMargin});
 }
 
-// Clears runs of cells, since most of them are unwanted.
+// Clears runs of cells, because most cells are not wanted.
 void GradientField::keep_edges(const CellMask& cells, int cell) noexcept {
   for (int row = 0; row * cell < height_; ++row) {
     const std::uint8_t* wanted = cells.row(row);
@@ -61,7 +61,8 @@ EdgePoint GradientField::locate(int pixel) const noexcept {
     shift =
         std::clamp(0.5F * static_cast<float>(before - after) / static_cast<float>(curvature), -0.5F, 0.5F);
   }
-  // A product instead of a division. It is exact, since the half keeps the value away from whole numbers.
+  // Multiplies instead of dividing. The result is exact, because adding 0.5 keeps the value away from whole
+  // numbers.
   const int row = static_cast<int>((double(pixel) + 0.5) * per_stride_);
   const int column = pixel - row * stride_;
   const auto x = static_cast<float>(column);

@@ -1,4 +1,4 @@
-// The gradient field of a grey picture: smoothed luma, Sobel gradient and edge flags of every pixel.
+// The gradient field of a grey image: smoothed luma, Sobel gradient and edge flags of every pixel.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,27 +13,27 @@
 
 namespace freshframe::vision {
 
-/// A point on an edge with the pixel that it was located from.
+/// A point on an edge, and the pixel from which it was located.
 struct EdgePoint {
   float x = 0;
   float y = 0;
   int pixel = 0;
 };
 
-/// Memory: 7 bytes per pixel, kept between pictures. One thread at a time.
+/// Uses 7 bytes per pixel, kept between images. Not thread-safe.
 ///
 /// Pixels are identified by their offset y * stride() + x. Edges are at least kBorder pixels away from the
-/// picture's border, so the eight neighbours of an edge pixel, and their neighbours, always exist.
+/// image's border, so the eight neighbours of an edge pixel, and their neighbours, always exist.
 class GradientField {
  public:
   static constexpr int kBorder = 2;
-  /// Smaller pictures have no room for a circle; compute() must not be called for them.
+  /// Smaller images have no room for a circle, and must not be passed to compute().
   static constexpr int kMinSide = 8;
 
   /// `luma`: both sides at least kMinSide.
   void compute(const Plane& luma);
-  /// Clears the flags of all pixels outside of these cells, so that no chain runs there. `cell`: pixels of
-  /// this field along the side of one.
+  /// Clears the flags of all pixels outside of these cells, so that no chain enters them. `cell`: side of a
+  /// cell in pixels of this field.
   void keep_edges(const CellMask& cells, int cell) noexcept;
 
   [[nodiscard]] int width() const noexcept { return width_; }
@@ -43,17 +43,17 @@ class GradientField {
   [[nodiscard]] Gradient gradient(int pixel) const noexcept { return gradients_[at(pixel)]; }
   /// The gradient of pixel 0.
   [[nodiscard]] const Gradient* gradients() const noexcept { return &gradients_[at(0)]; }
-  /// Makes a pixel flat, so that no later search finds an edge there.
+  /// Makes a pixel flat, so that later searches find no edge there.
   void erase(int pixel) noexcept { gradients_[at(pixel)] = {}; }
   [[nodiscard]] int magnitude(int pixel) const noexcept { return gradients_[at(pixel)].magnitude(); }
-  /// Smoothed luma, kLumaScale to the grey level.
+  /// Returns the smoothed luma, in units of 1 / kLumaScale grey levels.
   [[nodiscard]] int read_smoothed(int pixel) const noexcept { return smoothed_[at(pixel)]; }
   [[nodiscard]] std::uint8_t flags(int pixel) const noexcept { return flags_[at(pixel)]; }
   void set_flag(int pixel, std::uint8_t flag) noexcept { flags_[at(pixel)] |= flag; }
   [[nodiscard]] const std::uint8_t* flags_row(int y) const noexcept { return &flags_[at(y * stride_)]; }
 
-  /// The edge near `pixel` to a fraction of a pixel: vertex of the parabola through three magnitudes along
-  /// the gradient's main axis.
+  /// Returns the position of the edge near `pixel` with sub-pixel accuracy: the vertex of the parabola
+  /// through three magnitudes along the gradient's main axis.
   [[nodiscard]] EdgePoint locate(int pixel) const noexcept;
 
  private:

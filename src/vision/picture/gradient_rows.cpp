@@ -1,12 +1,13 @@
-// Smoothing, Sobel gradient and edge thinning, one picture row at a time so that all data stays in the cache.
+// Smoothing, Sobel gradient and edge thinning, one row at a time so that all data stays in the cache.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Smoothing is the 5 x 5 binomial filter; thinning keeps local maxima across the edge (J. Canny, "A
+// Smoothing is the 5 x 5 binomial filter. Thinning keeps local maxima across the edge (J. Canny, "A
 // computational approach to edge detection", PAMI 1986, with the direction rounded to the main axis).
 //
-// Three stages follow one another down the picture: when row y is smoothed, row y - 1 has all that its gradient needs,
-// and row y - 2 all that thinning needs, the magnitudes of the rows above and below it. So magnitudes and axes are kept
-// of three rows only, in rings, and the first and last rows and columns, which have no neighbours, are never edges.
+// Three stages follow one another down the image. Once row y is smoothed, row y - 1 has all that its gradient
+// needs, and row y - 2 has the magnitudes of the rows above and below it, which thinning needs. So magnitudes
+// and axes are kept of only three rows, in rings. The first and last rows and columns, which do not have all
+// neighbours, are never edges.
 //
 // Compiled once per instruction set by Highway's foreach_target.
 #include "vision/picture/gradient_rows.hpp"
@@ -27,7 +28,7 @@ using Wide = hn::ScalableTag<std::uint16_t>;
 using WideSigned = hn::ScalableTag<std::int16_t>;
 using Narrow = hn::Rebind<std::uint8_t, Wide>;
 
-// Lanes of one step. The margins of GradientField hold 64 elements.
+// Number of lanes per step. The margins of GradientField hold 64 elements.
 inline int step_size() {
   return static_cast<int>(hn::Lanes(Wide()));
 }
@@ -43,7 +44,7 @@ inline V binomial(V a, V b, V c, V d, V e) {
   return hn::Add(hn::Add(a, e), hn::Add(six, hn::ShiftLeft<2>(hn::Add(b, d))));
 }
 
-// The five source rows around `y`, mirrored at the rim.
+// The five source rows around `y`, mirrored at the border.
 struct SourceRows {
   SourceRows(const Plane& luma, int y) {
     for (int k = -2; k <= 2; ++k) {
@@ -94,7 +95,7 @@ void smooth_row(const Plane& luma, const GradientRows& out, int y) {
   }
 }
 
-// Rows of magnitudes and of main axes (all ones: vertical) live in rings of three.
+// Rows of magnitudes and of main axes (all bits set: vertical) are stored in rings of three.
 inline std::uint16_t* magnitude_row(const GradientRows& out, int y) {
   return out.scratch + static_cast<std::ptrdiff_t>(1 + y % 3) * out.stride;
 }

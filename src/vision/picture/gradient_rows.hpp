@@ -1,4 +1,5 @@
-// The vectorised part of the gradient field: whole picture in, smoothed luma, gradients and edge flags out.
+// The vectorised part of the gradient field: computes smoothed luma, gradients and edge flags of a whole
+// image.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,13 +10,13 @@
 
 namespace freshframe::vision {
 
-/// Smoothed luma is kept in steps of 1 / kLumaScale grey levels: smoothing over noise gives more digits than
-/// a byte holds, and they locate faint edges.
+/// Smoothed luma is stored in steps of 1 / kLumaScale grey levels: averaging noise gives more precision than
+/// a byte holds, and it is needed to locate faint edges.
 inline constexpr int kLumaScale = 8;
-/// Sobel's weights add up to 8, so a gradient is this number times the slope in grey levels per pixel.
+/// Sobel's weights add up to 8, so a gradient is the slope in grey levels per pixel times this number.
 inline constexpr int kGradientScale = 8 * kLumaScale;
 
-/// Sobel derivatives of the smoothed luma, kGradientScale to the grey level per pixel.
+/// Sobel derivatives of the smoothed luma, in units of 1 / kGradientScale grey levels per pixel.
 struct alignas(4) Gradient {
   std::int16_t x = 0;
   std::int16_t y = 0;
@@ -24,10 +25,11 @@ struct alignas(4) Gradient {
   [[nodiscard]] int magnitude() const noexcept { return std::abs(int{x}) + std::abs(int{y}); }
 };
 
-/// Weakest gradient that can be an edge: 2.25 grey levels per pixel, which is a step of about 5 after this
-/// smoothing, just above the remaining sensor noise.
+/// The weakest gradient that can be an edge: 2.25 grey levels per pixel. After this smoothing, that is a step
+/// of about 5 levels, just above the remaining sensor noise.
 inline constexpr int kEdgeMagnitude = 9 * kGradientScale / 4;
-/// Weakest gradient that starts a chain: hysteresis at about twice the former, as in Canny's detector.
+/// The weakest gradient that starts a chain: about twice kEdgeMagnitude, for hysteresis as in Canny's
+/// detector.
 inline constexpr int kSeedMagnitude = 4 * kGradientScale;
 
 /// Edge flags of a pixel.
@@ -35,8 +37,8 @@ inline constexpr std::uint8_t kEdge = 1;    // a local maximum of the magnitude 
 inline constexpr std::uint8_t kSeed = 2;    // an edge strong enough to start a chain
 inline constexpr std::uint8_t kLinked = 4;  // is part of a chain
 
-/// The output memory of compute_gradient_rows(). Every row is followed by at least 64 writable elements, the
-/// first row also preceded by them. `scratch`: 7 * stride + 64 elements.
+/// The output memory of compute_gradient_rows(). Each row must be followed by at least 64 writable elements,
+/// and the first row also preceded by them. `scratch`: 7 * stride + 64 elements.
 struct GradientRows {
   int width = 0;
   int height = 0;
@@ -47,8 +49,8 @@ struct GradientRows {
   std::uint16_t* scratch = nullptr;
 };
 
-/// Chooses the best instruction set of this machine at run time; the result is the same on all of them
-/// (integers only).
+/// Uses the best instruction set of this machine, chosen at run time. The result is the same on all of them,
+/// because it uses only integers.
 void compute_gradient_rows(const Plane& luma, const GradientRows& out);
 
 }  // namespace freshframe::vision

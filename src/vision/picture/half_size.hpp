@@ -1,4 +1,4 @@
-// A grey picture at half its size.
+// Scales a grey image to half its size.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace freshframe::vision {
 
-/// The mean of each 2 x 2 pixels, rounded; an odd last row or column is left out. The result lives in
-/// `memory`.
+/// Returns the rounded mean of each 2 x 2 pixels. An odd last row or column is omitted. The result is stored
+/// in `memory`.
 [[nodiscard]] Plane half_size(const Plane& luma, std::vector<std::uint8_t>& memory);
 
 }  // namespace freshframe::vision

@@ -1,9 +1,10 @@
 // Samples brightness and edges on rings inside and outside of a circle's rim.
 // SPDX-License-Identifier: Apache-2.0
 //
-// measure_rim_profile() reads eight rings close to the rim on every ray, for how sharp, how even and how much in the
-// middle of them the rim is. measure_rim_surroundings() reads a few places farther inwards and outwards on every other
-// ray, for what is there beside a rim: texture, edges, or nothing.
+// measure_rim_profile() reads eight rings close to the rim on every ray, to measure how sharp and even the
+// rim is, and how well centred between the rings. measure_rim_surroundings() reads a few places farther
+// inwards and outwards on every other ray, to find out whether there is texture, edges or nothing next to the
+// rim.
 #include "vision/rim/brightness.hpp"
 
 #include <algorithm>
@@ -22,8 +23,9 @@ using RingSamples = std::array<float, kRings>;
 // The positions of the rings, in units of a fraction of the radius, with bounds in pixels.
 constexpr RingSamples kProfileRings = {-4, -2.5F, -1.5F, -0.5F, 0.5F, 1.5F, 2.5F, 4};
 constexpr float kRingUnitOfRadius = 0.06F, kMinRingUnit = 1, kMaxRingUnit = 3;
-constexpr int kJumpAtRim = 3;  // the jump between the innermost outer ring and the outermost inner one
-constexpr int kRingInside = 2, kRingOutside = 5;  // rings between which the contrast is taken
+// index of the jump between the innermost outer ring and the outermost inner one
+constexpr int kJumpAtRim = 3;
+constexpr int kRingInside = 2, kRingOutside = 5;  // rings whose difference is the contrast
 constexpr std::size_t kEnoughProfileRays = 48;    // rays; if there are more, every other one is used
 constexpr float kLeastSignedContrast = 2;         // grey levels; a smaller contrast has no sign
 
@@ -35,7 +37,7 @@ class RingSampler {
     for (std::size_t k = 0; k < distances_.size(); ++k) distances_[k] = circle.r + kProfileRings[k] * unit;
   }
 
-  // Returns false when a sample is outside of the picture. It is enough to check the first and the last one.
+  // Returns false if a sample is outside of the image. Only the first and the last one need to be checked.
   bool read(const Ray& ray, RingSamples& to) const {
     if (!holds(ray, distances_.front()) || !holds(ray, distances_.back())) return false;
     for (std::size_t k = 0; k < to.size(); ++k) {
@@ -92,7 +94,7 @@ class ProfileSums {
     profile.central = static_cast<float>(central_) / rays;
     profile.near = static_cast<float>(near_) / rays;
     profile.reversals = static_cast<float>(reversals_) / rays;
-    // First two terms of the contrast's Fourier series around the circle.
+    // The first two terms of the contrast's Fourier series around the circle.
     const float mean = sum_ / rays;
     const float cosine = 2 * cosines_ / rays;
     const float sine = 2 * sines_ / rays;
@@ -156,13 +158,13 @@ RimProfile measure_rim_profile(const GradientField& field, const Circle& circle,
 
 namespace {
 
-// Distances of the rings from the rim: fraction of the radius, pixels at least.
+// Distances of the rings from the rim: fraction of the radius, but at least so many pixels.
 constexpr float kSideOfRadius = 0.12F, kMinSide = 2;
 constexpr float kRingOfRadius = 0.3F, kMinRing = 3;
 constexpr float kMiddleRings[] = {0.25F, 0.5F};  // shares of the radius, from the centre
 constexpr double kLeastClearDifference = 4;      // grey levels between inside and outside
 
-// The pixel on a ray at this distance from the centre, -1 outside of the picture.
+// Returns the pixel on a ray at this distance from the centre, or -1 outside of the image.
 int pixel_on_ray(const GradientField& field, const Circle& circle, const Ray& ray, float distance) {
   const float right = circle.x + distance * ray.ux + 0.5F;
   const float down = circle.y + distance * ray.uy + 0.5F;

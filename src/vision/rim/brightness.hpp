@@ -1,4 +1,4 @@
-// The brightness across a circle's rim, along it, and on both sides of it.
+// Measures the brightness across a circle's rim, along it, and on both sides of it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 namespace freshframe::vision {
 
 /// Brightness is sampled on kRings circles around the centre, four inside of the rim and four outside. Means
-/// are over the rays with all samples inside the picture, in grey levels.
+/// are over the rays whose samples are all inside the image, in grey levels.
 struct RimProfile {
   static constexpr int kRings = 8;
   static constexpr int kSectors = 8;
@@ -26,7 +26,7 @@ struct RimProfile {
   float reversals = 0;                      // changes of the contrast's sign per ray
 };
 
-/// Which side is brighter does not matter.
+/// The result does not depend on which side is brighter.
 [[nodiscard]] RimProfile measure_rim_profile(const GradientField& field, const Circle& circle,
                                              const Rim& rim) noexcept;
 
@@ -47,7 +47,7 @@ struct Brightness {
   }
 };
 
-/// The share of the sampled places that are edges: a circle has none there, texture has.
+/// The share of sampled places that are edges. There are none there on a circle, but many in texture.
 struct EdgeDensity {
   int edges = 0;
   int places = 0;

@@ -1,4 +1,4 @@
-// Counts the edges that the rays of a circle found.
+// Computes statistics of the edges that a circle's rays have found.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/rim/edges.hpp"
 
@@ -11,8 +11,8 @@ namespace {
 constexpr float kTolerance = 1.3F, kToleranceOfRadius = 0.006F;
 constexpr float kTight = 0.6F, kTightOfRadius = 0.008F;
 constexpr float kMinorityCoverage = 0.55F;
-// Least squares over the circles that were found by arcs: radians per rim coverage, correlation 0.5. Small
-// circles are discounted as candidates are.
+// Least-squares fit over circles that were found by arcs: radians per rim coverage (correlation 0.5). Small
+// circles are discounted like candidates.
 constexpr float kArcs = 0.7F, kArcsOfCoverage = 4.2F, kSmallRadius = 10;
 constexpr int kStrongMagnitude = kSeedMagnitude * 3 / 2;
 constexpr double kLogScale = 8.0 / kGradientScale;  // brings the logarithms to order 5
@@ -44,7 +44,7 @@ void add_agreeing(RimEdges& edges, const Ray& ray, Gradient gradient) {
   edges.elongated.sine += offset * sine;
 }
 
-// The longest cyclic run of rays without an edge: a run may continue past the first ray.
+// The longest cyclic run of rays without an edge, which may continue past the first ray.
 class Gap {
  public:
   void miss() { ++now_; }

@@ -6,14 +6,14 @@
 
 namespace freshframe::vision {
 
-/// Pixels by which an edge may miss a rim of this radius and still count as part of it.
+/// Returns by how many pixels an edge may miss a rim of this radius and still count as part of it.
 [[nodiscard]] float rim_tolerance(float radius) noexcept;
 
-/// The visible share of the rim: fraction of the rays that found an edge on it, where edges of the rarer polarity
-/// count less.
+/// Returns the visible share of the rim: the fraction of rays that found an edge on it. Edges of the rarer
+/// polarity count less.
 [[nodiscard]] float rim_coverage(const Circle& circle, const Rim& rim) noexcept;
 
-/// Radians that arcs would have covered of an expected circle, estimated from its rim.
+/// Estimates from the rim of an expected circle how many radians of it arcs would have covered.
 [[nodiscard]] float likely_arcs(const Circle& circle, const Rim& rim) noexcept;
 
 /// Sum over directions of a weight times (cos n a, sin n a): the component that varies n times around the

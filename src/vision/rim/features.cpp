@@ -1,9 +1,9 @@
-// The 59 numbers per candidate that distinguish a real circle from edges that are on one by chance.
+// Computes 59 numbers per candidate that distinguish a real circle from edges that form one by chance.
 // SPDX-License-Identifier: Apache-2.0
 //
-// They are numbered from 0 to 58 in the order of Features: 0 to 19 describe the edges on the rim, 20 to 30 of the
-// brightness on both sides of it, 31 to 58 of the brightness across and along it. They are the inputs of the network
-// (model.hpp), so a change of one requires a new training (tools/circles of commit 606c0673).
+// They are numbered from 0 to 58 in the order of Features: 0 to 19 describe the edges on the rim, 20 to 30
+// the brightness on both sides of it, 31 to 58 the brightness across and along it. They are the inputs of the
+// network (model.hpp), which must be trained again if any of them changes (tools/circles of commit 606c0673).
 #include "vision/rim/features.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Evaluates the network whose weights tools/circles/train.py of commit 606c0673 writes.
+// Evaluates the network, whose weights were written by tools/circles/train.py of commit 606c0673.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/rim/model.hpp"
 

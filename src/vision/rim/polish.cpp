@@ -1,10 +1,10 @@
 // Fits circle and smear to the brightness on rays across the rim.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A disc that moves while the shutter is open has an edge that is as wide as the motion in its direction and
-// sharp across it. The square of the width in the direction n is  n' M n,  M of rank one for even motion
-// along a line. So M and the circle are the unknowns of all rays, found by Gauss-Newton with a weight for
-// each ray.
+// A disc that moves during the exposure has an edge that is as wide as the motion in its direction, and sharp
+// across it. The square of the width in the direction n is  n' M n,  where M has rank one for uniform motion
+// along a line. So M and the circle are the unknowns that all rays share. They are found by Gauss-Newton with
+// a weight for each ray.
 #include "vision/rim/polish.hpp"
 
 #include <algorithm>
@@ -22,18 +22,20 @@ namespace freshframe::vision {
 namespace {
 
 constexpr std::size_t kRays = 32;
-constexpr std::size_t kMinEdges = kRays / 4;  // rays in the picture; fewer are not enough
+constexpr std::size_t kMinEdges = kRays / 4;  // rays inside the image; fewer are not enough
 constexpr int kRounds = 5;
 constexpr int kMinRounds = 3;      // the first ones determine the smear
 constexpr double kSettled = 0.02;  // pixels; a smaller move ends the search
-// Pixels searched inwards and outwards: half the smear and a margin, with bounds, and no further inwards than
-// most of a small circle.
+// Pixels searched inwards and outwards: half the smear plus a margin, within bounds, and inwards at most most
+// of a small circle's radius.
 constexpr float kMargin = 3, kMinReach = 4, kMaxReach = kMaxEdgeReach;
 constexpr float kReachOfRadius = 0.7F, kMinReachOfSmall = 3;
-constexpr float kBellVariance = 0.5F;  // pixels^2; of lens and smoothing, as seen in small discs
-constexpr float kFirstWidth2 = 4;      // square of the width that the first round expects
+constexpr float kBellVariance = 0.5F;  // pixels^2; blur of lens and smoothing, as measured on small discs
+constexpr float kFirstWidth2 = 4;      // square of the width that is assumed in the first round
 constexpr double kMaxWidth2 = 250;
-constexpr double kMaxStep = 1, kMaxWidening = 25;  // limits of one round
+// A ray has the weight (1 + e / m)^-2, where e is its mean square error, and m a multiple of the median
+// error.
+constexpr double kMaxStep = 1, kMaxWidening = 25;
 // A ray has the weight (1 + e / m)^-2, e its mean square error, m a multiple of the median.
 constexpr double kUsualError = 2.25, kLeastError = 0.05;  // grey levels, squared
 constexpr double kCircleDamping = 0.05, kSmearDamping = 0.02;
@@ -65,7 +67,7 @@ struct Smear {
     return static_cast<float>(xx * x * x + 2 * xy * x * y + yy * y * y);
   }
   [[nodiscard]] float largest_width2() const { return static_cast<float>((xx + yy) / 2 + radius()); }
-  // The nearest matrix of rank one, with a measurable width.
+  // Replaces the matrix by the nearest one of rank one, with a measurable width.
   void straighten() {
     const double length = radius();
     const double largest = std::clamp((xx + yy) / 2 + length, 0.0, kMaxWidth2);
@@ -85,7 +87,7 @@ class RaySampler {
   RaySampler(const GradientField& field, const Circle& circle, int reach)
       : field_(field), circle_(circle), reach_(reach) {}
 
-  // Brightness at whole pixels from the rim; empty when a place is outside of the picture.
+  // Returns the brightness at whole pixels from the rim, or nothing if a place is outside of the image.
   [[nodiscard]] EdgeSamples sample(const UnitVector& n) {
     const auto right = static_cast<float>(field_.width() - 2);
     const auto bottom = static_cast<float>(field_.height() - 2);

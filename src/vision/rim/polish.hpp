@@ -1,4 +1,5 @@
-// The last step to a circle's exact place and size: brightness profiles across its rim, motion included.
+// The last step to a circle's exact place and size: fits brightness profiles across its rim, including motion
+// blur.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,10 +9,9 @@
 
 namespace freshframe::vision {
 
-/// Moves a circle that is right to about a pixel onto the middle of its edge, to about a tenth of a pixel
-/// where the edge is clear. For a disc that moved while the shutter was open that is the middle of its path.
-/// Reads only the smoothed luma of `field`. Returns the circle unchanged when too little of its rim is
-/// visible.
+/// Moves a circle that is accurate to about a pixel onto the middle of its edge, to about a tenth of a pixel
+/// where the edge is clear. For a disc that moved during the exposure, the result is the middle of its path.
+/// Reads only the smoothed luma of `field`. Returns the circle unchanged if too little of its rim is visible.
 [[nodiscard]] Circle polished(const GradientField& field, const Circle& circle) noexcept;
 
 }  // namespace freshframe::vision

@@ -1,7 +1,8 @@
 // Radial edge search on the gradient field, compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Only integers and single float products, whose results a fused multiply-add could not change.
+// Uses only integers and single float products, whose results do not change if a compiler fuses
+// multiplications and additions.
 #include "vision/rim/ray_search.hpp"
 
 #undef HWY_TARGET_INCLUDE

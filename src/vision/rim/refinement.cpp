@@ -37,7 +37,7 @@ class MoveEquations {
     e1_ += weight * offset;
   }
 
-  /// Cramer's rule on the damped system; nullopt means too few edges.
+  /// Solves the damped system by Cramer's rule. Returns nullopt if there are too few edges.
   [[nodiscard]] std::optional<Move> solve() const noexcept {
     if (w_ < kMinWeight) return std::nullopt;
     const double a = uu_ + kCentreDamping * w_;
@@ -63,18 +63,20 @@ class MoveEquations {
   double eu_ = 0, ev_ = 0, e1_ = 0;
 };
 
-// Search window of the first round: a fraction of the radius, with bounds in pixels.
+// Search window of the first round: a fraction of the radius, within bounds in pixels.
 constexpr float kWindowOfRadius = 0.08F, kMinWindow = 2, kMaxWindow = 6;
 constexpr float kSecondWindow = 0.6F;  // share of the first
-// Rays that must be inside the picture, that must find an edge in the first round, and that must agree in
-// polarity in the second; fractions of all.
+// Fractions of all rays that must be inside the image, find an edge in the first round, and agree in polarity
+// in the second.
 constexpr float kMinInside = 0.4F, kMinFound = 0.4F, kMinAgreeing = 0.3F;
 constexpr float kSameCircleDistance = 0.6F;  // sum of the differences in centre and radius, pixels
 
-// A candidate this near to a refined circle moves to it: pixels at least, fraction of the radius.
+// A candidate this close to a refined circle would move to it: a fraction of the radius, but at least so many
+// pixels.
 constexpr float kNear = 2, kNearOfRadius = 0.1F;
 
-// Scale of the biweight: fraction of the window in the first and second pass of a round, pixels at least.
+// Scale of the biweight in the first and second pass of a round: a fraction of the window, but at least so
+// many pixels.
 constexpr double kScales[] = {0.6, 0.4};
 constexpr double kMinScale = 0.7;
 constexpr double kCutOff = 4;            // square of the scales beyond which an edge has no weight
@@ -128,7 +130,7 @@ bool Refinement::remember_new(const Circle& circle) {
 
 bool Refinement::refine(Circle& circle, Rim& rim) {
   constexpr int kRefineRounds = 3;
-  constexpr int kExactRound = 2;  // before, the error of the circle is more than a pixel
+  constexpr int kExactRound = 2;  // before this round, the error of the circle is more than a pixel
   const int rays = Rim::rays_for(circle.r);
   const auto all = static_cast<float>(rays);
   const float first_window = std::clamp(kWindowOfRadius * circle.r, kMinWindow, kMaxWindow);

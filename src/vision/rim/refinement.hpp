@@ -9,16 +9,16 @@
 
 namespace freshframe::vision {
 
-/// Refines the candidates of one picture one after the other. One thread at a time.
+/// Refines the candidates of one image one after the other. Not thread-safe.
 class Refinement {
  public:
   explicit Refinement(RadiusRange radii) : radii_(radii) {}
 
-  /// Drops the circles of the previous picture.
+  /// Drops the circles of the previous image.
   void start(const GradientField& field);
 
-  /// Moves `circle` and leaves its final rays in `rim`. False when there is too little rim, or when an
-  /// earlier candidate was moved to the same place.
+  /// Moves `circle`, and stores its final rays in `rim`. Returns false if too little of the rim is visible,
+  /// or an earlier candidate was moved to the same place.
   [[nodiscard]] bool refine(Circle& circle, Rim& rim);
 
  private:
@@ -30,7 +30,7 @@ class Refinement {
   std::vector<Circle> seen_;
 };
 
-/// Whether refining `candidate` would only lead to `known`, which was refined before.
+/// Returns true if refining `candidate` would only lead to `known`, which was refined earlier.
 [[nodiscard]] bool leads_to(const Circle& candidate, const Circle& known) noexcept;
 
 }  // namespace freshframe::vision

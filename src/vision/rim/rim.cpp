@@ -10,7 +10,7 @@
 namespace freshframe::vision {
 namespace {
 
-constexpr float kRaysPerPixel = 2.8F;  // rays per pixel of radius: one for about two pixels of rim
+constexpr float kRaysPerPixel = 2.8F;  // one ray for about two pixels of the rim
 constexpr float kMinCosine = 0.86F;    // between gradient and ray: within 31 degrees
 constexpr float kFarDiscount = 0.35F;  // share of its strength that an edge loses at the end of the window
 
@@ -60,7 +60,7 @@ void Rim::cast(const GradientField& field, const Circle& circle, int rays, const
   }
 }
 
-// Puts the rays whose rim point is well inside the picture into the batch.
+// Adds to the batch the rays whose point on the rim is well inside the image.
 void Rim::aim(const GradientField& field, const Circle& circle, int step) {
   constexpr float kInside = GradientField::kBorder + 1;
   const float right = static_cast<float>(field.width()) - kInside - 1;

@@ -24,7 +24,7 @@ struct Ray {
   Edge edge = Edge::None;
 };
 
-/// The rays of one circle. Fixed memory; one thread at a time.
+/// The rays of one circle. Allocates nothing. Not thread-safe.
 class Rim {
  public:
   static constexpr int kMinRays = 32;
@@ -32,23 +32,24 @@ class Rim {
 
   Rim();
 
-  /// The number of rays for a radius, even.
+  /// Returns the number of rays for a radius, which is even.
   [[nodiscard]] static int rays_for(float radius) noexcept;
 
   struct Search {
     float window = 2;   // pixels searched inwards and outwards
     int step = 1;       // 2 uses every other ray
-    bool exact = true;  // false means offsets to a pixel only, which is faster
+    bool exact = true;  // false: offsets are whole pixels, which is faster
   };
   /// Casts `rays` rays (from rays_for()).
   void cast(const GradientField& field, const Circle& circle, int rays, const Search& search);
 
   [[nodiscard]] std::span<const Ray> rays() const noexcept { return std::span(rays_).first(size_); }
-  /// Rays whose rim point is inside the picture, and rays that found either kind of edge.
+  /// Number of rays whose point on the rim is inside the image, and of rays that found an edge of each
+  /// polarity.
   [[nodiscard]] int inside() const noexcept { return inside_; }
   [[nodiscard]] int darker() const noexcept { return darker_; }
   [[nodiscard]] int brighter() const noexcept { return brighter_; }
-  /// The more frequent kind.
+  /// The more frequent polarity.
   [[nodiscard]] Ray::Edge majority() const noexcept {
     return brighter_ >= darker_ ? Ray::Edge::Brighter : Ray::Edge::Darker;
   }

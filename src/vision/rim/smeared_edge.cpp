@@ -1,4 +1,4 @@
-// Fits a step that lens and motion have blurred to the brightness on a ray.
+// Fits a step, blurred by lens and motion, to the brightness on a ray.
 // SPDX-License-Identifier: Apache-2.0
 //
 // The model. A point of the rim that moves evenly while the shutter is open blurs the edge with a box, as wide as the

@@ -62,11 +62,13 @@ namespace {
 
 constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 32 bit, rows are padded
 constexpr int kMaxSide = 1 << 20;                           // positions have ten bits below the pixel
-constexpr float kMaxRadius = 1e5F;  // keeps positions in range; such an arc is straight in any picture
-constexpr float kMinRadius = 2;     // smaller circles have no curvature on the pixel grid
+// keeps positions in range; an arc of this radius is straight in any image
+constexpr float kMaxRadius = 1e5F;
+constexpr float kMinRadius = 2;  // smaller circles have no curvature on the pixel grid
 // an expected circle with this confidence needs no other candidates
 constexpr float kSettledConfidence = 0.8F;
-constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;  // pixels at least
+// fraction of min_confidence; a less confident duplicate must not hide a better circle
+constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;
 // fraction of min_confidence; a less confident duplicate must not hide a better circle
 constexpr float kWorthKeeping = 0.6F;
 

@@ -1,4 +1,4 @@
-// The stages of CircleFinder in their order.
+// Runs the stages of CircleFinder in their order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,24 +13,25 @@
 
 namespace freshframe::vision {
 
-/// The cells that a search for circles looks at, and the circles that it expects.
+/// Which cells to search for circles, and which circles to expect.
 struct SearchPlan {
-  const CellMask* cells = nullptr;   // the rest of the picture is skipped; nullptr: search everything
+  const CellMask* cells = nullptr;   // the rest of the image is skipped; null: search everything
   std::span<const Circle> expected;  // circles to try even without an arc; their scores are not used
 
-  /// Whether enough of a candidate's rim is in the cells. A candidate elsewhere is there by chance.
+  /// Returns true if enough of a candidate's rim is inside the cells. Candidates elsewhere were found by
+  /// chance.
   [[nodiscard]] bool covers(const Circle& candidate, int width, int height) const noexcept;
 };
 
-/// Throws Error for a picture of no or of too many pixels.
+/// Throws Error for an image without pixels or with too many.
 void check_picture(const Plane& luma);
-/// From the coordinates of a region to coordinates of the whole picture.
+/// Converts coordinates in a region to coordinates in the whole image.
 void move_to_picture(std::span<Circle> circles, const Region& roi);
 
-/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last
-/// run at full size and again at half size: there the edges of blurred circles are steep, and faint ones
+/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, selection. All but the last
+/// run at full size and again at half size, where the edges of blurred circles are steep and faint ones
 /// exceed the noise. The cost is linear in the number of pixels up to the arcs, and bounded from there on for
-/// any picture. One thread at a time; allocates only for a larger or busier picture than before.
+/// any image. Not thread-safe. Allocates only for a larger or busier image than before.
 class CircleSearch {
  public:
   /// Throws OptionError for invalid options.
@@ -48,7 +49,7 @@ class CircleSearch {
   RadiusRange radii_;  // radii of the options, extended by the measuring error
   SearchPass full_;
   SearchPass half_;
-  std::vector<SearchPass*> passes_;  // of the two passes, those for which the picture is large enough
+  std::vector<SearchPass*> passes_;  // those of the two passes for which the image is large enough
   Selection selection_;
   std::vector<Circle> settled_;  // expected circles that are certain
 };

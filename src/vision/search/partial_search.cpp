@@ -1,9 +1,9 @@
 // Chooses the part of an image to search.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A search of the predicted places alone would miss new circles, and circles that did not move as predicted.
-// So every place that has changed since its last search is searched again. The place of a moving circle that
-// was missed changes too, so the circle gets another chance in every picture, as in a search of the whole.
+// Searching only the predicted places would miss new circles, and circles that did not move as predicted. So
+// every place that has changed since its last search is searched again. The place of a moving circle that was
+// missed also changes, so the circle gets another chance in every image, as in a full search.
 #include "vision/search/partial_search.hpp"
 
 #include "freshframe/error.hpp"

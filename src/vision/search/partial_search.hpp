@@ -1,4 +1,4 @@
-// Searches for circles at the predicted places and where the picture changed, and at intervals everywhere.
+// Searches for circles at the predicted places and where the image has changed, and everywhere at intervals.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,21 +13,21 @@
 
 namespace freshframe::vision {
 
-/// The state of one source, with which most pictures are searched only in part. One thread at a time; keeps
-/// its memory.
+/// The state of one source, which allows most images to be searched only in part. Not thread-safe; reuses its
+/// memory.
 class PartialSearch {
  public:
-  /// `full_every`: seconds between searches of the whole picture; 0 means every picture.
+  /// `full_every`: seconds between searches of the whole image; 0 means every image.
   explicit PartialSearch(double full_every);
 
-  /// `tracks` have been advanced to the picture's time.
+  /// `tracks` must have been advanced to the image's time.
   [[nodiscard]] std::vector<Circle> find(CircleSearch& search, const Plane& luma, const CircleTracks& tracks);
 
-  /// The share of the last picture that was searched, 0 to 1.
+  /// The share of the last image that was searched, 0 to 1.
   [[nodiscard]] double searched_share() const noexcept { return share_; }
 
  private:
-  /// Returns whether the whole picture is due.
+  /// Returns true if the whole image is due for a search.
   [[nodiscard]] bool measure_change(const Plane& luma, double pts);
   [[nodiscard]] bool choose_cells(const Plane& luma, const CircleTracks& tracks);
   void expect(const CircleTracks& tracks);
@@ -39,7 +39,7 @@ class PartialSearch {
   ChangeGrid grid_;
   CellMask cells_;
   std::vector<Circle> expected_;
-  std::vector<Circle> doubtful_;  // circles of the last picture, not confident enough to start a track
+  std::vector<Circle> doubtful_;  // circles of the last image that are not confident enough to start a track
 };
 
 }  // namespace freshframe::vision

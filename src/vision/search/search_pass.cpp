@@ -1,4 +1,4 @@
-// Runs the stages of one pass over a picture.
+// Runs the stages of one pass over an image.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/search/search_pass.hpp"
 

@@ -1,4 +1,5 @@
-// One pass over a picture, at full size or at half: edges, arcs, candidates, each refined and judged.
+// One pass over an image, at full or half size: finds edges, arcs and candidates, and refines and judges each
+// candidate.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,33 +22,34 @@
 
 namespace freshframe::vision {
 
-/// Arguments and results are circles in pixels of the picture at full size, for either size of the pass. One
-/// thread at a time; allocates only for a larger or busier picture than before.
+/// Arguments and results are circles in pixels of the full-size image, whatever the size of the pass. Not
+/// thread-safe. Allocates only for a larger or busier image than before.
 class SearchPass {
  public:
   enum class Size { Full, Half };
 
   SearchPass(RadiusRange radii, Size size);
 
-  /// Whether the pass can find circles: half size has no room for small circles and pictures.
+  /// Returns true if the pass can find circles: at half size there is no room for small circles and images.
   [[nodiscard]] bool fits(const Plane& luma) const noexcept;
 
-  /// Finds the candidates. `luma` and `cells` at full size; with cells, edges elsewhere are skipped.
+  /// Finds the candidates. `luma` and `cells` are at full size. If `cells` is given, edges outside of them
+  /// are skipped.
   void look(const Plane& luma, const CellMask* cells = nullptr);
 
-  /// Called for each candidate before any work; false means it is skipped.
+  /// Called for each candidate before it is processed. Returns false to skip it.
   using Wanted = std::function<bool(const Circle&)>;
-  /// Gets each refined circle with its probability as the score.
+  /// Called with each refined circle; its score is the probability that it is real.
   using Visitor = std::function<void(const Circle&, const Features&, float coverage)>;
-  /// Refines and judges circles that need no arcs.
+  /// Refines and judges circles even without arcs.
   void judge_expected(std::span<const Circle> expected, const Wanted& wanted, const Visitor& visit);
   /// Refines and judges the candidates, best first.
   void judge_candidates(const Wanted& wanted, const Visitor& visit);
 
-  /// Moves a circle that judge() gave exactly onto its edge (polished()).
+  /// Moves a circle that judge() has returned exactly onto its edge, see polished().
   [[nodiscard]] Circle polish(const Circle& circle) const noexcept;
 
-  /// The visible share of the circle's rim (rim_coverage()).
+  /// Returns the visible share of the circle's rim, see rim_coverage().
   [[nodiscard]] float coverage(const Circle& circle);
   /// Removes the edges of the circle's rim from the field, so that no other circle uses them.
   void take_rim(const Circle& circle);

@@ -1,7 +1,7 @@
 // Greedy selection among the validated circles.
 // SPDX-License-Identifier: Apache-2.0
 //
-// With an exclusion principle: an edge point belongs to one circle only (after A. Desolneux, L. Moisan, J.-M.
+// Uses an exclusion principle: an edge point belongs to one circle only (after A. Desolneux, L. Moisan, J.-M.
 // Morel, "From Gestalt Theory to Image Analysis", 2008, chapter 6).
 #include "vision/search/selection.hpp"
 
@@ -14,7 +14,8 @@ namespace freshframe::vision {
 namespace {
 
 constexpr float kSameSize = 0.6F;  // difference of the radii, pixels
-// Pixels between two rims. From 7 on the sampled surroundings contain no part of a neighbour.
+// Gap between two rims in pixels. With a gap of 7 or more, the sampled surroundings do not touch the
+// neighbour.
 constexpr float kMinGap = 1, kMaxGap = 8;
 
 bool side_by_side(const Circle& a, const Circle& b) {
@@ -69,14 +70,15 @@ namespace {
 
 constexpr float kSameCircle = 0.93F;  // overlap beyond which two candidates are one circle found twice
 constexpr float kMaxOverlap = 0.55F;  // maximum overlap of two selected circles
-constexpr float kAlmostSure = 0.9F;   // score of a circle that need not be searched for again
+constexpr float kAlmostSure = 0.9F;   // score of a circle that does not have to be searched for again
 constexpr float kMuchAlike = 0.2F;    // sum of the differences in place and size, fraction of the radius
-constexpr float kSameRing = 0.9F;     // ... when rings around one centre are wanted: radii 5 % apart
-// Circles have one centre when theirs are closer than this, pixels and fraction of the smaller radius.
+// overlap beyond which concentric circles are one ring: their radii differ by less than 5 %
+constexpr float kSameRing = 0.9F;
+// Circles are concentric if their centres are closer than this: pixels plus a fraction of the smaller radius.
 constexpr float kOneCentrePixels = 1, kOneCentreOfRadius = 0.1F;
-constexpr float kMinUntaken = 0.75F;      // share of the rim that a circle must have for itself
+constexpr float kMinUntaken = 0.75F;      // share of its rim that no chosen circle may have used
 constexpr float kSizePreference = 0.25F;  // a big circle explains more edges than a small one of equal score
-constexpr float kInRow = 0.9F;            // least score of a flawless circle in a row of equal ones
+constexpr float kInRow = 0.9F;            // minimum score of a flawless circle in a row of equal ones
 
 bool around_one_centre(const Circle& a, const Circle& b) {
   const float limit = kOneCentrePixels + kOneCentreOfRadius * std::min(a.r, b.r);

@@ -1,4 +1,4 @@
-// Chooses among the validated circles: no object twice, no rim used twice.
+// Chooses among the validated circles, so that no object is found twice and no rim is used twice.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -32,9 +32,9 @@ class DiscRows {
 class Selection {
  public:
   void start() { found_.clear(); }
-  /// `circle.confidence` is its probability, `coverage` the visible share of its rim in the pass that found
-  /// it.
-  /// `flawless`: see is_flawless(). Such a circle is added at any probability, because it may be in a row.
+  /// `circle.confidence` is its probability, and `coverage` the visible share of its rim in the pass that
+  /// found it. `flawless`: see is_flawless(). A flawless circle is added even at a low probability, because
+  /// it may be in a row.
   void add(const Circle& circle, float coverage, SearchPass& pass, bool flawless);
   /// Returns true if a similar circle has been found that is almost certainly real.
   [[nodiscard]] bool knows(const Circle& circle) const;

@@ -1,8 +1,8 @@
 // The Hungarian method by shortest augmenting paths.
 // SPDX-License-Identifier: Apache-2.0
 //
-// R. Jonker, A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment problems",
-// Computing 1987, without its initialisation: the tables here are small.
+// After R. Jonker, A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment
+// problems", Computing 1987, without its initialisation, because the tables here are small.
 #include "vision/tracking/assignment.hpp"
 
 #include <cstddef>
@@ -13,7 +13,8 @@ namespace freshframe::vision {
 
 namespace {
 
-// Costs more than any exchange of allowed pairs could save, so the number of allowed pairs comes first.
+// A forbidden pair costs more than any exchange of allowed pairs could save, so the number of allowed pairs
+// is maximised first.
 constexpr double kForbidden = 1e6;
 
 }  // namespace
@@ -48,8 +49,8 @@ const std::vector<int>& Assignment::solve() {
   return column_of_row_;
 }
 
-// Dijkstra over reduced costs from the new worker to the nearest free job, then the jobs along the path move
-// up.
+// Runs Dijkstra over reduced costs from the new worker to the nearest free job, then reassigns the jobs along
+// the path.
 void Assignment::add_worker(std::size_t worker) {
   constexpr double kFar = std::numeric_limits<double>::infinity();
   distance_.assign(jobs_ + 1, kFar);

@@ -1,4 +1,4 @@
-// Pairs rows with columns at the least total cost.
+// Assigns rows to columns at the lowest total cost.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,16 +7,16 @@
 
 namespace freshframe::vision {
 
-/// A table of costs and its best one-to-one pairing. It has as many allowed pairs as possible, and among such
-/// pairings the least cost. Time: min(rows, columns)^2 * max(rows, columns). Keeps its memory.
+/// A table of costs, and its best one-to-one assignment: the one with the lowest cost among those with as
+/// many allowed pairs as possible. Time: min(rows, columns)^2 * max(rows, columns). Reuses its memory.
 class Assignment {
  public:
   /// Starts a table in which no pair is allowed.
   void start(std::size_t rows, std::size_t columns);
-  /// `cost`: below 100 in magnitude.
+  /// `cost`: must be less than 100 in magnitude.
   void allow(std::size_t row, std::size_t column, double cost) { costs_[row * columns_ + column] = cost; }
 
-  /// The column of each row, -1 for none. Valid until the next start().
+  /// Returns the column of each row, -1 for none. Valid until the next start().
   const std::vector<int>& solve();
 
  private:
@@ -27,8 +27,8 @@ class Assignment {
   std::size_t columns_ = 0;
   std::vector<double> costs_;
   std::vector<int> column_of_row_;
-  // Scratch of solve(); workers are the shorter side of the table. Index 0 is a sentinel, entries count
-  // from 1.
+  // Scratch memory of solve(). Workers are the shorter side of the table. Index 0 is a sentinel, so entries
+  // start at 1.
   std::size_t workers_ = 0;
   std::size_t jobs_ = 0;
   std::vector<double> worker_price_;

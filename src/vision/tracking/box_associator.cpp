@@ -1,8 +1,9 @@
 // The box tracker without images, part of the public C++ interface.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The association is TrackSet's, after ByteTrack: boxes of every confidence continue tracks, and only confident
-// ones begin them. The motion that it is given is BoxMotion. Here are the thresholds, and the checks of the options.
+// Association is done by TrackSet, after ByteTrack: boxes of any confidence continue tracks, but only
+// confident ones start them. BoxMotion is its motion model. This file has the thresholds, and checks the
+// options.
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
 

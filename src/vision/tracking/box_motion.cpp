@@ -1,10 +1,10 @@
 // Constant velocity with slow changes, sides that drift, and overlap as the test for a match.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Overlap is no test where the predicted place is uncertain: a small box that moves by its own width does not
-// overlap at all. So both boxes are first enlarged by that uncertainty, as F. Yang et al. do by a fixed
-// factor ("Hard to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering
-// the Matching Space", WACV 2023).
+// Overlap is not a useful test if the predicted place is uncertain: a small box that moves by its own width
+// does not overlap at all. So both boxes are first enlarged by that uncertainty, as F. Yang et al. do by a
+// fixed factor ("Hard to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by
+// Buffering the Matching Space", WACV 2023).
 #include "vision/tracking/box_motion.hpp"
 
 #include <algorithm>
@@ -22,8 +22,8 @@ constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;
 constexpr double kBoxCentreNoise = 1, kBoxCentreNoiseOfSize = 0.05;
 // Width and height: standard deviation of the measurement and of the change per second, both as fractions.
 constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
-// Standard deviation of a measured edge, pixels. It is most of the noise of a narrow box, which belongs to
-// something far away.
+// Standard deviation of a measured edge in pixels. It is most of the noise of a narrow box, which belongs to
+// a distant object.
 constexpr double kEdgeNoise = 2;
 constexpr double kSizeGate = 9;    // squared standard deviations
 constexpr double kSizeGain = 0.4;  // weight of a new measurement

@@ -1,4 +1,4 @@
-// The motion of boxes, and the match of a box with a track: the model of BoxAssociator.
+// The motion of boxes, and how well a box matches a track: the model of BoxAssociator.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ struct BoxMotion {
     PlaceMotion place;
     double width = 0;
     double height = 0;
-    double age = 0;  // seconds since the last hit
+    double age = 0;  // seconds since the track was last matched
     int class_id = 0;
   };
 
@@ -29,8 +29,8 @@ struct BoxMotion {
   static void predict(State& state, double dt);
   [[nodiscard]] Fit fit(const State& state, const Detection& box) const;
   static void hit(State& state, const Detection& box);
-  /// Returns false for boxes of a lower score, with inverted edges, and with numbers that are not finite or
-  /// out of bounds.
+  /// Returns false for boxes that are ignored: with a lower score, inverted edges, or numbers that are not
+  /// finite or out of bounds.
   [[nodiscard]] bool counts(const Detection& box) const;
   [[nodiscard]] static double place(const Detection& box);
   [[nodiscard]] static std::pair<double, double> reach(const State& state);

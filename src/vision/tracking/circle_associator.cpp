@@ -1,10 +1,10 @@
-// The tracker of circles without pictures, in the public C++ interface: a TrackSet of CircleMotion.
+// The tracker of circles without images, part of the public C++ interface: a TrackSet of CircleMotion.
 // SPDX-License-Identifier: Apache-2.0
 //
-// TrackSet pairs the finds of a picture with its tracks at the least total cost, and confirms and ends tracks. CircleMotion
-// says how well a find fits a track. A user gets the finds with a confirmed track, and the ids of these tracks.
-// The search in pictures (circle_search.cpp) has tracks of the same kind, which also show where to look first: it
-// makes its results by the same two functions.
+// TrackSet matches the detections of an image with its tracks at the lowest total cost, and confirms and ends
+// tracks. CircleMotion computes how well a detection fits a track. Users get the detections with a confirmed
+// track, and the ids of these tracks. The search in images (circle_search.cpp) has tracks of the same kind,
+// which also determine where to search first, and makes its results with the same two functions.
 #include "freshframe/vision.hpp"
 
 #include <cstddef>

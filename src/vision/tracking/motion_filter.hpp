@@ -42,7 +42,7 @@ class MotionFilter {
     pp_ -= position_gain * pp_;
   }
 
-  /// Square of the Mahalanobis distance of a measurement, and minus twice its log likelihood up to a
+  /// The square of the Mahalanobis distance of a measurement, and minus twice its log likelihood up to a
   /// constant.
   struct Surprise {
     double distance2 = 0;
@@ -54,7 +54,7 @@ class MotionFilter {
     return {distance2, distance2 + 2 * std::log(total)};
   }
 
-  /// Standard deviation on each axis of a measurement with this variance.
+  /// Returns the standard deviation on each axis of a measurement with this variance.
   [[nodiscard]] double spread(double variance) const noexcept { return std::sqrt(pp_ + variance); }
 
   [[nodiscard]] double x() const noexcept { return x_; }

@@ -1,9 +1,9 @@
 // Splits the allowed pairs into connected components and solves each as an Assignment.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A track and a find far from all others are a component of one pair, so a picture with hundreds of objects costs
-// about what its densest crowd costs. For a track in a crowd only the cheapest pairs are kept, which bounds that,
-// too.
+// A track and a detection that are far from all others form a component of one pair, so an image with
+// hundreds of objects costs about as much as its densest crowd. For each track only the cheapest pairs are
+// kept, which bounds the cost of a crowd, too.
 #include "vision/tracking/pairing.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace freshframe::vision {
 
 namespace {
 
-// The index of `value` in the sorted, distinct `values`.
+// Returns the index of `value` in the sorted, distinct `values`.
 std::size_t find_index(const std::vector<std::size_t>& values, std::size_t value) {
   return static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), value) - values.begin());
 }
@@ -55,7 +55,7 @@ void Pairing::allow(std::size_t track, std::size_t find, double cost) {
 }
 
 // Keeps the cheapest pairs of the current track. Among equal costs, each track keeps different ones, so that
-// a crowd in one place finds enough partners.
+// the tracks of a crowd do not all compete for the same detections.
 void Pairing::thin_out() {
   if (pairs_.size() - first_of_track_ <= kMaxPairs) return;
   const auto first = pairs_.begin() + static_cast<std::ptrdiff_t>(first_of_track_);

@@ -1,4 +1,4 @@
-// Pairs tracks with finds at the least total cost, in a bounded time.
+// Matches tracks with detections ("finds") at the lowest total cost, in bounded time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,14 +14,13 @@
 
 namespace freshframe::vision {
 
-/// A sparse assignment: pairs without a common track or find are solved separately, so the cost is the sum
-/// over the connected components. Of each track only the kMaxPairs cheapest pairs are considered. Keeps its
-/// memory.
+/// A sparse assignment: connected components, which share no track or detection, are solved separately, so
+/// their costs add up. For each track only the kMaxPairs cheapest pairs are considered. Reuses its memory.
 class Pairing {
  public:
   static constexpr std::size_t kMaxPairs = 16;
 
-  /// Once per picture: the order of the finds along one coordinate.
+  /// Sorts the detections along one coordinate. Call once per image.
   template <class Place>
   void sort_places(std::size_t finds, const Place& place) {
     places_.resize(finds);
@@ -33,13 +32,13 @@ class Pairing {
     order_.resize(finds);
     for (std::size_t k = 0; k < finds; ++k) order_[k] = places_[k].second;
   }
-  /// The finds whose place is in an interval.
+  /// Returns the detections whose place is in an interval.
   [[nodiscard]] std::span<const std::size_t> between(double low, double high) const;
 
   void start(std::size_t tracks, std::size_t finds);
-  /// Tracks ascending; costs below 100 in magnitude.
+  /// Call with ascending tracks. Costs must be less than 100 in magnitude.
   void allow(std::size_t track, std::size_t find, double cost);
-  /// (track, find). Valid until the next start().
+  /// Returns pairs of (track, find). Valid until the next start().
   [[nodiscard]] std::span<const std::pair<std::size_t, std::size_t>> solve();
 
  private:

@@ -1,4 +1,4 @@
-// The prediction of an object's centre: straight on, or, after a bounce, anywhere around its last place.
+// Predicts an object's centre: in a straight line or, after a bounce, anywhere around its last place.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,27 +10,28 @@
 
 namespace freshframe::vision {
 
-/// The motion of objects; standard deviations.
+/// Rules for the motion of objects. All numbers are standard deviations.
 struct PlaceRules {
   double acceleration = 2000;  // pixels/s^2
-  double first_speed = 350;    // for a new track, whose velocity is unknown, pixels/s
-  double first_place = 1.4;    // for a new track's position, pixels
+  double first_speed = 350;    // pixels/s: of a new track, whose velocity is unknown
+  double first_place = 1.4;    // pixels: of a new track's position
 };
 
 class PlaceMotion {
  public:
-  /// Places more than 4 standard deviations apart cannot be of the same object; after a bounce 2.5.
+  /// Places more than 4 standard deviations apart cannot belong to the same object; after a bounce, more than
+  /// 2.5.
   static constexpr double kGate = 16, kBounceGate = 6.25;
-  /// An object that bounces or is hit continues from its place with another velocity. That is rarer than
-  /// straight motion: minus twice the log of the odds.
+  /// An object that bounces or is hit continues from its place with another velocity. This is less likely
+  /// than straight motion: minus twice the log of the odds.
   static constexpr double kBouncePenalty = 6;
 
-  /// Pixels. Farther out a velocity may overflow a float.
+  /// In pixels. For places further out, a velocity may overflow a float.
   static constexpr float kFarthest = 1e7F;
 
   PlaceMotion(double x, double y, const PlaceRules& rules) : motion_(make_filter(x, y, rules)) {}
 
-  /// Predicts `dt` seconds after the last hit.
+  /// Predicts `dt` seconds after the last match.
   void predict(double dt, const PlaceRules& rules) {
     prediction_ = motion_;
     prediction_.predict(dt, rules.acceleration);
@@ -43,7 +44,7 @@ class PlaceMotion {
     bool bounced = false;
     double cost = 0;  // minus twice the log likelihood up to a constant
   };
-  /// `variance` of the measured place, pixels^2 on each axis.
+  /// `variance`: of the measured place, in pixels^2 on each axis.
   [[nodiscard]] Match match(double x, double y, double variance) const {
     const auto straight = prediction_.surprise(x, y, variance);
     const auto bounced = bounced_.surprise(x, y, variance);
@@ -58,7 +59,7 @@ class PlaceMotion {
     motion_.update(x, y, variance);
   }
 
-  /// The interval of x that holds all matches.
+  /// Returns the interval of x that contains all possible matches.
   [[nodiscard]] std::pair<double, double> reach(double variance) const {
     const double straight = std::sqrt(kGate) * prediction_.spread(variance);
     const double bounced = std::sqrt(kBounceGate) * bounced_.spread(variance);
@@ -66,7 +67,7 @@ class PlaceMotion {
             std::max(prediction_.x() + straight, bounced_.x() + bounced)};
   }
 
-  [[nodiscard]] const MotionFilter& now() const noexcept { return motion_; }  // at the last hit
+  [[nodiscard]] const MotionFilter& now() const noexcept { return motion_; }  // at the last match
   [[nodiscard]] const MotionFilter& prediction() const noexcept { return prediction_; }
 
  private:

@@ -1,9 +1,10 @@
-// Gives objects identities over time: predict each track, pair tracks with finds, confirm or drop them.
+// Gives objects identities over time: predicts each track, matches tracks with detections ("finds"), and
+// confirms or drops tracks.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two rounds - confident finds first, then the others for the remaining tracks - follow Y. Zhang et al.,
-// "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022. Different: time is real, so
-// dropped frames need no special case, and the cost is a likelihood.
+// The two rounds - confident detections first, then the others for the remaining tracks - follow Y. Zhang et
+// al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022. Unlike ByteTrack,
+// this uses real time, so dropped frames need no special case, and the cost is a likelihood.
 #pragma once
 
 #include "freshframe/error.hpp"
@@ -23,7 +24,7 @@
 
 namespace freshframe::vision {
 
-/// How well a find fits a track: minus twice the log likelihood, up to a constant.
+/// How well a detection fits a track: minus twice the log likelihood, up to a constant.
 struct Fit {
   bool possible = false;
   double cost = 0;
@@ -31,48 +32,50 @@ struct Fit {
 
 /// Rules for starting and ending tracks.
 struct TrackRules {
-  double max_gap = 0.5;             // seconds that a track may be unseen
-  float sure_confidence = 0.6F;     // a less confident find continues a track but never starts one
-  float certain_confidence = 0.8F;  // the track of such a find is confirmed immediately
-  int confirming_hits = 2;          // others are confirmed after this many hits
+  double max_gap = 0.5;          // seconds for which a track may be unseen
+  float sure_confidence = 0.6F;  // a less confident detection continues a track but never starts one
+  // the track of a detection at least this confident is confirmed immediately
+  float certain_confidence = 0.8F;
+  int confirming_hits = 2;  // other tracks are confirmed after this many detections
 };
 
-/// The tracks of one kind of object. `Model` defines its motion and its match with finds. It has the types
-/// Item (a find, with a member `confidence`) and State, and the functions
+/// The tracks of one kind of object. `Model` defines how it moves and how detections match it. It has the
+/// types Item (a detection, with a member `confidence`) and State, and the functions
 ///   State start(const Item&), void predict(State&, double dt), Fit fit(const State&, const Item&),
 ///   void hit(State&, const Item&), bool counts(const Item&), double place(const Item&),
 ///   std::pair<double, double> reach(const State&).
-/// predict() starts from the last hit. reach() is the interval of place() (any coordinate) that holds all finds that
-/// fit. Finds for which counts() is false, such as finds with NaN, are ignored. One thread at a time; keeps its
-/// memory.
+/// predict() starts from the last hit. reach() returns the interval of place() (any coordinate) that contains
+/// all detections that may fit. Detections for which counts() is false, for example because they contain NaN,
+/// are ignored. Not thread-safe; reuses its memory.
 template <class Model>
 class TrackSet {
  public:
   using Item = typename Model::Item;
   using State = typename Model::State;
 
-  /// Without any picture in between, a track survives for this multiple of max_gap: dropped frames are no
-  /// evidence of its end.
+  /// If no images arrive, a track survives for this multiple of max_gap, because dropped frames do not prove
+  /// that the object is gone.
   static constexpr double kBlindGaps = 2;
-  /// Bounds the time of the pairing. With this number of tracks, a new one begins only after another has ended.
+  /// Bounds the time of the matching. With this number of tracks, a new one starts only after another has
+  /// ended.
   static constexpr std::size_t kMaxTracks = 512;
-  /// Likewise: of more finds the most confident are considered. Detectors without suppression return
-  /// thousands.
+  /// Likewise, if there are more detections, only the most confident are considered. Detectors without
+  /// suppression return thousands.
   static constexpr std::size_t kMaxFinds = 1024;
-  /// Seconds. Beyond this the predicted variance overflows.
+  /// In seconds. With a longer gap, the predicted variance would overflow.
   static constexpr double kMaxMaxGap = 1e6;
 
   struct Track {
     State state;
     double born = 0;        // seconds
     double last_seen = 0;   // seconds
-    double confidence = 0;  // weighted mean over its finds, the latest with the largest weight
+    double confidence = 0;  // weighted mean over its detections; recent ones weigh more
     int hits = 0;
     std::int64_t id = 0;  // 0 until confirmed
-    bool paired = false;  // seen in the current picture
+    bool paired = false;  // seen in the current image
   };
 
-  /// `last_id`: ids begin after it.
+  /// `last_id`: ids start above it.
   TrackSet(Model model, const TrackRules& rules, std::int64_t last_id = 0)
       : model_(std::move(model)), rules_(rules), last_id_(last_id) {
     if (rules.max_gap > 0 && rules.max_gap <= kMaxMaxGap) return;
@@ -81,11 +84,12 @@ class TrackSet {
     throw OptionError(message.str());
   }
 
-  /// Advances to the time of the next picture, seconds. A step back ends all tracks; ids continue.
+  /// Advances to the timestamp of the next image, in seconds. If time goes backwards, all tracks end; ids
+  /// continue.
   void advance(double pts) {
     check_time(pts);
     if (pts < now_) tracks_.clear();
-    // A picture without the object counts towards the end of its track. A missing picture does not, up to
+    // An image without the object counts towards the end of its track. A missing image does not, up to
     // kBlindGaps.
     const double kept = now_;
     now_ = pts;
@@ -98,7 +102,7 @@ class TrackSet {
     }
   }
 
-  /// Takes the finds of the picture at that time.
+  /// Takes the detections of the image at that time.
   void take(std::span<const Item> found) {
     track_of_.assign(found.size(), -1);
     consider(found);
@@ -110,15 +114,16 @@ class TrackSet {
     confirm(found);
   }
 
-  /// In no particular order. After advance() all are predictions, after take() the paired ones are measured.
+  /// In no particular order. After advance() all of them are predictions. After take() the matched ones are
+  /// measurements.
   [[nodiscard]] const std::vector<Track>& tracks() const noexcept { return tracks_; }
-  /// The confirmed track of a find of the last take(), nullptr for none.
+  /// Returns the confirmed track of a detection of the last take(), or null.
   [[nodiscard]] const Track* find_confirmed(std::size_t find) const noexcept {
     const int track = track_of_[find];
     if (track < 0 || tracks_[static_cast<std::size_t>(track)].id == 0) return nullptr;
     return &tracks_[static_cast<std::size_t>(track)];
   }
-  /// The finds of the last take() whose track is confirmed, by ascending id.
+  /// Returns the detections of the last take() whose track is confirmed, by ascending id.
   [[nodiscard]] std::vector<std::size_t> confirmed_finds() const {
     std::vector<std::size_t> order;
     for (std::size_t j = 0; j < track_of_.size(); ++j) {
@@ -128,7 +133,7 @@ class TrackSet {
               [&](std::size_t a, std::size_t b) { return find_confirmed(a)->id < find_confirmed(b)->id; });
     return order;
   }
-  /// For users. The state must have a PlaceMotion named `place`.
+  /// Returns what users see of a track. The state must have a PlaceMotion named `place`.
   [[nodiscard]] TrackInfo info(const Track& track) const {
     return {.velocity_x = static_cast<float>(track.state.place.now().velocity_x()),
             .velocity_y = static_cast<float>(track.state.place.now().velocity_y()),
@@ -154,13 +159,13 @@ class TrackSet {
     const auto last = scores_.begin() + (kMaxFinds - 1);
     std::nth_element(scores_.begin(), last, scores_.end(), std::greater<>());
     const float least = *last;
-    auto room = 1 + std::count(scores_.begin(), last, least);  // the first of several equal ones are taken
+    auto room = 1 + std::count(scores_.begin(), last, least);  // among equal scores, the first ones are taken
     std::erase_if(considered_, [&](std::size_t j) {
       return found[j].confidence < least || (found[j].confidence == least && --room < 0);
     });
   }
 
-  // The pairing counts the considered finds.
+  // Indexes in pairing_ refer to considered_.
   void pair(std::span<const Item> found, bool sure) {
     pairing_.start(tracks_.size(), considered_.size());
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
@@ -202,7 +207,7 @@ class TrackSet {
     }
   }
 
-  // Ids are given at confirmation, so users see them without gaps.
+  // Ids are assigned at confirmation, so that users see them without gaps.
   void confirm(std::span<const Item> found) {
     for (std::size_t j = 0; j < found.size(); ++j) {
       if (track_of_[j] < 0) continue;
@@ -213,16 +218,16 @@ class TrackSet {
     }
   }
 
-  static constexpr double kNewestWeight = 0.125;  // about a quarter of a second at 30 pictures per second
+  static constexpr double kNewestWeight = 0.125;  // about a quarter of a second at 30 frames per second
 
   Model model_;
   TrackRules rules_;
   std::int64_t last_id_;
   double now_ = 0;
   std::vector<Track> tracks_;
-  std::vector<int> track_of_;            // index of each find's track, -1 for none
-  std::vector<std::size_t> considered_;  // places of the finds that are considered
-  std::vector<float> scores_;            // scores of those
+  std::vector<int> track_of_;            // index of each detection's track, -1 for none
+  std::vector<std::size_t> considered_;  // indexes of the detections that are considered
+  std::vector<float> scores_;            // their scores
   Pairing pairing_;
 };
 
