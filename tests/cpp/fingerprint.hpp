@@ -1,4 +1,4 @@
-// A number for many results, to compare the results of different processors.
+// A hash of many results, to compare the results of different processors.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The log's lines, for as long as it lives.
+// Collects the log lines while it exists.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The instruction sets of this machine, one at a time.
+// Restricts the kernels to one of this machine's instruction sets at a time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

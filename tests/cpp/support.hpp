@@ -1,4 +1,4 @@
-// Shared by all engine tests: a watchdog, the check that counters balance, and a pipeline that checks itself
+// Shared by all engine tests: a watchdog, a check that counters balance, and a pipeline that runs this check
 // at its end.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once

@@ -1,4 +1,4 @@
-// Ends a test that hangs. On a machine whose processors are crowded every limit is longer.
+// Ends a test that hangs. All limits are longer if many threads compete for the CPUs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

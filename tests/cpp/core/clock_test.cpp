@@ -1,4 +1,4 @@
-// Clocks: the simulated one stops until a test advances it; every sleep ends with a stop.
+// Clocks: the simulated clock advances only when a test advances it, and a stop ends every sleep.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 

@@ -1,5 +1,5 @@
-// The things that live across a fork: the child finds mutexes free, has its own objects, and may use the frames that
-// it inherits.
+// State across a fork: in the child all mutexes are free, objects of its own exist, and inherited frames are
+// usable.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/forks.hpp"
 

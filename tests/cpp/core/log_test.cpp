@@ -1,4 +1,5 @@
-// Log lines of the engine: lost data and large loans, once per edge, and failures that no call throws.
+// Log lines of the engine: lost data and large amounts of lent memory, once per edge, and failures that no
+// call throws.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 

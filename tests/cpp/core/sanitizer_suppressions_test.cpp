@@ -1,13 +1,14 @@
-// Limits the sanitizers to this project's code. Other libraries were built without them.
+// Limits the sanitizers to this project's code, because other libraries were built without them.
 // SPDX-License-Identifier: Apache-2.0
 #if defined(__SANITIZE_THREAD__)
 
-// FFmpeg's threads hand memory over through atomics that the sanitizer cannot see in FFmpeg, so it takes each
-// buffer that one thread allocates and another frees for a race. libx265 does the same.
+// FFmpeg's threads hand memory over through atomics that the sanitizer cannot see in FFmpeg, so it reports a
+// race for each buffer that one thread allocates and another frees. libx265 does the same.
 //
-// While Cairo makes a scaled font of its built-in font it takes the mutex of a placeholder inside the one of
-// the font map, and at the end the other way round. A waiting thread has released the map
-// (_cairo_scaled_font_placeholder_wait_for_creation_to_finish), so the order cannot become a deadlock.
+// While Cairo makes a scaled font of its built-in font, it acquires the mutex of a placeholder while it holds
+// that of the font map, and at the end it does so in the opposite order. A waiting thread has released the
+// font map's mutex (_cairo_scaled_font_placeholder_wait_for_creation_to_finish), so this order cannot cause a
+// deadlock.
 // NOLINTNEXTLINE(bugprone-reserved-identifier): TSan's name
 extern "C" [[gnu::visibility("default"), gnu::used]] const char* __tsan_default_suppressions() {
   return "race:libavutil.so\n"

@@ -1,5 +1,4 @@
-// Small frames for tests: filled with a number, wrapped around lent memory, with counted
-// conversions.
+// Small frames for tests: filled with a number, wrapped around borrowed memory, with counted conversions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -308,7 +308,8 @@ std::vector<std::int64_t> seqs(const std::vector<Sample<T>>& samples) {
   return result;
 }
 
-/// Runs one node alone over `inputs`, losslessly, and returns what it emits (MediaPipe's CalculatorRunner).
+/// Runs one node alone over `inputs`, without dropping any, and returns what it emits, like MediaPipe's
+/// CalculatorRunner.
 template <class In, class Out>
 std::vector<Sample<Out>> run_node(std::unique_ptr<Node<In, Out>> node, std::vector<In> inputs) {
   Seen<Sample<Out>> seen;

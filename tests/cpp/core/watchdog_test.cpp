@@ -1,4 +1,5 @@
-// The watchdog of these tests: it ends a test that hangs, later where many threads want each processor.
+// The watchdog of these tests, which ends a test that hangs: its limits are longer if many threads compete
+// for the CPUs.
 // SPDX-License-Identifier: Apache-2.0
 #include "cpp/watchdog.hpp"
 
@@ -19,7 +20,7 @@ TEST(Watchdog, GivesATestMoreTimeWhereThreadsQueueForAProcessor) {
 TEST(Watchdog, EndsATestThatHangsOnAnyMachine) {
   EXPECT_EQ(crowd_of("", 2), 1U);
   EXPECT_EQ(crowd_of("?", 2), 1U);
-  EXPECT_EQ(crowd_of("8.0", 0), 8U);  // the number of processors is not known
+  EXPECT_EQ(crowd_of("8.0", 0), 8U);  // the number of processors is unknown
   EXPECT_EQ(crowd_of("99999999999999999999.0", 1), 30U);
 }
 

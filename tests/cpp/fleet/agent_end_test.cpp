@@ -1,4 +1,4 @@
-// An agent's end of its channel: renewals, orders and batches, with the test as its controller.
+// An agent's end of its channel: renewals, orders and batches. The test takes the controller's place.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/agent_end.hpp"
 

@@ -1,4 +1,4 @@
-// The time between two batches: by the rate of the results.
+// The interval between two batches depends on the rate of the results.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/flow.hpp"
 

@@ -1,4 +1,4 @@
-// The last words of a process that crashes: whose thread it was, and who handled the signal before.
+// The record of a process that crashes: which thread crashed, and that earlier signal handlers are called.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/last_words.hpp"
 

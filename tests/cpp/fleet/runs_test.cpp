@@ -1,4 +1,4 @@
-// The counts of a run's pipeline whose nodes come and go.
+// The counts of a run's pipeline while nodes are added and removed.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/runs.hpp"
 

@@ -1,4 +1,4 @@
-// Pictures that are made smaller with all of their pixels, and the middle of pictures that cover the input.
+// Antialiased downscaling, and the centre crop of images that cover the input.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -1,4 +1,4 @@
-// Outputs to boxes: each layout, suppression, and the way back to the picture.
+// From outputs to boxes: each layout, suppression, and the conversion to coordinates of the image.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/decode.hpp"
 

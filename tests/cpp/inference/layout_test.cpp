@@ -1,4 +1,4 @@
-// Which layouts are recognised, from facts of real exports, and which are refused.
+// Which layouts are recognised, from the properties of real exports, and which are rejected.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

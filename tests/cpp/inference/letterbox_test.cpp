@@ -1,4 +1,4 @@
-// Pictures as tensors: against plain arithmetic, in every format, on every instruction set.
+// Images as tensors: compared with plain arithmetic, in every format and on every instruction set.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/picture/letterbox.hpp"
 

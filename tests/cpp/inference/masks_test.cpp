@@ -1,4 +1,4 @@
-// Masks: kernels on every instruction set, and texts that are read as they were written.
+// Masks: kernels on every instruction set, and strings that can be read back.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// The number of threads of a run, and a missing runtime.
+// The number of threads of a run, and the error for a missing runtime.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

@@ -1,4 +1,4 @@
-// Files and folders: errors, names that lead elsewhere, and what happens in a folder that was renamed.
+// Files and folders: errors, symlinks, and a folder that is renamed while it is open.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/file.hpp"
 

@@ -1,4 +1,4 @@
-// The number of processors that control groups allow.
+// The number of CPUs that cgroups allow.
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <fstream>

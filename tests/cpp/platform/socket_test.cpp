@@ -1,4 +1,4 @@
-// Sockets: their errors, ends that are gone, and addresses.
+// Sockets: errors, peers that have disconnected, and addresses.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/socket.hpp"
 

@@ -1,4 +1,4 @@
-// Classes of plugins without an engine: run_node() and run_source() of plugin/run_node.hpp.
+// Plugin classes without an engine: run_node() and run_source() of plugin/run_node.hpp.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/plugin.hpp"
 #include "freshframe/plugin/run_node.hpp"

@@ -1,4 +1,4 @@
-// Both sides of the C border in one program: classes of plugin.hpp as nodes of a C++ pipeline.
+// Both sides of the C interface in one program: classes of plugin.hpp as nodes of a C++ pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/native.hpp"
 #include "freshframe/pipeline.hpp"

@@ -1,4 +1,4 @@
-// A plugin's claims about its columns are checked, and copies are complete.
+// A plugin's descriptions of its columns are validated, and copies are complete.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/tables.hpp"
 

@@ -1,4 +1,4 @@
-// Failures and deaths of the workers of a node, with the program crew_worker.cpp as its workers.
+// Failures and deaths of the workers of a node. The workers run the program crew_worker.cpp.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/sample.hpp"

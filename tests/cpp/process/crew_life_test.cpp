@@ -1,4 +1,5 @@
-// Start and stop of a node in worker processes, in each state of its workers, which are the program crew_worker.cpp.
+// Start and stop of a node in worker processes, in each state of its workers, which run the program
+// crew_worker.cpp.
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 #include <thread>

@@ -1,4 +1,4 @@
-// The end of a worker that takes too long, does not read, or sends invalid messages.
+// What happens to a worker that takes too long, does not read, or sends invalid messages.
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 

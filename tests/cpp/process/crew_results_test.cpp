@@ -1,5 +1,5 @@
-// Results of a node in worker processes, with the program crew_worker.cpp as its workers: their order, size
-// and pictures.
+// Results of a node in worker processes: their order, size and frames. The workers run the program
+// crew_worker.cpp.
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
 #include <string>

@@ -1,4 +1,5 @@
-// A crew under test: texts as values, a folder for files that control the workers, a pipeline with the node.
+// A node in worker processes under test: strings as values, a folder for files that control the workers, and
+// a pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// Limits of memory, read from files as the kernel writes them.
+// Memory limits, read from files in the format of the kernel.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/memory/headroom.hpp"
 

@@ -1,4 +1,4 @@
-// Messages: a written message is read back, and any other bytes are refused.
+// Messages: a message that was written can be read back, and any other bytes are rejected.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/wire/messages.hpp"
 

@@ -1,4 +1,5 @@
-// Memory that workers read: free space, slabs, their pool, and what a holder of their descriptors cannot do.
+// Memory that workers read: free space, slabs, their pool, and what a process with their descriptors cannot
+// do.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"

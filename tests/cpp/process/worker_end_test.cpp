@@ -1,4 +1,4 @@
-// A worker's end without a process: pictures in slabs, leases, results, refused messages.
+// A worker's end without a process: images in slabs, leases, results, rejected messages.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker/worker_end.hpp"
 

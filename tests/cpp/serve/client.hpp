@@ -1,4 +1,4 @@
-// A client over a real socket on loopback: raw HTTP, a dashboard, and a page that watches a port.
+// Clients on real sockets on loopback: raw HTTP, a dashboard, and a page that watches a port.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The next message of a view of /api/video, which pictures are left out, and the messages on the wire.
+// The next message of a view of /api/video, which frames are skipped, and the encoding of the messages.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// Repeated opening and closing leaks no file descriptor, no thread and no memory.
+// Opening and closing repeatedly leaks no file descriptors, threads or memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

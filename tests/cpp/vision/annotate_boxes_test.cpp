@@ -1,4 +1,4 @@
-// Annotate on boxes and counts: NaN and infinity, texts of any bytes, wiring.
+// Annotate with boxes and counts: NaN and infinity, strings of arbitrary bytes, connections.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -1,4 +1,4 @@
-// Annotate: changed pixels, unchanged pixels, and refused input.
+// Annotate: changed pixels, unchanged pixels, and rejected input.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

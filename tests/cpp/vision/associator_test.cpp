@@ -1,4 +1,5 @@
-// CircleAssociator on made-up circles: identities over gaps, crossings, dropped frames and steps in time.
+// CircleAssociator with synthetic circles: identities across gaps, crossings, dropped frames and jumps in
+// time.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -1,4 +1,4 @@
-// BoxMotion alone: which box may be the one of a track, and where its search ends.
+// BoxMotion alone: which boxes may match a track, and the limits of its search interval.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/tracking/box_motion.hpp"
 

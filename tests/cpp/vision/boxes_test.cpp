@@ -1,4 +1,4 @@
-// BoxAssociator on made-up boxes: births, deaths, gaps, dropped frames, classes, crowds.
+// BoxAssociator with synthetic boxes: new and ended tracks, gaps, dropped frames, classes, crowds.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -1,4 +1,4 @@
-// Shared by the tests of Annotate: pictures, samples of them, and the differences of two pictures.
+// Shared by the tests of Annotate: images, samples with them, and the differences of two images.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// CircleFinder on drawn discs: found discs, their accuracy, and pictures without a circle.
+// CircleFinder with drawn discs: which are found, how accurately, and images without a circle.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -1,4 +1,4 @@
-// The plane, and columns that follow their rows.
+// The ground plane, and columns that must stay with their rows.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/ground.hpp"
 

@@ -1,4 +1,4 @@
-// The picture at half size.
+// Scaling an image to half its size.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/picture/half_size.hpp"
 

@@ -1,4 +1,4 @@
-// The detector and tracker nodes in a pipeline: frames in, circles out, tracks apart by source.
+// The detector and tracker nodes in a pipeline: frames in, circles out, separate tracks per source.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/vision.hpp"
 

@@ -1,4 +1,4 @@
-// The parts of a picture that the tracker searches: just enough to miss no circle.
+// The parts of an image that the tracker searches: as small as possible without missing a circle.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/search/partial_search.hpp"
 

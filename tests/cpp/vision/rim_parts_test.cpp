@@ -1,4 +1,4 @@
-// The parts that judge and polish a circle, each alone: samplers, features, network, the smeared edge, the polish.
+// The parts that judge and polish a circle, each alone: samplers, features, network, smeared edge, polish.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// The memory of Annotate: bounded in time, in points and in ids.
+// The trails of Annotate: bounded in time, and in the number of points and ids.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/trails.hpp"
 

@@ -1,4 +1,5 @@
-// The parts of an age: of records that the test writes, and of pipelines whose nodes move the simulated clock.
+// The parts of a latency: from records that the test writes, and from pipelines whose nodes advance the
+// simulated clock.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Findings of one branch while the source of another one is ill: two cameras, and everything twice.
+// Findings on one branch while the source of another has a problem: two cameras, with two of each node.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
@@ -113,7 +113,7 @@ class BranchesTest : public testing::Test {
   int last_edge_ = -1;
 };
 
-// ---- every state of one source, and a cause below the other one
+// ---- every state of one source, and a cause downstream of the other
 
 struct Ill {
   const char* name;
@@ -250,7 +250,8 @@ TEST_F(BranchesTest, ACameraThatHoldsDamagedPicturesBackAgainAndAgainHidesNoCaus
 }
 
 TEST_F(BranchesTest, AReconnectedSourceIsNeverReportedAsSilent) {
-  for (int looks_away = 40; looks_away < 60; ++looks_away) {  // comes back at each moment of a window
+  // the source comes back at each position within a window
+  for (int looks_away = 40; looks_away < 60; ++looks_away) {
     run(std::chrono::seconds(12));
     lose("left");
     run(looks_away * kLookTime);

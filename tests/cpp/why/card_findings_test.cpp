@@ -1,4 +1,4 @@
-// Findings on cards: sources that lose frames or fall behind because a card decodes no faster.
+// Findings on GPUs: sources that lose frames or fall behind because a GPU does not decode fast enough.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <cmath>

@@ -1,4 +1,5 @@
-// Findings on the GIL: nodes that wait for it, nodes that lose samples meanwhile, and who holds it.
+// Findings on the GIL: nodes that wait for it, nodes that lose samples in the meantime, and which node holds
+// it.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 

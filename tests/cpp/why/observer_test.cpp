@@ -1,4 +1,4 @@
-// The observer of a pipeline: who looks, and since when.
+// The observer of a pipeline: who reads it, and since when.
 // SPDX-License-Identifier: Apache-2.0
 #include "why/observer.hpp"
 

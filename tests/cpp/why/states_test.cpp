@@ -1,4 +1,4 @@
-// States: each is present from the first look that shows it, in one line, and ends with its reason.
+// States: each is reported from the first look that shows it, in one line, and ends when its reason ends.
 // SPDX-License-Identifier: Apache-2.0
 #include "why/states.hpp"
 

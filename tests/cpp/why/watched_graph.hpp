@@ -1,4 +1,4 @@
-// A small graph whose findings a test looks at.
+// A small graph whose findings a test checks.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// Events on edges that drop samples: every event comes exactly once, whatever the policy.
+// Events on edges that drop samples: each event arrives exactly once, whatever the policy.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cstdint>
@@ -204,8 +204,8 @@ TEST(Events, ThatWaitAtAStopPassInOneLastSampleAndNotAfterItsTime) {
   }
 }
 
-// An upstream counter that emits after the stop has begun: it was still processing, or was blocked on another
-// edge.
+// An upstream counter emits after the stop has begun, because it was still processing or was blocked on
+// another edge.
 TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
   for (const Queue queue : {kLatest, kNext, Queue{1, WhenFull::Block}}) {
     Inbox inbox("webhook", std::make_shared<SimulatedClock>());

@@ -1,4 +1,4 @@
-// The bounded queue by itself: races that a whole pipeline meets too rarely.
+// Tests the bounded queue alone, for races that occur too rarely in a whole pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/inbox.hpp"
 

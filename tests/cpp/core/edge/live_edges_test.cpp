@@ -1,4 +1,4 @@
-// Edges that come and go while samples flow, and the end of a source.
+// Edges that are added and removed while samples flow, and the end of a source.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cstdint>

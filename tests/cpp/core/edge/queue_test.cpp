@@ -1,4 +1,4 @@
-// Queue policies as values: names, text, and refused values.
+// Queue policies as values: names, strings, and rejected values.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/queue.hpp"
 

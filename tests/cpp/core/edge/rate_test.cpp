@@ -1,4 +1,4 @@
-// max_rate: which samples pass, by themselves and on an edge.
+// max_rate: which samples pass, as a function and on an edge.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/rate.hpp"
 

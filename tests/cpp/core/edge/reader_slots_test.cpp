@@ -1,4 +1,4 @@
-// Readers of several nodes, closed readers, and a reader that two threads use at once.
+// Readers of several nodes, closed readers, and a reader that two threads use at the same time.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>

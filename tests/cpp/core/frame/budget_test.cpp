@@ -1,4 +1,4 @@
-// The frame budget: engine-held frames count, frames on loan show as held bytes.
+// The frame budget: frames held by the engine count towards it, and lent frames are reported as held bytes.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"

@@ -1,4 +1,4 @@
-// Pooled picture memory: aligned, reused, bounded, never shared by two.
+// Pooled image memory: aligned, reused, bounded, and never used by two frames.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/frame.hpp"
 

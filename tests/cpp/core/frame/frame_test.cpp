@@ -1,4 +1,4 @@
-// Frames: shapes, sharing, wrapping, conversions made once, pooled memory.
+// Frames: shapes, sharing, wrapping, cached conversions, pooled memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/frame.hpp"
 

@@ -1,4 +1,5 @@
-// Picture memory of a pipeline: the bound on the engine's frames, loans to readers, a full bound.
+// Image memory of a pipeline: the limit for the engine's frames, frames lent to readers, and reaching the
+// limit.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>

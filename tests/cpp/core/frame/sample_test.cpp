@@ -1,4 +1,4 @@
-// Values and samples: shared by count, known by type, alive as long as a sample needs them.
+// Values and samples: reference-counted, typed, and alive as long as a sample needs them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/sample.hpp"
 

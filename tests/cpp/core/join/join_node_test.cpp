@@ -1,4 +1,4 @@
-// Joins in a pipeline: nodes and readers of sets, files and cameras, branches that filter, refusals.
+// Joins in a pipeline: nodes and readers of sets, files and cameras, branches that filter, errors.
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 #include <optional>

@@ -1,4 +1,4 @@
-// The rules of the join below files: nothing depends on the time of arrival.
+// The rules of a join downstream of files: the result does not depend on arrival times.
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <cstddef>
@@ -22,7 +22,7 @@ TEST(JoinerOfFiles, ABranchThatFiltersFillsTheQueueOfTheOther) {
   expect_sets(trial, {{7, 7}});
 }
 
-using Streams = std::vector<std::vector<double>>;  // the times of each parent
+using Streams = std::vector<std::vector<double>>;  // timestamps of each parent
 
 // Three files at 25, 200 and 30 frames per second, with a little jitter and some missing frames.
 Streams random_files(unsigned seed) {

@@ -1,4 +1,4 @@
-// The rules of the join by their corners. rules.py has the same rules as a separate program.
+// Corner cases of the rules of a join. rules.py implements the same rules independently.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <random>

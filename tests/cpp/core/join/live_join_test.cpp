@@ -1,4 +1,4 @@
-// Joins that are added while the pipeline runs, and what may be connected above them.
+// Joins that are added while the pipeline runs, and what may be connected upstream of them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"
@@ -24,7 +24,7 @@ using core::EdgeRef;
 using core::Inbox;
 using core::Taken;
 
-// A live source of 0, 1, 2, ... almost without a pause.
+// A live source of 0, 1, 2, ... with almost no pauses.
 std::unique_ptr<FunctionSource<int>> quick_camera() {
   return make_source<int>(
       {.live = true, .read = [next = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {

@@ -1,4 +1,4 @@
-// A joiner with the samples that it decides about, as the tests of its rules need it.
+// A joiner with its samples, for the tests of its rules.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

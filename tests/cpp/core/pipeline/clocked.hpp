@@ -1,4 +1,4 @@
-// A node with a clock and last results, which a test makes of functions.
+// A node with ticks and final results, whose behaviour a test defines by functions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

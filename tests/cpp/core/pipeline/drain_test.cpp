@@ -1,4 +1,5 @@
-// remove(drain=True): what waits below a camera is taken first, and what is late is named.
+// remove(drain=True): samples that wait downstream of a camera are processed first, and nodes that take too
+// long are named.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"

@@ -1,4 +1,4 @@
-// Nodes that have something to do while no sample arrives.
+// Nodes whose idle() is called while no sample arrives.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
@@ -18,7 +18,7 @@
 namespace freshframe::test {
 namespace {
 
-/// Is idle 5 s after its last sample, once.
+/// Its idle() is called once, 5 s after its last sample.
 class Sleeper final : public Node<int, Nothing> {
  public:
   struct Seen {

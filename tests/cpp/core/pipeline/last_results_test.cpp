@@ -1,4 +1,4 @@
-// Last results of a node, and the separate stream that they and its ticks belong to.
+// Final results of a node, and the separate stream to which they and its ticks belong.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>

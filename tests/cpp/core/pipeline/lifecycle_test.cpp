@@ -1,4 +1,5 @@
-// Life of a pipeline: it runs once, start waits for every open(), stop works from anywhere, the end drains.
+// The lifecycle of a pipeline: it runs once, start() waits for every open(), stop() works from any thread,
+// and queues drain at the end.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
@@ -291,7 +292,7 @@ TEST(Lifecycle, WaitFromSeveralThreadsEndsInAllOfThem) {
   EXPECT_EQ(ended, 4);
 }
 
-// Used to fail immediately under ASan and TSan.
+// ASan and TSan used to report errors here immediately.
 TEST(Lifecycle, StopAndStatsMayComeWhileAnotherThreadAddsNodes) {
   for (int round = 0; round < 200; ++round) {
     Pipeline pipeline;

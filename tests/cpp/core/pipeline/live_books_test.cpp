@@ -1,4 +1,4 @@
-// The traces of nodes that were removed: the report, and the streams of their sources.
+// What remains of removed nodes: the report, and the streams of their sources.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"
@@ -75,7 +75,7 @@ TEST(LiveReport, IsNotCompleteAfterAFailureInARemoval) {
   }));
 }
 
-// Passes its samples on, and would have final results.
+// Passes its samples on. Its type has final results, but it emits none.
 class WithLastResults final : public Finishing<Node<int, int>> {
  public:
   std::optional<int> process(const Sample<int>& sample, const Context& /*context*/) override {

@@ -1,4 +1,4 @@
-// Nodes, readers and edges that come and go while the pipeline runs.
+// Nodes, readers and edges that are added and removed while the pipeline runs.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"

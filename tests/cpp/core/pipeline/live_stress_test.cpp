@@ -1,5 +1,6 @@
-// Random changes from two threads at once: cameras, files, joins, batches, nodes that fail or are replaced, readers
-// that are not read. FRESHFRAME_TEST_TIER=full makes 20,000 of them, and looks at the memory.
+// Random changes from two threads at the same time: cameras, files, joins, batches, nodes that fail or are
+// replaced, readers that are not read. With FRESHFRAME_TEST_TIER=full it makes 20,000 changes, and checks the
+// memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"
@@ -413,7 +414,7 @@ TEST(LiveStress, ANameThatIsUsedOftenBesideASlowNodeKeepsItsNumbersApart) {
     const auto camera = pipeline.add(camera_of(life), {.name = "door"});
     numbers.push_back(camera.node);
     pipeline.connect(people, camera);
-    if (life % 10 == 0)  // it is heard
+    if (life % 10 == 0)  // waits until every tenth camera has delivered samples
       wait_until([&] { return edge_of(pipeline, "door", "people").delivered > 0; });
     pipeline.remove(camera, {.timeout = Seconds{60}});
     if (life == lives / 4) early = Memory::now();

@@ -111,8 +111,8 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
   for (const bool is_native_first : {false, true}) {
     std::atomic<bool> enough{false};
     std::atomic<int> sent{0};
-    // How many samples are sent without a pause; the rest one per millisecond, because a slow machine keeps
-    // all of them.
+    // The number of samples that are sent without a pause. The rest are sent one per millisecond, because a
+    // slow machine keeps all of them.
     std::atomic<int> at_once{0};
     Seen<Sample<int>> seen;
     CheckedPipeline pipeline;

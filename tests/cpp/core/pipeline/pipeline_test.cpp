@@ -1,4 +1,4 @@
-// Wiring: names, types and parents are checked at add(); the graph can be read as text.
+// Building a graph: add() checks names, types and parents, and the graph can be printed.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 

@@ -1,4 +1,4 @@
-// The samples that a recorder has lost are in the log when it ends, unless its queue is made to drop them.
+// A recorder logs the samples that it has lost when it ends, unless its queue drops them by design.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 

@@ -1,4 +1,4 @@
-// Another source takes the place of a running one.
+// Replacing a running source.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"

@@ -1,4 +1,4 @@
-// Another node takes the place of a running one.
+// Replacing a running node.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"

@@ -1,4 +1,4 @@
-// The parts of a runner alone, without a thread and without a pipeline.
+// The parts of a runner, without a thread or a pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 

@@ -1,4 +1,5 @@
-// Events at a stop: they reach the nodes below, unless the stop would last too long for their sake.
+// Events at a stop: they reach the nodes downstream, unless delivering them would delay the stop for too
+// long.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
@@ -36,7 +37,8 @@ std::uint64_t events_lost(const Pipeline& pipeline, const std::string& child) {
   return lost;
 }
 
-// A webhook with calls of 4.5 s. The stop comes 1 s before the end of its first call, while two alarms wait.
+// A webhook whose calls take 4.5 s. The stop is requested 1 s before the end of its first call, while two
+// alarms wait.
 struct SlowWebhook {
   explicit SlowWebhook(Seconds time_of_stop) {
     CheckedPipeline pipeline(clock);

@@ -1,4 +1,4 @@
-// Nodes with a clock.
+// Nodes with ticks.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
@@ -138,7 +138,7 @@ class NotesEnds final : public Node<int, int> {
   Seen<int>& seen_;
 };
 
-// A node with a clock, downstream of a camera that is removed and one that stays, and a consumer of its
+// A node with ticks, downstream of a camera that is removed and one that stays, and a consumer of its
 // results.
 struct RemovedCamera {
   explicit RemovedCamera(bool gives_last) {
@@ -224,7 +224,7 @@ TEST(Ticks, ADrainWaitsForNoneOfTheGrid) {
   const std::vector parts{scene.node.of(scene.camera), scene.node.of(scene.other)};
   scene.pipeline.add(std::make_unique<NotesEnds>(scene.seen), parts, {.queue = Queue{8}});
   scene.pipeline.start();
-  scene.pipeline.remove(scene.camera, {.drain = true});  // the clock stands
+  scene.pipeline.remove(scene.camera, {.drain = true});  // the clock does not advance
   scene.pipeline.stop();
 }
 

@@ -1,4 +1,4 @@
-// The parts of a network source's URL, and what its scheme permits.
+// The parts of a network source's URL, and what each scheme permits.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/url/live_url.hpp"
 

@@ -1,4 +1,4 @@
-// Passwords, tokens and keys are masked in every URL, also in URLs that no RFC allows.
+// Passwords, tokens and keys are masked in every URL, including URLs that violate the RFCs.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/url/masked_url.hpp"
 

@@ -1,4 +1,4 @@
-// Passwords that no URL may have, as people type them.
+// Passwords that are not allowed unescaped in URLs, but that people type.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

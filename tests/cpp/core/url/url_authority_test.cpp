@@ -1,4 +1,4 @@
-// The positions of user, host and port in a URL, also in URLs that no RFC allows.
+// The positions of user, host and port in a URL, including URLs that violate the RFCs.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/url/url_authority.hpp"
 

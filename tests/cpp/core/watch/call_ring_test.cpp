@@ -1,4 +1,4 @@
-// The ring of a node's calls: what stays, and reading beside the writer.
+// The ring of a node's calls: which records it keeps, and reads at the same time as writes.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/watch/call_ring.hpp"
 

@@ -1,4 +1,4 @@
-// Statistics: histograms, node counters, times on the simulated clock, and snapshots of a running
+// Statistics: histograms, node counters, latencies on the simulated clock, and snapshots of a running
 // pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats.hpp"

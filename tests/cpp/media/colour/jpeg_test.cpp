@@ -1,4 +1,4 @@
-// JPEG pictures for viewers: the right colours from every format, matrix and range; sizes; no enlargement.
+// JPEG images for viewers: correct colours from every format, matrix and range; sizes; no upscaling.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

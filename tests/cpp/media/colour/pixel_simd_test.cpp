@@ -1,4 +1,4 @@
-// Conversions of pixels give the formulas' numbers, bit by bit, on every instruction set and at every width.
+// Pixel conversions equal the formulas bit by bit, on every instruction set and at every width.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

@@ -1,4 +1,4 @@
-// The missing part of a damaged picture does not show what the pool's memory held before.
+// The missing part of a damaged frame does not show the previous content of pooled memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/frame.hpp"
 

@@ -1,4 +1,4 @@
-// Decoders write into slabs while a pipeline has a process node, and the pictures stay the same.
+// Decoders write into slabs while a pipeline has a process node, without changing the frames.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

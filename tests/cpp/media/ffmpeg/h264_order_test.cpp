@@ -1,4 +1,4 @@
-// The order of frames according to H.264's header.
+// The reordering depth according to H.264's header.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/h264_order.hpp"
 

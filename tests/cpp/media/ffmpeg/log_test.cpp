@@ -1,4 +1,5 @@
-// FFmpeg's log lines: to the sink, masked, never to stderr. A thrown error is not logged as well.
+// FFmpeg's log lines go to the sink, masked, and never to stderr. An error that is thrown is not logged as
+// well.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 

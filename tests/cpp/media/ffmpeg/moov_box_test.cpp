@@ -1,4 +1,4 @@
-// The box that describes an MP4 file, made from the one of its beginning.
+// The moov box of a complete MP4 file, derived from the one at its start.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/moov_box.hpp"
 

@@ -1,4 +1,4 @@
-// The file that a muxer writes: what it leaves, and the reasons of its errors.
+// The file that a muxer writes: what remains on disk, and the reasons in its errors.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/output_file.hpp"
 

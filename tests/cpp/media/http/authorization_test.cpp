@@ -1,4 +1,4 @@
-// Challenges of servers, and the answers that the standards' examples give.
+// Challenges of servers, with the responses from the examples in the standards.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/http/authorization.hpp"
 
@@ -41,7 +41,7 @@ TEST(Authorization, AnswersDigestAsTheStandardsExampleDoes) {
 }
 
 TEST(Authorization, AnswersTheOldFormWithoutQop) {
-  // RFC 2069, section 2.4, with the value that its errata correct
+  // RFC 2069, section 2.4, with the value as corrected by its errata
   Authorization mufasa(Credentials{"Mufasa", "CircleOfLife"});
   ASSERT_TRUE(mufasa.accept_challenges(parse_challenges(
       {"Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\""})));

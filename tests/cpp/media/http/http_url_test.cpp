@@ -1,4 +1,4 @@
-// The parts of URLs of HTTP, and the URLs that redirects mean.
+// The parts of HTTP URLs, and the targets of redirects.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/http/http_url.hpp"
 

@@ -1,4 +1,5 @@
-// Fragments of MP4: FFmpeg reads the same packets again, with pictures left out, and each codec has its name.
+// MP4 fragments: FFmpeg reads the same packets back, even if frames are missing, and each codec has its codec
+// string.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/fragments.hpp"
 

@@ -1,4 +1,4 @@
-// The second output of a source, and the nodes that take it one after the other.
+// The packet output of a source, and the nodes that take it one after the other.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

@@ -1,4 +1,4 @@
-// Packets of a live source, and what is in files of them.
+// Packets of a live source, and the contents of files of such packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The times of packets as muxers take them.
+// The timestamps of packets in a muxer's ticks.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/packet_ticks.hpp"
 

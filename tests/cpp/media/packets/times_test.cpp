@@ -1,4 +1,4 @@
-// Decoding times, and what containers hold.
+// Decoding timestamps, and which packets containers can hold.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <vector>

@@ -1,4 +1,4 @@
-// A camera's clock by simulated sender reports: drift, noise, reports that are wrong, clocks that are set.
+// A camera's clock, with simulated sender reports: drift, noise, incorrect reports, clocks that are set.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/camera_clock.hpp"
 

@@ -1,4 +1,4 @@
-// When the pictures of an HLS playlist were taken.
+// The capture times of frames of an HLS playlist.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/playlist.hpp"
 

@@ -1,4 +1,4 @@
-// The pace of timestamps by sender reports, some of which are not to be trusted.
+// The pace of timestamps according to sender reports, some of which are unreliable.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/reported_pace.hpp"
 

@@ -1,4 +1,4 @@
-// Which pictures of a live stream are damaged by losses.
+// Which frames of a live stream are damaged by losses.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/damage.hpp"
 

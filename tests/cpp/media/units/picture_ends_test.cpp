@@ -1,4 +1,4 @@
-// Where images end, with true and with false marks and timestamps.
+// Where images end, with reliable and unreliable markers and timestamps.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/picture_ends.hpp"
 

@@ -1,4 +1,4 @@
-// The facts that the units of a whole picture give about it.
+// What the NAL units of a whole frame reveal about it.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/unit_facts.hpp"
 

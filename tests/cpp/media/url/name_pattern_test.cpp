@@ -1,4 +1,4 @@
-// Patterns of paths: the same answers as glob() of the C library.
+// Glob patterns: the same results as glob() of the C library.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/url/name_pattern.hpp"
 

@@ -1,4 +1,5 @@
-// The source that a URL names, options that are refused before anything is opened, and messages without passwords.
+// The kind of source that a URL names, options that are rejected before anything is opened, and messages
+// without passwords.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -1,4 +1,4 @@
-// Questions about the past: their places, their turns, their end, and who counts as one client.
+// Requests for past images: limits, rate limits, cancellation, and which addresses count as one client.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/desk/snapshot_desk.hpp"
 

@@ -1,4 +1,4 @@
-// /api/camera: who may send a camera, who sends it, and what is refused with which code.
+// /api/camera: which pages may send a camera, which one is the sender, and the close codes of refusals.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/pipeline.hpp"

@@ -1,4 +1,4 @@
-// Who is connected: limits, roles, and connections that go while others are looked at.
+// The set of connections: limits, roles, and connections that are removed while others are visited.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/page/connections.hpp"
 

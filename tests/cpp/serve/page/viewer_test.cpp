@@ -1,5 +1,5 @@
-// Dashboards and pages over real sockets: one state and one picture are in flight, the newest one wins, and no viewer
-// waits for another.
+// Dashboards and pages over real sockets: only one state and one image are in flight, followed by the newest
+// one, and no viewer waits for another.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/pipeline.hpp"

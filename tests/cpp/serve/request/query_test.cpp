@@ -1,4 +1,4 @@
-// The parameters of an address: absent, unreadable, unknown and duplicate ones.
+// The query parameters of a URL: absent, unreadable, unknown and duplicate ones.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/request/query.hpp"
 

@@ -1,4 +1,4 @@
-// The head of a response: its length, its headers, and the protection that every response has.
+// The head of a response: its length, its headers, and the security headers that every response has.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/request/reply.hpp"
 

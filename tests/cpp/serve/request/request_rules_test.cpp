@@ -1,4 +1,4 @@
-// What HTTP requires of every request: which ones are refused, and with which status.
+// HTTP's requirements for every request: which requests are refused, and with which status.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/request/request_rules.hpp"
 

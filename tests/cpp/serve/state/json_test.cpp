@@ -30,8 +30,8 @@ TEST(Json, EscapesWhatCouldEndAStringAScriptOrALine) {
 
 TEST(Json, ReplacesBytesThatAreNoUtf8) {
   EXPECT_EQ(json_of("a\xFFz"), "\"a\xEF\xBF\xBDz\"");
-  EXPECT_EQ(json_of("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");                  // too long a form of /
-  EXPECT_EQ(json_of("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // half of a pair
+  EXPECT_EQ(json_of("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");  // an overlong encoding of "/"
+  EXPECT_EQ(json_of("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // half of a surrogate pair
   EXPECT_EQ(json_of("\xF4\x90\x80\x80").find('\xF4'), std::string::npos);          // above U+10FFFF
   EXPECT_EQ(json_of("\xE2\x82"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");                  // cut off
   EXPECT_EQ(json_of("\xF0\x9F\x98\x80"), "\"\xF0\x9F\x98\x80\"");

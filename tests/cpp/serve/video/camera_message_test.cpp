@@ -1,4 +1,4 @@
-// Which messages of a page that sends its camera are valid, and that no other bytes do harm.
+// Which messages of a page that sends its camera are valid, and that invalid ones are harmless.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/video/camera_message.hpp"
 

@@ -1,4 +1,5 @@
-// Pictures of the last seconds: the right ones by their painted numbers, each once, with their own times.
+// Images of the last seconds: the right ones by the numbers painted on them, each only once, with their own
+// timestamps.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/look.hpp"
 

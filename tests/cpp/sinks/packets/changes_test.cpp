@@ -1,4 +1,5 @@
-// The changes of a camera in mid-stream: each file says what is in it, and all pictures are in files.
+// A camera changes its video in mid-stream: the header of each file describes its packets, and no frame is
+// lost.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/packet_nodes.hpp"

@@ -1,4 +1,4 @@
-// Clips of a camera's own packets: from a keyframe before the event on, complete, bit for bit.
+// Clips of a camera's own packets: they start at a keyframe before the event, and are complete and unchanged.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/packet_nodes.hpp"

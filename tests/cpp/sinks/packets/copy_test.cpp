@@ -1,4 +1,5 @@
-// A camera's own packets in files: each unit is the stream's, all units are there, and all pictures decode.
+// A camera's own packets in files: all units of the stream are there, unchanged, and all frames can be
+// decoded.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -101,7 +102,8 @@ TEST(Packets, OfFramesThatAreRotatedInAnotherWayAreAnotherStream) {
   EXPECT_FALSE(media::is_same_stream(*plain, *stream_of({.stored = {.flip = true}})));
 }
 
-/// Without the units of one kind in the keyframes that `drops` selects, as after a loss on the way.
+/// Returns packets without the units of one kind in the keyframes that `drops` selects, as after losses on
+/// the network.
 std::vector<AnySample> without_units(const std::string& path, unsigned kind, const std::vector<bool>& drops) {
   PacketCompletion completion;
   std::vector<AnySample> taken;

@@ -1,4 +1,4 @@
-// The queue for a media server, which holds young pictures from a keyframe on, and the thread that sends them.
+// The queue for a media server, which holds recent frames from a keyframe on, and the thread that sends them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

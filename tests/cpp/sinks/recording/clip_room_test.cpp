@@ -1,4 +1,4 @@
-// Old clips are deleted before keep_bytes is exceeded, and nothing else ever is.
+// Old clips are deleted before keep_bytes is exceeded, and no other file is ever deleted.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/clip_room.hpp"
 

@@ -1,4 +1,4 @@
-// The speed of an encoder, and names and options that cannot be written.
+// The speed of an encoder, and names and options that are rejected.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -1,4 +1,5 @@
-// Recorders through a fault that goes away: each picture is in a file or counted, and what follows is as without it.
+// Recorders during a temporary fault: each frame is either in a file or counted as lost, and afterwards
+// recording continues as usual.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

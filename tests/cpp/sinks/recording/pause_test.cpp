@@ -1,4 +1,4 @@
-// Recorders through a pause of their source: no frame is lost, and each has its time.
+// Recorders during a pause of their source: no frame is lost, and each keeps its timestamp.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

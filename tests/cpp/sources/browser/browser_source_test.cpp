@@ -1,4 +1,4 @@
-// A source that a browser feeds: times, numbers, outages, take-over, and senders that lie.
+// A source that a browser feeds: timestamps, numbers, outages, take-over, and senders with false claims.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"

@@ -1,4 +1,4 @@
-// What the bytes of a browser's frame are: codec, keyframe and size, also if they are cut or changed.
+// The properties of a browser's frame: codec, keyframe and size, also if its bytes are truncated or corrupt.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/browser/encoded_image.hpp"
 

@@ -1,4 +1,4 @@
-// The mode that is chosen of a camera's offer, the texts of refusals, and the faults of broken drivers.
+// The mode that is chosen among a camera's modes, error messages, and broken drivers.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

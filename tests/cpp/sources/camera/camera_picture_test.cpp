@@ -1,4 +1,4 @@
-// V4l2Source on a fake camera: its pictures as frames, in each format, and damaged pictures.
+// V4l2Source on a fake camera: frames in each format, and damaged frames.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

@@ -1,4 +1,4 @@
-// A camera without hardware: plays the driver of V4l2System, step by step as a test says.
+// A camera without hardware: acts as the driver behind V4l2System, following a test's script.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// MockCamera: the same picture at the right times, late frames counted.
+// MockCamera: the same image at the right times, and counters of late frames.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -1,4 +1,4 @@
-// The built-in scene: its truth against its pixels, and its movement.
+// The built-in scene: its ground truth compared with its pixels, and its motion.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/demo/scene.hpp"
 

@@ -1,4 +1,4 @@
-// Which packets of a video are images.
+// Which packets of a video contain images.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/packet_images.hpp"
 

@@ -1,4 +1,4 @@
-// Files as sources: every frame, in order, at its time, with the decoder's own pixels.
+// Files as sources: every frame, in order, with its timestamp and the decoder's own pixels.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

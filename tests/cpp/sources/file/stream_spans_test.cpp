@@ -1,4 +1,4 @@
-// The video streams of a file that were skipped.
+// The skipped video streams of a file.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <initializer_list>

@@ -1,5 +1,5 @@
-// Times and changes within a file: 33-bit wrap, files joined end to end, missing, repeated and backward
-// times, another size, format or rate half way.
+// Timestamps and changes within a file: 33-bit wraps, concatenated files, missing, repeated and decreasing
+// timestamps, and changes of size, format or rate.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/pipeline.hpp"

@@ -1,4 +1,4 @@
-// The line on which a live stream's pictures would arrive without delay, on simulated networks.
+// The line of arrivals without delay, for live streams on simulated networks.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/arrival_line.hpp"
 

@@ -1,4 +1,4 @@
-// Simulates a camera that captures, stamps and encodes, a server, a link of first in, first out, and a receiver.
+// Simulates a camera that captures, timestamps and encodes, a server, a FIFO link, and a receiver.
 // SPDX-License-Identifier: Apache-2.0
 #include "arrival_traces.hpp"
 

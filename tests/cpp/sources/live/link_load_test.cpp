@@ -1,4 +1,4 @@
-// The verdict on a link, on frames whose arrivals are made by hand.
+// The verdict on a link, for frames with hand-made arrival times.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/link_load.hpp"
 

@@ -1,4 +1,4 @@
-// Errors of a live source's connection, which cameras and network streams handle alike.
+// Errors of a live source's connection, which cameras and network streams handle in the same way.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/reconnecting_source.hpp"
 

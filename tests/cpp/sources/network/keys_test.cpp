@@ -1,4 +1,4 @@
-// A source that sleeps: its keyframes, their numbers, and the time for which it is woken.
+// A source with decode="keyframes": its keyframes, their numbers, and how long a call wakes it.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/error.hpp"

@@ -1,4 +1,4 @@
-// One connection of FFmpeg's to a server on this machine: what it gives, how it ends, and what it refuses.
+// A connection of FFmpeg to a server on this machine: what it delivers, how it ends, and what it refuses.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/live_connection.hpp"
 

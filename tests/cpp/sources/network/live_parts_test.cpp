@@ -1,4 +1,5 @@
-// The decisions of a live source that need no network: where decoding begins, what is held, lost, or sent again.
+// The parts of a live source that need no network: where decoding starts, and which packets are held, lost or
+// repeated.
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <cstdint>

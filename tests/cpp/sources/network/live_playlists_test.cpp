@@ -1,4 +1,4 @@
-// The playlists of a live stream on their way to FFmpeg's demuxer, from files in place of a server.
+// The playlists of a live stream that are passed to FFmpeg's demuxer, read from files instead of a server.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/live_playlists.hpp"
 

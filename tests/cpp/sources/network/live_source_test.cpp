@@ -1,4 +1,4 @@
-// A network source over TCP: it reconnects, counts, stops in each state, and survives damaged bytes.
+// A network source over TCP: it reconnects, counts, stops in each state, and tolerates corrupt bytes.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -1,4 +1,4 @@
-// Streams of a network source: their order, a change of the codec, files with an end.
+// Streams of a network source: their order, a change of codec, finite files.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

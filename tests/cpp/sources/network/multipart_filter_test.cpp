@@ -1,4 +1,4 @@
-// Lengths for the JPEG pictures of a multipart stream.
+// Content-Length headers for the JPEG images of a multipart stream.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/multipart_filter.hpp"
 

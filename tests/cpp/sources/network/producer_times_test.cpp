@@ -1,4 +1,4 @@
-// The sender reports from which FFmpeg makes wall times.
+// Recovers sender reports from the wall-clock times that FFmpeg derives from them.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/producer_times.hpp"
 

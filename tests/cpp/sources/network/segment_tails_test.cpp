@@ -1,4 +1,4 @@
-// Segments of transport streams: which packet lets a demuxer give the last picture.
+// Transport stream segments: which additional packet makes a demuxer return the last frame.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/segment_tails.hpp"
 

@@ -1,4 +1,4 @@
-// Where a transport stream's pictures end, and the packets that the filter puts there.
+// Where the frames of a transport stream end, and the packets that the filter inserts there.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/ts_filter.hpp"
 

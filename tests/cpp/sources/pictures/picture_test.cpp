@@ -1,4 +1,4 @@
-// Still pictures in and out.
+// Reading and writing still images.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

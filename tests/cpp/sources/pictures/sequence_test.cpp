@@ -1,4 +1,4 @@
-// Pictures in sequence: which files, in which order, what a missing or broken one costs.
+// Image sequences: which files, in which order, and the effect of a missing or corrupt one.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -1,4 +1,4 @@
-// URLs, descriptions and transports, as the standards have them and as cameras write them.
+// URLs, descriptions and transports, as in the standards and as cameras write them.
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-// The pictures without any packet.
+// The number of frames of which no packet arrived.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <vector>

@@ -1,4 +1,4 @@
-// Packets of RTP and RTCP: their headers, their order, losses, and reports.
+// RTP and RTCP packets: headers, order, losses, and reports.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <optional>

@@ -1,4 +1,4 @@
-// The contents of payloads of RTP: slices, parameter sets, pictures with which decoding can begin.
+// The contents of RTP payloads: slices, parameter sets, and frames at which decoding can start.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/packets/payload.hpp"
 

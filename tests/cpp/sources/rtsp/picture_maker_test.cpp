@@ -1,4 +1,4 @@
-// Pictures that are made of packets, taken apart by FFmpeg, and wait for the decoder.
+// Frames that are assembled from packets, unpacked by FFmpeg, and queued for the decoder.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/pictures/picture_maker.hpp"
 

@@ -1,4 +1,4 @@
-// Pictures that the putting thread hands on while the taker waits.
+// Frames that the producer's thread offers directly while the consumer waits.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <chrono>
@@ -30,7 +30,7 @@ void put_number(PictureQueue& queue, int number) {
   static_cast<void>(queue.put(numbered(number), SteadyClock::now()));
 }
 
-/// Puts images into the queue until the waiting taker has accepted one as an offer.
+/// Puts frames into the queue until the waiting consumer has accepted one as an offer.
 void put_until(PictureQueue& queue, const std::atomic<int>& offered) {
   for (int number = 0; offered == 0; ++number) {
     put_number(queue, number);

@@ -1,4 +1,4 @@
-// The times of images by timestamps that are times, and by ones that are not.
+// Timestamps of images, from RTP timestamps that are plausible and from implausible ones.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/pictures/picture_times.hpp"
 

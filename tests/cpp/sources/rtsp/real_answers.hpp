@@ -1,5 +1,5 @@
-// What RTSP servers of others answered on loopback, as bench/rtsp_servers.py --record of commit 606c0673 keeps it, but for the
-// packets. A line ends here with a line feed alone.
+// Responses of other projects' RTSP servers on loopback, as recorded by bench/rtsp_servers.py --record of
+// commit 606c0673, without the packets. Lines end with a line feed only.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The answers of servers that others have written are taken apart: gst-rtsp-server, VLC, live555, MediaMTX.
+// Parses the responses of other projects' servers: gst-rtsp-server, VLC, live555, MediaMTX.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <string>

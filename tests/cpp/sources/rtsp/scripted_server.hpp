@@ -1,4 +1,4 @@
-// An RTSP server of one client at a time, whose answers the test writes.
+// An RTSP server for one client at a time, whose responses the test writes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The session that a server names with any of its answers.
+// The session id that a server may send in any of its responses.
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 #include <string>

@@ -1,4 +1,4 @@
-// Sessions with servers that want credentials, or send the client elsewhere.
+// Sessions with servers that require credentials, or redirect the client.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <string>

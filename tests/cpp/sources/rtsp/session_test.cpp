@@ -1,4 +1,4 @@
-// Sessions with servers that answer as the test wants.
+// Sessions with servers whose responses the test defines.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/session/session.hpp"
 

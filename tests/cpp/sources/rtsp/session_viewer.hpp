@@ -1,4 +1,4 @@
-// A client of one RTSP server, which the tests of sessions use.
+// A client of one RTSP server, for the tests of sessions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// Pictures that are frozen, loop or have no contrast, and sound pictures that look the same.
+// Sources that are frozen, loop or have no contrast, and healthy ones that look similar.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_rule.hpp"
 

@@ -1,4 +1,4 @@
-// Which keyframes of a source count, and what its counters and the log say of them.
+// Which keyframes of a source count, and how its counters and the log report a freeze.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_watch.hpp"
 

@@ -1,4 +1,4 @@
-// The calls of the programs, and the checks at their end.
+// The calls that the programs make, and the checks at their end.
 // SPDX-License-Identifier: Apache-2.0
 #include "edges.hpp"
 

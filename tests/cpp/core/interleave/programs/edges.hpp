@@ -1,4 +1,4 @@
-// An inbox with its edges as the programs use it, and what must hold after each order of their calls.
+// An inbox with its edges as the programs use it, and the invariants that must hold after each schedule.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

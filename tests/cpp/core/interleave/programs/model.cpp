@@ -1,4 +1,4 @@
-// The model's calls, and the search for an order of them.
+// The operations of the model, and the search for an order of calls that explains the results.
 // SPDX-License-Identifier: Apache-2.0
 #include "model.hpp"
 

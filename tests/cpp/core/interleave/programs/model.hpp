@@ -1,4 +1,4 @@
-// The sequential model of one edge: what the calls of a program may give.
+// The sequential model of one edge: which results the calls of a program may have.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

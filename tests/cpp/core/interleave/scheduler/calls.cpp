@@ -1,9 +1,9 @@
-// The functions that a program calls: the ones that -fsanitize=thread puts before each access, and the functions of
-// libc and libstdc++ for mutexes, conditions, the clock and memory. All of them are defined here instead, and ask the
-// scheduler.
+// The functions that a program calls: those that -fsanitize=thread inserts before each access, and the
+// functions of libc and libstdc++ for mutexes, conditions, the clock and memory. They are all defined here
+// instead, and ask the scheduler.
 //
-// The engine's sources are compiled with -fsanitize=thread and linked without the sanitizer's library. So not one line of
-// them knows of the scheduler, and what runs is the product's own code.
+// The engine's sources are compiled with -fsanitize=thread and linked without the sanitizer's library. So
+// they do not depend on the scheduler, and the tested code is the code of the product.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cerrno>
@@ -20,8 +20,8 @@
 #include <pthread.h>
 #include <time.h>
 
-// The names, the types and the promises not to throw are the sanitizer's and the C library's. An exception here ends
-// the execution of a program that has done something wrong.
+// The names, types and exception specifications are those of the sanitizer and the C library. An exception
+// here ends the execution of a program that has failed.
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming,bugprone-exception-escape)
 // NOLINTBEGIN(bugprone-multi-level-implicit-pointer-conversion,bugprone-macro-parentheses)
 
@@ -240,7 +240,7 @@ void __tsan_vptr_read(void** memory) {
 void __tsan_vptr_update(void** memory, void* /*next*/) {
   access(memory, sizeof(void*), true, FRESHFRAME_PLACE);
 }
-// clang calls these
+// clang calls these functions
 void* __tsan_memcpy(void* to, const void* from, std::size_t bytes) {
   access(from, bytes, false, FRESHFRAME_PLACE);
   access(to, bytes, true, FRESHFRAME_PLACE);

@@ -1,5 +1,6 @@
-// A depth-first search that bounds preemptions, as CHESS does: Musuvathi and Qadeer, "Iterative context bounding for
-// systematic testing of multithreaded programs", PLDI 2007. It differs by the deadlines, which are options too.
+// A depth-first search that bounds preemptions, like CHESS: Musuvathi and Qadeer, "Iterative context bounding
+// for systematic testing of multithreaded programs", PLDI 2007. Unlike CHESS, it also has the passing of a
+// deadline as an option.
 // SPDX-License-Identifier: Apache-2.0
 #include "choices.hpp"
 

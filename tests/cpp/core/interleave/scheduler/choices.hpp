@@ -1,4 +1,4 @@
-// The search through all orders of a program: which thread makes the next step at each choice.
+// The search through all schedules of a program: which thread makes the next step at each choice.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

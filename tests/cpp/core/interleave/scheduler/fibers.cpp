@@ -1,4 +1,4 @@
-// The switch between two stacks, with what the compiler keeps for each thread. For x86-64 and glibc.
+// Switches between two stacks, and the thread-local state that the compiler keeps. For x86-64 and glibc.
 // SPDX-License-Identifier: Apache-2.0
 #include "fibers.hpp"
 

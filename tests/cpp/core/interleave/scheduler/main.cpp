@@ -1,4 +1,5 @@
-// Runs every order of each program, with no preemption, then one, then two. Says what failed, and how to see it again.
+// Runs every schedule of each program with no preemption, then with one, then with two. Reports failures and
+// how to reproduce them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-// A small program of a few threads, as the scheduler runs it: once in every order.
+// A small program with a few threads, which the scheduler runs once with every schedule.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,5 +1,5 @@
-// A vector clock for each thread and for each object that threads wait for, as ThreadSanitizer has them. The last accesses
-// to each eight bytes are compared with them, and all are kept.
+// Like ThreadSanitizer, keeps a vector clock for each thread and for each object with which threads
+// synchronize. Each access is compared with the last accesses to the same eight bytes, all of which are kept.
 // SPDX-License-Identifier: Apache-2.0
 #include "races.hpp"
 

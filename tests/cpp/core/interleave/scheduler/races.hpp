@@ -1,4 +1,4 @@
-// Data races and uses of freed memory in one execution, by vector clocks.
+// Detects data races and uses of freed memory in one execution, with vector clocks.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -30,7 +30,7 @@ class VectorClock {
 /// Two accesses without a happens-before order, or an access to freed memory.
 struct Race {
   std::string what;
-  const void* place = nullptr;  // in the code
+  const void* place = nullptr;  // address of the code that made the access
   const void* other = nullptr;  // the earlier access; null: the memory was freed
 };
 
@@ -45,7 +45,7 @@ class Races {
   void step(std::size_t thread) { threads_[thread].tick(thread); }
   /// Orders the thread after every release of the object.
   void acquire(std::size_t thread, const void* object);
-  /// Orders later acquires of the object after the thread; `only`: and after nothing else.
+  /// Orders later acquires of the object after the thread. `only`: drops the order after earlier releases.
   void release(std::size_t thread, const void* object, bool only);
   /// A store without release semantics.
   void forget(const void* object) { objects_.erase(object); }
@@ -54,7 +54,7 @@ class Races {
     std::uintptr_t address = 0;
     std::size_t bytes = 0;
     bool writes = false;
-    const void* place = nullptr;  // in the code
+    const void* place = nullptr;  // address of the code that made the access
   };
   void access(std::size_t thread, Access access);
   void allocated(const void* memory, std::size_t bytes);

@@ -1,4 +1,4 @@
-// One execution: fibers, what they wait for, and the step that comes next.
+// One execution: its fibers, what they wait for, and the choice of the next step.
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler.hpp"
 
@@ -163,7 +163,7 @@ void Scheduler::fail(const std::string& what) {
   leave_program();
 }
 
-// ---- what comes next
+// ---- the choice of the next step
 
 bool Scheduler::can_go_on(const Thread& thread) const {
   if (thread.has_ended) return false;

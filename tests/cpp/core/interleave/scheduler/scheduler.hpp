@@ -1,4 +1,5 @@
-// Runs the threads of a program in one order, and decides at each of their operations which one goes on.
+// Runs the threads of a program with one schedule, and decides at each of their operations which thread
+// continues.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -42,7 +43,7 @@ struct Step {
   std::size_t thread = 0;
   Operation operation = Operation::Start;
   const void* object = nullptr;
-  const void* place = nullptr;  // in the code
+  const void* place = nullptr;  // address of the code of the operation
   /// The call stack, innermost function first.
   std::array<const void*, kCallers> callers = {};
   std::string note = {};
@@ -106,7 +107,7 @@ class Scheduler {
     std::size_t id = 0;
     bool has_ended = false;
     bool spins = false;  // it yields to the others
-    // What it does next, or waits for.
+    // Its next operation, or what it waits for.
     Operation operation = Operation::Start;
     const void* object = nullptr;
     const void* mutex = nullptr;  // mutex of a Wake
@@ -127,7 +128,7 @@ class Scheduler {
     std::vector<const void*> places;
   };
 
-  // There is one from begin_execution() on.
+  // Exists from begin_execution() on.
   // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn)
   [[nodiscard]] Thread& current() noexcept { return *current_; }
   [[nodiscard]] const Thread& current() const noexcept { return *current_; }

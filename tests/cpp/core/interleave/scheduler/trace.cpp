@@ -1,4 +1,4 @@
-// Source lines by addr2line, and a column for each thread.
+// Finds source lines with addr2line, and prints a column for each thread.
 // SPDX-License-Identifier: Apache-2.0
 #include "trace.hpp"
 

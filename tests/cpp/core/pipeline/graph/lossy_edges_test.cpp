@@ -1,4 +1,4 @@
-// Edges that may drop events on the way to a recorder: which queues do, and for which nodes it matters.
+// Edges that may drop events on the way to a recorder: which queues may, and for which nodes it matters.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph/lossy_edges.hpp"
 
@@ -37,7 +37,7 @@ class EventRecorder final : public Node<int, Nothing> {
   }
 };
 
-/// A live source, and a node with events below it.
+/// A live source with a node downstream of it that emits events.
 class LossyEdges : public testing::Test {
  protected:
   void TearDown() override { feed_.finish(); }

@@ -1,4 +1,4 @@
-// Readers: the methods, their counters, their refusals, and the end of the stream.
+// Readers: their methods, counters and errors, and the end of the stream.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cstdint>

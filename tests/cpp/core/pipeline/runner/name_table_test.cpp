@@ -1,4 +1,4 @@
-// The names of nodes that come and go: all are known forever, and a name is kept once.
+// The names of nodes that are added and removed: all stay known, and each name is stored once.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/name_table.hpp"
 

@@ -1,4 +1,4 @@
-// A runner alone: its pipeline is a test, which writes down the runner's calls.
+// A runner without a pipeline: the test takes the pipeline's place and records the runner's calls.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/runner_host.hpp"
 

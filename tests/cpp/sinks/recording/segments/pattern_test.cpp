@@ -1,4 +1,4 @@
-// The names of segments: made, recognised, and compared with another recorder's.
+// The names of segments: generated, parsed, and compared with those of another recorder.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

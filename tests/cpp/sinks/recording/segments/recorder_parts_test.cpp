@@ -1,4 +1,5 @@
-// The parts of a recorder of segments: their names, its claim on them, the facts of each, and the list of those done.
+// The parts of a recorder of segments: their names, its claim on them, the statistics of each, and the list
+// of finished ones.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

@@ -1,4 +1,4 @@
-// Old segments are deleted before a limit is passed, and nothing else ever is.
+// Old segments are deleted before a limit is exceeded, and no other file is ever deleted.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/segments/retention.hpp"
 

@@ -1,4 +1,4 @@
-// A recording in files of one length: each frame is in one of them, and no file is replaced.
+// A recording in segments of equal length: each frame is in one of them, and no file is overwritten.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"

@@ -1,4 +1,4 @@
-// The packets of a video file, for a decoder without a network.
+// The packets of a video file, as input of a decoder without a network.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

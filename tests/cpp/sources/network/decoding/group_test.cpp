@@ -1,4 +1,4 @@
-// The packets since the last keyframe: what is replayed, and what is no longer kept.
+// The packets since the last keyframe: which are replayed, and which are no longer kept.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/decoding/group.hpp"
 

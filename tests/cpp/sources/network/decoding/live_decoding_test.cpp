@@ -1,4 +1,4 @@
-// The decoding of a live source without a network: keyframes alone, a decoder that comes later, and losses.
+// The decoding of a live source without a network: keyframes alone, a decoder that starts later, and losses.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/decoding/live_decoding.hpp"
 
@@ -21,7 +21,7 @@ namespace {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
-/// A picture that came, and after how many packets.
+/// A frame that was returned, and the number of packets that were sent before.
 struct ShownPicture {
   std::int64_t time = 0;
   Bytes luma;
@@ -39,7 +39,7 @@ Bytes luma_of(const AVFrame& frame) {
   return bytes;
 }
 
-/// A decoder, and the packets of a film that go to it.
+/// A decoder, and the packets of a film that are sent to it.
 struct Projector {
   Projector(const Film& shown, bool keys)
       : film(shown),
