@@ -68,7 +68,7 @@ struct LoneNode {
   }
 
   std::shared_ptr<NodeBase> node;
-  const std::string name;  // in its pipeline; may be empty
+  const std::string name;  // name of the node in its pipeline; may be empty
   std::atomic<State> state{State::Made};
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
@@ -185,7 +185,7 @@ void open_lone(gil::Held& held, LoneNode& self) {
   gil::release(
       held,
       [](LoneNode* lone) {
-        lone->enter(LoneNode::State::Made, LoneNode::State::Closed);  // undone if it opens
+        lone->enter(LoneNode::State::Made, LoneNode::State::Closed);  // set to Open if opening succeeds
         lone->node->open(lone->context);
         lone->state = LoneNode::State::Open;
       },

@@ -107,7 +107,7 @@ class AgentEnd {
   bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;
 
   std::optional<process::OrphanGuard> guard_;
-  std::thread thread_;  // last, so that it starts after the others are constructed
+  std::thread thread_;  // must be the last member, so that it starts after the others are constructed
 };
 
 }  // namespace freshframe::fleet

@@ -122,7 +122,7 @@ void call_before(int number, siginfo_t* info, void* context) noexcept {
       before.sa_sigaction(number, info, context);
     } else if (before.sa_handler == SIG_DFL) {
       ::sigaction(number, &before, nullptr);
-      static_cast<void>(::raise(number));  // delivered when this handler returns
+      static_cast<void>(::raise(number));  // the signal is delivered when this handler returns
     } else if (before.sa_handler != SIG_IGN) {
       before.sa_handler(number);
     }

@@ -103,7 +103,7 @@ std::size_t common_bound(std::vector<std::size_t> sizes, std::size_t most) {
   std::size_t left = most;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto share = left / (sizes.size() - i);
-    if (sizes[i] > share) return share;  // this one and all larger ones
+    if (sizes[i] > share) return share;  // this outbox and all larger ones get the same share
     left -= sizes[i];
   }
   return most;

@@ -76,7 +76,7 @@ class Outbox {
 struct OutboxesOptions {
   OutboxLimits limits = {};                          // limits per outbox
   std::size_t size_bytes = 256U << 20;               // total size of all outboxes
-  BootTime expire_after = std::chrono::seconds(60);  // after the reader's last pull
+  BootTime expire_after = std::chrono::seconds(60);  // time after the reader's last pull
 };
 
 /// Nodes' threads add results, the agent's thread pulls them. Thread-safe.

@@ -73,7 +73,7 @@ class Watched {
   std::array<RisingSum, kLosses> drops_;
   BootTime read_at_{};
   std::optional<BootTime> gave_;  // when the frame count last increased
-  std::optional<BootTime> away_;  // when it was first seen to be away
+  std::optional<BootTime> away_;  // when its source was first seen to be disconnected
   double fps_ = 0;
 };
 

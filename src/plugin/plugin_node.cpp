@@ -40,7 +40,8 @@ class ErrorText {
  private:
   static constexpr std::size_t kSize = 4096;
 
-  std::array<char, kSize> text_;  // only the first and last byte are initialized, because each call has one
+  // only the first and last byte are initialized, to save time: each call has a buffer
+  std::array<char, kSize> text_;
   freshframe_error error_{sizeof(freshframe_error), text_.data(), kSize};
 };
 
@@ -233,7 +234,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
  private:
   void check_type(const AnySample& sample) const {
     const auto* type = sample.value ? sample.value.get()->type() : get_type<Frame>();
-    if (type == input_type()) return;  // otherwise downstream of a node without an output type
+    if (type == input_type()) return;  // the types differ only if the parent has no declared output type
     throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
                      std::string(type->name));
   }

@@ -33,7 +33,7 @@ struct Lent {
 /// One type.
 struct Type {
   std::string_view name;   // in abi.h
-  const TypeInfo* engine;  // its TypeInfo on an edge
+  const TypeInfo* engine;  // the engine's type of such values on an edge
   void (*to_c)(const AnySample& sample, Lent& lent);
   /// Takes ownership of the contents of `value`. Throws Error if they do not match its type.
   Emitted (*from_c)(const freshframe_value& value, const Host& host);

@@ -32,7 +32,7 @@ class LogLines {
   struct Line {
     int level;  // 0..3, or Python's level if there is a logger
     std::string text;
-    std::string logger = {};  // of a worker process's record; empty: the engine's logger
+    std::string logger = {};  // the logger of a worker process's record; empty for the engine's logger
   };
 
   void push(Line line) {

@@ -35,7 +35,7 @@ namespace {
 /// A snapshot of a run's progress, cheap enough for a progress bar.
 struct ProgressTick {
   std::uint64_t samples = 0;          // samples that sources delivered
-  std::optional<std::int64_t> total;  // if the sources know it
+  std::optional<std::int64_t> total;  // nullopt if the sources do not know it
   std::uint64_t dropped = 0;          // on all edges
 };
 

@@ -156,7 +156,8 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
         [](gil::Released& released, Engine* owner, core::PipelineCore* core, const gil::Ref& call) {
           const auto start_threads = [&] {
             gil::acquire(released, [&](gil::Held& again) {
-              owner->note_launcher();  // here, since only the first of several start() calls gets this far
+              // called here, because only the first of several start() calls gets this far
+              owner->note_launcher();
               PyObject* const result = PyObject_CallNoArgs(call.get(again));
               if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
               Py_DECREF(result);
@@ -230,7 +231,7 @@ std::shared_ptr<core::Successor> begin_replace(Engine& self, NodeHandle& handle,
     if (handle.node) {
       native::unclaim(*handle.node);
     } else if (get_hosted(handle.get()) != nullptr) {
-      handle.added.reset();  // the caller closes it
+      handle.added.reset();  // the replacement failed, so the caller closes the node
     }
     throw;
   }

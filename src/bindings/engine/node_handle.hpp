@@ -23,7 +23,7 @@ namespace freshframe::python {
 /// on the node's own thread: so the garbage collector sees every reference.
 struct Hosted : Embedded {
   PyObject* object;
-  bool takes_values;  // a function: it gets the value, not the sample
+  bool takes_values;  // the object is a function, and gets the value instead of the sample
   // ended sources that the loop has yet to report to the object; used on the node's thread
   std::vector<int> gone = {};
   Hosted(PyObject* given, bool is_function) : object(given), takes_values(is_function) {}
@@ -40,7 +40,7 @@ struct NodeHandle {
   // The node in the graph, for its properties in Python. Stays set after the node was removed or replaced.
   std::shared_ptr<NodeBase> added = {};
   std::shared_ptr<core::PipelineCore> owner = {};
-  std::shared_ptr<core::Successor> successor = {};  // set for a node that came by replace()
+  std::shared_ptr<core::Successor> successor = {};  // set for a node that was added by replace()
   ForkGuard guard = {};
   std::atomic<int> calls = 0;  // calls under way, see LoneCall
 

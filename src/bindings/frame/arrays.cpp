@@ -353,7 +353,7 @@ AnyArray uint8_array(nb::handle object, const char* who) {
 }
 
 Frame frame_from_array(gil::Held& held, nb::object object, const std::string& format, bool copy) {
-  gil::DeferredFree::instance().drain(held);  // arrays that earlier frames had borrowed
+  gil::DeferredFree::instance().drain(held);  // frees arrays that earlier frames had borrowed
   object = with_strides(std::move(object));
   const auto array = uint8_array(object, "Frame.from_array");
   const auto wanted = parse_input(array, format);

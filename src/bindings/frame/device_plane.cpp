@@ -53,7 +53,7 @@ class UnnamedReaders {
 struct PlaneOnDevice {
   Frame frame;
   std::size_t index = 0;
-  std::unique_ptr<UnnamedReaders> readers = {};  // since __cuda_array_interface__ was read
+  std::unique_ptr<UnnamedReaders> readers = {};  // created when __cuda_array_interface__ is read
 
   [[nodiscard]] const DevicePicture& picture() const { return *frame.on_device(); }
   [[nodiscard]] Plane shape() const { return picture().format.plane_shape(static_cast<int>(index)); }
@@ -102,7 +102,7 @@ struct Lent {
   M managed;
   Frame frame;
   std::shared_ptr<const DevicePicture> copy;  // used instead of the frame's image
-  std::uintptr_t stream = 0;                  // on which the consumer reads
+  std::uintptr_t stream = 0;                  // the stream on which the consumer reads
   std::array<std::int64_t, 3> shape{};
   std::array<std::int64_t, 3> strides{};
 
@@ -113,7 +113,7 @@ struct Lent {
     lent->picture().memory->note_reader(lent->stream);
   }
   static void drop(PyObject* capsule) noexcept {
-    if (PyCapsule_IsValid(capsule, M::kName) == 0) return;  // a consumer has taken it
+    if (PyCapsule_IsValid(capsule, M::kName) == 0) return;  // a consumer has taken ownership
     auto* const managed = static_cast<M*>(PyCapsule_GetPointer(capsule, M::kName));
     managed->deleter(managed);
   }

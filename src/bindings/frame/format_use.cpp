@@ -15,7 +15,7 @@ constexpr std::uint8_t kPacked = 1U << kPixelFormats;
 static_assert(kPixelFormats < 8);
 
 struct Asked {
-  std::uint64_t taker = 0;  // of this thread's last sample; 0: none yet
+  std::uint64_t taker = 0;  // the taker of this thread's last sample; 0 if there was none
   std::uint8_t bits = 0;
 };
 thread_local Asked asked;

@@ -36,7 +36,7 @@ class FormatUse {
   void make(const AnySample& sample) const noexcept;
 
  private:
-  std::uint8_t bits_ = 0;  // one per PixelFormat, and kPacked
+  std::uint8_t bits_ = 0;  // one bit per PixelFormat, plus kPacked
 };
 
 }  // namespace freshframe::python

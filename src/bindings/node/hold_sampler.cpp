@@ -96,7 +96,8 @@ HoldSampler::Seat::Seat() {
 
 HoldSampler::Seat::~Seat() {
   if (!sampler_) return;
-  if (guard_.has_forked()) {  // its thread, which may have held the mutex, does not exist in the child
+  // the sampler's thread, which may have held the mutex, does not exist in the child
+  if (guard_.has_forked()) {
     new std::shared_ptr<HoldSampler>(std::move(sampler_));
     return;
   }
@@ -132,7 +133,7 @@ HoldSampler::~HoldSampler() {
     stopping_ = true;
   }
   changed_.notify_one();
-  thread_->join();  // it never waits for the GIL
+  thread_->join();  // cannot deadlock, because that thread never waits for the GIL
 }
 
 void HoldSampler::add(Seat& seat) {

@@ -55,7 +55,7 @@ class HoldSampler {
 
    private:
     friend class HoldSampler;
-    std::uintptr_t thread_ = 0;  // the interpreter's record of it; 0 if unknown
+    std::uintptr_t thread_ = 0;  // the interpreter's record of the thread; 0 if unknown
     bool is_seen_ = false;
     std::atomic<bool> has_turn_{false};
     std::atomic<std::int64_t> held_ns_{0};    // in this turn

@@ -82,7 +82,8 @@ void close_left_over(const Loop& loop, NodeBase* node) {
   const auto* const hosted = node == nullptr ? nullptr : get_hosted(*node);
   if (hosted == nullptr) return;
   PyObject* const closed = PyObject_CallMethod(loop.place, "close_and_log", "O", hosted->object);
-  if (closed == nullptr) PyErr_WriteUnraisable(loop.place);  // it has logged an exception of the node's own
+  // close_and_log() logs exceptions of the node itself, so this is another one
+  if (closed == nullptr) PyErr_WriteUnraisable(loop.place);
   Py_XDECREF(closed);
 }
 

@@ -31,7 +31,7 @@ struct Loop {
   core::Runner& runner;
   PyObject* place;            // borrowed from the caller; keeps the nodes
   PyObject* node = nullptr;   // see take_node(); null means a native node works
-  bool takes_values = false;  // a function: it gets the value, not the sample
+  bool takes_values = false;  // the node is a function, and gets the value instead of the sample
   GilTurn turn{};
   BoxScale scale{};
   std::uint64_t taker = FormatUse::make_taker();

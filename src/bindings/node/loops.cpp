@@ -184,7 +184,7 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
     if (is_error || !take_output(held, loop, item, samples[i], output)) {
       const auto taken = take_python_error(held);
       if (loop.runner.facts().stops_on_error() &&
-          !core::is_device_error(taken.error)) {  // results before it are sent first
+          !core::is_device_error(taken.error)) {  // the results before the failed one are sent first
         Py_DECREF(results);
         without_gil<&emit_outputs>(held, loop, &samples, &outputs);
         return fail(held, loop, taken, &samples[i]);

@@ -47,7 +47,8 @@ bool begin_stream(core::Runner& runner) {
 void run_in_turn(gil::Held& held, Loop& loop) {
   for (;;) {
     if (loop.node == nullptr) {
-      if (without_gil<&core::run_inside>(held, loop)) return;  // until the end, including finish()
+      // returns true at the end of the node, after finish()
+      if (without_gil<&core::run_inside>(held, loop)) return;
       if (!look_at_news(held, loop)) return;
       continue;
     }

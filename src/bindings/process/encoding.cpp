@@ -45,7 +45,8 @@ std::vector<T> view_values(std::span<const std::byte> bytes) {
   return values;
 }
 
-// Reads flags, rows, ids and tracks, which have the same format for circles and boxes. Returns the rows.
+// Reads flags, rows, ids and tracks, which are encoded in the same way for circles and boxes. Returns the
+// rows.
 template <class Row, class Parts, class Found>
 std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& what) {
   const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };

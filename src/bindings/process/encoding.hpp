@@ -27,8 +27,8 @@ enum class Receiver : std::uint8_t { Process, Fleet };
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
 /// Encodes a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
-/// `knows` is the field of the receiver's Definitions in _process/pickling.py, and 0 for this process's parent.
-/// Raises the errors of pickling.
+/// `knows`: the field of that name in the receiver's Definitions (_process/pickling.py); 0 if the receiver is
+/// this process's parent. Raises the exceptions of pickling.
 [[nodiscard]] process::EncodedValue encode_python(gil::Held& held, const ValueRef& value,
                                                   std::uint64_t knows = 0,
                                                   Receiver receiver = Receiver::Process);

@@ -49,7 +49,7 @@ struct PythonWorkerEnd {
 
   WorkerEnd end;
   std::shared_ptr<core::NameTable> names;
-  std::vector<process::ArrivalMessage> arrivals;  // of the latest on_tick()
+  std::vector<process::ArrivalMessage> arrivals;  // arrivals at the latest on_tick()
 };
 
 nb::tuple init(PythonWorkerEnd& self) {

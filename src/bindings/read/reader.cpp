@@ -91,7 +91,7 @@ nb::object PythonReader::latest(gil::Held& held, std::optional<double> max_age) 
   guard_.check("this reader");
   gil::DeferredFree::instance().drain(held);
   nb::object newest;
-  if (is_used_elsewhere()) {  // even between two slices of a get(), which takes samples
+  if (is_used_elsewhere()) {  // also true between two slices of a get(), which takes samples
     core_->check_latest();
   } else if (auto handed = core_->take_newest()) {
     newest = keep(*std::move(handed));
@@ -187,7 +187,7 @@ int PythonReader::wake_fd() {
   if (!wake_up_) {
     wake_up_ = std::make_shared<platform::WakeUp>();
     core_->inbox().set_ready_hook([wake = wake_up_] { wake->set(); });
-    wake_up_->set();  // for samples that arrived before the hook
+    wake_up_->set();  // for samples that arrived before the hook was set
   }
   return wake_up_->fd();
 }

@@ -83,7 +83,7 @@ class PythonReader {
   nanobind::object last_;
   std::shared_ptr<platform::WakeUp> wake_up_;
   struct Shared {
-    std::atomic<std::thread::id> user;  // the thread whose turn it is, if any
+    std::atomic<std::thread::id> user;  // the thread that is using the reader, if any
     nanobind::ft_mutex last;            // guards last_ and order
     std::uint64_t order = 0;            // order of last_: two threads in latest() may overtake each other
   };

@@ -264,7 +264,7 @@ struct Pool {
 
 [[gnu::noinline]] nb::object new_circles(gil::Held& held, const Circles& circles, const Present& present) {
   auto& pool = forks::ProcessWide<Pool>::get();
-  Pooled made;  // only stored afterwards, since creating it may let another thread in
+  Pooled made;  // stored in the pool only afterwards, because creating it may let another thread run
   const bool usable = made.make(held, circles, present);
   auto result = made.circles();
   if (usable && pool.usable) {

@@ -16,8 +16,9 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// Owns the result, or has memory for a copy of it at its end. Exports the table for the next array of
-// `array()`. NumPy requests the buffer immediately and keeps the exporter alive.
+// Keeps a native result alive, or has memory for a copy of it after the struct. Exports `table` as a buffer
+// while array() creates the array of that table. NumPy requests the buffer immediately, and then keeps this
+// object alive.
 struct Exporter {
   PyObject_VAR_HEAD ValueRef value;
   const void* table;

@@ -53,7 +53,7 @@ struct Column {
   Number number = Number::Float32;
   Py_ssize_t first = 0;
   Py_ssize_t width = 0;
-  Py_ssize_t row_numbers = 1;  // from one row to the next
+  Py_ssize_t row_numbers = 1;  // distance from one row to the next, in numbers
 };
 
 /// The memory of all arrays of one result's columns: the native result's own, or a copy.

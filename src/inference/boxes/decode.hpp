@@ -26,7 +26,8 @@ struct OutputView {
 struct DecodeOptions {
   float confidence = 0.25F;  // boxes with a higher confidence are kept
   float iou = 0.45F;
-  std::vector<bool> wanted = {};  // by class; empty for all. Classes beyond the end are not wanted
+  // one flag per class; empty for all classes. Classes beyond the end are not wanted
+  std::vector<bool> wanted = {};
 };
 
 /// A box, with the row of the output that it was read from. An oriented box is stored unrotated, with its angle.

@@ -277,7 +277,7 @@ class Recogniser {
   std::optional<std::vector<std::string>> names_;
   std::vector<LayoutFit> fits_;
   std::int64_t further_ = 0;  // values of the head
-  std::string numbers_;       // the same, for messages
+  std::string numbers_;       // text about these values, for messages
 };
 
 }  // namespace

@@ -14,7 +14,7 @@
 namespace freshframe::inference {
 
 inline constexpr std::size_t kMostBoxes = 300;          // maximum per detector
-inline constexpr std::size_t kMostCandidates = 30'000;  // only this many of the most confident are considered
+inline constexpr std::size_t kMostCandidates = 30'000;  // of more, only the most confident are considered
 
 /// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection
 /// over union) with a more confident one is more than `iou`. Most confident first, and in the given order for

@@ -64,7 +64,7 @@ class BoxMasks {
   Axis down_;
   std::vector<float> sums_;    // logits of the grid's rows within the box
   std::vector<float> turned_;  // the same, transposed
-  std::vector<float> column_;  // interpolated between two of these
+  std::vector<float> column_;  // a column interpolated between two of turned_
   std::vector<std::uint32_t> crossings_;
 };
 

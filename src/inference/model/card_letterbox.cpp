@@ -309,7 +309,7 @@ void CardLetterbox::set_colours(const PictureFormat& format) {
 
 void CardLetterbox::prepare(const PictureFormat& format) {
   if (format == format_) return;
-  format_ = {};  // until all inputs are updated
+  format_ = {};  // in case updating the inputs fails
   binding_.reset();
   placement_ = place(format.width, format.height, form_);
   numbers_.luma_width = {format.width};

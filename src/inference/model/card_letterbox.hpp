@@ -77,7 +77,7 @@ class CardLetterbox {
   PictureFormat format_;   // format that numbers_ is for
   Placement placement_;
   Numbers numbers_;
-  std::optional<Owned<ort::IoBinding, ort::ReleaseIoBinding>> binding_;  // of numbers_ and the last image
+  std::optional<Owned<ort::IoBinding, ort::ReleaseIoBinding>> binding_;  // binds numbers_ and the last image
 };
 
 }  // namespace freshframe::inference

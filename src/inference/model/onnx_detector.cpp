@@ -271,7 +271,8 @@ struct OnnxDetector::Impl {
   inference::ModelFiles files;
   int threads;
   Recognised how;
-  // Copied for each image: some bytes, and one bit per class.
+  // Returns a copy, because another thread may change the options. Copying them for each image is cheap: some
+  // bytes, and one bit per class.
   [[nodiscard]] inference::DecodeOptions options() const {
     const Lock lock(mutex);
     return decoding;

@@ -114,7 +114,7 @@ std::size_t Letterbox::floats() const noexcept {
 
 void Letterbox::prepare(const PictureFormat& format) {
   if (format == format_) return;
-  format_ = {};  // until all tables are updated
+  format_ = {};  // in case updating the tables fails
   placement_ = place(format.width, format.height, form_);
   shown_ = {.left = std::max(-placement_.left, 0),
             .top = std::max(-placement_.top, 0),

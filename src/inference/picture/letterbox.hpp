@@ -80,8 +80,8 @@ class Letterbox {
 
   /// The position of each output pixel among the samples of a row or column.
   struct Taps {
-    std::vector<std::int32_t> first;  // index of the sample before it
-    std::vector<float> weight;        // weight of the sample after it
+    std::vector<std::int32_t> first;  // index of the sample before the position
+    std::vector<float> weight;        // weight of the sample after the position
     bool is_copy = false;             // same number of outputs and samples: no interpolation
   };
 

@@ -49,7 +49,7 @@ class AntialiasedPlane {
   std::size_t outputs_ = 0;
   std::size_t stride_ = 0;  // stride of the horizontally scaled rows
   std::size_t taps_ = 0;
-  std::vector<std::int32_t> first_;    // byte of each output's first sample
+  std::vector<std::int32_t> first_;    // byte offset of each output's first sample
   std::vector<std::int32_t> weights_;  // horizontal weights: one row per tap
   Taps down_;
   int first_row_ = 0;  // first row of the plane that is needed
@@ -76,8 +76,8 @@ class PackedResize {
   static constexpr int kNone = -1;
 
   struct Across {
-    std::vector<std::int32_t> first;  // byte of the pixel before it
-    std::vector<std::int32_t> after;  // byte of the pixel after it
+    std::vector<std::int32_t> first;  // byte offset of the pixel before the position
+    std::vector<std::int32_t> after;  // byte offset of the pixel after the position
     std::vector<std::int32_t> weight_first;
     std::vector<std::int32_t> weight_after;
   };

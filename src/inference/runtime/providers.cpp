@@ -21,10 +21,11 @@ namespace {
 /// What ONNX Runtime's list of providers does not say.
 struct Known {
   std::string_view name;
-  std::string_view appended = {};        // for AppendProvider; empty: the listed name without the suffix
-  std::string_view threads_option = {};  // of a provider with threads of its own
-  std::string_view options = {};         // for messages, with ", " between them
-  bool is_checked_here = false;          // ONNX Runtime ignores unknown options of this provider
+  std::string_view appended = {};  // for AppendProvider; empty: the listed name without the suffix
+  // the option for the number of threads, if the provider has threads of its own
+  std::string_view threads_option = {};
+  std::string_view options = {};  // names of the known options for messages, separated by ", "
+  bool is_checked_here = false;   // this code rejects unknown options, because ONNX Runtime ignores them
 };
 constexpr std::array kKnown = {
     Known{.name = "cpu", .is_checked_here = true},

@@ -70,7 +70,7 @@ class LoggedError {
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
  private:
-  mutable std::string text_;  // ONNX Runtime's logger writes it, also of a const object
+  mutable std::string text_;  // mutable, because ONNX Runtime's logger writes it even if this object is const
   std::string* outer_;
 };
 

@@ -425,7 +425,7 @@ std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::s
   for (std::size_t i = 0; i < out.size(); ++i) {
     try {
       results.emplace_back(runtime_, out[i]);
-    } catch (...) {  // that object already has an owner
+    } catch (...) {  // the object already has an owner
       for (std::size_t k = i + 1; k < out.size(); ++k) runtime_.plain(ort::ReleaseValue{}, out[k]);
       throw;
     }

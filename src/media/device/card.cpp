@@ -235,7 +235,8 @@ int Card::copy_to_host(const AVFrame& picture, const AVFrame& host) const {
   int error = driver_.copy_rows(&luma, parts_.stream);
   if (error == 0) error = driver_.copy_rows(&chroma, parts_.stream);
   const int waited =
-      driver_.wait_for_stream(parts_.stream);  // even after an error: the luma copy may still be running
+      // waits even after an error, because the luma copy may still be running
+      driver_.wait_for_stream(parts_.stream);
   return error != 0 ? error : waited;
 }
 

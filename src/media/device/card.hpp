@@ -64,7 +64,7 @@ class Card {
   };
   struct Found {
     std::shared_ptr<Card> card;
-    std::string reason = {};  // why there is none
+    std::string reason = {};  // why the GPU cannot be used; empty if it can
   };
 
   /// Opens the GPU with this CUDA index. All users of an index share one object.

@@ -130,7 +130,8 @@ void CardMemory::fetch(const MutablePicture& to) const {
                         .height = static_cast<std::size_t>(plane.rows)};
     error = driver.copy_rows(&copy, stream);
   }
-  const int ended = driver.wait_for_stream(stream);  // even after an error, because a copy may be running
+  // waits even after an error, because a copy may be running
+  const int ended = driver.wait_for_stream(stream);
   check(error != 0 ? error : ended, "brought to the host");
   if (downloads_) downloads_->fetch_add(1);
 }
@@ -169,8 +170,8 @@ std::shared_ptr<const DevicePicture> CardMemory::copied() const {
                      .target_pitch = layout_.pitch,
                      .width_bytes = layout_.pitch,
                      .height = layout_.rows + layout_.rows / 2};
-  int error = driver.copy_rows(&all, card_->stream());  // same stream, so it runs after the copy that filled
-                                                        // this block
+  // uses the same stream, so it runs after the copy that filled this block
+  int error = driver.copy_rows(&all, card_->stream());
   if (error == 0) error = driver.record(copy->block_.whole, card_->stream());
   check(error, "copied");
   return show(copy, format_);

@@ -28,7 +28,7 @@ struct DecoderWish {
 /// Where a stream is decoded.
 struct DecoderPlace {
   std::string name = "cpu";  // "cpu" or "cuda:0"
-  std::string reason = {};   // why it is not on the requested GPU
+  std::string reason = {};   // why it is not decoded on the requested GPU
 };
 
 /// Thrown if the GPU that Demand requires cannot decode the stream, or has failed. what() is the reason.

@@ -57,7 +57,8 @@ class Interrupt {
 
   /// Waits until a real time. Returns false if FFmpeg's calls would be interrupted before.
   [[nodiscard]] bool wait_until(TimePoint until) {
-    constexpr Seconds kTurn{0.1};  // as in FFmpeg: only a stop wakes it earlier
+    // the interval at which FFmpeg polls, too; only a stop wakes the thread earlier
+    constexpr Seconds kTurn{0.1};
     while (poll(this) == 0) {
       const auto now = std::chrono::steady_clock::now();
       if (now >= until) return true;

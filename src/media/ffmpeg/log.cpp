@@ -71,7 +71,8 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
                                        static_cast<int>(buffer.size()), &print_prefix);
   if (size < static_cast<int>(buffer.size())) {
     pending += buffer.data();
-  } else {  // too long for the buffer, such as a signed URL: its newline was cut off, so format it again
+    // the line is too long for the buffer, such as a signed URL, and its newline was cut off: format it again
+  } else {
     std::string whole(static_cast<std::size_t>(size) + 1, '\0');
     av_log_format_line2(object, level, format, again, whole.data(), size + 1, &had_prefix);
     whole.pop_back();

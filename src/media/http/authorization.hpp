@@ -15,7 +15,7 @@ namespace freshframe::media {
 // Parses the WWW-Authenticate header (RFC 7235, 7616, 7617).
 
 /// Hash algorithms of Digest, in order of preference, the weakest first.
-enum class DigestHash : std::uint8_t { Md5, Sha256, Sha512T256 };  // the last one: SHA-512/256
+enum class DigestHash : std::uint8_t { Md5, Sha256, Sha512T256 };  // Sha512T256 is SHA-512/256
 
 struct Challenge {
   bool digest = false;  // otherwise Basic
@@ -83,7 +83,7 @@ class Authorization {
   const std::optional<Credentials> credentials_;
   const std::string client_nonce_;
   std::optional<Challenge> challenge_;
-  int attempts_ = 0;        // since the server last accepted a request
+  int attempts_ = 0;        // number of attempts since the server last accepted a request
   std::uint32_t uses_ = 0;  // of the nonce
 };
 

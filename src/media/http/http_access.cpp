@@ -260,7 +260,7 @@ void HttpAccess::note_redirect(const std::string& next) {
 }
 
 std::string HttpAccess::later_url(void* request) const {
-  constexpr unsigned kReturns = AV_VERSION_INT(59, 27, 0);  // before, FFmpeg seeks in the last URL
+  constexpr unsigned kReturns = AV_VERSION_INT(59, 27, 0);  // earlier versions seek in the last URL
   std::int64_t is_reused = 0;                               // for other URLs of the last server
   static_cast<void>(av_opt_get_int(request, "multiple_requests", AV_OPT_SEARCH_CHILDREN, &is_reused));
   return avformat_version() < kReturns || is_reused != 0 ? base_ : first_;

@@ -102,7 +102,7 @@ class HttpAccess {
   // The response that is being read.
   std::string base_;  // URL of its request
   HttpHead head_{};
-  std::int64_t first_byte_ = 0;  // of the range that open() asks for
+  std::int64_t first_byte_ = 0;  // first byte of the range that open() requests
   bool is_complete_ = false;     // all headers were received
   bool may_try_again_ = false;   // FFmpeg has not sent the header that the challenge requires
   bool is_refused_ = false;      // retrying would not help

@@ -72,7 +72,7 @@ class KeptPackets {
     const auto size = item.packet.data.size();
     if (item.packet.is_keyframe) forget(watched_ ? taken_ : packets_.size());
     whole_ = whole_ || item.packet.is_keyframe;
-    if (bytes_ + size > kMostBytes) {  // decoding restarts at the next keyframe
+    if (bytes_ + size > kMostBytes) {  // too much data: decoding restarts at the next keyframe
       forget(packets_.size());
       whole_ = false;
     }

@@ -149,7 +149,7 @@ class PacketOutput {
   }
 
   mutable Mutex mutex_;
-  std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // of the newest node
+  std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // tap of the newest node
   std::vector<std::shared_ptr<KeptPackets>> kept_ FRESHFRAME_GUARDED_BY(mutex_);
   bool changed_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // tap_ or kept_ has changed
   bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no more packets follow

@@ -28,7 +28,8 @@ inline void check_packet_times(const Packet& packet, const std::string& doing) {
 /// increasing decoding timestamps: such packets are moved a tick later. Not thread-safe.
 class PacketTicks {
  public:
-  static constexpr AVRational kTimeBase{1, 90000};  // of RTP and MPEG-TS, so a camera's timestamps stay exact
+  // the time base of RTP and MPEG-TS, so a camera's timestamps stay exact
+  static constexpr AVRational kTimeBase{1, 90000};
 
   /// `first`: the timestamp at tick 0, in seconds.
   explicit PacketTicks(double first) : first_(first) {}

@@ -292,7 +292,8 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   parameters.width = width;
   parameters.height = height;
   take_form(parameters, *context);
-  if (parameters.codec_id == AV_CODEC_ID_H264) {  // its parser does not report the aspect ratio
+  // FFmpeg's parser does not report the pixel aspect ratio of H.264
+  if (parameters.codec_id == AV_CODEC_ID_H264) {
     if (const auto aspect = h264_pixel_aspect(view_extradata(parameters)))
       parameters.sample_aspect_ratio = {aspect->width, aspect->height};
   }

@@ -10,23 +10,23 @@ namespace freshframe::media {
 namespace {
 
 constexpr double kReportWindow = 60;        // seconds of reports
-constexpr std::size_t kMostPoints = 600;    // for servers that report with each frame
+constexpr std::size_t kMostPoints = 600;    // points; enough for servers that report with each frame
 constexpr std::size_t kLine = 3;            // points needed for a slope
 constexpr double kMostClockDrift = 500e-6;  // more than the drift between two quartz clocks
 constexpr double kMostPaceDrift = 2000e-6;  // a pace is known less exactly than a quartz clock
 constexpr double kVisiblePace = 0.06;       // seconds of difference that prove another pace
-constexpr double kVisibleOfThree = 0.12;    // the same with only three reports
+constexpr double kVisibleOfThree = 0.12;    // the same if there are only three reports
 constexpr double kLeastTolerance = 0.02;    // seconds: allowed distance of a report from the line
 constexpr double kResiduals = 6;            // times the mean distance of the other reports
 constexpr double kLeastError = 0.0005;      // seconds
 constexpr double kOneReportError = 0.02;    // seconds: a single unconfirmed report
-constexpr double kUnknownDrift = 200e-6;    // while no slope is known
+constexpr double kUnknownDrift = 200e-6;    // the drift that is assumed while no slope is known
 constexpr double kLeastSlopeError = 20e-6;  // minimum error of a slope: drift changes with temperature
 constexpr double kMostSlopeError = kMostClockDrift + kUnknownDrift;
 constexpr std::size_t kMostDoubted = 5;  // outliers in a row
 constexpr double kMostLeft = 1;          // seconds of remainder when rounding to whole wraps
-constexpr double kPlausible = 0.25;      // share of a wrap: difference between the camera's clock and this
-                                         // machine's
+// share of a wrap by which the camera's clock and this machine's may differ
+constexpr double kPlausible = 0.25;
 
 /// Approximates Student's t for 95 % to within 9 %: few reports say little about their noise.
 double student(double degrees) noexcept {

@@ -66,7 +66,7 @@ class CameraClock {
 
  private:
   struct Point {
-    double time = 0;   // since the first report
+    double time = 0;   // seconds since the first report
     double later = 0;  // wall-clock time - timestamp, relative to the first report
   };
 
@@ -93,9 +93,9 @@ class CameraClock {
   std::vector<Report> doubted_;  // reports in a row far off the line; the next one decides
   double slope_ = 0;
   double slope_error_ = 0;        // half-width of the slope's confidence interval
-  double height_ = 0;             // of the line at the first report
+  double height_ = 0;             // height of the line at the first report, in seconds
   double residual_ = 0;           // the largest deviation
-  std::optional<Report> latest_;  // time that at() returned last
+  std::optional<Report> latest_;  // timestamp and wall-clock time of the last at()
 };
 
 }  // namespace freshframe::media

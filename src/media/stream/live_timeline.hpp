@@ -74,7 +74,7 @@ class LiveTimeline {
   double newest_ = 0;
   double highest_ = 0;
   TimePoint last_captured_{};
-  std::optional<double> shift_;  // from the stream's timestamps to pts
+  std::optional<double> shift_;  // seconds to add to the stream's timestamps to get pts
 };
 
 }  // namespace freshframe::media

@@ -19,14 +19,14 @@ namespace freshframe::media {
 
 /// The capture time that a sender states.
 struct StatedTime {
-  TimePoint captured{};  // by the machine's monotonic clock
+  TimePoint captured{};  // capture time on the machine's monotonic clock
   double error = 0;      // largest error in seconds
 };
 
 /// What is known of a packet, apart from its bytes.
 struct PacketNotes {
-  TimePoint arrived{};                  // first byte, by the context's clock
-  std::optional<TimePoint> ended = {};  // last byte, by the same clock, if known
+  TimePoint arrived{};                  // arrival of the first byte, on the context's clock
+  std::optional<TimePoint> ended = {};  // arrival of the last byte, on the same clock, if known
   // `arrived` is the time at which it was completely read, because nothing else is known
   bool arrived_is_end = false;
   std::optional<double> waited = {};  // seconds that the reading thread has waited for the packet, if known

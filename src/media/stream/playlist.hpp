@@ -23,9 +23,8 @@ struct Playlist {
   double seconds = 0;        // duration of the last segment
   std::vector<Segment> segments;
   std::vector<std::string> maps;  // URIs of fMP4 init sections (EXT-X-MAP)
-  std::string encryption =
-      {};  // of the first key that FFmpeg cannot use: its METHOD, or what is unusual about it
-  std::string odd_range = {};       // the first byte range that cannot be read
+  std::string encryption = {};  // METHOD of the first key that FFmpeg cannot use, or what is unusual about it
+  std::string odd_range = {};   // the first byte range that cannot be read
   bool decrypts_by_number = false;  // a segment's number is part of its key (RFC 8216, 5.2)
 
   [[nodiscard]] std::int64_t newest() const noexcept {

@@ -14,7 +14,8 @@ constexpr double kLeastApart = 0.9;      // seconds between two usable reports
 constexpr std::size_t kFewestSteps = 2;  // between three reports
 constexpr double kShortestReports = 4;   // seconds that the reports must cover
 constexpr double kMostOff = 0.02;        // allowed relative difference between wall-clock time and arrivals
-constexpr double kMostLate = 0.05;       // seconds added to it, for the network delay of a report
+// seconds added to the allowed difference, for the network delay of a report
+constexpr double kMostLate = 0.05;
 
 }  // namespace
 

@@ -16,8 +16,8 @@ class ReportedPace {
  public:
   /// All in seconds.
   struct Report {
-    double arrived = 0;  // by this machine's clock
-    double wall = 0;     // by the camera's clock
+    double arrived = 0;  // arrival on this machine's clock
+    double wall = 0;     // wall-clock time on the camera's clock
     double time = 0;     // timestamp
   };
 

@@ -94,7 +94,8 @@ DecoderResidue::Handling DecoderResidue::look_at(const AVPacket& packet, bool ca
     return Handling::Decode;
   }
   if (state_ == State::Clean) return Handling::Decode;
-  const bool knows_sets = facts.sets > 0 || !has_sets_;  // otherwise the SDP has them
+  // if keyframes have none, the decoder knows those of the SDP
+  const bool knows_sets = facts.sets > 0 || !has_sets_;
   if (renews_all(facts) && knows_sets) {
     state_ = State::Clean;
     return Handling::Renew;

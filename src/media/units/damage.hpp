@@ -20,14 +20,14 @@ namespace freshframe::media {
 /// What a frame refers to.
 enum class Refresh : std::uint8_t {
   None,   // earlier frames
-  Alone,  // no other frame, but later frames may refer to earlier ones
+  Alone,  // refers to no other frame, but later frames may refer to frames before it
   Point,  // a recovery point: some frames later, all are intact
-  All     // no other frame, and later frames to none before it
+  All     // refers to no other frame, and later frames refer to none before it
 };
 
 /// What is known of a frame from its packets.
 struct PictureNotes {
-  bool torn = false;        // part of it was lost
+  bool torn = false;        // part of the frame was lost
   bool after_loss = false;  // earlier frames may be lost
   bool reference = true;    // other frames may refer to it
   Refresh refresh = Refresh::None;

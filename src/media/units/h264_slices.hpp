@@ -52,7 +52,7 @@ class H264Slices {
   };
   struct Slice {
     std::uint32_t first = 0;  // first_mb_in_slice
-    bool known = false;       // its parameter sets are known
+    bool known = false;       // the parameter sets of the slice are known
     bool redundant = false;
     bool is_idr = false;
     bool reference = false;
@@ -75,9 +75,10 @@ class H264Slices {
   std::map<std::uint32_t, Sequence> sequences_;  // by id
   std::map<std::uint32_t, Picture> pictures_;
   std::optional<Slice> last_;
-  std::vector<std::uint32_t> seen_;  // of the slices of the newest image, or of its second field
-  std::uint32_t highest_ = 0;        // the highest of seen_
-  bool paired_ = false;              // the newest image has both fields
+  // first_mb_in_slice of each slice of the newest image, or of its second field
+  std::vector<std::uint32_t> seen_;
+  std::uint32_t highest_ = 0;  // the highest of seen_
+  bool paired_ = false;        // the newest image has both fields
 };
 
 }  // namespace freshframe::media

@@ -41,7 +41,8 @@ class PictureEnds {
     bool key = false;        // a slice of a keyframe starts here
     bool half = false;       // up to here, the image is one of two fields
     bool after_loss = false;
-    SlicePlace place = SlicePlace::Unknown;  // of its first slice; if unknown, the timestamp decides
+    // place of the packet's first slice; if unknown, the timestamp decides
+    SlicePlace place = SlicePlace::Unknown;
   };
   struct Verdict {
     bool before = false;  // the current image ended before this packet
@@ -83,11 +84,11 @@ class PictureEnds {
   int true_pictures_ = 0;             // images in a row with a correct marker
   bool open_ = false;                 // the current image has a slice
   bool key_ = false;                  // the current image is a keyframe
-  std::uint32_t timestamp_ = 0;       // of its first slice
-  int packets_ = 0;                   // its packets that may be the last one
-  int marks_ = 0;                     // marked packets among these
-  bool last_marked_ = false;          // the last of these was marked
-  EndedBy ended_by_ = EndedBy::Next;  // of the previous image
+  std::uint32_t timestamp_ = 0;       // timestamp of the current image's first slice
+  int packets_ = 0;                   // packets of the current image that may be the last one
+  int marks_ = 0;                     // how many of these packets are marked
+  bool last_marked_ = false;          // the last of these packets was marked
+  EndedBy ended_by_ = EndedBy::Next;  // how the end of the previous image was found
   std::uint32_t ended_ = 0;           // timestamp of the previous image
 };
 

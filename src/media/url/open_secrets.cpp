@@ -13,7 +13,8 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kMostSecrets = 4096;  // per process: each line is searched for all of them
+// limit per process, because each line is searched for all of them
+constexpr std::size_t kMostSecrets = 4096;
 
 /// Longer secrets are masked first, because one may contain another.
 struct LongerFirst {

@@ -63,7 +63,7 @@ void check_picture_names(const std::string& path, const std::string& url);
 /// Lists the files once; files added later are not found. A directory or glob yields regular files with an
 /// image suffix, "img2" before "img10". For a pattern the numbers are the positions, relative to the lowest
 /// and divided by the greatest common divisor of the steps (0, 10, 20). Throws SourceError with `url`, also
-/// soon after a stop.
+/// if a stop is requested while it lists files.
 [[nodiscard]] PictureList list_pictures(const std::string& path, const std::string& url,
                                         const std::stop_token& stop = {});
 

@@ -17,7 +17,7 @@ struct SourceUrl {
   explicit SourceUrl(const std::string& url);
 
   std::string given;
-  core::LiveUrl live;  // its parts, for a network stream
+  core::LiveUrl live;  // the parts of the URL, if it is a network stream
   UrlKind kind;
   std::string masked;  // without passwords, for messages
 

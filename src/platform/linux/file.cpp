@@ -159,7 +159,7 @@ bool is_locked_by_writer(FileNumber file) noexcept {
 
 void replace_in_child(FileNumber file, FileId id) noexcept {
   if (!is_number_of(file, id)) return;
-  static_cast<void>(::close(file));  // first, because the child may have no other descriptor left
+  static_cast<void>(::close(file));  // closed first, because the child may have no other descriptor left
   const int nothing = ::eventfd(0, EFD_CLOEXEC);
   if (nothing < 0 || nothing == file) return;
   static_cast<void>(::dup3(nothing, file, O_CLOEXEC));

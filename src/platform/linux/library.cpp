@@ -82,7 +82,7 @@ void visit_exported(const link_map& map, const Visit& visit) {
   for (std::uint32_t bucket = 0; bucket < bucket_count; ++bucket) {
     for (auto index = buckets[bucket]; index >= first; ++index) {
       visit(std::string_view(names + symbols[index].st_name));
-      if ((chain[index - first] & 1U) != 0) break;  // last of its bucket
+      if ((chain[index - first] & 1U) != 0) break;  // the last symbol of its bucket
     }
   }
 }

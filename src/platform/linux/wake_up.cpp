@@ -46,7 +46,8 @@ bool WakeUp::is_ours(int descriptor) const noexcept {
 
 void WakeUp::set() noexcept {
   if (pending_.exchange(true) || !is_ours(writes_)) return;
-  [[maybe_unused]] const auto written = ::write(writes_, "", 1);  // never full: one byte between two reads
+  // the pipe is never full, because only one byte is written between two reads
+  [[maybe_unused]] const auto written = ::write(writes_, "", 1);
 }
 
 void WakeUp::reset() noexcept {

@@ -124,7 +124,7 @@ class NewFile {
 
   const std::string folder_;
   const std::string name_;
-  std::string part_;  // its hidden name, or empty
+  std::string part_;  // hidden name of the new file, or empty
   int number_ = -1;
 };
 

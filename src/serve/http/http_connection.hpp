@@ -66,12 +66,12 @@ class HttpConnection final : public Connection,
 
   Host& host_;
   Socket socket_;
-  bool known_ = false;  // it has made a permitted request
+  bool known_ = false;  // the client has made a permitted request
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   Time deadline_{};
   std::optional<std::size_t> waited_port_;        // port of the requested image
-  std::string picture_headers_;                   // headers for that image
+  std::string picture_headers_;                   // response headers of the requested image
   std::optional<std::int64_t> after_;             // seq of the image that the client already has
   std::shared_ptr<HttpConnection> waiting_self_;  // keeps this object alive while it waits for an image
   std::optional<std::uint64_t> question_;         // pending question about past images

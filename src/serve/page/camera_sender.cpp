@@ -39,8 +39,9 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kPartingTime = std::chrono::seconds(2);   // for the page to answer the close frame
 constexpr auto kMostSilence = std::chrono::seconds(10);  // without any message or answer to a ping
 constexpr int kMaxCameraMessages = 200;                  // per second from one page
-constexpr std::size_t kMaxWaiting = 256;                 // messages for a page that does not read
-constexpr std::size_t kMaxReason = 123;                  // bytes of a close frame
+// maximum number of messages that wait for a page that does not read them
+constexpr std::size_t kMaxWaiting = 256;
+constexpr std::size_t kMaxReason = 123;  // bytes of a close frame
 constexpr unsigned kNoSuchCamera = 4404;
 
 std::string describe_asked(const core::FeedWants& wants) {
@@ -112,11 +113,11 @@ class CameraSender final : public Connection,
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;
   bool accepted_ = false;
-  bool is_known_ = false;                   // its token was valid
+  bool is_known_ = false;                   // the page's token was valid
   std::optional<std::string> permitted_;    // the only camera that its token allows; nullopt: all
-  std::shared_ptr<core::CameraFeed> feed_;  // null unless it is the sender
-  std::uint64_t number_ = 0;                // as the sender of `feed_`
-  bool declared_ = false;                   // as the sender of `feed_`, it has declared its camera
+  std::shared_ptr<core::CameraFeed> feed_;  // null unless this page is the sender
+  std::uint64_t number_ = 0;                // number of this page as the sender of `feed_`
+  bool declared_ = false;  // this page has declared its camera since it became the sender of `feed_`
   SenderStats stats_;
   FrameAllowance allowance_;
   std::deque<std::string> texts_;  // the first one is being written if `writes_`
@@ -146,7 +147,8 @@ CameraSender::~CameraSender() {
 void CameraSender::start(Request request) {
   request_ = std::move(request);
   deadline_ = Clock::now() + to_duration(Seconds(host_.limits().head));
-  prepare_page(socket_, kMaxCameraText, rate_, [this] { cut(); });  // until the token is known
+  // limits that apply until the token is known
+  prepare_page(socket_, kMaxCameraText, rate_, [this] { cut(); });
   limit_silence(socket_, kMostSilence);
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
@@ -260,7 +262,7 @@ void CameraSender::on_token(const std::string& token) {
 void CameraSender::on_wish(const CameraWish& wish) {
   feed_.reset();
   auto claim = host_.feeds().claim(*this, wish, permitted_);
-  if (closing_) return;  // it waited for a source that has just been replaced
+  if (closing_) return;  // the page was waiting for a source that has just been replaced
   if (auto* const seat = std::get_if<FeedDesk::Seat>(&claim)) return on_claimed(std::move(*seat));
   if (const auto* const ended = std::get_if<FeedDesk::Ended>(&claim)) return on_ended(ended->why);
   switch (std::get<FeedDesk::Refusal>(claim)) {

@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kSocketBuffer = 64 << 10;             // bytes; the kernel doubles them
+constexpr int kSocketBuffer = 64 << 10;             // bytes; the kernel allocates twice as many
 constexpr auto kSilence = std::chrono::seconds(5);  // proxies close connections that are silent for longer
 
 // A browser shows a part once it has read the boundary after it, so each part is sent with the next boundary.

@@ -22,9 +22,10 @@ namespace {
 namespace websocket = boost::beast::websocket;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kAcceptTime = std::chrono::seconds(5);  // until the handshake and the token are complete
-constexpr auto kEndTime = std::chrono::seconds(2);     // for the page to answer the close frame
-constexpr int kMaxRequests = 1000;                     // per second from one page
+// limit for completing the handshake and sending the token
+constexpr auto kAcceptTime = std::chrono::seconds(5);
+constexpr auto kEndTime = std::chrono::seconds(2);  // for the page to answer the close frame
+constexpr int kMaxRequests = 1000;                  // maximum per second from one page
 constexpr std::size_t kMaxTexts = 8;
 
 }  // namespace
@@ -108,7 +109,8 @@ void VideoWatcher::read() {
 }
 
 void VideoWatcher::on_message() {
-  if (!round_trip_) round_trip_ = Clock::now() - *accepted_;  // a page writes as soon as it is connected
+  // a page sends its first message as soon as it is connected
+  if (!round_trip_) round_trip_ = Clock::now() - *accepted_;
   if (rate_.count()) return refuse(websocket::close_code::policy_error, "too many messages");
   const auto data = buffer_.data();
   auto request = socket_.got_text()

@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kHandshakeTime = std::chrono::seconds(5);
 constexpr auto kCloseTime = std::chrono::seconds(2);
-constexpr int kMaxMessages = 200;          // per second from one viewer
+constexpr int kMaxMessages = 200;          // maximum per second from one viewer
 constexpr std::size_t kMaxMessage = 8192;  // bytes
 
 /// The only message that a page may send here.

@@ -54,7 +54,7 @@ std::string read_span(std::string_view query, LookWish& wish) {
 
 struct Times {
   double age = 0;   // seconds
-  double unix = 0;  // capture time by this machine's clock
+  double unix = 0;  // Unix time of the capture, on this machine's clock
 };
 
 Times find_times(const freshframe::Snapshot& snapshot, const freshframe::Clock& clock) {

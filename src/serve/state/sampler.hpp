@@ -49,7 +49,7 @@ class Sampler {
   Snapshot seen_;
   History history_;
   EventLog events_;
-  std::deque<Moment> moments_;       // the last second, and one sample before it
+  std::deque<Moment> moments_;       // samples of the last second, and one before it
   std::vector<std::int64_t> nodes_;  // numbers of the nodes in seen_
   std::vector<std::int64_t> edges_;
   std::optional<Time> history_at_;

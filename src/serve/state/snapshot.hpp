@@ -21,7 +21,7 @@ namespace freshframe::serve {
 
 /// Events with the same kind, subject, and cause or culprit are combined into one.
 struct Event {
-  std::uint64_t id = 0;     // from 1; a repetition gets a new id
+  std::uint64_t id = 0;     // starts at 1; a repetition gets a new id
   double first = 0;         // Unix time
   double time = 0;          // Unix time of the newest repetition
   std::uint64_t count = 0;  // number of times
@@ -79,7 +79,7 @@ struct Snapshot {
   std::vector<Finding> findings;  // worst first
   std::vector<ViewInfo> views;
   std::vector<LookInfo> looks;
-  std::map<std::string, std::string> sender_tokens;  // of "browser:" sources, by the name of the node
+  std::map<std::string, std::string> sender_tokens;  // tokens of "browser:" sources, by node name
   std::size_t viewers = 0;
 };
 

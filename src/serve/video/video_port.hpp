@@ -109,7 +109,7 @@ class VideoPort {
   std::unique_ptr<media::FragmentWriter> writer_;
   std::string unplayable_;  // why stream_ cannot be turned into fragments
   std::uint64_t stream_number_ = 0;
-  bool begins_ = false;  // start a new stream at the next keyframe, because the source was away
+  bool begins_ = false;  // the source was disconnected, so the next keyframe starts a new stream
   VideoRing pictures_;
   ResultsJson results_json_;
   std::deque<VideoMessageRef> results_;

@@ -253,17 +253,17 @@ class VideoCursor {
   double round_trip_ = VideoRing::kMost;  // seconds; unknown: as long as a page may be behind
   std::uint64_t next_ = 0;
   std::uint64_t left_out_ = 0;
-  double joined_ = 0;                   // the newest pts when it started or continued
+  double joined_ = 0;                   // the newest pts when the viewer started or continued
   std::optional<double> sent_;          // the largest pts sent
   std::optional<double> acknowledged_;  // the largest pts acknowledged
-  std::optional<double> first_;         // the first pts sent since it started or continued
+  std::optional<double> first_;         // the first pts sent since the viewer started or continued
   std::optional<double> backlog_;       // seconds from the next frame to joined_ at the start of catching up
-  bool chases_ = false;                 // it is catching up
+  bool chases_ = false;                 // the viewer is catching up
   double extra_ = 0;                    // additional seconds that may be in flight while it catches up
-  std::optional<double> fell_behind_;   // when it was last late
-  std::deque<Sent> on_their_way_;       // by pts; excludes frames sent after one with a larger pts
+  std::optional<double> fell_behind_;   // when the viewer was last late
+  std::deque<Sent> on_their_way_;       // sorted by pts; excludes frames sent after one with a larger pts
   std::deque<Trip> trips_;              // increasing minima of the last kTrips seconds
-  bool repeats_ = false;                // it was late twice within kCalm
+  bool repeats_ = false;                // the viewer was late twice within kCalm
   bool skips_ = false;                  // skipping to the next keyframe
   bool keys_only_ = false;
   bool gap_ = false;  // frames are missing before the next one

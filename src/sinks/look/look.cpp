@@ -170,7 +170,7 @@ class LookRing {
     const LookTurn turn(question.asker, question.stop);
     if (!turn.is_taken()) return;
     const auto now = question.clock->now();
-    std::optional<Snapshot> last;  // held back until the next one, which determines its gap
+    std::optional<Snapshot> last;  // held back until the next snapshot determines its gap
     const auto give = [&](TimePoint until) {
       if (!last || question.stop.stop_requested()) return;
       last->gap = gap_between(last->stamp.captured, until, now);
@@ -334,7 +334,7 @@ class LookRing {
       pauses_.push_back({newest_->captured, stamp.captured, distances_.settled_usual()});
     if (!is_other) distances_.add(since);
     const auto is_open = [](const Pause& pause) { return pause.usual == 0; };
-    if (std::ranges::any_of(pauses_, is_open)) {  // judged once, by the frame rate at that time
+    if (std::ranges::any_of(pauses_, is_open)) {  // each pause is judged once, by the frame rate at that time
       const double usual = is_other ? distances_.usual() : distances_.settled_usual();
       for (auto& pause : pauses_) pause.usual = is_open(pause) ? usual : pause.usual;
     }

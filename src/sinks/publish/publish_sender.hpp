@@ -59,12 +59,12 @@ class PublishConnection {
   const PublishTarget target_;
   const OpenSecrets secrets_;
   Interrupt interrupt_;
-  std::set<platform::SocketNumber> others_;  // connections to this port that are not this one
+  std::set<platform::SocketNumber> others_;  // connections of other objects to this port
   platform::SocketNumber socket_ = -1;
   std::shared_ptr<const PacketStream> stream_;
   OutputPtr output_;
   bool begun_ = false;   // the header was sent
-  bool failed_ = false;  // in the middle of a packet
+  bool failed_ = false;  // the connection broke in the middle of a packet
   std::optional<PacketFilter> filter_;
   std::optional<PacketTicks> ticks_;
 };
@@ -114,7 +114,7 @@ class PublishSender {
 
   mutable Mutex mutex_;
   PublishStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::jthread thread_;  // last, so that it is stopped before the others are destroyed
+  std::jthread thread_;  // must be the last member, so that it stops before the others are destroyed
 };
 
 }  // namespace freshframe::media

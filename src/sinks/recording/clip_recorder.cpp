@@ -176,7 +176,7 @@ struct FrameClips {
   ClipOptions options;
 
   // Used on the node's thread.
-  std::optional<Context> context;  // from open() on; it outlives the node
+  std::optional<Context> context;  // set by open(); outlives the node
   std::optional<DrainLimit> limit;
   std::unique_ptr<FrameEncoder> encoder;  // open
   std::optional<Pending> pending;

@@ -87,7 +87,7 @@ void ClipOrders::save(const std::string& path, std::optional<double> pts) {
 
 bool ClipOrders::add(const std::string& path, std::optional<double> pts) {
   const ClipFile file(path);
-  const Lock alone(opening_);  // two calls for one file must not open it twice
+  const Lock alone(opening_);  // two calls for the same file must not both open it
   std::shared_ptr<ClipRoom> room;
   {
     const Lock lock(mutex_);
@@ -164,7 +164,7 @@ bool ClipOrders::end_if_none() {
 std::vector<ClipOrder> ClipOrders::clear() {
   const Lock lock(mutex_);
   writing_.clear();
-  room_.reset();  // Clips still holds it, so nothing waits here
+  room_.reset();  // does not wait for deletions, because Clips still owns the room
   return std::exchange(orders_, {});
 }
 

@@ -100,7 +100,7 @@ class Clip {
 struct ClipOrder {
   ClipFile file;
   std::optional<double> pts;   // time of the event
-  std::unique_ptr<Clip> clip;  // null if there is already a clip of this file
+  std::unique_ptr<Clip> clip;  // null if a clip of this file is already being written
 };
 
 /// Thread-safe.
@@ -222,7 +222,7 @@ class Clips {
   double after_;
   std::size_t max_bytes_;
   std::optional<ClipKeep> keep_;
-  std::shared_ptr<ClipRoom> room_;  // while open; null if clips are not deleted
+  std::shared_ptr<ClipRoom> room_;  // set while the recorder is open; null if clips are not deleted
   std::optional<ClipStream> stream_;
   PacketRing ring_;
   std::vector<Writing> clips_;

@@ -168,7 +168,7 @@ class PacketRecording {
   double newest_ = 0;                           // dts of the newest packet
   int source_ = -1;                             // source of the file's packets, see Stamp::source
   bool waits_for_key_ = true;
-  bool had_key_ = false;  // a file was started, or should have been: from then on each lost packet counts
+  bool had_key_ = false;  // a file was started, or should have been. From then on each lost packet counts
 };
 
 inline VideoFileOptions without_encoder(const VideoFileOptions& options) {
@@ -323,7 +323,7 @@ struct PacketClips {
   }
 
   // Used on the node's thread, except clips.orders().
-  std::optional<Context> context;  // from open() on; it outlives the node
+  std::optional<Context> context;  // set by open(); outlives the node
   Clips clips;
   std::map<std::string, std::string> muxer_options;
   std::shared_ptr<const PacketStream> stream;

@@ -90,10 +90,10 @@ class RecordingFiles {
   [[nodiscard]] double now() const { return clock_->unix_time(clock_->now()); }
 
   std::string path_;
-  std::string place_;  // the same path, made absolute by open()
+  std::string place_;  // path_, made absolute by open()
   std::string name_;
   std::string broken_;     // the failed file that the next one continues; empty if there is none
-  bool has_file_ = false;  // a file with this name belongs to this recording: do not replace it
+  bool has_file_ = false;  // this recording has created a file with this name, which must not be replaced
   std::optional<double> segment_;
   std::optional<Keep> keep_;
   bool reports_;

@@ -17,7 +17,8 @@ std::string argument_text(double number) {
 }  // namespace
 
 std::optional<std::string> NominalRate::find_fault(std::int64_t least) {
-  constexpr double kFar = 4;  // a camera that halves its rate at night is not a mistake
+  // larger than 2, because a camera that halves its rate at night is not a mistake
+  constexpr double kFar = 4;
   if (!fps_ || frames_ < least) return std::nullopt;
   const bool is_slow = *fps_ * shortest_ > kFar;  // the shortest, since an outage is not a frame rate
   const bool is_fast = *fps_ * longest_ < 1 / kFar;

@@ -64,7 +64,7 @@ class BrowserConnection final : public PacketConnection {
   const OpenOptions& options_;
   core::CameraFeed::Stream stream_;
   bool opened_ = false;
-  std::optional<Checked> first_;  // the keyframe, until next() returns it
+  std::optional<Checked> first_;  // the first keyframe, until next() returns it
   std::unique_ptr<Decoder> decoder_;
   VideoInfo info_;
   PacketInterval interval_;

@@ -35,7 +35,7 @@ class CameraFinder {
   /// How a camera is recognised after replugging. A camera may have several devices: for video and for
   /// metadata.
   struct Identity {
-    std::string text;  // its name, driver and plug; empty if the driver does not say
+    std::string text;  // name, driver and bus of the camera; empty if the driver does not report them
     std::uint32_t abilities = 0;
     bool operator==(const Identity&) const = default;
   };

@@ -88,7 +88,7 @@ V4l2Capture::V4l2Capture(V4l2System& system, CameraFinder& place, const CameraWi
   if (!mode) refuse("it cannot deliver " + wish_text(wish) + "; it can: " + offer_text(offer.formats));
   settle_format(*mode, wish);
   settle_rate(*mode, wish);
-  controls.apply(device_);  // after the format, which changes the ranges of some controls
+  controls.apply(device_);  // must follow the format, which changes the ranges of some controls
   buffers_.emplace(device_, path_, buffers, raw_size(picture_));
   start();
   place.remember(device_);  // last, because a device that cannot be set up is not the source's camera

@@ -240,7 +240,7 @@ class Adjustment {
   const CameraSettingRow& setting_;
   std::optional<v4l2_queryctrl> value_;
   std::optional<v4l2_queryctrl> automatic_;
-  std::vector<v4l2_control> before_;  // in the order in which set() changed them
+  std::vector<v4l2_control> before_;  // previous values, in the order in which set() changed them
 };
 
 void tell_settings(const std::vector<std::string>& told) {
@@ -250,7 +250,7 @@ void tell_settings(const std::vector<std::string>& told) {
 }  // namespace
 
 std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
-  std::map<std::uint32_t, const CameraSettingRow*> settings;  // by the ID of their value control
+  std::map<std::uint32_t, const CameraSettingRow*> settings;  // settings by the ID of their value control
   for (const auto& setting : kSettingRows) {
     if (const auto value = value_control(device, setting)) settings.emplace(value->id, &setting);
   }

@@ -14,7 +14,7 @@ namespace freshframe::media {
 
 /// A supported format.
 struct V4l2Format {
-  std::string_view name;          // in options={"format": name}
+  std::string_view name;          // the name in options={"format": name}
   std::uint32_t code = 0;         // V4L2_PIX_FMT_*
   std::string_view codec;         // FFmpeg's name
   std::string_view pixel_format;  // FFmpeg's name; empty for compressed formats, where the decoder decides
@@ -29,7 +29,7 @@ struct V4l2Format {
 /// Returns the name, or the FourCC of an unsupported format.
 [[nodiscard]] std::string camera_format_name(std::uint32_t code);
 
-/// The result of S_FMT.
+/// The format that the driver has set in response to VIDIOC_S_FMT.
 struct V4l2Picture {
   std::uint32_t code = 0;
   int width = 0;

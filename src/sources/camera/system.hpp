@@ -78,7 +78,7 @@ class V4l2Handle {
  private:
   template <class Call>
   static int again(const Call& call) {
-    constexpr int kMostSignals = 1000;  // in a row: more indicate a broken driver
+    constexpr int kMostSignals = 1000;  // signals in a row; more indicate a broken driver
     int result = call();
     for (int i = 0; result == -EINTR && i < kMostSignals; ++i) result = call();
     return result;

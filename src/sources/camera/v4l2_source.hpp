@@ -47,7 +47,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
     std::int64_t seq = 0;
     double pts = 0;
     TimePoint captured{};
-    bool stamped = false;  // by the device; otherwise the arrival time is used
+    bool stamped = false;  // the device has timestamped the frame; otherwise the arrival time is used
   };
 
   void make_decoder();
@@ -76,12 +76,13 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   std::deque<PictureTimes> in_decoder_;
 
   TimePoint began_{};        // start of this connection
-  TimePoint quiet_since_{};  // last packet of this connection, or its start
+  TimePoint quiet_since_{};  // arrival of the last packet of this connection, or its start
   bool delivering_ = false;  // this connection has delivered a frame
   bool seen_key_ = false;    // earlier packets cannot be decoded
   std::int64_t next_seq_ = 0;
-  std::optional<std::uint32_t> last_sequence_;  // of the driver's last frame in this connection
-  std::optional<TimePoint> first_time_;         // pts 0
+  // number of the last frame of this connection, from the driver
+  std::optional<std::uint32_t> last_sequence_;
+  std::optional<TimePoint> first_time_;  // pts 0
   double last_pts_ = 0;
 };
 

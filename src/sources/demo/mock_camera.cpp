@@ -29,9 +29,9 @@ struct MockCamera::Impl {
   std::string path;  // empty if `picture` was given
   double fps;
   Pacer pacer;
-  std::vector<Frame> frames = {};  // emitted one by one; empty if one is repeated
+  std::vector<Frame> frames = {};  // emitted one by one; empty if a single frame is repeated
   std::size_t next = 0;            // index into `frames`
-  TimePoint start{};               // when the first of them was emitted
+  TimePoint start{};               // when the first of `frames` was emitted
 
   /// Returns nullopt at the end, or after a stop.
   std::optional<SourceItem<Frame>> read_next(const Context& context);

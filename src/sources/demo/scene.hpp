@@ -20,8 +20,8 @@ struct DemoBall {
   double ground = 0;  // y of the point on the floor below the ball
   double lift = 0;    // height above the floor, as a share (0..1) of the highest possible one
   int id = 0;
-  int corners = 0;   // of a regular polygon inside the circle; 0 for a ball
-  double angle = 0;  // of the first corner, clockwise from the right, in radians
+  int corners = 0;   // number of corners of a regular polygon inside the circle; 0 for a ball
+  double angle = 0;  // direction of the first corner, clockwise from the right, in radians
 };
 
 /// A shape in the scene of shapes.

@@ -220,7 +220,8 @@ void Demuxer::open_container(Dictionary& options) {
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), opened);
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && !settings_.video && header_tells_all(*input_)) return;
-  const bool is_whole = is_picture() && avio_size(&io()) > 0;  // otherwise a parser must join the pieces
+  // if false, a parser must join the pieces of frames
+  const bool is_whole = is_picture() && avio_size(&io()) > 0;
   if (!is_whole) find_streams();
 }
 

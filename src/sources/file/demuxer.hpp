@@ -28,7 +28,7 @@ inline constexpr double kDefaultFps = 25;  // FFmpeg's default for images
 /// The arguments for opening a file.
 struct DemuxerSettings {
   std::string url;                                     // for messages: as given, with the password masked
-  std::string path;                                    // of the file; or a URL to read over HTTP
+  std::string path;                                    // path of a local file, or URL to read over HTTP
   bool remote = false;                                 // `path` is a URL
   double open_timeout = 5;                             // seconds
   double read_timeout = 5;                             // seconds

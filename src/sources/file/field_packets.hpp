@@ -26,7 +26,7 @@ class FieldPackets {
   CodecPtr codec_;  // for the parser: contains the parameter sets
   ParserPtr parser_;
   AVPictureStructure first_ =
-      AV_PICTURE_STRUCTURE_UNKNOWN;  // of a first field whose second field is still missing
+      AV_PICTURE_STRUCTURE_UNKNOWN;  // structure of a first field whose second field is still missing
 };
 
 }  // namespace freshframe::media

@@ -95,10 +95,10 @@ class FileDecoding {
   AvPacketPtr packet_;
   AvPacketPtr without_image_;              // sent to the decoder together with the next packet
   std::deque<AvPacketPtr> read_ahead_;     // to be decoded before reading more
-  AvFramePtr spare_;                       // for the next receive()
+  AvFramePtr spare_;                       // reused by the next receive()
   std::exception_ptr lost_;                // error from reading, thrown after the decoder's last frames
   std::optional<TimePoint> deadline_;      // real time, set by start_deadline()
-  std::optional<std::int64_t> first_dts_;  // of the first packet since begin_pass()
+  std::optional<std::int64_t> first_dts_;  // dts of the first packet since begin_pass()
   std::optional<std::int64_t> delay_;      // the decoder's delay in ticks, if packets have no pts
   std::optional<bool> interlaced_;         // the first frame
   bool is_first_pass_ = true;

@@ -18,7 +18,7 @@ namespace freshframe::media {
 struct FileFrame {
   AvFramePtr frame;
   double time = 0;                       // seconds in the file
-  std::optional<std::int64_t> seq = {};  // unless it is simply the next number
+  std::optional<std::int64_t> seq = {};  // nullopt if it is simply the next number
 };
 
 /// The part from `start` to `end` of OpenOptions. Not thread-safe.

@@ -38,7 +38,7 @@ std::optional<std::int64_t> FileSource::total() const {
 
 void FileSource::open(const Context& context) {
   try {
-    const auto path = core::lasting_path(url_.path());  // absolute, because `loop` opens it again later
+    const auto path = core::lasting_path(url_.path());  // made absolute, because `loop` opens it again later
     decoding_.open(path, context);
     const auto file = url_.kind == UrlKind::Live ? std::nullopt : platform::find_regular_file(path);
     if (file) claim_.emplace(*file);

@@ -42,7 +42,7 @@ class FileSource final : public VideoSource {
   struct Placed {
     FileFrame file;
     double pts = 0;
-    std::int64_t left_out = 0;  // skipped frames before it
+    std::int64_t left_out = 0;  // skipped frames before this one
   };
 
   [[nodiscard]] Placed first_frame(const Context& context);
@@ -73,7 +73,7 @@ class FileSource final : public VideoSource {
   std::int64_t first_number_ = 0;        // number of the first frame
   std::int64_t next_number_ = 0;
   std::optional<TimePoint> started_;  // first read()
-  TimePoint due_{};                   // with `realtime`: of the current frame
+  TimePoint due_{};                   // with `realtime`: when the current frame is due
   std::optional<double> first_due_;   // with `realtime`: the pts at started_
   bool by_seek_ = false;              // this repetition started with a seek
   bool ended_ = false;

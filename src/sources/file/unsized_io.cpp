@@ -22,7 +22,7 @@ UnsizedIo::UnsizedIo(IoPtr network, End end)
     : network_(std::move(network)), end_(end), io_(make_own_io(kBuffer, [this](std::uint8_t* buffer) {
         return avio_alloc_context(buffer, kBuffer, 0, this, &UnsizedIo::read, nullptr, &UnsizedIo::seek);
       })) {
-  io_->seekable = network_->seekable;  // with range requests, which work without a known length
+  io_->seekable = network_->seekable;  // seeking uses range requests, which work without a known length
   // FFmpeg would otherwise reconnect endlessly when the connection closes, which is the regular end of such a
   // body.
   if (end == End::Connection) {

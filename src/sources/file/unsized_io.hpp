@@ -28,8 +28,8 @@ class UnsizedIo {
   void note_end() noexcept;
 
   IoPtr network_;
-  End end_;                      // of the latest response
-  bool met_last_chunk_ = false;  // of this response
+  End end_;                      // how the latest response ends
+  bool met_last_chunk_ = false;  // the last chunk of the latest response has arrived
   OwnIoPtr io_;
 };
 

@@ -331,10 +331,11 @@ bool ArrivalLine::is_possible(double slope) const noexcept {
 /// Moves the line through `start`, keeping earlier minima that lie on it. Latency that the old line showed
 /// both there and now is kept, by lowering the first minimum.
 void ArrivalLine::adopt(double slope, const Point& start) {
-  constexpr double kMostOff = 0.05;       // seconds
-  constexpr double kMostOffShare = 0.02;  // of the difference in height
-  constexpr double kLeastKept = 0.1;      // seconds
-  constexpr double kUnknownStart = 0.5;   // seconds between minima, in which the pace may have changed
+  constexpr double kMostOff = 0.05;  // seconds
+  // allowed distance from the line, as a share of the difference in height
+  constexpr double kMostOffShare = 0.02;
+  constexpr double kLeastKept = 0.1;     // seconds
+  constexpr double kUnknownStart = 0.5;  // seconds between minima, in which the pace may have changed
   auto begin = start;
   auto rest = minima_.end();
   while (rest != minima_.begin()) {

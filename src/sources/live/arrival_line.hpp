@@ -95,25 +95,26 @@ class ArrivalLine {
   void undo();
   void note_behind(double pts, double late);
 
-  std::optional<TimePoint> origin_;  // arrival of the first frame; nullopt before it
+  std::optional<TimePoint> origin_;  // arrival of the first frame; nullopt until then
   double first_pts_ = 0;
   double newest_pts_ = 0;
   double last_pts_ = 0;
-  double last_later_ = 0;     // of the last frame while clock_is_slow_
-  std::deque<Point> minima_;  // one per second with frames, oldest first
-  double slope_ = 0;          // of the line: seconds per second
-  double height_ = 0;         // of the line at origin_: seconds
+  double last_later_ = 0;     // `later` of the last frame while clock_is_slow_
+  std::deque<Point> minima_;  // one point per second with frames, oldest first
+  double slope_ = 0;          // slope of the line, in seconds per second
+  double height_ = 0;         // height of the line at origin_, in seconds
   double center_ = 0;         // slope from which the line may deviate only slightly: 1 - pace
   std::optional<double> behind_;
-  std::optional<TimePoint> too_late_;    // when the line last restarted because of impossible latencies
-  std::optional<TimePoint> late_since_;  // first of the frames in succession with impossible latencies
-  bool clock_is_slow_ = false;           // only arrival times count
+  std::optional<TimePoint> too_late_;  // when the line last restarted because of impossible latencies
+  // arrival of the first of the latest consecutive frames with impossible latencies
+  std::optional<TimePoint> late_since_;
+  bool clock_is_slow_ = false;  // only arrival times are used
   bool begins_ = false;
   LinkLoad load_;
   LinkVerdict verdict_ = LinkVerdict::Unclear;
-  std::deque<Verdict> verdicts_;    // of the last minute
+  std::deque<Verdict> verdicts_;    // verdicts of the last minute
   std::optional<double> looked_;    // seconds since origin_ of the last verdict
-  std::optional<Point> before_;     // on the line before the last pace was adopted
+  std::optional<Point> before_;     // a point on the line before the last pace was adopted
   std::optional<double> reported_;  // pace: stamped seconds per second
   bool confirmed_ = false;          // reports agreed with the pace that was last adopted
 };

@@ -22,9 +22,9 @@ namespace freshframe::media {
 class EdgePace {
  public:
   struct Timed {
-    double time = 0;  // in the stream, in decoding order: seconds
+    double time = 0;  // decoding timestamp in the stream, in seconds
     TimePoint arrived{};
-    std::uint64_t reloads = 0;  // of the playlist, before this packet
+    std::uint64_t reloads = 0;  // number of reloads of the playlist before this packet
   };
 
   /// Call for each packet from the network, in order of arrival.
@@ -47,7 +47,7 @@ class EdgePace {
   [[nodiscard]] double usual_gap() const;
   [[nodiscard]] TimePoint on_line(double time) const { return line_ + to_duration(Seconds(time)); }
 
-  std::optional<Timed> newest_;  // the newest that has arrived
+  std::optional<Timed> newest_;  // the newest packet that has arrived
   Timed burst_;                  // the first packet of the newest burst
   int bursts_ = 0;
   std::deque<Gap> gaps_;       // between the starts of the last bursts

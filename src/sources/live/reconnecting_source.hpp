@@ -84,12 +84,12 @@ class ReconnectingSource : public VideoSource {
   bool connected_ = false;
   bool finished_ = false;
   bool had_frame_ = false;
-  bool was_connected_ = false;  // at least once: a camera that refuses later may be a different one
+  bool was_connected_ = false;  // connected at least once: a camera that refuses later may be a different one
   BackOff back_off_;
-  TimePoint last_packet_{};                       // of the last packet, or the start of the first attempt
-  TimePoint newest_captured_ = TimePoint::min();  // of the frames so far
+  TimePoint last_packet_{};  // arrival of the last packet, or the start of the first attempt
+  TimePoint newest_captured_ = TimePoint::min();  // newest capture time of the frames so far
   SizeWatch sizes_;
-  Seconds reminder_after_{};  // since the last packet of an outage
+  Seconds reminder_after_{};  // time since the last packet of an outage
   std::string complaint_;     // why frames could not be created
 
   mutable std::mutex info_mutex_;

@@ -55,7 +55,7 @@ void CameraTimes::disconnect() {
 CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& notes, const Context& context) {
   const auto& time = packet.time;
   Noted noted{.captured = notes.arrived};
-  if (notes.stated) {  // better than any estimate from arrivals
+  if (notes.stated) {  // the sender's own capture time is better than any estimate from arrivals
     noted.captured = std::min(notes.stated->captured, notes.arrived);
     stated_error_ = notes.stated->error;
     note_silence(noted.captured, notes.arrived);

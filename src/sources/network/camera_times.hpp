@@ -109,11 +109,11 @@ class CameraTimes {
   const double clock_offset_;
   LiveTimeline timeline_;
   ArrivalLine line_;
-  CameraClock clock_;      // of this connection
-  double shown_pace_ = 1;  // in the latest warning
+  CameraClock clock_;      // clock of the camera during this connection
+  double shown_pace_ = 1;  // pace in the latest warning
   RepeatedPackets repeated_;
   bool named_implausible_ = false;
-  std::optional<double> stated_error_;    // of the latest StatedTime, in seconds
+  std::optional<double> stated_error_;    // error of the latest StatedTime, in seconds
   std::optional<double> program_offset_;  // Unix time of timestamp 0, from the playlist
   // Of packets with a StatedTime, also of earlier connections:
   std::optional<TimePoint> last_arrived_;

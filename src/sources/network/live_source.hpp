@@ -90,12 +90,12 @@ class LiveSource final : public ReconnectingSource,
   const std::shared_ptr<core::CameraFeed> feed_;  // null unless a browser feeds it
   Connector connector_;                           // outlives connection_
   std::shared_ptr<Card> card_;               // Note [One context]; null if no GPU is requested or available
-  std::optional<CardOpening> card_opening_;  // until the first connection succeeds or fails
+  std::optional<CardOpening> card_opening_;  // set until the first connection succeeds or fails
   std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // error of connection_, thrown after the decoder's last frames
   AvPacketPtr packet_;
   CameraTimes times_;
-  Damage sent_damage_;  // in this connection's packets
+  Damage sent_damage_;  // damage in the packets of this connection
   PacketOutput packets_;
   FrameWish wish_;
   LiveDecoding decoding_;

@@ -39,7 +39,7 @@ using media::SourceUrl;
 using media::to_av_frame;
 using media::UrlKind;
 
-constexpr int kJpegQuality = 95;  // of 100; libjpeg's manual advises against more
+constexpr int kJpegQuality = 95;  // libjpeg's manual advises against more than 95 of 100
 
 bool is_jpeg(const std::string& path) {
   const auto suffix = core::lower_case(std::filesystem::path(path).extension().string());

@@ -62,12 +62,12 @@ class PictureSequence final : public VideoSource {
   std::string directory_;  // the working directory at open(), for relative paths
   PictureList list_;
   std::int64_t begin_ = 0;  // first position that is read
-  std::int64_t end_ = 0;    // after the last position
+  std::int64_t end_ = 0;    // position after the last one that is read
   FrameMaker maker_;
   SizeWatch sizes_;
   std::optional<core::Pacer> pacer_;  // realtime
   std::size_t next_ = 0;              // index into list_.pictures
-  std::int64_t place_ = 0;            // after the image before next_
+  std::int64_t place_ = 0;            // position after the image before next_
   std::int64_t passes_ = 0;           // repetitions with `loop`
   std::int64_t decoded_in_pass_ = 0;
 };

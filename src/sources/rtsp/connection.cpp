@@ -261,7 +261,8 @@ std::optional<Picture> Connection::take_picture(const Context& context) {
   };
   const auto& offer = direct_ ? on_the_way : PictureQueue::Offer();
   for (;;) {
-    const auto since = newest();  // not from now: decoding takes time as well
+    // measured from the last arrival, not from now, because decoding takes time as well
+    const auto since = newest();
     const auto deadline = since + to_duration(Seconds(options_.read_timeout));
     const auto quiet = since + to_duration(Seconds(quiet_limit(interval_.seconds(), options_.read_timeout)));
     auto picture = pictures_.take(quiet, context.stop, offer);

@@ -37,7 +37,7 @@ namespace freshframe::media::rtsp {
 struct Memory {
   PictureEnds::Trust markers = PictureEnds::Trust::Learned;
   bool udp_fails = false;      // no packets arrived over UDP
-  PacketOrder::Counts counts;  // of all earlier connections
+  PacketOrder::Counts counts;  // counts of all earlier connections
   std::uint64_t marker_faults = 0;
   KeepAlive keep_alive;
   std::optional<Trouble> trouble;  // why the last connection failed or was lost
@@ -111,7 +111,7 @@ class Connection final : public PacketConnection, private PacketSink {
   std::optional<PacketOrder> order_;
   std::optional<Reception> reception_;
   std::optional<PictureMaker> maker_;
-  Damage damage_;  // as seen by the reading thread
+  Damage damage_;  // damage as seen by the reading thread
   std::optional<TimePoint> told_loss_;
   PictureQueue pictures_;
   std::uint64_t oversized_ = 0;  // frames already counted

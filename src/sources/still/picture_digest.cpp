@@ -20,8 +20,8 @@ constexpr int kBlock = 16;        // pixels
 constexpr int kFieldWidth = 160;  // pixels, approximately
 constexpr int kFieldHeight = 90;
 constexpr int kMostFields = 16;  // per row and per column
-constexpr int kFlatParts = 8;    // at most, per row and per column
-constexpr int kPartBlocks = 2;   // at least, per row and per column of a part
+constexpr int kFlatParts = 8;    // at most this many parts per row and per column
+constexpr int kPartBlocks = 2;   // at least this many blocks per row and per column of a part
 constexpr int kContrast = 5;     // levels
 
 using SixteenBytes = std::array<std::uint64_t, 2>;

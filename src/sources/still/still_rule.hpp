@@ -54,9 +54,9 @@ class StillRule {
     Kind kind = Kind::None;
     TimePoint since{};
     std::uint64_t pictures = 0;  // keyframes since then
-    std::uint64_t contents = 0;  // number of different ones among them; equal to `pictures` if only fields
-                                 // repeated
-    double period = 0;           // seconds, of a loop
+    // number of different keyframes among them; equal to `pictures` if only fields repeated
+    std::uint64_t contents = 0;
+    double period = 0;  // seconds, of a loop
   };
 
   /// Adds a keyframe. Times must not decrease.
@@ -74,7 +74,8 @@ class StillRule {
   };
   struct Field {
     std::array<std::uint64_t, kFieldsKept> seen{};  // hashes, indexed like times_
-    std::uint16_t again = 0;  // one bit per new image, the newest lowest: whether the field was seen before
+    // one bit per new image, the newest in the lowest bit: whether the field was seen before
+    std::uint16_t again = 0;
     bool contrast = false;
   };
 
@@ -98,9 +99,9 @@ class StillRule {
   std::uint64_t count_ = 0;  // of keyframes
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
-  std::array<TimePoint, kFieldsKept> times_{};  // of the newest images of this size, as a ring buffer
+  std::array<TimePoint, kFieldsKept> times_{};  // times of the newest images of this size, as a ring buffer
   std::size_t sized_ = 0;                       // number of pictures of this size
-  std::size_t new_ = 0;                         // number of these that were new as a whole
+  std::size_t new_ = 0;                         // number of images among sized_ that were new as a whole
   std::deque<double> shares_;                   // shares of the newest pictures
   std::size_t with_contrast_ = 0;               // fields of the newest image
   bool is_new_ = true;                          // the newest image equals no earlier one
@@ -108,15 +109,15 @@ class StillRule {
   std::uint64_t fresh_ = 0;                     // images in a row whose fields were new
   std::uint64_t unproved_ = 0;                  // images in a row that proved nothing
   std::uint64_t distance_ = 0;                  // from the newest repeated image to its equal, in keyframes
-  std::uint64_t row_ = 0;                       // images in a row at that distance
+  std::uint64_t row_ = 0;                       // images in a row with that distance_
   double period_ = 0;                           // seconds; 0 without a loop
   TimePoint looped_{};                          // newest image of the loop
   std::uint64_t moved_ = 0;                     // number of the newest image that showed a different scene
   std::optional<Whole> still_;                  // the first image of the freeze
-  std::optional<TimePoint> likely_;             // a freeze has been likely since then
-  std::uint64_t likely_number_ = 0;             // number of the keyframe then
-  std::optional<TimePoint> flat_;               // no image has shown contrast since then
-  std::uint64_t flat_number_ = 0;               // number of the keyframe then
+  std::optional<TimePoint> likely_;             // since when a freeze has been likely
+  std::uint64_t likely_number_ = 0;             // number of the keyframe at that time
+  std::optional<TimePoint> flat_;               // since when no image has shown contrast
+  std::uint64_t flat_number_ = 0;               // number of the keyframe at that time
 };
 
 }  // namespace freshframe::media

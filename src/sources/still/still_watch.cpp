@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kDefaultLimit = 60;  // seconds
 constexpr Seconds kDense{0.4};        // between keyframes
-constexpr Seconds kOfDense{1};        // between counted keyframes, when they are dense
+constexpr Seconds kOfDense{1};        // interval between counted keyframes if they are dense
 
 std::string_view get_name(StillRule::Kind kind) {
   switch (kind) {

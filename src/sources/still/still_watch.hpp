@@ -45,9 +45,9 @@ class StillWatch {
   const std::string title_;
   const double limit_;  // seconds; 0 means never
   const bool is_ill_;
-  std::optional<StillRule> rule_;      // once an image has arrived
-  std::optional<StillRule> bytes_;     // for packets, since the source stopped decoding
-  int news_ = 0;                       // new decoded images in a row since then
+  std::optional<StillRule> rule_;      // created when the first image arrives
+  std::optional<StillRule> bytes_;     // rule for packets, while the source does not decode
+  int news_ = 0;                       // new decoded images in a row since bytes_ was created
   std::optional<TimePoint> pictured_;  // when an image was last requested
   static constexpr int kUnseen = 3;    // limit of asked_
   int asked_ = 0;                      // images in a row that did not arrive

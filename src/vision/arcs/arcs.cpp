@@ -15,13 +15,13 @@ namespace {
 
 constexpr int kFirstFit = 10;  // number of points in the first fit: about a radian of the smallest circles
 constexpr int kSkip = 3;       // points to skip where no arc starts
-constexpr double kMaxFirstRms = 0.6;     // pixels; edge positions scatter by 0.2 to 0.4
-constexpr double kMaxRmsOfArc = 0.75;    // for the growing arc, pixels
-constexpr float kMaxOffOfArc = 1.4F;     // a point further from the circle does not belong to it, pixels
-constexpr int kMaxStray = 3;             // after this many of them in a row the arc ends
-constexpr int kBendable = 40;            // points; a shorter arc may be refitted so that it includes them
-constexpr double kStraight = 2000;       // radius in pixels beyond which a piece counts as straight
-constexpr float kMinSpan = 0.3F;         // radians; a shorter arc does not determine its radius
+constexpr double kMaxFirstRms = 0.6;   // pixels; edge positions scatter by 0.2 to 0.4
+constexpr double kMaxRmsOfArc = 0.75;  // for the growing arc, pixels
+constexpr float kMaxOffOfArc = 1.4F;   // a point further from the circle does not belong to it, pixels
+constexpr int kMaxStray = 3;           // so many stray points in a row end the arc
+constexpr int kBendable = 40;       // points; a shorter arc may be refitted so that it includes stray points
+constexpr double kStraight = 2000;  // radius in pixels beyond which a piece counts as straight
+constexpr float kMinSpan = 0.3F;    // radians; a shorter arc does not determine its radius
 constexpr float kRadiusSlackLow = 0.6F;  // fits of short arcs are off by this factor
 constexpr float kRadiusSlackHigh = 1.6F;
 

@@ -101,7 +101,7 @@ struct Arc {
   float span = 0;      // angle covered, radians
   float middle_x = 0;  // the middle of the arc
   float middle_y = 0;
-  float normal_x = 0;  // unit vector from there towards the centre
+  float normal_x = 0;  // unit vector from the middle towards the centre
   float normal_y = 0;
   bool brighter_inside = false;
   float quality = 0;      // number of points, reduced for short spans, so that long clear arcs come first

@@ -33,7 +33,7 @@ struct State {
   // signed distance from the line in pixels: positive on its right, seen from start to end
   double distance = 0;
   int side = 0;     // the side where it was last clearly seen: -1, 1, or 0 for none
-  int through = 0;  // crossings since then: forward minus backward
+  int through = 0;  // crossings since the last sighting on `side`: forward minus backward
   Crossing latest{};
 };
 

@@ -331,7 +331,8 @@ class Zone {
       state->gone = true;
       if (state->side != 0)
         end_as_lost(counted.counts, id,
-                    *state);  // otherwise it has been on the border throughout, which is not a visit
+                    // an object without a side has been on the border throughout, which is not a visit
+                    *state);
       return true;
     });
   }

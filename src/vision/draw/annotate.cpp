@@ -57,7 +57,7 @@ namespace {
 }
 
 constexpr float kLeastConfidence = 0.5F;
-constexpr float kToCentres = -0.5F;  // from the corner of the first pixel to its center
+constexpr float kToCentres = -0.5F;  // offset from the corner of the first pixel to its center
 constexpr std::size_t kPersonPoints = 17;
 
 template <class Values>
@@ -429,7 +429,7 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Circles& foun
 void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& found) {
   const vision::ObjectShapes shapes(
       found, {.masks = options.masks, .key_points = options.skeletons, .corners = true});
-  vision::Bones bones;  // the same for all objects
+  vision::Bones bones;  // bones that all objects have in common
   for (std::size_t i = 0; options.masks && i < found.boxes.size(); ++i) {
     if (const auto mask = shapes.mask(i, canvas.width(), canvas.height()))
       pen.area(*mask, choose_color(found, i));

@@ -158,7 +158,7 @@ RimProfile measure_rim_profile(const GradientField& field, const Circle& circle,
 
 namespace {
 
-// Distances of the rings from the rim: fraction of the radius, but at least so many pixels.
+// Distances of the rings from the rim: a fraction of the radius, but at least kMinSide pixels.
 constexpr float kSideOfRadius = 0.12F, kMinSide = 2;
 constexpr float kRingOfRadius = 0.3F, kMinRing = 3;
 constexpr float kMiddleRings[] = {0.25F, 0.5F};  // shares of the radius, from the centre

@@ -20,7 +20,7 @@ struct RimProfile {
   std::array<float, kRings> roughness{};    // mean absolute difference between neighbouring rays
   std::array<float, kSectors> contrasts{};  // absolute mean difference across the rim, ascending
   float central = 0;                        // fraction of rays whose largest jump is at the rim
-  float near = 0;                           // ... at the rim or next to it
+  float near = 0;                           // fraction of rays whose largest jump is at the rim or next to it
   float shading = 0;                        // share of the contrast that light from one side explains, 0..1
   float lopsided = 0;                       // difference of the contrast between opposite sides, 0..1
   float reversals = 0;                      // changes of the contrast's sign per ray

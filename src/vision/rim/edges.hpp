@@ -32,14 +32,14 @@ struct RimEdges {
   int opposing = 0;            // edges of the other polarity
   int strong = 0;              // agreeing, with a clear contrast
   int longest_gap = 0;         // rays in a row without an agreeing edge
-  int longest_gap_either = 0;  // ... without an edge of either polarity
+  int longest_gap_either = 0;  // rays in a row without an edge of either polarity
   double square_offsets = 0;
   double cosines = 0;  // between gradient and ray
   double log_magnitudes = 0;
   double square_log_magnitudes = 0;
-  Harmonic one_sided;  // of the coverage: a single arc
-  Harmonic two_sided;  // of the coverage: two opposite arcs, as left by motion blur
-  Harmonic elongated;  // of the offsets: an ellipse
+  Harmonic one_sided;  // harmonic of the coverage that is large for a single arc
+  Harmonic two_sided;  // harmonic of the coverage that is large for two opposite arcs, as left by motion blur
+  Harmonic elongated;  // harmonic of the offsets that is large for an ellipse
 };
 
 [[nodiscard]] RimEdges measure_rim_edges(const GradientField& field, const Circle& circle,

@@ -33,10 +33,10 @@ constexpr float kReachOfRadius = 0.7F, kMinReachOfSmall = 3;
 constexpr float kBellVariance = 0.5F;  // pixels^2; blur of lens and smoothing, as measured on small discs
 constexpr float kFirstWidth2 = 4;      // square of the width that is assumed in the first round
 constexpr double kMaxWidth2 = 250;
+// limits of the changes in one round
+constexpr double kMaxStep = 1, kMaxWidening = 25;
 // A ray has the weight (1 + e / m)^-2, where e is its mean square error, and m a multiple of the median
 // error.
-constexpr double kMaxStep = 1, kMaxWidening = 25;
-// A ray has the weight (1 + e / m)^-2, e its mean square error, m a multiple of the median.
 constexpr double kUsualError = 2.25, kLeastError = 0.05;  // grey levels, squared
 constexpr double kCircleDamping = 0.05, kSmearDamping = 0.02;
 constexpr float kMaxMove = 3;  // pixels; an edge that is farther away is not of this circle

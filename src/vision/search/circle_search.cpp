@@ -67,7 +67,7 @@ constexpr float kMaxRadius = 1e5F;
 constexpr float kMinRadius = 2;  // smaller circles have no curvature on the pixel grid
 // an expected circle with this confidence needs no other candidates
 constexpr float kSettledConfidence = 0.8F;
-// fraction of min_confidence; a less confident duplicate must not hide a better circle
+// error of a measured radius: a fraction of the radius, but at least this many pixels
 constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;
 // fraction of min_confidence; a less confident duplicate must not hide a better circle
 constexpr float kWorthKeeping = 0.6F;

@@ -67,7 +67,7 @@ class PlaceMotion {
             std::max(prediction_.x() + straight, bounced_.x() + bounced)};
   }
 
-  [[nodiscard]] const MotionFilter& now() const noexcept { return motion_; }  // at the last match
+  [[nodiscard]] const MotionFilter& now() const noexcept { return motion_; }  // state at the last match
   [[nodiscard]] const MotionFilter& prediction() const noexcept { return prediction_; }
 
  private:

@@ -32,7 +32,7 @@ class TrackIds {
  private:
   std::int64_t of_gone_ = 0;
   std::shared_ptr<std::atomic<std::int64_t>> largest_ = std::make_shared<std::atomic<std::int64_t>>(0);
-  std::shared_ptr<const std::atomic<std::int64_t>> before_;  // of the replaced tracker
+  std::shared_ptr<const std::atomic<std::int64_t>> before_;  // the last id used by the replaced tracker
 };
 
 }  // namespace freshframe::vision

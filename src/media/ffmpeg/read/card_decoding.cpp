@@ -115,7 +115,7 @@ void CardDecoding::prepare(AVCodecContext& codec) {
   if (codec.hw_device_ctx == nullptr) throw std::bad_alloc();
   codec.opaque = this;
   codec.get_format = &choose;
-  codec.thread_count = 1;  // so that an error belongs to the packet that was sent
+  codec.thread_count = 1;  // with one thread, an error belongs to the packet that was just sent
 #ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
   codec.hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;  // receive() copies each frame immediately
 #endif

@@ -122,7 +122,7 @@ int get_buffer(AVCodecContext* codec, AVFrame* frame, int flags) noexcept {
 
 void decode_into_pool(AVCodecContext& codec) noexcept {
   codec.get_buffer2 = &get_buffer;
-#if LIBAVCODEC_VERSION_MAJOR < 60  // later versions imply it
+#if LIBAVCODEC_VERSION_MAJOR < 60  // later versions always set this flag
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   codec.thread_safe_callbacks = 1;
@@ -139,7 +139,7 @@ class TiffDirectories {
  public:
   struct Facts {
     int pages = 0;          // excluding reduced-resolution copies
-    int orientation = 0;    // as in Exif; 0 for unknown
+    int orientation = 0;    // Exif orientation; 0 if unknown
     int sample_format = 1;  // 1: unsigned integers
     int bits = 0;           // per sample; 0 for unknown
     int compression = 1;    // 1: uncompressed
@@ -170,7 +170,7 @@ class TiffDirectories {
   }
 
  private:
-  static constexpr int kMostPages = 10'000;  // their chain may loop
+  static constexpr int kMostPages = 10'000;  // limits the search, because the chain of directories may loop
   static constexpr std::size_t kEntry = 12;  // bytes
   static constexpr std::uint32_t kSubfileType = 254;
   static constexpr std::uint32_t kBits = 258;

@@ -118,22 +118,23 @@ class Decoder {
   CodecParametersPtr parameters_;
   const AVRational time_base_;
   const DecoderSettings settings_;
-  Dictionary options_;                  // as given: each opening uses a copy
+  Dictionary options_;                  // the user's options; each opening uses a copy
   std::unique_ptr<CardDecoding> card_;  // null while the CPU decodes
   std::unique_ptr<DecoderPlace> new_place_;
-  std::uint64_t downloads_ = 0;  // of an abandoned GPU
-  double card_wait_ = 0;         // of an abandoned GPU, in seconds
+  std::uint64_t downloads_ = 0;  // copies from a GPU that was abandoned
+  double card_wait_ = 0;         // seconds spent waiting for a GPU that was abandoned
   CodecPtr codec_;               // refers to card_
   bool open_ = false;
   bool incomplete_ = false;  // show_incomplete()
   bool has_card_picture_ = false;
   bool finishing_ = false;
   int failures_in_row_ = 0;
-  int last_failure_ = 0;    // FFmpeg's code
-  std::string hindrance_;   // with `strict`: why FFmpeg may reject the image, other than damage
-  int orientation_ = 0;     // with `strict`: of a TIFF, as in Exif; 0 if unknown
-  std::int64_t page_ = -1;  // with `strict`: the page of a TIFF from the user's option; -1 if not read yet
-  std::deque<AvFramePtr> ahead_;  // frames of previous decoders; null for a damaged one
+  int last_failure_ = 0;   // FFmpeg's code
+  std::string hindrance_;  // with `strict`: why FFmpeg may reject the image, other than damage
+  int orientation_ = 0;    // with `strict`: Exif orientation of a TIFF; 0 if unknown
+  // with `strict`: the page of a TIFF that the user's options select; -1 if not read yet
+  std::int64_t page_ = -1;
+  std::deque<AvFramePtr> ahead_;  // frames of previous decoders; null stands for a damaged frame
 };
 
 }  // namespace freshframe::media

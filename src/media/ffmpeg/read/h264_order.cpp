@@ -33,7 +33,7 @@ void skip_hrd(Bits& bits) {
 
 /// The fields before the VUI (annex E).
 struct BeforeVui {
-  std::uint32_t width_units = 0;  // less 1, as is the next
+  std::uint32_t width_units = 0;  // the encoded value: one less than the width, like the next member
   std::uint32_t height_units = 0;
   bool frames_only = false;
   bool has_vui = false;
@@ -144,7 +144,7 @@ std::optional<Unit> sequence_set(Unit avcc) {
   constexpr std::uint8_t kSequence = 7;
   if (!avcc.empty() && avcc[0] == 0) return sequence_set_behind_codes(avcc);
   if (avcc.size() <= kHead || avcc[0] != 1) return std::nullopt;
-  if ((avcc[5] & 0x1FU) != 1) return std::nullopt;  // several: each frame selects one
+  if ((avcc[5] & 0x1FU) != 1) return std::nullopt;  // with several sets, each frame selects one
   const auto length = std::size_t{avcc[6]} << 8U | avcc[7];
   if (length == 0 || kHead + length > avcc.size() || (avcc[kHead] & 0x1FU) != kSequence) return std::nullopt;
   return avcc.subspan(kHead, length);

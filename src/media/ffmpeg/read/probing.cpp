@@ -32,7 +32,7 @@ bool is_interrupted(const AVFormatContext& input) {
 bool take_order(AVCodecParameters& h264) {
   const auto reordered =
       h264_reordered_frames({h264.extradata, static_cast<std::size_t>(h264.extradata_size)});
-  if (reordered) h264.video_delay = *reordered;  // as avformat_find_stream_info() does
+  if (reordered) h264.video_delay = *reordered;  // avformat_find_stream_info() stores it there, too
   return reordered.has_value();
 }
 

@@ -276,7 +276,7 @@ CodecPtr FrameEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, 
   codec->colorspace = picture->colorspace;
   codec->thread_count = options_.threads;
   if ((container_.flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-  if (is_avi(container_)) codec->max_b_frames = 0;  // they would be read late, since AVI has no timestamps
+  if (is_avi(container_)) codec->max_b_frames = 0;  // AVI has no timestamps, so B-frames would be read late
   set_up_quality(*codec, options_.crf, options_.preset);
   return codec;
 }
@@ -384,7 +384,7 @@ void FrameEncoder::drain(const PacketSink& sink, const std::function<bool()>& en
 void FrameEncoder::receive(const PacketSink& sink, const std::function<bool()>& enough) {
   while (!enough || !enough()) {
     const int result = avcodec_receive_packet(codec_.get(), packet_.get());
-    if (result == AVERROR_EOF) held_ = 0;  // even if a frame produced no packet, or two
+    if (result == AVERROR_EOF) held_ = 0;  // nothing is left, even if a frame produced no packet, or two
     if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
     check(result);
     held_ = std::max<std::int64_t>(0, held_ - 1);

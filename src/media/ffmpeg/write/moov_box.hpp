@@ -12,7 +12,7 @@ namespace freshframe::media {
 
 /// Durations of the video in ticks.
 struct MoovTimes {
-  std::int64_t described = 0;  // of the packets that the given box describes
+  std::int64_t described = 0;  // duration of the packets that the given box describes
   std::int64_t whole = 0;
   AVRational time_base{};
 };
@@ -20,7 +20,7 @@ struct MoovTimes {
 /// A `moov` box without its tables.
 struct OpenMoov {
   std::vector<std::uint8_t> bytes;
-  std::size_t tables_at = 0;  // they belong before this byte
+  std::size_t tables_at = 0;  // offset at which the tables must be inserted
 };
 
 /// Returns the box with the durations of the whole video, and sizes that count `tables_bytes` bytes of tables. `moov`: one

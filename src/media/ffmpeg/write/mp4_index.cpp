@@ -137,7 +137,8 @@ void Mp4Index::add(const std::vector<AvPacketPtr>& packets, std::int64_t positio
     packet->stream_index = 0;
     const auto next = av_rescale_q(packet->dts + packet->duration, time_base, time_base_);
     av_packet_rescale_ts(packet.get(), time_base, time_base_);
-    packet->duration = next - packet->dts;  // so that the durations add up to the next packet's time
+    // so that the durations add up to the timestamp of the next packet
+    packet->duration = next - packet->dts;
     const auto size = trial.write(*packet);
     add_packet(*packet, size);
   }

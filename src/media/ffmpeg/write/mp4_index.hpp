@@ -89,16 +89,16 @@ class Mp4Index {
 
   const AVOutputFormat& container_;
   const AVStream& stream_;
-  CodecParametersPtr codec_;             // the muxer changes those of the stream
-  std::optional<Mp4Trial> description_;  // of the first fragment
-  std::optional<Mp4Trial> sizes_;        // of later packets
+  CodecParametersPtr codec_;             // a copy, because the muxer changes the stream's parameters
+  std::optional<Mp4Trial> description_;  // describes the packets of the first fragment
+  std::optional<Mp4Trial> sizes_;        // measures the sizes of later packets
   AVRational time_base_;
   std::int64_t start_ = 0;           // pts of the first packet, in ticks
   std::int64_t described_end_ = 0;   // ticks: end of the packets in description_
   std::int64_t end_ = 0;             // ticks
   std::int64_t last_position_ = 0;   // offset of the latest fragment's data
-  std::uint32_t last_chunk_ = 0;     // number of packets in it
-  std::uint32_t last_duration_ = 0;  // of the latest packet
+  std::uint32_t last_chunk_ = 0;     // number of packets in the latest fragment
+  std::uint32_t last_duration_ = 0;  // duration of the latest packet
   std::optional<std::int32_t> last_offset_;
   bool has_negative_ = false;  // an offset is negative
   Rows rows_;

@@ -54,7 +54,7 @@ bool is_refused_by_quicktime(AVCodecID codec) {
 
 void set(AVCodecContext& codec, const char* name, const char* value) {
   av_opt_set(&codec, name, value,
-             AV_OPT_SEARCH_CHILDREN);  // options that the encoder does not know are ignored
+             AV_OPT_SEARCH_CHILDREN);  // ignores options that the encoder does not have
 }
 
 }  // namespace

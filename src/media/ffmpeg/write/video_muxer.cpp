@@ -103,7 +103,7 @@ void VideoMuxer::give_up() noexcept {
   if (safe_ > 0) {
     file_.cut(safe_);
   } else {
-    file_.abandon();  // it may contain part of a header
+    file_.abandon();  // the file may contain part of a header
   }
 }
 

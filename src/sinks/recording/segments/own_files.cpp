@@ -118,7 +118,8 @@ OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   if (!file) return Removal::Foreign;
   if (place.folder().has(place.file() + ".keep")) return Removal::Pinned;
   const auto opened =
-      place.folder().open_to_read(place.file(), error);  // after `file`, so that a device is never opened
+      // opened after `file`, so that a device is never opened
+      place.folder().open_to_read(place.file(), error);
   platform::FileFacts facts;
   if (!opened.is_open() && error != EACCES) throw Error(cannot_delete(pattern_.base() + "/" + name, error));
   if (!opened.is_open() || opened.look(facts) != 0 || facts.id != file->id) return Removal::Busy;

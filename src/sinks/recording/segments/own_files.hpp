@@ -21,8 +21,8 @@ struct OwnFile {
 
 /// Which of two files is older.
 enum class FileOrder : std::uint8_t {
-  Number,  // the one with the lower number, or else the earlier modification
-  Time     // the one with the earlier modification
+  Number,  // the file with the lower number is older; with equal numbers, the one modified earlier
+  Time     // the file modified earlier is older
 };
 
 /// The path of the pattern's base may contain symlinks. Below it none are followed, and only regular files of

@@ -248,7 +248,8 @@ void Retention::delete_passed() {
     const char* const limit = list_.find_passed(limits_, use(2 * reserve_));
     const auto* const oldest = list_.oldest();
     if (limit == nullptr || oldest == nullptr) break;
-    take_removal(OwnFile(*oldest), limit);  // if it cannot be deleted, the next one is checked by its own age
+    // if the file cannot be deleted, the next one is checked by its own age
+    take_removal(OwnFile(*oldest), limit);
   }
   const char* const limit = list_.oldest() == nullptr ? list_.find_passed(limits_, use(0)) : nullptr;
   if (limit != nullptr) {
@@ -307,7 +308,7 @@ void Retention::begin_file(const std::string& name) {
   const Before before{.on_disk = files_.look(name), .written = list_.find_written(name)};
   list_.forget(name);
   if (!open_.try_emplace(name, before).second) return;
-  if (before.on_disk) open_bytes_ += before.on_disk->bytes;  // its old content is not growth
+  if (before.on_disk) open_bytes_ += before.on_disk->bytes;  // its old content does not count as growth
 }
 
 std::uint64_t Retention::ask() {

@@ -162,8 +162,8 @@ class Retention final : public DiskRoom {
  private:
   /// What is known of a file from before it was opened.
   struct Before {
-    std::optional<OwnFile> on_disk;  // nullopt: it did not exist
-    std::optional<double> written;   // its time in the list
+    std::optional<OwnFile> on_disk;  // nullopt if the file did not exist
+    std::optional<double> written;   // modification time of the file in the list
   };
 
   void run();

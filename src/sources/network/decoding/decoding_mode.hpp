@@ -59,7 +59,8 @@ class DecodingMode {
 
   /// Returns true if decoding must start now, because not all packets since the last keyframe can be kept.
   [[nodiscard]] virtual bool must_begin() const noexcept = 0;
-  /// Returns true if the decoder receives the next packet only if it is a keyframe or wakes it.
+  /// Returns true if the decoder is asleep: it only receives the next packet if that is a keyframe or wakes
+  /// it.
   [[nodiscard]] virtual bool is_asleep() const noexcept = 0;
   /// Returns true if packets were counted when they arrived, even if they are replayed later. Otherwise they
   /// are counted when they are replayed.

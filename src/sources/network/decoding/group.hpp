@@ -147,8 +147,9 @@ class Group {
   std::size_t bytes_ = 0;
   bool full_ = false;
   std::deque<Item> replay_;
-  bool catches_up_ = false;            // a replay is running
-  bool passes_over_ = false;           // it has finished, but frames delivered before it are still skipped
+  bool catches_up_ = false;  // a replay is running
+  // a replay has finished, but frames that were delivered before it are still skipped
+  bool passes_over_ = false;
   AvFramePtr newest_;                  // of the replay
   std::optional<std::int64_t> given_;  // timestamp of the last delivered frame, in ticks
   TimePoint given_captured_{};

@@ -114,7 +114,7 @@ class HeldPackets {
   }
 
   std::deque<Numbered> held_;
-  std::deque<Held> passed_;  // the newest whose frames had not been returned when a later one was
+  std::deque<Held> passed_;  // the newest packets for which a later frame was returned first
   std::uint64_t next_ = 1;
   std::optional<double> newest_;  // highest timestamp
   bool rises_ = true;             // timestamps are in decoding order

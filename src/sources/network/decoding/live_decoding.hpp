@@ -119,13 +119,13 @@ class LiveDecoding {
   const std::unique_ptr<DecodingMode> mode_;
   KeyGate key_gate_{0};  // of this connection
   HeldPackets held_;
-  Damage damage_;           // in this connection, as the decoder has received it
+  Damage damage_;           // damage in this connection's packets, as far as the decoder has received them
   DecoderResidue residue_;  // in the decoder
   FruitlessPackets fruitless_;
   LivePhase phase_ = LivePhase::New;
   std::uint64_t first_errors_ = 0;  // errors before a connection's first frame, if frames are counted
-  std::int64_t seq_ = -1;           // of the last frame
-  AvFramePtr spare_;                // for the next receive()
+  std::int64_t seq_ = -1;           // sequence number of the last frame
+  AvFramePtr spare_;                // reused by the next receive()
 };
 
 }  // namespace freshframe::media

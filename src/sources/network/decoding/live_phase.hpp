@@ -12,9 +12,9 @@ namespace freshframe::media {
 /// stream has started belong to the start and are not counted.
 enum class LivePhase : std::uint8_t {
   New,        // the decoder has received no packet
-  Seeking,    // it has received packets, but no keyframe
-  Opening,    // it has received a keyframe, but returned no frame
-  Resting,    // as New, after a frame or an undecoded keyframe
+  Seeking,    // the decoder has received packets, but no keyframe
+  Opening,    // the decoder has received a keyframe, but returned no frame
+  Resting,    // like New, but after a frame or an undecoded keyframe
   Reseeking,  // as Seeking
   Reopening,  // as Opening
   Showing     // the decoder has returned a frame
@@ -22,8 +22,8 @@ enum class LivePhase : std::uint8_t {
 
 enum class LiveEvent : std::uint8_t {
   Fed,        // a packet is sent to the decoder
-  Key,        // a keyframe is sent to it, or it must start without one
-  Frame,      // it has returned a frame
+  Key,        // a keyframe is sent to the decoder, or it must start without one
+  Frame,      // the decoder has returned a frame
   Undecoded,  // a keyframe has arrived that is not decoded
   Paused      // the decoder is reset
 };

@@ -161,7 +161,7 @@ bool EarlyEnds::begin_input(AVFormatContext& input) {
   const AVStream* video = only_video(input);
   if (std::string_view(input.iformat->name) == "hls") {
     is_on_ = is_playlist_;
-    return false;  // the size of each rendition is needed to choose one
+    return false;  // the demuxer must probe, because the size of each rendition is needed to choose one
   }
   is_on_ = stream_ != nullptr && video != nullptr && std::string_view(input.iformat->name) == "mpegts" &&
            input.nb_programs <= 1 && find_syntax(video->codecpar->codec_id) && video->id < kTsPids &&

@@ -50,7 +50,7 @@ std::string private_data(std::string_view header) {
     at += kCodecPrivate.size();
     if (at >= header.size()) break;
     std::uint64_t size = static_cast<std::uint8_t>(header[at]);
-    std::size_t length = 1;  // bytes: one more than the leading zeros
+    std::size_t length = 1;  // length of the number in bytes: one more than its leading zero bits
     while (length < 8 && (size & (0x100U >> length)) == 0) ++length;
     size &= 0xFFU >> length;
     for (std::size_t i = 1; i < length && at + i < header.size(); ++i)

@@ -110,7 +110,7 @@ Bytes view_bytes(std::string_view text) {
 constexpr std::string_view kLength = "content-length:";
 constexpr std::string_view kType = "content-type:";
 constexpr std::string_view kTypeLine = "Content-Type: image/jpeg\r\n";  // required by FFmpeg's demuxer
-constexpr std::string_view kOwnBoundary = "--part";                     // until the server sends one
+constexpr std::string_view kOwnBoundary = "--part";  // used until the server sends a boundary
 
 /// Returns the value of a header of a part, or nullopt if it is missing. `name` must be lower-case.
 std::optional<std::string_view> value_in(std::string_view head, std::string_view name) {

@@ -66,8 +66,8 @@ class MultipartFilter final : public ByteFilter {
 
  private:
   enum class State : std::uint8_t {
-    Head,  // headers of a part, or text before them
-    Body,  // body of known length that is not a JPEG
+    Head,  // in the headers of a part, or in text before them
+    Body,  // in a body of known length that is not a JPEG
     Picture,
     Through
   };
@@ -91,11 +91,11 @@ class MultipartFilter final : public ByteFilter {
   State state_ = State::Head;
   std::string head_;         // complete header lines; empty before the first
   std::string line_;         // the current line, possibly incomplete
-  bool has_heads_ = false;   // otherwise images may follow each other without headers
+  bool has_heads_ = false;   // if false, images may follow each other without headers
   bool ends_part_ = false;   // the next line is the first after a part
   bool begins_ = false;      // the next byte starts an image, whose headers may have arrived long before
-  TimePoint arrived_{};      // of that byte
-  bool has_length_ = false;  // in the current headers
+  TimePoint arrived_{};      // arrival of that byte
+  bool has_length_ = false;  // the current headers have a Content-Length
   std::size_t length_ = 0;   // Content-Length
   bool believes_lengths_ = false;  // the last incomplete image had the announced length
   std::size_t left_ = 0;           // remaining bytes of a body with known length

@@ -32,7 +32,7 @@ class TsTail {
   bool is_ts_ = true;
   std::optional<int> video_;
   std::uint8_t counter_ = 0;    // continuity counter of the video's last packet
-  std::map<int, bool> begins_;  // by PID: whether an image starts with its first packet
+  std::map<int, bool> begins_;  // for each PID, whether an image starts with its first packet
 };
 
 /// Note [The last pictures of a segment]: FFmpeg's HLS demuxer reads the segments as one stream, and returns

@@ -67,9 +67,10 @@ std::size_t length_at(Bytes bytes) noexcept {
 /// Returns the entries of the table that begins in this packet. Empty if it is another table, or exceeds the
 /// packet.
 Bytes view_entries(const TsPacket& packet, int table_id) noexcept {
-  constexpr std::size_t kBefore = 3;  // bytes up to and including the length field, which it does not count
-  constexpr std::size_t kHead = 8;    // bytes of a table before its entries
-  constexpr std::size_t kCrc = 4;     // bytes after them
+  // bytes up to and including the length field, which the length does not count
+  constexpr std::size_t kBefore = 3;
+  constexpr std::size_t kHead = 8;  // bytes of a table before its entries
+  constexpr std::size_t kCrc = 4;   // bytes after them
   if (!packet.starts || packet.scrambled || packet.payload.empty()) return {};
   const auto table =
       packet.payload.subspan(std::min<std::size_t>(packet.payload[0] + 1U, packet.payload.size()));

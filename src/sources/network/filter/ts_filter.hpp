@@ -20,7 +20,7 @@ namespace freshframe::media {
 // Transport stream packet header (ISO/IEC 13818-1, 2.4.3).
 
 struct TsPacket {
-  int pid = 0;          // of the elementary stream or table
+  int pid = 0;          // PID of the elementary stream or table
   bool starts = false;  // payload_unit_start_indicator
   bool scrambled = false;
   bool stuffed = false;      // the adaptation field is longer than its contents
@@ -83,10 +83,10 @@ class TsFilter final : public ByteFilter {
   struct Video {
     PictureEnds picture_ends;
     std::uint32_t picture = 0;  // counts frames
-    bool open = false;          // not ended by its last packet
-    bool ends = false;          // by its last packet, which the demuxer has not been told yet
-    std::uint8_t counter = 0;   // continuity counter of the previous packet
-    bool after_loss = false;    // packets before the next frame were lost
+    bool open = false;          // the newest frame was not ended by its last packet
+    bool ends = false;  // the last packet has ended the frame, but the demuxer has not been informed yet
+    std::uint8_t counter = 0;  // continuity counter of the previous packet
+    bool after_loss = false;   // packets before the next frame were lost
   };
 
   void add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out);

@@ -256,7 +256,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   for (const char* key : {kStartOption, kPersistentOption, kMultipleOption}) {
-    if (!options_.options.contains(key)) options.remove(key);  // not an HLS stream
+    if (!options_.options.contains(key)) options.remove(key);  // left over unless this is an HLS stream
   }
   // FFmpeg caches permanent redirects and follows a loop of them without a log message. If there is a message
   // (the name cannot be resolved, or the next address was connected to), the failure has another cause.
@@ -376,7 +376,7 @@ int LiveInput::read_next() {
     const int result = first_packets_.empty() ? read_packet(*input_, *packet_) : take(first_packets_);
     if (result == AVERROR_EOF && parser_) {
       parser_->finish(stream_->index, pictures_);
-      if (!pictures_.empty()) return take(pictures_);  // the next call hits the end again
+      if (!pictures_.empty()) return take(pictures_);  // at the next call, FFmpeg reports the end again
     }
     if (result < 0 || !is_video(*packet_)) return result;
     if (!parser_) ends_.look_at(*packet_, *input_);

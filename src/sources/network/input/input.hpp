@@ -201,10 +201,10 @@ class LiveInput {
   InputPtr input_;
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read to find the streams
-  std::optional<PictureParser> parser_;    // for playlists whose packets are not one frame each
+  std::optional<PictureParser> parser_;    // used for playlists whose packets are not one frame each
   std::deque<AvPacketPtr> pictures_;       // output of parser_
   AVStream* stream_ = nullptr;
-  AVRational time_base_{};  // of stream_, which a pending read may be using
+  AVRational time_base_{};  // time base of stream_, which a pending read may be using
   std::unique_ptr<Decoder> decoder_;
   VideoInfo info_;
   ProgramTime program_time_;

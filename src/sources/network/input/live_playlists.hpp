@@ -130,8 +130,8 @@ class LivePlaylists {
     ReloadSchedule schedule;
     std::string newest = {};              // URI of its newest segment
     bool is_read = false;                 // this segment was opened
-    bool has_failed = false;              // the last request
-    Playlist last = {};                   // the last valid one, with the server's numbers
+    bool has_failed = false;              // the last request failed
+    Playlist last = {};                   // the last valid playlist, with the server's numbers
     std::int64_t ahead = 0;               // FFmpeg's numbers minus the server's
     std::optional<TimePoint> stale = {};  // since when answers are outdated
   };

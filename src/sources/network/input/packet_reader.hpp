@@ -36,7 +36,7 @@ struct ReadPacket {
   std::optional<TimePoint> ended = {};  // arrival of its last byte, if known
   bool arrived_is_end = false;          // `arrived` is the end of its reading
   double waited = 0;                    // seconds that FFmpeg spent reading
-  std::uint64_t reloads = 0;            // of a playlist, before this packet
+  std::uint64_t reloads = 0;            // number of reloads of the playlist before this packet
   TimePoint due{};                      // set by pop() for a playlist
   double late = 0;  // seconds between the packet being available and due, and the call of pop(), for a
                     // playlist

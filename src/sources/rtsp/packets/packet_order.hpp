@@ -56,7 +56,7 @@ class PacketOrder {
   struct Ordered {
     std::vector<std::uint8_t> bytes;
     TimePoint arrived{};
-    std::uint64_t lost = 0;  // missing packets before it; at least 1 if their number is unknown
+    std::uint64_t lost = 0;  // missing packets before this one; at least 1 if their number is unknown
   };
   struct Counts {
     std::uint64_t received = 0;  // without duplicates
@@ -107,8 +107,8 @@ class PacketOrder {
   std::map<std::int64_t, Ordered> held_;
   std::size_t held_bytes_ = 0;
   TimePoint gap_since_{};
-  std::uint64_t lost_ = 0;       // since the last packet was taken
-  std::deque<Missing> missing_;  // the latest that were counted as lost
+  std::uint64_t lost_ = 0;       // packets lost since the last packet was taken
+  std::deque<Missing> missing_;  // the latest packets that were counted as lost
   TimePoint relaxed_{};          // when the wait was last changed
   Counts counts_;
 };

@@ -179,7 +179,7 @@ UnitFacts look_at_mpeg4(Bytes payload) noexcept {
   UnitFacts facts{.coded = true};
   const auto code = payload.begin() + static_cast<std::ptrdiff_t>(find_picture(payload, 0));
   if (code == payload.end()) {
-    facts.coded = !begins_with_code(payload);  // otherwise it holds only headers
+    facts.coded = !begins_with_code(payload);  // if false, the payload holds only headers
     return facts;
   }
   const auto type = code + kPicture.size();
@@ -188,7 +188,7 @@ UnitFacts look_at_mpeg4(Bytes payload) noexcept {
   facts.pictures = count_pictures(payload);
   set_reference(*type >> 6U != 2, facts);
   facts.key = *type >> 6U == 0;
-  if (facts.key) facts.recovery = 0;  // B-frames shown before it refer to the previous one
+  if (facts.key) facts.recovery = 0;  // B-frames that are shown before the keyframe refer to the previous one
   return facts;
 }
 

@@ -31,7 +31,7 @@ class PacketPlaces {
   const Codec codec_;
   const bool has_order_numbers_;
   H264Slices slices_;
-  std::optional<std::uint32_t> offset_;  // of the last JPEG fragment
+  std::optional<std::uint32_t> offset_;  // fragment offset of the last JPEG packet
 };
 
 }  // namespace freshframe::media::rtsp

@@ -56,7 +56,7 @@ struct Picture {
   AvPacketPtr packet;   // pts in RTP ticks without wraps; none if the timestamps are implausible
   TimePoint arrived{};  // arrival of its first packet
   TimePoint ended{};    // arrival of its last packet
-  bool key = false;     // decoding can start here
+  bool key = false;     // decoding can start at this frame
   std::optional<CameraClock::Report> report{};  // sender's clock report, received since the previous frame
   PictureNotes notes{};
   std::uint64_t missing = 0;  // earlier frames of which no packet arrived
@@ -133,7 +133,7 @@ class PictureMaker {
   bool open_ = false;
   bool too_large_ = false;
   bool usable_ = false;      // has a slice whose start arrived
-  bool unit_open_ = false;   // the start of the NAL unit arrived to which the next packet may belong
+  bool unit_open_ = false;   // the start of the NAL unit has arrived that the next packet may continue
   bool unit_ended_ = false;  // the last NAL unit was complete
   bool unit_coded_ = false;  // the newest unit has a slice
   bool torn_ = false;        // part of the frame was lost
@@ -143,7 +143,7 @@ class PictureMaker {
   TimePoint ended_{};
   std::uint32_t timestamp_ = 0;
 
-  PictureTimes::Time time_;  // of the last frame
+  PictureTimes::Time time_;  // timestamp of the last frame
   std::uint64_t lost_ = 0;   // packets lost since the last frame
   std::uint64_t oversized_ = 0;
   std::uint64_t discarded_ = 0;  // dropped and missing frames since the last one returned

@@ -42,7 +42,7 @@ class PictureTimes {
     TimePoint judged{};
     std::int64_t ticks = 0;    // before the span
     std::int64_t highest = 0;  // in the span
-    int images = 0;            // since the last check
+    int images = 0;            // number of images since the last check
   };
 
   [[nodiscard]] bool repeats(std::uint32_t timestamp) const noexcept;
@@ -54,15 +54,15 @@ class PictureTimes {
   const double clock_;
   bool begun_ = false;
   bool doubted_ = false;
-  std::uint32_t timestamp_ = 0;  // of the last image
-  std::int64_t ticks_ = 0;       // as timestamp_, without wraps
+  std::uint32_t timestamp_ = 0;  // RTP timestamp of the last image
+  std::int64_t ticks_ = 0;       // the same without wraps
   std::int64_t placed_ = 0;      // ticks that place() has returned
   TimePoint arrived_{};
   std::array<std::optional<std::uint32_t>, kRecent> recent_{};
   std::size_t next_ = 0;
   std::uint64_t odd_ = 0;  // one bit per image: whether its timestamp was implausible
   int plausible_ = 0;      // images in a row
-  int jumps_ = 0;          // since the last kEnough plausible images
+  int jumps_ = 0;          // number of jumps since the last kEnough plausible images
   int odd_spans_ = 0;      // in a row
   Span span_;
 };

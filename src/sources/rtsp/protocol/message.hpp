@@ -49,8 +49,8 @@ struct Message {
     std::string value;
   };
 
-  int status = 0;      // of a response; 0 for a request
-  std::string reason;  // of a response: "Not Found"
+  int status = 0;      // status code of a response; 0 for a request
+  std::string reason;  // reason phrase of a response, such as "Not Found"
   std::string method;  // of a request
   std::string target;  // of a request
   std::vector<Header> headers;
@@ -75,7 +75,7 @@ struct SessionHeader {
   /// After an error, restores the previous id. Returns false if there is none.
   bool return_to_previous();
 
-  std::string previous = {};  // until the server accepts a request with the new id
+  std::string previous = {};  // the previous id, kept until the server accepts a request with the new one
   std::string refused = {};
 };
 

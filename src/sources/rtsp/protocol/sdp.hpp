@@ -15,7 +15,7 @@ struct Media {
   std::string kind;      // "video"
   std::string protocol;  // "RTP/AVP"
   std::uint8_t payload_type = 0;
-  std::string encoding;        // in upper case: "H264"; empty if not given
+  std::string encoding;        // encoding name in upper case, such as "H264"; empty if not given
   int clock = 0;               // ticks per second; 0 if not given
   std::string format;          // value of "a=fmtp", after the payload type
   std::string control;         // value of "a=control"
@@ -26,7 +26,7 @@ struct Media {
 };
 
 struct Description {
-  std::string control;  // of the whole presentation, may be empty
+  std::string control;  // control URL of the whole presentation; may be empty
   std::vector<Media> media;
 };
 
@@ -41,11 +41,11 @@ struct Description {
 struct TransportAnswer {
   bool tcp = false;  // interleaved in the RTSP connection
   bool multicast = false;
-  std::optional<std::uint8_t> channel{};  // of RTP; RTCP uses the next one
+  std::optional<std::uint8_t> channel{};  // channel of RTP; RTCP uses the next one
   std::optional<std::uint8_t> control_channel{};
-  int server_port = 0;          // of RTP; 0 if not given
+  int server_port = 0;          // port of RTP; 0 if not given
   int server_control_port = 0;  // of RTCP
-  std::string source{};         // address that sends packets; empty for the server's
+  std::string source{};         // address that sends packets; empty if it is the server's
 };
 
 /// Any string yields a result. Uses the first of several transports.

@@ -75,7 +75,7 @@ class StreamReader {
   std::size_t looked_ = 0;          // bytes of the header already searched for its end
   std::optional<Message> pending_;  // waiting for its body
   std::size_t body_size_ = 0;
-  bool astray_ = false;  // while skipping other bytes
+  bool astray_ = false;  // bytes are being skipped that belong to no message or packet
   std::size_t skipped_in_row_ = 0;
   std::uint64_t skipped_ = 0;
 };

@@ -18,7 +18,7 @@ class Datagrams {
   /// `peer`: the server's address. `buffer_size`: bytes of the kernel's receive buffer. Throws Fault.
   Datagrams(const platform::Address& peer, int buffer_size);
 
-  [[nodiscard]] int port() const noexcept { return port_; }  // of RTP; RTCP uses the next one
+  [[nodiscard]] int port() const noexcept { return port_; }  // the port of RTP; RTCP uses the next one
   /// From the SETUP response. A port of 0 means that none was given.
   void set_server(const std::string& source, int port, int control_port);
   [[nodiscard]] const platform::Socket& packets() const noexcept { return packets_; }

@@ -70,7 +70,7 @@ class Dialogue {
     Nothing,
     Success,
     Error,
-    WrongSession  // an error; the next request uses an earlier session id
+    WrongSession  // the session was rejected: the next request uses an earlier session id
   };
   [[nodiscard]] Heard take_heard() noexcept { return std::exchange(heard_, Heard::Nothing); }
   /// Returns true, once, if a request of send_only() was rejected for its stale nonce. The next one uses the
@@ -97,7 +97,7 @@ class Dialogue {
   bool fits_ = true;  // the last request fitted into the send queue
   Heard heard_ = Heard::Nothing;
   bool retry_ = false;
-  bool warned_ = false;  // logged that the password is sent readably
+  bool warned_ = false;  // logged a warning that the password is sent unencrypted
   std::deque<Early> early_;
   std::size_t early_bytes_ = 0;
 };

@@ -31,7 +31,7 @@ class KeepAlive {
 
  private:
   bool swapped_ = false;
-  int deaths_ = 0;  // at the time limit, in a row
+  int deaths_ = 0;  // number of sessions in a row that ended at the time limit
 };
 
 /// Sends requests after half of the server's time limit, so that they may be late. The server may count from
@@ -61,8 +61,8 @@ class KeepAliveTimer {
 
  private:
   TimePoint last_;
-  bool refused_ = false;  // the last one was refused
-  bool again_ = false;    // send the next one immediately
+  bool refused_ = false;  // the last request was refused
+  bool again_ = false;    // send the next request immediately
 };
 
 }  // namespace freshframe::media::rtsp

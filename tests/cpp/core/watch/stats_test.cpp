@@ -159,7 +159,7 @@ TEST(Stats, TimesAreThoseOfThePipelinesClock) {
   pipeline.add(collect_behind<int>(gate, seen), source, {.name = "slow"});
   pipeline.start();
   feed.push_and_settle(0);
-  gate.wait_entered(1);  // taken at once: age 0
+  gate.wait_entered(1);  // taken immediately: age 0
   feed.push_and_settle(1);
   clock->advance(Seconds{2});  // sample 1 waits, sample 0 is in process()
   EXPECT_NEAR(pipeline.stats().elapsed, 2.0, 1e-6);
