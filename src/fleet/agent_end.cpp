@@ -204,7 +204,7 @@ bool AgentEnd::read_socket() {
     }
     incoming_.add(std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(got)));
     for (auto message = incoming_.next(); !message.empty(); message = incoming_.next()) take(message);
-    // the next wait() returns if there is more
+    // if more data is available, the next wait() returns immediately
     if (static_cast<std::size_t>(got) < buffer_.size()) return true;
   }
 }

@@ -103,7 +103,7 @@ std::vector<std::byte> result_bytes(const ValueRef& value) {
   return std::move(encoding.bytes);
 }
 
-// Shows an object's bytes, and keeps the object from freeing or moving them.
+// A view of an object's bytes, which keeps the object from freeing or moving them.
 class ByteView {
  public:
   explicit ByteView(nb::handle object) {

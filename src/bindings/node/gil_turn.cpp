@@ -90,7 +90,7 @@ struct GilTurn::WayOut {
   ForkGuard guard;
   core::Turnstile turnstile{freshframe::Clock::real(), kPlaces, kPatience};
 
-  // A forked child has its own, since the parent's threads do not exist there.
+  // A forked child has its own queue, because the parent's threads do not exist there.
   static WayOut& instance() { return forks::PerProcess<WayOut>::get(); }
 };
 

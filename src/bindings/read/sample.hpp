@@ -55,7 +55,7 @@ struct PythonStamp {
 
 /// Reads the stamp of a Python Sample or Stamp.
 [[nodiscard]] const Stamp& read_stamp(nanobind::handle given);
-/// Reads the stamp for stamped(like=). Throws Error if it belongs to another pipeline than `names`.
+/// Reads the stamp for stamped(like=). Throws Error unless it belongs to the pipeline of `names`.
 [[nodiscard]] const Stamp& read_stamp(nanobind::handle given, const NodeNames& names);
 
 [[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);

@@ -255,8 +255,8 @@ class Pooled {
 
 // Used with the GIL held. Never destroyed, since that would need the GIL.
 struct Pool {
-  // A program that holds one result while it asks for the next uses two. The others are for results whose
-  // number of circles varies.
+  // A program that holds one result while it asks for the next uses two entries. The others are for results
+  // whose number of circles varies.
   std::array<Pooled, 4> entries;
   std::size_t next = 0;
   bool usable = true;

@@ -77,7 +77,7 @@ class NamesCache {
   bool closed_ = false;            // guarded by mutex_
 };
 
-// Lists from other processes, by their bytes.
+// Caches lists of class names from other processes, by their encoded bytes.
 class ReceivedNames {
  public:
   template <class Make>

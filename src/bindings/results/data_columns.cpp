@@ -31,7 +31,7 @@ constexpr std::size_t kMostSides = 8;  // dimensions of a row's shape
 template <class T>
 constexpr bool kIsText = std::is_same_v<T, std::string>;
 
-// In the order of the alternatives of Values.
+// The type of each alternative of Values, in the same order.
 constexpr std::array<Column::Number, 5> kNumbers = {Column::Number::Float32, Column::Number::Float64,
                                                     Column::Number::Int32, Column::Number::Int64,
                                                     Column::Number::Bool};

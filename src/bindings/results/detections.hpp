@@ -16,8 +16,8 @@
 
 namespace freshframe::python {
 
-/// The columns of `data` of boxes that a program made in Python: the Detections object itself or, if it was
-/// sent by another process, a pickle of the columns without a native form.
+/// The `data` columns of boxes that a program made in Python: the Detections object itself or, if it was sent
+/// by another process, a pickle of the columns without a native form.
 struct PythonColumns final : FurtherColumns {
   gil::Ref boxes;
   std::shared_ptr<PickledBytes> data;

@@ -66,7 +66,7 @@ class LoggedError {
   LoggedError& operator=(const LoggedError&) = delete;
   ~LoggedError();
 
-  /// Without the place in ONNX Runtime's source; empty if nothing was logged.
+  /// The last message without its location in ONNX Runtime's source; empty if nothing was logged.
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
  private:

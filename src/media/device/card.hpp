@@ -104,7 +104,8 @@ class Card {
   void free_idle() noexcept;
   void free_block(const CardBlock& block) const noexcept;
 
-  /// The mutex of the pools of all GPUs. The first call creates its Hold, so no mutex may be locked then.
+  /// The mutex of the pools of all GPUs. The first call creates its Hold, so the caller must not hold any
+  /// mutex then.
   [[nodiscard]] static std::mutex& get_pool_mutex();
 
   const CudaDriver& driver_;

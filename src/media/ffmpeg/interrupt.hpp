@@ -55,7 +55,7 @@ class Interrupt {
     arm(seconds);
   }
 
-  /// Waits until a real time. Returns false if FFmpeg's calls would be interrupted before.
+  /// Waits until a time on the real clock. Returns false if FFmpeg's calls would be interrupted before then.
   [[nodiscard]] bool wait_until(TimePoint until) {
     // the interval at which FFmpeg polls, too; only a stop wakes the thread earlier
     constexpr Seconds kTurn{0.1};

@@ -46,8 +46,8 @@ class CameraClock {
     double residual = 0;      // the largest deviation of a report, in seconds
   };
 
-  /// `wrap`: seconds after which timestamps wrap without FFmpeg's RTSP reports considering it; 0 for never.
-  /// `center`: from an earlier connection to the same camera.
+  /// `wrap`: seconds after which timestamps wrap, if FFmpeg's reports do not take that into account; 0 for
+  /// never. `center`: from an earlier connection to the same camera.
   explicit CameraClock(double wrap = 0, double center = 0) noexcept : wrap_(wrap), center_(center) {}
 
   /// Returns the seconds by which the camera's clock was set, or by which a new line differs from the old

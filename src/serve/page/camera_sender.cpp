@@ -123,7 +123,8 @@ class CameraSender final : public Connection,
   std::deque<std::string> texts_;  // the first one is being written if `writes_`
   bool writes_ = false;
   Time writing_since_{};
-  std::optional<std::pair<unsigned, std::string>> close_;  // code and reason, once `texts_` is empty
+  // close code and reason, to be sent once `texts_` is empty
+  std::optional<std::pair<unsigned, std::string>> close_;
   bool closing_ = false;
   Time deadline_{};  // for the handshake and token, or for closing
   MessageRate rate_{kMaxCameraMessages};

@@ -56,7 +56,7 @@ struct CameraDeclaration {
   std::string stamped = {};  // what provides the capture times
 };
 
-/// State of the page, with a sentence for people.
+/// State of the page, with a sentence to show to people.
 struct CameraState {
   std::string state = {};
   std::string message = {};

@@ -124,7 +124,7 @@ class ClipOrders {
   void forget(const ClipFile& file);
   /// Ends save().
   void end_orders();
-  /// Ends save() if no file is being written or requested. Returns false otherwise.
+  /// Stops accepting requests and returns true, unless a file is being written; then returns false.
   [[nodiscard]] bool end_if_none();
   /// Returns the pending requests. All files count as closed afterwards.
   [[nodiscard]] std::vector<ClipOrder> clear();

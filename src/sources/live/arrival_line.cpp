@@ -375,7 +375,7 @@ void ArrivalLine::undo() {
   fit();
 }
 
-/// Averages the latency, weighting frames by duration, because a burst contains many.
+/// Averages the latency, weighting frames by duration, because a burst contains many frames.
 void ArrivalLine::note_behind(double pts, double late) {
   const double weight = 1 - std::exp(-std::abs(pts - last_pts_) / kSmoothing);
   behind_ = behind_ ? *behind_ + weight * (late - *behind_) : late;

@@ -21,8 +21,9 @@ constexpr std::uint64_t kFresh = 3;   // keyframes with motion in a row that end
 constexpr std::size_t kNewKept = 16;  // the number of bits in Field::again
 constexpr int kMostOfNew = 10;        // if a field repeats in this many of kNewKept images, it mostly repeats
 constexpr std::uint64_t kLoops = 3;   // keyframes in a row that repeat at the same interval
-constexpr std::uint64_t kLoopsOfShort = 10;  // minus the interval in keyframes; used if larger than kLoops
-constexpr double kFewestOfLoop = 1.75;       // keyframes: a shorter period is not a loop
+// for short intervals: this number minus the interval in keyframes, if that is more than kLoops
+constexpr std::uint64_t kLoopsOfShort = 10;
+constexpr double kFewestOfLoop = 1.75;  // keyframes: a shorter period is not a loop
 constexpr double kSameTime =
     0.25;                    // seconds by which equal intervals may differ: keyframes arrive early or late
 constexpr double kHole = 2;  // keyframe intervals: a longer gap means that the source was interrupted

@@ -15,7 +15,8 @@ constexpr float kMinorityCoverage = 0.55F;
 // circles are discounted like candidates.
 constexpr float kArcs = 0.7F, kArcsOfCoverage = 4.2F, kSmallRadius = 10;
 constexpr int kStrongMagnitude = kSeedMagnitude * 3 / 2;
-constexpr double kLogScale = 8.0 / kGradientScale;  // brings the logarithms to order 5
+// scales gradients so that their logarithms are of the order of 5
+constexpr double kLogScale = 8.0 / kGradientScale;
 
 bool on_rim(const Ray& ray, float tolerance) {
   return ray.edge != Ray::Edge::None && std::abs(ray.offset) < tolerance;

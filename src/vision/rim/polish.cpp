@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kRays = 32;
 constexpr std::size_t kMinEdges = kRays / 4;  // rays inside the image; fewer are not enough
 constexpr int kRounds = 5;
-constexpr int kMinRounds = 3;      // the first ones determine the smear
+constexpr int kMinRounds = 3;      // the first rounds determine the smear
 constexpr double kSettled = 0.02;  // pixels; a smaller move ends the search
 // Pixels searched inwards and outwards: half the smear plus a margin, within bounds, and inwards at most most
 // of a small circle's radius.

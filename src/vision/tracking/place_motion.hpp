@@ -13,8 +13,8 @@ namespace freshframe::vision {
 /// Rules for the motion of objects. All numbers are standard deviations.
 struct PlaceRules {
   double acceleration = 2000;  // pixels/s^2
-  double first_speed = 350;    // pixels/s: of a new track, whose velocity is unknown
-  double first_place = 1.4;    // pixels: of a new track's position
+  double first_speed = 350;    // pixels/s: speed of a new track, whose velocity is unknown
+  double first_place = 1.4;    // pixels: error of a new track's position
 };
 
 class PlaceMotion {

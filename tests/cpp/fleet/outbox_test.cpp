@@ -107,7 +107,7 @@ TEST(Outboxes, APullTakesTheOldestResults) {
   outboxes.add_reader(1, "tracks", 0s);
   const auto stream = outboxes.open(kSentRun, "tracks");
   EXPECT_TRUE(outboxes.put(*stream, result(0)));
-  EXPECT_FALSE(outboxes.put(*stream, result(1)));  // one is ready already
+  EXPECT_FALSE(outboxes.put(*stream, result(1)));  // another result is ready already
   const Outboxes::Pull pull{.reader = 1, .most_results = 1, .most_bytes = 1000};
   EXPECT_EQ(parsed(outboxes.pull(pull, 1s)).results.at(0).ordinal, 0U);
   EXPECT_EQ(parsed(outboxes.pull(pull, 1s)).results.at(0).ordinal, 1U);

@@ -208,7 +208,7 @@ Frame FrameMaker::make(AvFramePtr frame) {
   const auto size = size_ ? std::optional(turned(*size_, turn)) : std::nullopt;
   auto made = turned(store_frame(std::move(frame), size), turn);
   if (turn != orientation_.total())
-    core::FrameAccess::mark_moved(made);  // its packets do not show the rotation
+    core::FrameAccess::mark_moved(made);  // the frame was rotated, but its packets were not
   return made;
 }
 

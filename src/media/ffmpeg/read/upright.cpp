@@ -115,7 +115,7 @@ void turn_rgb(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn t
                         .top = top,
                         .width = std::min(kSide, width - left),
                         .height = std::min(kSide, height - top)};
-      const int columns = turn.lies() ? block.height : block.width;  // of the rotated block
+      const int columns = turn.lies() ? block.height : block.width;  // number of columns of the rotated block
       const int rows = turn.lies() ? block.width : block.height;
       const auto corner = find_corner(turn.quarters, block, width, height);
       libyuv::RGB24ToARGB(row + std::ptrdiff_t{left} * kPixel, step, stored.data(), block.width * kWide,

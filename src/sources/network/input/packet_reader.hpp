@@ -38,8 +38,8 @@ struct ReadPacket {
   double waited = 0;                    // seconds that FFmpeg spent reading
   std::uint64_t reloads = 0;            // number of reloads of the playlist before this packet
   TimePoint due{};                      // set by pop() for a playlist
-  double late = 0;  // seconds between the packet being available and due, and the call of pop(), for a
-                    // playlist
+  // for a playlist: seconds from when the packet was available and due until pop() was called
+  double late = 0;
   /// Until then a missing next packet is not an outage. Set by pop() for a playlist.
   TimePoint lasts_until{};
 };

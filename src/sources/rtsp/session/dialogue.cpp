@@ -158,7 +158,7 @@ void Dialogue::read_rest(const OnPacket& on_packet) {
 }
 
 void Dialogue::read(const OnPacket& on_packet) {
-  constexpr int kMostReads = 16;  // then timers and the other sockets get their turn
+  constexpr int kMostReads = 16;  // reads per call, so that timers and the other sockets get their turn
   bool closed = false;
   auto got = Link::Read::Some;
   for (int i = 0; i < kMostReads && got == Link::Read::Some; ++i) {

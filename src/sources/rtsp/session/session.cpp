@@ -206,7 +206,7 @@ void Session::run(PacketSink& sink) {
 /// Reads UDP packets first, because a closed connection ends the session.
 void Session::read(PacketSink& sink, const std::vector<platform::Awaited>& ready) {
   const auto now = clock_.now();
-  constexpr int kMostDatagrams = 256;  // then timers get their turn
+  constexpr int kMostDatagrams = 256;  // datagrams per call, so that timers get their turn
   for (std::size_t i = 1; i < ready.size(); ++i) {
     if (!ready[i].is_ready) continue;
     const auto& socket = i == 1 ? datagrams_->packets() : datagrams_->reports();

@@ -73,8 +73,8 @@ Moments defined(const Moments& times, double rate) {
   return out;
 }
 
-// The relative error of the output rate, where the source cannot give more samples than it has. One sample
-// more or less does not count, because it depends on where the run starts and ends.
+// The relative error of the output rate. If the source is slower than `rate`, its own rate is expected. One
+// sample more or less does not count, because it depends on where the run starts and ends.
 double error_of(const Moments& times, const Moments& out, double rate) {
   const double seconds = times.back() - times.front();
   const double wanted = std::min(rate * seconds, static_cast<double>(times.size() - 1));
