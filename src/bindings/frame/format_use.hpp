@@ -30,7 +30,7 @@ class FormatUse {
   static FormatUse next(std::uint64_t taker) noexcept;
 
   [[nodiscard]] bool any() const noexcept { return bits_ != 0; }
-  /// Converts `frame` to those of these formats that it does not have yet. Call it without the GIL.
+  /// Converts `frame` to each of these formats that it does not have yet. Call it without the GIL.
   void make(const Frame& frame) const noexcept;
   /// Converts the frame of a sample, or the frame of each member of a set.
   void make(const AnySample& sample) const noexcept;

@@ -58,7 +58,7 @@ struct PictureRun {
 
 /// Runs the model on blank images. Throws OptionError that names the file.
 [[nodiscard]] PictureRun empty_run(const Session& session, const InputForm& form);
-/// Describes the model after such a run. Shapes are for one image.
+/// Describes the model after empty_run(). Shapes are for one image.
 [[nodiscard]] ModelFacts collect_facts(const Session& session, const InputForm& form, const PictureRun& run);
 
 /// An image for a model: a frame or a region of it. The frame must outlive the run.

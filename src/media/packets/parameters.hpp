@@ -28,7 +28,8 @@ struct PictureForm {
   bool is_cut = false;                     // the VP9 header ends too early: missing bits count as 0
 };
 
-/// Reads a keyframe of Motion JPEG or VP9. Returns nullopt for other codecs, or without such a header.
+/// Reads the header of a keyframe of Motion JPEG or VP9. Returns nullopt for other codecs, or if the packet
+/// has no such header.
 [[nodiscard]] std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::uint8_t> packet);
 
 /// The parameters that a muxer or decoder needs. Immutable.

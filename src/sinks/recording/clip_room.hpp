@@ -28,7 +28,8 @@ struct ClipKeep {
 /// Thread-safe.
 class ClipRoom {
  public:
-  /// Called when the pipeline starts. Throws Error if another recorder of this process can write a file of such a name.
+  /// Called when the pipeline starts. Throws Error if another recorder of this process can write files with
+  /// the same names.
   explicit ClipRoom(const ClipKeep& keep);
   /// Waits up to 2 s for pending deletions.
   ~ClipRoom();

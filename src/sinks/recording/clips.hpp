@@ -189,7 +189,7 @@ class Clips {
   /// their time. `before_pause` is called once in that case.
   void idle(const Clock& clock, const std::function<void()>& before_pause);
   [[nodiscard]] std::optional<TimePoint> idle_at() const;
-  /// Returns true once after such a pause.
+  /// Returns true once after idle() called `before_pause`.
   [[nodiscard]] bool take_pause() noexcept { return std::exchange(paused_, false); }
 
   /// Ends the input: no more packets or requests follow.

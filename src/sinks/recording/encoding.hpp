@@ -21,7 +21,7 @@ namespace freshframe::media {
 [[nodiscard]] VideoFileOptions clip_encoding(const ClipOptions& options);
 /// Returns the same options, with closed GOPs: no frame after a keyframe refers to frames before it.
 [[nodiscard]] VideoFileOptions closed_groups(const ClipOptions& options);
-/// Throws OptionError if a file with this name cannot hold such a clip.
+/// Throws OptionError if a file with this name cannot hold a clip with these options.
 void check_clip_name(const std::string& path, const ClipOptions& options);
 
 /// The same for clips of a camera's packets, whose codec is not known yet.

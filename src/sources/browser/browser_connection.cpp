@@ -32,7 +32,7 @@ TimePoint now() {  // packets are timestamped by the real clock, even if the pip
   return std::chrono::steady_clock::now();
 }
 
-/// Throws OptionError for sizes of which the server would refuse the images.
+/// Throws OptionError for sizes that the server would refuse.
 void check_size(const SourceUrl& url, const OpenOptions& options) {
   constexpr int kBlock = 16;  // pixels: encoders round up to whole blocks
   if (!options.width || !options.height) return;

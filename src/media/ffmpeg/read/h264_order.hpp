@@ -25,7 +25,8 @@ struct PixelAspect {
   int height = 1;
 };
 
-/// From the same bytes. Returns nullopt if they do not say, or are damaged.
+/// Returns the pixel aspect ratio from the same bytes. Returns nullopt if they do not contain it, or are
+/// damaged.
 [[nodiscard]] std::optional<PixelAspect> h264_pixel_aspect(std::span<const std::uint8_t> avcc);
 
 /// Size of an image in pixels.

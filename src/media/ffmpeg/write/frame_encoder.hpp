@@ -22,7 +22,7 @@ namespace freshframe::media {
 /// Returns the image as planar 4:2:0 video. RGB (always 0..255) becomes limited range, which every player
 /// supports; YUV and gray keep their range and matrix. A conversion sets the matrix.
 [[nodiscard]] Frame as_video(const Frame& frame);
-/// Returns the format of as_video() for such an image.
+/// Returns the format of the image that as_video() makes from an image of this format.
 [[nodiscard]] PictureFormat video_format(const PictureFormat& format);
 /// Returns the image as in Motion JPEG: I420, full range, BT.601.
 [[nodiscard]] Frame as_jpeg(const Frame& frame);

@@ -16,7 +16,7 @@ namespace freshframe::media {
 /// An MP4 muxer without fragments. Discards the packets, but keeps the index. Not thread-safe; throws Error.
 class Mp4Trial {
  public:
-  /// `stream`: as it is before the header of the real file is written.
+  /// `stream`: in the state before the header of the real file is written.
   Mp4Trial(const AVOutputFormat& container, const AVCodecParameters& codec, const AVStream& stream);
 
   [[nodiscard]] AVRational time_base() const noexcept { return output_->streams[0]->time_base; }
@@ -55,8 +55,8 @@ class Mp4Trial {
 /// Not thread-safe; throws Error.
 class Mp4Index {
  public:
-  /// `stream`: as it is before the header of the real file is written; must outlive the index. `path`: of the
-  /// real file.
+  /// `stream`: in the state before the header of the real file is written; must outlive the index. `path`: of
+  /// the real file.
   Mp4Index(const AVOutputFormat& container, const AVStream& stream, std::string path);
 
   /// Adds the packets of one fragment, in order. `position`: offset of their data in the file. Their

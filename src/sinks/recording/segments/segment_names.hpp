@@ -29,7 +29,7 @@ class SegmentNames {
   /// The full path of a name returned by next().
   [[nodiscard]] std::string make_path(const std::string& name) const;
   [[nodiscard]] bool has_folders(const std::string& name) const;
-  /// Creates the folders of such a name below the base. Throws Error.
+  /// Creates the folders that a name returned by next() has below the base. Throws Error.
   void make_folders(const std::string& name) const;
 
  private:

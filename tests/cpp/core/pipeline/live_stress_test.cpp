@@ -414,7 +414,7 @@ TEST(LiveStress, ANameThatIsUsedOftenBesideASlowNodeKeepsItsNumbersApart) {
     const auto camera = pipeline.add(camera_of(life), {.name = "door"});
     numbers.push_back(camera.node);
     pipeline.connect(people, camera);
-    if (life % 10 == 0)  // waits until every tenth camera has delivered samples
+    if (life % 10 == 0)  // of every tenth camera, waits for the first sample
       wait_until([&] { return edge_of(pipeline, "door", "people").delivered > 0; });
     pipeline.remove(camera, {.timeout = Seconds{60}});
     if (life == lives / 4) early = Memory::now();

@@ -312,7 +312,7 @@ TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
   feed.push(1);
   seen.wait_for(1);
   EXPECT_EQ(seen.all()[0].value, 2);
-  pipeline.replace(step, adds(30));  // another one may follow
+  pipeline.replace(step, adds(30));  // another replace() may follow
 }
 
 // A second Ctrl-C must not have to wait for the new node.
@@ -448,7 +448,7 @@ TEST(Replace, ANodeThatStaysInItsCallWorksOn) {
   feed.push(2);
   seen.wait_for(2);
   EXPECT_EQ(values_of(seen.all()), (std::vector{1, 2}));
-  pipeline.replace(step, adds(20));  // another one may follow
+  pipeline.replace(step, adds(20));  // another replace() may follow
   feed.push(3);
   seen.wait_for(3);
   EXPECT_EQ(seen.all()[2].value, 23);
