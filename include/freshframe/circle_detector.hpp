@@ -41,9 +41,10 @@ class CircleFinder {
 
   /// `luma` has one byte per pixel and may be as small as 1x1. Returns the most confident circles first.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma);
-  /// Logs a WARNING once for each further size of a source's frames, in which the pixels of the roi are another place.
+  /// With a `roi`, logs a WARNING when a source's frames change to a size that they have not had before,
+  /// because the roi, which is in pixels, then covers a different part of the scene.
   void check_size(const Sample<Frame>& sample, const Context& context);
-  /// Forgets the sizes of a source.
+  /// Frees the frame sizes recorded for this source. Call it when the source has ended.
   void source_gone(int source);
 
  private:

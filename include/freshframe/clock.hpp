@@ -19,7 +19,7 @@ using Seconds = std::chrono::duration<double>;
 /// that adding the result to now() cannot overflow.
 [[nodiscard]] std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept;
 
-/// Tells the time and waits for a time. Thread-safe. Must outlive every pipeline that uses it.
+/// Tells the time, and waits until a given time. Thread-safe. Must outlive every pipeline that uses it.
 class Clock {
  public:
   Clock() = default;

@@ -14,7 +14,7 @@ namespace freshframe {
 
 struct DevicePicture;
 
-/// An image on a GPU cannot be copied, or downloaded to the host: the GPU has failed or is out of memory.
+/// An image in GPU memory could not be copied or downloaded, because the GPU has failed or is out of memory.
 class DeviceError : public Error {
  public:
   using Error::Error;
@@ -30,7 +30,8 @@ class DeviceMemory {
   DeviceMemory& operator=(const DeviceMemory&) = delete;
   virtual ~DeviceMemory() = default;
 
-  /// Waits until the image is complete, then downloads it to host memory. `to` has its format.
+  /// Waits until the image is complete, then downloads it to host memory. `to` must have the same size and
+  /// format as the image.
   virtual void fetch(const MutablePicture& to) const = 0;
   /// Blocks until the image is complete.
   virtual void wait() const = 0;

@@ -16,7 +16,7 @@ struct GilFindings {
   struct Culprit {
     std::string native;   // "library:symbol"; empty if it was Python bytecode
     std::string python;   // "file:line:function"; empty if unknown
-    std::string program;  // the closest such frame outside installed packages; empty if unknown
+    std::string program;  // the innermost Python frame outside installed packages; empty if unknown
     std::uint64_t count = 0;
     double total = 0;  // seconds, like the next two
     double max = 0;

@@ -26,7 +26,7 @@ struct OnnxOptions {
   /// The name of one of ONNX Runtime's execution providers, such as "openvino" or "OpenVINOExecutionProvider";
   /// auto: the first that works of CUDA, OpenVINO and the CPU.
   std::string provider = "auto";
-  /// Passed to that provider, by ONNX Runtime's names for them.
+  /// Options for that provider, under ONNX Runtime's names.
   std::map<std::string, std::string> provider_options = {};
 };
 

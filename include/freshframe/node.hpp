@@ -87,7 +87,8 @@ struct SourceItem {
   /// Wall time of the capture. Default: for a live source this machine's wall time at `captured`, otherwise
   /// none.
   Utc utc = {};
-  /// Seconds of `pts` per second, if the source has found that its timestamps run at another pace than time.
+  /// Seconds of `pts` per second of real time. Set it only if the source has found that its timestamps run
+  /// too fast or too slowly.
   float pace = 1;
 };
 

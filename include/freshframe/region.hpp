@@ -21,7 +21,7 @@ void check_region(const Region& region);
 /// Also throws OptionError if the region does not fit into an image of this size.
 void check_region(const Region& region, int width, int height);
 
-/// Returns the region of a plane with one byte per pixel, without copying. Throws OptionError as
+/// Returns the region of a plane with one byte per pixel, without copying. Throws OptionError like
 /// check_region(), and if the region does not fit into the plane.
 [[nodiscard]] Plane view_part(const Plane& luma, const Region& region);
 
@@ -32,7 +32,7 @@ struct FramePart {
   int y = 0;
 };
 /// Returns the region of a frame as a frame, without copying. With subsampled chroma it starts up to one
-/// pixel before the region. Throws OptionError as check_region(), and if the region does not fit into the
+/// pixel before the region. Throws OptionError like check_region(), and if the region does not fit into the
 /// frame.
 [[nodiscard]] FramePart view_part(const Frame& frame, const Region& region);
 

@@ -76,7 +76,7 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
       });
 }
 
-/// The same for a node with several results per sample.
+/// Like the overload above, for a node with any number of results per sample.
 template <class In, class Result>
 std::vector<NodeResult<Result>> run_node(OutNode<In, Result>& node, const std::vector<In>& values,
                                          double fps = 30) {

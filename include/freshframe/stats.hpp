@@ -111,9 +111,9 @@ struct SenderStats {
   std::uint64_t skipped_encoder = 0;  // not sent because the encoder was busy
   std::uint64_t missed = 0;           // lost by the browser before the page saw them, by timestamps
   double bitrate = 0;                 // target of the encoder in bits per second
-  double arrives = 0;                 // bits per second that were acknowledged in the last second
-  double encoding = 0;                // seconds that the encoder takes for a frame
-  double round_trip = 0;              // shortest of the last 30 seconds, in seconds
+  double arrives = 0;                 // bits per second that the server acknowledged in the last second
+  double encoding = 0;                // seconds that the encoder takes per frame
+  double round_trip = 0;              // shortest round trip of the last 30 seconds, in seconds
   double clock_error = 0;             // largest error of the capture times in seconds
   std::vector<std::string> failures;  // codecs that failed in this browser, each with the reason
 };
@@ -132,8 +132,8 @@ struct SourceStats {
   /// How many seconds later frames arrive than the earliest ones did, according to the stream's timestamps,
   /// smoothed. With OpenOptions::realtime, how late the last frame was.
   std::optional<double> behind;  // nullopt: the stream has no timestamps
-  /// Stamped seconds per second. 1 unless the arrivals have shown that the camera stamps more or fewer frames per
-  /// second than it sends.
+  /// Seconds of timestamps per second of real time. 1 unless the arrivals have shown that the camera's
+  /// timestamps run too fast or too slowly.
   double pace = 1;
   /// The camera's clock, from its RTCP sender reports; nullopt before the first one. Offset: the camera's
   /// time minus this machine's in seconds, corrected for transmission time. Drift: of the camera's clock
@@ -396,7 +396,7 @@ class SourceCounters {
   };
   void set_frozen(Frozen frozen);
   void set_settings(std::map<std::string, std::optional<std::int64_t>> settings, std::string refused);
-  /// Sets the two members of SourceStats. Returns false if nothing changed.
+  /// Sets SourceStats::decoder and decoder_reason. Returns false if nothing changed.
   bool set_decoder(std::string decoder, std::string reason);
   /// Counts the frames downloaded from a GPU. Shared with frames in GPU memory, which may be downloaded after
   /// the pipeline has ended.

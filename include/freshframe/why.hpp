@@ -56,8 +56,9 @@ struct Finding {
   // card, stale, loss, queue, batch, gil_wait, processors, bursts, silent.
   std::string kind;
   std::string subject;  // a node, a reader, or "parent -> child"
-  std::string text;     // one or two sentences; if it has no grammatical subject, that is `subject`
-  std::string remedy;   // what to do
+  // One or two sentences. If the first has no grammatical subject, it continues `subject`.
+  std::string text;
+  std::string remedy;                      // what to do
   std::map<std::string, double> evidence;  // the measurements behind it; times in seconds, shares from 0 to 1
   bool ill = false;                        // /healthz fails while this lasts
 };

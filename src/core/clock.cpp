@@ -32,7 +32,7 @@ class RealClock final : public Clock {
 
 std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept {
   using Duration = std::chrono::steady_clock::duration;
-  constexpr auto kForEver = Duration::max() / 2;  // now() plus this is still a time
+  constexpr auto kForEver = Duration::max() / 2;  // adding this to now() does not overflow
   if (!(seconds < Seconds(kForEver))) return kForEver;
   if (seconds < Seconds(-kForEver)) return -kForEver;
   return std::chrono::duration_cast<Duration>(seconds);

@@ -6,11 +6,11 @@
 
 namespace freshframe::core {
 
-/// The default time for a stop, also of Pipeline::stop().
+/// Default time limit of a stop, as in Pipeline::stop().
 inline constexpr Seconds kStopTime{5};
-/// The share of a stop's time in which nodes may receive remaining events. The rest is for their close().
+/// The share of a stop's time limit in which nodes may still receive events. The rest is for their close().
 inline constexpr double kHandOverShare = 0.9;
-/// For the queued samples of a recorder.
+/// After a stop, how long a recorder may take to write its queued samples.
 inline constexpr Seconds kDrainTime{2};
 /// Additional time for a recorder to write the frames that its encoder holds.
 inline constexpr Seconds kEncoderDrainTime{1};

@@ -1,4 +1,4 @@
-// Identifies the file that a path names: by other names, after a change of directory, or while it is written.
+// Finds out which file a path refers to, even through other names or after a change of directory.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

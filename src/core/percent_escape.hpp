@@ -1,4 +1,4 @@
-// Escapes of URLs: "%41" (RFC 3986, 2.1).
+// Percent-encoding in URLs, such as "%41" (RFC 3986, 2.1).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,7 +22,8 @@ inline constexpr std::size_t kPercentEscape = 3;  // bytes
   return static_cast<char>(high * 16 + low);
 }
 
-/// Decodes the escapes of `wanted` bytes; other and invalid escapes are kept.
+/// Decodes the escapes of those bytes for which `wanted` returns true. Other escapes, and invalid ones, are
+/// kept.
 template <class Wanted>
 [[nodiscard]] std::string percent_decoded(std::string_view text, Wanted&& wanted) {
   std::string result;

@@ -31,7 +31,8 @@ void Turnstile::wait_locked(Waiting& self) {
     }
     const auto called = [&] { return self.inside; };
     if (self.called.wait_until(mutex_, *clock_, moved_ + patience_, called)) return;
-    if (clock_->now() >= moved_ + patience_) admit_locked(inside_);  // otherwise one has left
+    // Otherwise a thread has left in the meantime.
+    if (clock_->now() >= moved_ + patience_) admit_locked(inside_);
   }
 }
 

@@ -35,8 +35,8 @@ enum class Type : std::uint8_t {
 /// Bytes of one number.
 [[nodiscard]] std::size_t get_size(Type type);
 
-/// Numbers in native byte order, at any alignment. No axes: a single number. `shape` and `strides` (bytes,
-/// may be negative or 0) have one entry per axis, at most kMaxAxes.
+/// Numbers in native byte order, at any alignment. Without axes it is a single number. `shape` and `strides`
+/// (bytes, may be negative or 0) have one entry per axis, at most kMaxAxes.
 struct View {
   const std::byte* data = nullptr;
   Type type = Type::Float64;
@@ -48,10 +48,11 @@ inline constexpr std::size_t kMaxAxes = 64;
 
 /// Options of a sum.
 struct Options {
-  /// Carries the errors of the errors, so that sums that cancel almost completely are right too.
+  /// Sums the rounding errors of the error terms as well, so that the result is right even if the numbers
+  /// cancel almost completely.
   bool compensated = false;
-  /// How many threads may work, the calling one included; at least 1. The others live as long as the call.
-  /// Fewer work when there is less than a megabyte for each, or when the system refuses further threads.
+  /// Number of threads to use, including the calling one; at least 1. The other threads exist only during the
+  /// call. Uses fewer if there is less than a megabyte per thread, or if the system refuses to start more.
   int threads = 1;
 };
 
@@ -76,17 +77,17 @@ struct Total {
   std::int64_t count = 0;  ///< number of summands
 };
 
-/// The sum. `std::invalid_argument`: threads below 1, too many axes, shape and strides of different lengths,
-/// a shape with a negative entry or of more than 2^63 - 1 numbers.
+/// Returns the sum. Throws std::invalid_argument if `threads` is below 1, there are too many axes, shape and
+/// strides have different lengths, or the shape has a negative entry or more than 2^63 - 1 numbers.
 [[nodiscard]] Total sum(const View& numbers, const Options& options = {});
 
-/// The sum of |a - b|. `std::invalid_argument`: as above, or the types or shapes differ.
+/// Returns the sum of |a - b|. Throws std::invalid_argument like sum(), and if the types or shapes differ.
 [[nodiscard]] Total absolute_difference(const View& a, const View& b, const Options& options = {});
 
-/// Rounded to the nearest.
+/// Returns the value, rounded to the nearest double.
 [[nodiscard]] double rounded(const Real& value);
 
-/// The value divided by the count, rounded to the nearest; not a number when the count is 0.
+/// Returns the value divided by the count, rounded to the nearest double; NaN if the count is 0.
 [[nodiscard]] double mean(const Total& total);
 
 }  // namespace freshframe::numeric

@@ -328,7 +328,7 @@ template <class Class>
   }
 }
 
-/// The same for a class that the library exports, with extra checks.
+/// Like the table of a single object, for a class that the library exports, with extra checks.
 template <class Class>
 [[gnu::visibility("hidden")]] constexpr freshframe_node exported_table(const char* name) {
   static_assert(

@@ -33,7 +33,7 @@ class Context {
   }
   /// The pipeline's clock in seconds.
   [[nodiscard]] double now() const { return static_cast<double>(host_->now_ns(host_->self)) * 1e-9; }
-  /// Code that runs for long must check this.
+  /// True once the pipeline is stopping. Code that runs for a long time must check it.
   [[nodiscard]] bool stop_requested() const { return host_->stop_requested(host_->self) != 0; }
   /// A descriptor for poll() that becomes readable when the pipeline stops, or -1 if there is none: then use
   /// stop_requested().

@@ -45,7 +45,7 @@ class Frame {
   [[nodiscard]] Picture picture() const { return view_as(nullptr); }
   /// The image in another format, converted once and shared by all users. Throws std::runtime_error.
   [[nodiscard]] Picture to(const char* format) const { return view_as(format); }
-  /// The luma; for a YUV frame not copied, in the video's range.
+  /// The luma. For a YUV frame it is not copied, and has the video's range.
   [[nodiscard]] Plane gray() const { return view_as("gray").planes[0]; }
   [[nodiscard]] Plane bgr() const { return view_as("bgr").planes[0]; }
   [[nodiscard]] Plane rgb() const { return view_as("rgb").planes[0]; }

@@ -108,7 +108,7 @@ inline std::string find_fault(const Picture& picture) {
   return {};
 }
 
-// Also checks the planes.
+// Like find_fault(), but also checks the planes.
 inline std::string find_plane_fault(const Picture& picture) {
   if (auto fault = find_fault(picture); !fault.empty()) return fault;
   auto wanted = picture;

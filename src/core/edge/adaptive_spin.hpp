@@ -11,7 +11,8 @@ namespace freshframe::core {
 /// Tells the CPU that this thread is spinning.
 void relax_core() noexcept;
 
-/// For one side of an edge. Call worth_it(), then use a Spin, then note_wait(). Guarded by the owner's mutex.
+/// Used by one side of an edge for each wait: worth_it() decides whether to start with a Spin, and
+/// note_wait() records the wait. Guarded by the owner's mutex.
 ///
 /// Note [Adaptive spinning]
 /// Putting a thread to sleep and waking it costs both sides microseconds, more than everything else on an
@@ -26,10 +27,12 @@ class AdaptiveSpin {
   static constexpr std::chrono::microseconds kShort{40};  // a short wait: up to about two wake-ups
   static constexpr int kMostPatience = 64;
 
-  /// One spin, possibly across several moves. Not guarded by the mutex.
+  /// The spin of one wait. It may be continued after a move that did not bring what the thread waits for. Not
+  /// guarded by the mutex.
   class Spin {
    public:
-    /// Spins until `moves` differs from `seen`. Returns false once the spin has lasted for kLongest.
+    /// Spins until `moves` differs from `seen`, then returns true. Returns false once the spin has lasted for
+    /// kLongest.
     [[nodiscard]] bool until_moved(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept;
     /// Duration of the spin; 0 if it was too short to read the clock, which itself takes as long as a short
     /// wait.
@@ -46,7 +49,7 @@ class AdaptiveSpin {
 
   /// Whether the next wait should start with a spin.
   [[nodiscard]] bool worth_it() const noexcept { return short_waits_ >= patience_; }
-  /// Records a wait. `slept`: it was not over within the spin.
+  /// Records a wait. `slept`: the spin was not long enough, so the thread had to sleep.
   void note_wait(Clock::duration time, bool slept) noexcept;
 
  private:

@@ -52,8 +52,8 @@ struct EdgeSetup {
 /// A stream of samples from a source on an edge. Connecting a node upstream (Pipeline::connect()) may start a new one.
 struct SourceStream {
   int source = -1;
-  Change begun = 0;     // the change that started it; ignores ends from before
-  Change reached = 0;   // when this source ends, that ends all streams started up to this change
+  Change begun = 0;     // the change that started it; the end of an earlier stream does not apply to it
+  Change reached = 0;   // the source's end applies to all streams started up to this change
   bool by_pts = false;  // `max_rate` is measured by pts
 };
 
@@ -221,7 +221,7 @@ using EdgeRef = std::shared_ptr<Edge>;
 
 /// Reads the edge's counters. Call with the inbox's mutex held.
 [[nodiscard]] EdgeStats read_counts(const Edge& edge);
-/// Fills in everything else; ages only if `span` is set. Call without the mutex.
+/// Fills in the rest of `stats`; ages only if `span` is set. Call without the mutex.
 void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now);
 
 }  // namespace freshframe::core

@@ -23,8 +23,8 @@ enum class Closing : std::uint8_t {
 
 /// How far an inbox's stop has progressed. Read by the inbox's parts, changed only by the inbox.
 ///
-/// A stop first closes an inbox for events or for new samples, with a time limit, and finally at once. Only
-/// the first time limit counts: closing again does not give the consumer more time.
+/// A stop first closes an inbox with ForEvents or ForNew and a time limit, and finally with AtOnce. Only the
+/// first time limit counts: closing again does not give the consumer more time.
 ///
 /// In between, a producer may still be working or waiting for room. What it puts is dropped, unless it is a
 /// final result that may pass, but its events are kept for the last sample of the lane. Events that are left

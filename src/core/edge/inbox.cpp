@@ -107,8 +107,8 @@ std::chrono::nanoseconds waited_for_room() noexcept {
   return waited_so_far;
 }
 
-// `sample` is left untouched unless it was admitted. Inline, like the next one: only put() calls them, for
-// every sample.
+// `sample` is left untouched unless it was admitted. Inline, like the next function, because put() calls both
+// for every sample.
 inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked,
                                            bool is_last) {
   if (!stop_.closed && !lane.lets_pass(sample)) {
@@ -221,7 +221,8 @@ bool Inbox::would_wait(const Edge& edge, bool is_last) const {
   if (edge.gone || edge.closing || stop_.refuses(*clock_, last)) return false;
   return std::ranges::any_of(edge.lanes, [&](const auto& lane) {
     const bool is_bounded = lane->queue.max_seconds || lane->queue.max_bytes;
-    return lane->full() || (last && is_bounded && lane->size > 0);  // these limits depend on the sample
+    // These limits depend on the next sample, which is not known here, so any queued sample may mean a wait.
+    return lane->full() || (last && is_bounded && lane->size > 0);
   });
 }
 
@@ -300,7 +301,7 @@ std::vector<GoneSource> Inbox::take_gone() {
 void Inbox::join(const JoinRules& rules) {
   change(Tells::WaitingThreads, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
     sets_ = std::make_unique<SetQueue>(rules, lanes_, way_out_, stop_, *clock_);
-    return true;  // the consumer now has to watch the time
+    return true;  // a waiting consumer must now also wake up when a sample has waited too long for its set
   });
 }
 

@@ -88,7 +88,7 @@ class Inbox {
   void serve_node(const Timings* call_times);
   /// Makes the consumer's current or next wait return News.
   void wake();
-  /// Call on the consumer's thread after News.
+  /// Returns the sources that have ended since the last call. Call on the consumer's thread after News.
   [[nodiscard]] std::vector<GoneSource> take_gone();
   /// Declares that the consumer takes sets, which only exist after join(). Call before any thread uses the
   /// inbox.
@@ -225,7 +225,8 @@ class Inbox {
   // Used only by the consumer's thread.
   alignas(kCacheLine) TimePoint taken_at_ = TimePoint::min();
   Seconds gathered_for_{};
-  std::atomic<bool> finishing_{false};  // the consumer records an age; set with the mutex, cleared without
+  // Set with the mutex held while the consumer records an age, cleared without it.
+  std::atomic<bool> finishing_{false};
   // Read without the mutex by spinning threads, so it has its own cache line. Otherwise each read would take
   // the mutex's line away from the thread that holds it.
   alignas(kCacheLine) std::atomic<std::uint32_t> moves_{0};

@@ -17,9 +17,9 @@ namespace freshframe::core {
 /// delivered absorbs them, on its consumer's thread. If the stream ends first, the newest of the kept samples
 /// is delivered after all; it is the only one that keeps its frame. Guarded by the inbox's mutex.
 ///
-/// A stop ends streams in the same way: queued samples are dropped, and after the parent has ended, which may
-/// still be working or waiting for room, the last sample is delivered with their events. This is only done if
-/// the consumer's call is likely to finish in time; otherwise the stop would time out because of it.
+/// A stop ends streams in the same way: queued samples are dropped, and once the parent, which may still be
+/// working or waiting for room, has ended, the last sample is delivered with their events. This is only done
+/// if the consumer's call is likely to finish in time; otherwise the stop would time out because of it.
 class KeptEvents {
  public:
   static constexpr std::size_t kMost = 10'000;  // if there are more, the oldest are lost

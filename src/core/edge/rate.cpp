@@ -10,10 +10,12 @@ namespace {
 constexpr double kOfNewest = 1.0 / 16;  // weight of the newest interval in the mean
 constexpr double kPause = 1;            // seconds, plus kTicksOfPause ticks: a longer interval is a pause
 constexpr double kTicksOfPause = 4;
-// With 20 % loss the rate stays within 0.5 %; 2 would leave 2 %, 1 would leave 5 %.
+// Missed ticks are made up for over this many of the source's intervals. With 20 % loss at the source the
+// rate is then at most 0.5 % too low; with 2 intervals it would be 2 %, with 1 interval 5 %.
 constexpr double kIntervalsMadeUp = 4;
-constexpr double kReordered = 1;          // seconds that a time may lie before the last one
-constexpr double kPicturesReordered = 4;  // the same in frames, if that is longer
+// In seconds. If a timestamp is earlier than the last one by more than this, the clock was changed.
+constexpr double kReordered = 1;
+constexpr double kPicturesReordered = 4;  // the same limit in frames; the longer one applies
 
 }  // namespace
 
@@ -39,7 +41,7 @@ bool Rate::reach_tick(double time) noexcept {
   return time >= *tick_ - earliness();
 }
 
-/// How far behind ticks may be made up for after a gap, in seconds.
+/// After a gap, only ticks of the last so many seconds are made up for.
 double Rate::made_up() const noexcept {
   return std::max(step_, kIntervalsMadeUp * mean_);
 }

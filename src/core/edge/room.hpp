@@ -61,8 +61,9 @@ class Gathering {
   /// Records that a batch has a sample from the lane.
   static void hear(Lane& lane, TimePoint now) noexcept;
 
-  bool active = false;   // waiting for a batch to become complete
-  std::size_t size = 0;  // number of samples that the consumer sleeps for; 0 if it is not gathering
+  bool active = false;  // waiting for a batch to become complete
+  // Number of queued samples at which the consumer must be woken; 0 if it is not gathering.
+  std::size_t size = 0;
 
  private:
   Room& room_;

@@ -376,7 +376,7 @@ std::string SetQueue::describe_distance(std::size_t parent) const {
          (*nearest > 0 ? " later" : " earlier");
 }
 
-// What users of other systems miss most: no results, and no explanation.
+// Without this message, a join whose parents never match would look like a hang.
 std::string SetQueue::fruitless(TimePoint now) const {
   if (!rules_.wait || !fruitless_since_ || now - *fruitless_since_ < kUntilFruitless) return {};
   const auto since = std::lround(Seconds(now - *fruitless_since_).count());

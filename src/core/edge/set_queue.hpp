@@ -36,7 +36,7 @@ struct JoinRules {
 
 /// Whether the sample has a usable time: with JoinBy::Utc, a wall time that is accurate enough.
 [[nodiscard]] bool has_time(const Stamp& stamp, const JoinRules& rules) noexcept;
-/// Explains, as part of a message, why it does not.
+/// Explains, as part of a message, why the sample has no usable time.
 [[nodiscard]] std::string why_no_clock(const std::string& parent, const Utc& utc, const JoinRules& rules);
 
 /// Two parents of a join that block each other: one edge is full and blocking while the other is empty.
@@ -118,7 +118,8 @@ class SetQueue {
   [[nodiscard]] bool admit(Lane& lane, AnySample& sample, Aftermath& after);
   /// Returns false if the sample was dropped because its time is unknown.
   [[nodiscard]] bool take_clock(Lane& lane, AnySample& sample);
-  /// Whether another source has already followed this one. See Note [The sources of a join].
+  /// Returns true if the sample must be dropped because a later source has already taken over from this one.
+  /// See Note [The sources of a join].
   [[nodiscard]] bool follow_source(const Edge& edge, int source, TimePoint now);
   [[nodiscard]] bool waits(int source) const;
   /// Reports the sources that have ended and have no waiting samples.

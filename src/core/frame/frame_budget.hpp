@@ -72,7 +72,8 @@ class FrameBudget {
   [[nodiscard]] bool knows(std::uint16_t holder) const noexcept {
     return holder > 0 && holder <= holders_.load(std::memory_order_acquire);
   }
-  /// `device_bytes`: on a GPU, for each handle.
+  /// Counts `handles` more handles (negative: fewer) that the holder has on loan. `device_bytes` is the GPU
+  /// memory behind each of them.
   void lend(std::uint16_t holder, int handles, std::size_t device_bytes) noexcept {
     auto& lent = get_lent(holder);
     lent.handles.fetch_add(handles, std::memory_order_relaxed);

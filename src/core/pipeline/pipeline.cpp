@@ -61,7 +61,7 @@ void log_busy(const core::PipelineCore& pipeline, const std::vector<std::string>
                              "': " + core::list_busy(nodes) + "; no longer waiting for them");
 }
 
-// Logs a failure that no call has thrown. No later call could throw it.
+// Logs a failure that no call has thrown, since there will be no later call to throw it.
 void log_unthrown(core::PipelineCore& pipeline) {
   const auto error = pipeline.failure().take_unreported();
   if (!error) return;

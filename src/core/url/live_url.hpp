@@ -28,7 +28,7 @@ struct LiveUrl {
   [[nodiscard]] bool is_over_tls() const;
 };
 
-/// Advice for a URL with an odd port.
+/// Advice for a URL for which has_odd_port() is true.
 inline constexpr std::string_view kEscapesOfPasswords =
     "in a user or a password, '/' is written as %2F, '?' as %3F, '#' as %23, '@' as %40 and ':' as %3A";
 

@@ -204,7 +204,7 @@ class CameraFeed {
   std::optional<SenderStats> reported_;      // by the latest sender
   SenderStats earlier_;                      // counts of the earlier ones
   FeedNews news_;
-  const void* server_ = nullptr;  // that has the feed
+  const void* server_ = nullptr;  // the server that has the feed; null: none
   Bell bell_;
 };
 

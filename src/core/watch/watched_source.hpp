@@ -8,8 +8,8 @@ namespace freshframe::core {
 
 class PictureTap;
 
-/// Implemented in addition to SourceBase. A page is not a consumer in the graph, so such a source also asks
-/// the taps.
+/// Implemented in addition to SourceBase. A dashboard page is not a consumer in the graph, so the source also
+/// checks its taps for viewers.
 class WatchedSource {
  public:
   WatchedSource() = default;

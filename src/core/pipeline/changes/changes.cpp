@@ -30,7 +30,7 @@ void spawn_late(PipelineParts& core, const std::shared_ptr<Runner>& runner) {
   }
 }
 
-// The node finishes on its own, and its failures are only logged.
+// Takes back a failed add(). The node finishes on its own thread, and its failures are only logged.
 void undo_add(PipelineParts& core, Runner& added) {
   added.life().leave_add();
   ask_to_end(core, added.index(), unawaited_removal(), false);

@@ -211,7 +211,8 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Wait
   throw_still_old(life, *runner, successor, timeout);
 }
 
-// The caller has given up and the new node will not be used, or is certain to be.
+// Called when replace() throws before the outcome is known. Afterwards it is certain whether the new node
+// will be used.
 void give_up(PipelineParts& core, Successor& successor, bool is_source) {
   const auto next = core.life().change([&] {
     successor.given_up = true;
@@ -310,7 +311,7 @@ bool finish_replace(PipelineParts& core, Successor& successor, Seconds timeout, 
   } catch (const StopTimeoutError&) {
     give_up(core, successor, is_source);
     throw;
-  } catch (...) {  // the hook's
+  } catch (...) {  // thrown by the hook
     give_up(core, successor, is_source);
     wait_given_up(life, successor, hook);
     throw;

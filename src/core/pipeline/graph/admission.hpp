@@ -31,7 +31,8 @@ class Admission {
   void check_recordings() const;
   /// Rejects parents that send samples of several sources; the error suggests Port::of().
   void check_one_source(const std::string& who, std::span<const AnyPort> parents) const;
-  /// Returns how to choose the samples of a parent that is a source itself, as the end of a message, or "".
+  /// Returns the end of an error message: how to choose only the samples that a parent produces itself,
+  /// without those of other sources. Returns "" if no parent produces any.
   [[nodiscard]] std::string advise_own_samples(std::span<const int> sources,
                                                std::span<const AnyPort> parents) const;
   /// Fills in the options that the join leaves open, depending on the parents. Rejects invalid joins.

@@ -185,7 +185,7 @@ std::set<int> list_ancestors(const Graph& graph, const ReaderCore& reader) {
     const auto sources = sources_on(graph, wire);
     given.insert(given.end(), sources.begin(), sources.end());
   }
-  std::erase_if(nodes, [&](int node) {  // sources that its ports exclude
+  std::erase_if(nodes, [&](int node) {  // remove the sources that the ports exclude
     return graph.runner(node).is_source() && std::ranges::find(given, node) == given.end();
   });
   return nodes;

@@ -26,7 +26,7 @@ void end_edge(const Graph& graph, const Wire& wire, Inbox& inbox) {
   inbox.end_edge(*wire.edge);
 }
 
-// A merge without edges has not ended.
+// Keeps a merge open that is about to lose its last edge, since it may get new ones.
 void keep_merge_open(const Graph& graph, const Graph::Place& merge) {
   const auto leaves = [&graph](const Wire& wire) { return is_leaving(graph, wire); };
   if (merge.merge && std::ranges::all_of(merge.wires, leaves)) merge.runner->inbox().stay_open(true);
@@ -36,7 +36,7 @@ bool goes_with(const Wires& wires, const std::set<int>& going) {
   return std::ranges::any_of(wires, [&](const Wire& wire) { return wire.goes_with(going); });
 }
 
-// Whether the edge's producer stays in the graph.
+// Whether the edge must be ended, because its producer stays in the graph.
 bool ends_alone(const Graph& graph, const Wire& wire, const std::set<int>& going) {
   return !going.contains(wire.parent) && wire.edge && graph.has(wire.parent);
 }

@@ -127,7 +127,7 @@ std::string ReaderCore::describe_end() const {
 
 std::optional<std::string> ReaderCore::explain_empty_loop() {
   const bool was_cut = is_closed() || (context_.stop.stop_requested() && !is_read_to_end_);
-  if (context_.failure->has_failed()) return std::nullopt;  // the loop raises it
+  if (context_.failure->has_failed()) return std::nullopt;  // the loop itself throws it
   if (!was_cut || !has_ended() || warned_empty_loop_.exchange(true)) return std::nullopt;
   return describe_end();
 }

@@ -74,8 +74,8 @@ class ReaderCore {
   [[nodiscard]] bool read_by_this_thread() const noexcept {
     return last_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
-  /// Returns why a loop that starts now is empty, if it is because of a stop or close(): for a warning. Returns it
-  /// only once per reader, otherwise nullopt.
+  /// If a loop over the reader that starts now would be empty because of a stop or close(), returns the
+  /// reason, for a warning. Returns it only once per reader, and nullopt otherwise.
   [[nodiscard]] std::optional<std::string> explain_empty_loop();
   /// Returns true only on the first call.
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }

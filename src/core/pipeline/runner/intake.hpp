@@ -21,8 +21,8 @@
 
 namespace freshframe::core {
 
-/// The runner acts on the returned Turn; nothing of the node is called here. Only for the node's thread,
-/// unless noted otherwise.
+/// Never calls the node: the runner acts on the returned Turn. Only for the node's thread, unless noted
+/// otherwise.
 class Intake {
  public:
   /// News: call Runner::look_at_news(), then take again. HostNews: notify the node's host. Idle: `idle_at`
@@ -79,8 +79,9 @@ class Intake {
   }
 
   // ---- sources that have ended, whose last results come with the next tick
-  /// Defers the end of a source, which the node already knows, until a tick. That tick follows immediately
-  /// or, if the whole input has ended, is the end of the node. Returns false if the node has no clock.
+  /// Defers the end of a source until after a tick; the node itself has already been notified. That tick is
+  /// due immediately or, if the whole input has ended, is called at the end of the node. Returns false if the
+  /// node has no clock.
   [[nodiscard]] bool keep_until_tick(const GoneSource& gone);
   [[nodiscard]] bool has_sources_behind_tick() const noexcept { return !behind_tick_.empty(); }
   /// Returns the sources that were deferred before the last tick.
@@ -114,7 +115,7 @@ class Intake {
   std::uint16_t holder_ = 0;
   std::optional<TickGrid> ticks_;
   TimePoint tick_{};
-  std::vector<GoneSource> before_tick_;  // if there are any, a tick is due outside the grid
+  std::vector<GoneSource> before_tick_;  // if not empty, a tick is due outside the regular schedule
   std::vector<GoneSource> behind_tick_;
   bool was_tick_ = false;                  // the last take returned a tick
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()

@@ -115,7 +115,7 @@ AnySample Outlet::stamp_result(Emitted result, const AnySample& from) {
   }
   if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
   if (sample.stamp.damaged) sample.frame.mark_damaged();
-  // An attached frame arrived here and is only passed on.
+  // A frame that is already attached to a budget has arrived from upstream and is only passed on.
   if (has_own && stamp.source != node_ && !FrameAccess::is_attached(sample.frame))
     FrameAccess::mark_moved(sample.frame);
   if (is_frame) FrameAccess::attach(sample.frame, budget_);
@@ -150,7 +150,8 @@ void Outlet::end_edges() {
 }
 
 void Outlet::end_edges(const GoneSource& gone) {
-  outputs_.end_edges(gone);  // first: an edge added now is in the list or ends
+  // First, so that an edge that is added at the same time is either in the list or ends in Outputs::add().
+  outputs_.end_edges(gone);
   const auto newest = outputs_.newest();
   for (const auto& output : newest->edges) {
     const bool comes = output.source < 0 || output.source == gone.source;

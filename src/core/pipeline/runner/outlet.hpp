@@ -31,7 +31,7 @@ namespace freshframe::core {
 /// not tell which is newer.
 class Outlet {
  public:
-  /// `gives_several`: see NodeBase::gives_several().
+  /// `gives_several`: see NodeContract::gives_several.
   Outlet(int node, bool gives_several, std::shared_ptr<FrameBudget> budget)
       : node_(node), gives_several_(gives_several), budget_(std::move(budget)) {}
   Outlet(const Outlet&) = delete;

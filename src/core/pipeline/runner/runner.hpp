@@ -29,9 +29,9 @@
 namespace freshframe::core {
 
 /// Runs one node. run() is the whole body of a native thread (native_loop.cpp). For a node that runs outside
-/// (NodeBase::runs_outside), the embedder calls the steps, all on one thread: open_step(), begin_stream(),
-/// then take() and outlet() or publish(), begin_last() and, if that returns a sample, finish(), then
-/// close_step(). The parts document their own threads; stats() and offer() are thread-safe.
+/// (NodeContract::runs_outside), the embedder calls the steps, all on one thread: open_step(),
+/// begin_stream(), then take() and outlet() or publish(), begin_last() and, if that returns a sample,
+/// finish(), then close_step(). The parts document their own threads; stats() and offer() are thread-safe.
 class Runner {
  public:
   Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<NodeBase> node,

@@ -64,8 +64,9 @@ class RunnerHost {
   virtual void refuse(std::exception_ptr error) = 0;
 
   // ---- changes of the graph
-  /// Puts the successor's node in place, on the runner's thread. With refuse_successor(), the runner has ended
-  /// first. Both return the node that this thread must close for the embedder, or null.
+  /// Puts the successor's node in place; called on the runner's thread. refuse_successor() is called instead
+  /// if the runner has already ended. Both return the node that this thread must close for the embedder, or
+  /// null.
   virtual std::shared_ptr<NodeBase> place(Runner& runner, Successor& successor) = 0;
   virtual std::shared_ptr<NodeBase> refuse_successor(Successor& successor) = 0;
   /// Continues with the new node on a thread of the embedder.

@@ -33,12 +33,12 @@ class Runner;
 struct Successor {
   enum class State : std::uint8_t { Opening, Offered, Placed, Refused };
 
-  std::shared_ptr<Runner> runner;  // reset when it is over
+  std::shared_ptr<Runner> runner;  // reset when the replacement has finished
   std::shared_ptr<NodeRun> next;
   std::shared_ptr<NodeRun> old;           // set once the new node is in place
   std::shared_ptr<NodeBase> before = {};  // the previous node, if it runs outside
   State state = State::Opening;
-  bool given_up = false;          // the caller has given up
+  bool given_up = false;          // the caller of replace() has given up
   bool left = false;              // the caller left once the outcome was certain
   bool awaited = true;            // the caller throws the error; otherwise it is logged
   bool is_callers = true;         // the caller closes a left-over node that runs outside

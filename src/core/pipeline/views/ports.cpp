@@ -116,10 +116,11 @@ std::optional<PortSource> find_port_source(const PipelineParts& core, const std:
   return std::nullopt;
 }
 
-// A closed reader takes nothing but notifies nobody, even if a finalizer closed it, so its queue is checked.
+// A closed reader accepts nothing more, but does not tell anyone (a finalizer may have closed it). So this checks
+// whether its queue has ended.
 std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
-  // The asking threads end before the runner's thread, which keeps it alive, so they never hold the last
-  // reference.
+  // The threads that call the function end before the runner's thread, which keeps the runner alive. So
+  // lock() never creates the last reference.
   return [runner = std::move(runner)] {
     const auto running = runner.lock();
     if (!running) return false;

@@ -41,7 +41,8 @@ namespace {
 bool anyone_busy(const PipelineParts& core) {
   const bool failed = core.failure().has_failed();
   return std::ranges::any_of(core.runners(), [failed](const auto& runner) {
-    if (failed && runner->is_source()) return false;  // its current read does not matter
+    // After a failure, a source's current read delivers nothing.
+    if (failed && runner->is_source()) return false;
     const auto state = runner->meter().state();
     const bool in_call =
         state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
