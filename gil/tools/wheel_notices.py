@@ -22,13 +22,13 @@ STATIC = ("gcc-12", "nanobind")  # linked into the module
 
 
 def carried(files: dict[str, bytes]) -> list[Library]:
-    """The libraries of others in the wheel."""
+    """Returns the third-party libraries that the wheel contains."""
     shared = {library.name for name in files if ".libs/" in name and (library := find_library(name))}
     return [library for library in ALL_LIBRARIES if library.name in shared or library.name in STATIC]
 
 
 def problems(files: dict[str, bytes], origin: Origin) -> list[str]:
-    """The faults of its ELF files."""
+    """Returns the problems of its ELF files."""
     binaries = [Binary.read(name, data) for name, data in files.items() if data[:4] == b"\x7fELF"]
     names = {Path(binary.name).name for binary in binaries}
     built = built_code(origin)

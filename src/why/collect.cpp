@@ -17,7 +17,8 @@
 namespace freshframe::core {
 namespace {
 
-// Other nodes have no workers, and their report may be slow: a model's includes quantiles.
+// Only nodes with workers are asked for their report, because other reports may be slow: a model's includes
+// quantiles.
 std::vector<WorkerStats> list_workers(const Runner& runner) {
   const auto node = runner.node();
   if (node->abilities().workers == nullptr) return {};

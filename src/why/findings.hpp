@@ -49,10 +49,10 @@ class Findings {
 
  private:
   struct Known {
-    Cause cause;       // of the newest window that had it
-    int with = 0;      // windows that show it, in a row unless it lasts
-    int in_a_row = 0;  // windows that had it
-    int without = 0;   // windows in a row that did not have it
+    Cause cause;       // from the newest window that showed it
+    int with = 0;      // number of windows that showed it; consecutive, unless Cause::lasts lets it skip some
+    int in_a_row = 0;  // number of consecutive windows that showed it, up to the newest of them
+    int without = 0;   // number of windows since then that did not show it
 
     [[nodiscard]] bool is_shown() const noexcept;
   };

@@ -20,16 +20,16 @@ namespace {
 
 using std::chrono::duration;
 
-constexpr double kWaiting = 2;          // average number of samples in a queue that drops
-constexpr double kShortestWait = 0.05;  // seconds
-constexpr double kBlocked = 0.5;        // share of the time
-constexpr double kStale = 0.5;          // share of the samples
-constexpr double kAway = 0.5;           // share of the time
-constexpr double kLostRecords = 0.01;   // share of the samples: a recorder has to keep them all
-constexpr double kCardWait = 0.8;       // share of the time
-constexpr double kFallsBehind = 0.05;   // seconds per second
-constexpr double kLeastFall = 0.25;     // seconds, in the window that first shows it
-constexpr double kThird = 1.0 / 3;      // share of the window
+constexpr double kWaiting = 2;          // report a queue that drops if it holds this many samples on average
+constexpr double kShortestWait = 0.05;  // seconds; shorter waits in a queue are not reported
+constexpr double kBlocked = 0.5;        // report a node that is blocked for this share of the time
+constexpr double kStale = 0.5;          // report an edge if more than this share of its samples is too old
+constexpr double kAway = 0.5;           // report a source that was away for this share of the window
+constexpr double kLostRecords = 0.01;   // report a recorder that lost this share; low, since it must keep all
+constexpr double kCardWait = 0.8;       // report a source that waits for its GPU for this share of the time
+constexpr double kFallsBehind = 0.05;   // seconds of lag per second; with more, a source falls behind
+constexpr double kLeastFall = 0.25;     // seconds; with this much more lag than before, it stays behind
+constexpr double kThird = 1.0 / 3;      // the first third of a window is compared with the last
 
 std::uint64_t count_restarts(const NodeStats& node) {
   std::uint64_t sum = 0;
@@ -222,7 +222,7 @@ std::string even_rate(double seconds_per_sample) {
 
 }  // namespace
 
-// A recorder's queue must lose nothing: being full is no problem, but losses are.
+// Only losses are reported, not a full queue: a recorder's queue may be full, but must not lose anything.
 void find_lost_records(const Scene& scene, Causes& out) {
   const auto& edges = scene.seen.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -326,9 +326,9 @@ void find_workers(const Scene& scene, Causes& out) {
 
 namespace {
 
-constexpr double kGilWait = 0.05;        // share of one node's time
-constexpr double kGilStarves = 1.0 / 3;  // share of the time of a node that loses samples
-constexpr double kLostToGil = 0.2;       // share of the samples
+constexpr double kGilWait = 0.05;        // report nodes that wait for the GIL for this share of their time
+constexpr double kGilStarves = 1.0 / 3;  // report a node that waits for this share and loses samples
+constexpr double kLostToGil = 0.2;       // if it lost this share of its samples because of that
 constexpr double kOwnHold = 0.2;         // share of the time for which a node must hold the GIL to be named
 
 double gil_share(const Scene& scene, std::size_t node, double NodeStats::* counter) {

@@ -179,7 +179,7 @@ inline constexpr std::string_view kGilRemedy =
     "process=True.";
 
 constexpr int kMinute = 12;              // windows
-constexpr double kShareOfAge = 1.0 / 3;  // that a cause must explain
+constexpr double kShareOfAge = 1.0 / 3;  // a wait is only reported if it is this share of the age
 /// Waiting for the GIL or a CPU is a problem even if it is short, unlike waiting in a queue.
 constexpr double kShortestPause = 0.02;     // seconds
 constexpr std::size_t kFewestSamples = 30;  // minimum for any finding

@@ -14,13 +14,13 @@
 namespace freshframe::core {
 namespace {
 
-constexpr double kBatchWait = 1.5;     // wait for the batch, in call durations
+constexpr double kBatchWait = 1.5;     // report a wait for a batch that takes this many times the call
 constexpr double kBatchBusy = 0.8;     // a busier node has small batches because it is slow
-constexpr double kFullBatches = 0.05;  // share of the calls
-constexpr double kProcessors = 1.0;    // average number of threads that are ready to run but waiting
-constexpr double kBurst = 5;           // mean interval divided by the median
-constexpr double kLostInBursts = 0.5;  // share of the samples
-constexpr double kIdleChild = 0.5;     // busy share up to which it had time for more
+constexpr double kFullBatches = 0.05;  // more than this share of full batches is not reported
+constexpr double kProcessors = 1.0;    // report if this many threads on average wait for a CPU
+constexpr double kBurst = 5;           // report a source whose mean interval is this many times its median
+constexpr double kLostInBursts = 0.5;  // report if this share of the samples is lost because of bursts
+constexpr double kIdleChild = 0.5;     // a child that is busy for at most this share could take more
 constexpr double kShortestGather = 0.05;
 
 bool is_proven(const Age* age) {
@@ -168,7 +168,8 @@ LostShare lost_at_once(const Scene& scene, const EmptyBatches& batches) {
 
 }  // namespace
 
-// Samples wait for others that do not arrive, and their results are sent in bursts.
+// Reports nodes whose samples wait for others that do not arrive, or whose results are lost because they are
+// sent in bursts.
 void find_empty_batches(const Scene& scene, Causes& out) {
   for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
     const auto batches = empty_batches(scene, i);
@@ -205,9 +206,8 @@ void find_full_processors(const Scene& scene, Causes& out) {
   for (const auto& age : scene.ages) {
     if (!is_proven(&age) || scene.quiet.is_quiet(age.consumer)) continue;
     if (all < scene.bar(kProcessors, "processors", age.consumer)) continue;
-    // A sample passes only one of the branches that meet at the reader, so their calls are at least as many
-    // as its samples.
-    // more.
+    // A sample passes only one of the branches that meet at the reader, so their nodes have at least as many
+    // calls as the reader has samples.
     const double samples = age.interval > 0 ? scene.seconds / age.interval : 0;
     double wait = 0;
     for (const auto& name : list_nodes(age)) {

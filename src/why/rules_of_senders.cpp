@@ -13,7 +13,7 @@
 namespace freshframe::core {
 namespace {
 
-constexpr double kSkipped = 1.0 / 3;  // of the camera's frames
+constexpr double kSkipped = 1.0 / 3;  // report a browser that skips this share of the camera's frames
 constexpr double kMega = 1e6;
 
 /// The frames of a window.

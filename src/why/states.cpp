@@ -20,15 +20,15 @@ namespace {
 
 using std::chrono::duration;
 
-constexpr std::chrono::seconds kShownFor{10};  // after the latest error or loss
+constexpr std::chrono::seconds kShownFor{10};  // how long the latest error or loss is shown
 constexpr double kAwayFor = 2;                 // seconds, longer than a reconnection takes
 constexpr double kClockOff = 1;                // seconds between a camera's clock and this machine's
-constexpr double kPaceOff = 0.01;              // of a camera's timestamps, as a fraction
-constexpr double kUnsent = 10;                 // seconds, longer than it takes to restart a receiver
-constexpr double kLongStall = 0.25;            // seconds, of a stall that is still going on
+constexpr double kPaceOff = 0.01;              // tolerated error of a camera's timestamps, as a fraction
+constexpr double kUnsent = 10;                 // seconds unsent; longer than it takes to restart a receiver
+constexpr double kLongStall = 0.25;            // seconds until a stall in progress is reported
 constexpr double kStalledShare = 0.1;
-constexpr double kBusyShare = 0.05;      // share of the time; an idle machine has about 0.002
-constexpr double kHoldShare = 0.8;       // share of the last second
+constexpr double kBusyShare = 0.05;      // report waits for a CPU from this share of the time on; idle: 0.002
+constexpr double kHoldShare = 0.8;       // report a node that held the GIL for this share of the last second
 constexpr double kShortestSpan = 0.5;    // seconds needed to judge a share of the time
 constexpr std::size_t kThreadName = 15;  // bytes of a thread name that the kernel keeps
 

@@ -83,7 +83,7 @@ class Budget:
 
     @property
     def over(self) -> list[Hold]:
-        """The holds that count for the budget, longest first."""
+        """The holds over the limit that count, longest first."""
         found = [hold for hold in self.holds if self._verdict.is_over(hold, self._limit)]
         return sorted(found, key=lambda hold: hold.seconds, reverse=True)
 

@@ -1,8 +1,9 @@
 // Converts text from files, servers and libraries to str, without an error for bytes that are not UTF-8.
 // SPDX-License-Identifier: Apache-2.0
 //
-// nanobind's own casters for std::string raise UnicodeDecodeError for such a byte. One of a camera would make stats()
-// raise for all cameras. So this header replaces them: tools/check_layers.py finds others.
+// nanobind's own casters for std::string raise UnicodeDecodeError for such bytes. A single one in a camera's
+// name would make stats() raise for all cameras. So this header replaces the casters, and
+// tools/check_layers.py rejects files that include nanobind's.
 #pragma once
 
 #include <cstdint>

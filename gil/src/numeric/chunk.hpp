@@ -7,8 +7,9 @@
 
 namespace freshframe::numeric {
 
-/// Part of the results' definition: another size changes the last bits of floating-point sums. Large enough
-/// that the cost of adding the lanes at its end is negligible, small enough that two threads finish together.
+/// Part of the definition of the result: another size changes the last bits of floating-point sums. Large
+/// enough that the cost of adding the lanes at its end is negligible, small enough that two threads finish
+/// together.
 inline constexpr std::int64_t kChunk = std::int64_t{64} * 1024;
 
 /// Numbers that are not consecutive in memory are gathered in blocks of this size, which fit into the L1
@@ -20,7 +21,7 @@ struct Stretch {
   const void* a = nullptr;
   const void* b = nullptr;
   std::size_t count = 0;
-  bool more_follows = false;  ///< the address after the last number
+  bool more_follows = false;  ///< prefetch beyond the last number; false for copies
   std::uintptr_t ahead = 0;   ///< bytes, see Note [Reading ahead] in sum.cpp
 };
 

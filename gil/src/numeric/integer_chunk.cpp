@@ -1,10 +1,10 @@
 // Adds up integers exactly, a chunk at a time.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Signed numbers become unsigned by turning over their sign bit, which adds half the range to each; that is
-// subtracted at the end. Bytes are added by eights into 64-bit lanes; wider numbers are split into halves,
-// each added in lanes of twice its width or more, where kChunk of them cannot overflow. Compiled once per
-// instruction set by Highway's foreach_target.
+// Signed numbers become unsigned by flipping their sign bit, which adds half the range to each; the sum of
+// these halves is subtracted at the end. Bytes are added in groups of eight into 64-bit lanes; wider numbers
+// are split into halves, each added in lanes of twice its width or more, where kChunk of them cannot
+// overflow. Compiled once per instruction set by Highway's foreach_target.
 #include "numeric/integer_chunk.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -30,7 +30,7 @@ struct Operands {
   std::uintptr_t ahead;
 };
 
-#if HWY_TARGET == HWY_SCALAR  // has no lanes to add up in
+#if HWY_TARGET == HWY_SCALAR  // this target has no SIMD lanes: numbers are added one by one
 
 template <bool kBool, bool kDifference, class U>
 Halves add_all(const Operands<U>& from, std::size_t count, bool /*more_follows*/) {
@@ -47,7 +47,7 @@ Halves add_all(const Operands<U>& from, std::size_t count, bool /*more_follows*/
       x = static_cast<U>(x > y ? x - y : y - x);
     }
     total.low += x & kLow;
-    total.high += std::uint64_t{x} >> 32;  // 0 of narrower numbers
+    total.high += std::uint64_t{x} >> 32;  // 0 for narrower numbers
   }
   return total;
 }

@@ -1,6 +1,6 @@
 """The calls of docs/benchmarks/gil-holds.md: well known packages, each with inputs that a program would have.
 
-A call's amount is that of its input, so that its figure is a time per megabyte or per 100,000 objects.
+Each call states the amount of its input, so that its figure is a time per megabyte or per 100,000 objects.
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def records(count: int) -> list[dict[str, Any]]:
-    """Boxes as a detector's results, about 100 bytes of JSON each."""
+    """Returns bounding boxes as a detector would, each with about 100 bytes of JSON."""
     pick = random.Random(1).random
     return [
         {"id": n, "label": "person", "score": pick(), "box": [pick(), pick(), pick(), pick()]}
@@ -17,7 +17,7 @@ def records(count: int) -> list[dict[str, Any]]:
 
 
 def json_text(megabytes: int) -> str:
-    """The same as JSON."""
+    """Returns such boxes as JSON."""
     import json  # noqa: PLC0415
 
     text = json.dumps(records(megabytes * 12_000))
@@ -25,21 +25,21 @@ def json_text(megabytes: int) -> str:
 
 
 def text_of(megabytes: float) -> str:
-    """Words of English."""
+    """Returns English words."""
     words = ["the", "camera", "sees", "a", "person", "walking", "past", "door", "number", "17", "at", "noon"]
     pick = random.Random(2).choice
     return " ".join(pick(words) for _ in range(int(megabytes * 190_000)))[: int(megabytes * 1_000_000)]
 
 
 def csv_text(megabytes: int) -> str:
-    """A table of numbers with a column of names."""
+    """Returns a table of numbers with a column of names."""
     pick = random.Random(3).random
     lines = [f"{n},{pick():.6f},{pick():.6f},camera-{n % 16}" for n in range(megabytes * 32_000)]
     return "number,x,y,name\n" + "\n".join(lines)
 
 
 def picture_of(height: int = 2160) -> Any:
-    """3840x2160 in colour: a gradient with noise, about as hard to compress as a photo."""
+    """Returns a 16:9 colour image, 3840x2160 by default, about as hard to compress as a photo."""
     import numpy as np  # noqa: PLC0415
 
     rows, columns = np.mgrid[0:height, 0 : height * 16 // 9]

@@ -37,7 +37,7 @@ LONGEST = 120  # seconds of one call's process
 
 
 def install() -> None:
-    """An environment with the packages, unless it is there."""
+    """Creates the environment with the packages, unless it exists and is up to date."""
     stamp = FOLDER / "installed"
     wanted = REQUIREMENTS.read_text(encoding="utf-8") + sys.version
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
@@ -75,7 +75,7 @@ def measured(number: int) -> dict[str, Any]:
 
 
 def row_of(number: int, version: dict[str, str]) -> Row | None:
-    """None means the machine was too busy to measure."""
+    """Measures a call. Returns None if the machine was too busy."""
     call = CALLS[number]
     found = measured(number)
     if found["busy"]:
@@ -98,7 +98,7 @@ def machine() -> str:
 
 
 def chosen(words: list[str]) -> list[int]:
-    """The numbers of the calls."""
+    """Returns the numbers of the calls that contain one of the words, or of all calls."""
 
     def has(call: Call) -> bool:
         return not words or any(word in f"{call.package} {call.text}" for word in words)
@@ -107,7 +107,7 @@ def chosen(words: list[str]) -> list[int]:
 
 
 def kept() -> dict[int, Row]:
-    """The rows of the run before."""
+    """Returns the rows of the previous run, by number of the call."""
     if not KEPT.exists():
         return {}
     rows = [Row(**row) for row in json.loads(KEPT.read_text(encoding="utf-8"))]
@@ -117,7 +117,7 @@ def kept() -> dict[int, Row]:
 
 
 def text_of(results: dict[str, Any]) -> str:
-    """JSON with a line for each row."""
+    """Returns JSON with one row per line."""
     rows = ",\n".join(json.dumps(row) for row in results["rows"])
     return f'{{"machine": {json.dumps(results["machine"])}, "rows": [\n{rows}\n]}}\n'
 

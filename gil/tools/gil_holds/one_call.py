@@ -2,8 +2,7 @@
 
     PYTHONPATH=gil/python python gil/tools/gil_holds/one_call.py NUMBER
 
-The watch of gil-budget measures. A thread of Python that wakes up every half millisecond is the second
-witness.
+The watch of gil-budget measures it. A Python thread that wakes up every half millisecond checks the result.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -22,8 +21,9 @@ from gil_budget.windows import Window
 from row import Prepared
 
 ROUNDS = 7
-REPEATED = 3  # so many rounds may be repeated
-# A round is repeated when its thread waited for a processor for a larger share of it, and for more seconds.
+REPEATED = 3  # give up if more rounds than this have to be repeated
+# A round is repeated if its thread waited for a CPU for more than this share of the round and this many
+# seconds.
 LATE = 0.02
 LATE_LEAST = 0.001
 SHORTEST = 0.002  # seconds: the shortest limit of a budget
@@ -33,17 +33,17 @@ REST = 0.02
 
 @dataclass
 class Round:
-    """Seconds of one call."""
+    """The figures of one round; times are in seconds."""
 
     wall: float
     hold: float
     native: str | None
-    silence: float  # the longest time in which the other thread got nothing
+    silence: float  # the longest time for which the second thread did not run
     holds: int
 
 
 class Heartbeat:
-    """Keeps the times in which its thread did not run."""
+    """Records the times in which its own thread did not run."""
 
     def __init__(self) -> None:
         """Starts it."""
@@ -60,7 +60,7 @@ class Heartbeat:
             before = now
 
     def longest(self, began: float, ended: float) -> float:
-        """Seconds of the longest of them within."""
+        """Returns the longest of these times within a period, in seconds."""
         time.sleep(4 * BEAT)
         return max(
             (min(to, ended) - max(since, began) for since, to in self._gaps if to > began), default=0.0
@@ -68,18 +68,18 @@ class Heartbeat:
 
 
 def waited_for_processor() -> float:
-    """Seconds so far of this thread. Raises OSError if the kernel does not count them."""
+    """Returns how many seconds this thread has waited for a CPU. Raises OSError if that is not counted."""
     with open("/proc/thread-self/schedstat", encoding="ascii") as file:
         return int(file.read().split()[1]) / 1e9
 
 
 def within(hold: Hold, began: float, ended: float) -> bool:
-    """Whether most of it is."""
+    """Returns True if most of the hold is within the period."""
     return began <= (hold.started + hold.ended) / 2 <= ended
 
 
 def one_round(call: Prepared, window: Window, heard: list[Hold], heart: Heartbeat) -> tuple[Round, bool]:
-    """Also returns whether it counts: the thread had its processor."""
+    """Runs the call once. Also returns whether the round counts: not if the thread waited for a CPU."""
     time.sleep(REST)
     heard.clear()
     late, began = waited_for_processor(), time.monotonic()
@@ -102,9 +102,9 @@ def one_round(call: Prepared, window: Window, heard: list[Hold], heart: Heartbea
 
 
 def measure(prepare: Prepared) -> dict[str, object]:
-    """The rounds of a call, and how many were repeated because the machine was busy."""
+    """Returns the rounds of a call, and how many were repeated because the machine was busy."""
     call: Prepared = prepare()  # type: ignore[assignment]
-    call()  # loads what it loads
+    call()  # the first call may load modules
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -10,8 +10,8 @@ from typing import Any
 
 SHORTEST = 0.002  # seconds: the shortest hold that the watch can distinguish from nothing
 LIMIT = 0.01  # seconds: the default budget of gil-budget
-WITNESS = 0.2  # so far the two witnesses may be apart
-SPARE = 2 * SHORTEST  # seconds: for which the second one may be silent besides, where a call lets go
+WITNESS = 0.2  # the two measurements may differ by this fraction
+SPARE = 2 * SHORTEST  # seconds: added to that difference if a call releases the GIL
 
 HEAD = """\
 # GIL holds of well known calls
@@ -68,34 +68,34 @@ class Row:
 
     @property
     def hold(self) -> float:
-        """Seconds of the longest hold of a call, the median of the rounds."""
+        """Longest hold of a call, the median of the rounds, in seconds."""
         return float(median(one["hold"] for one in self.rounds))
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """Seconds of the same."""
+        """Quartiles of the longest hold, in seconds."""
         first, _, third = quantiles([one["hold"] for one in self.rounds], n=4, method="inclusive")
         return first, third
 
     @property
     def wall(self) -> float:
-        """Seconds of the whole call."""
+        """Duration of the whole call, the median of the rounds, in seconds."""
         return float(median(one["wall"] for one in self.rounds))
 
     @property
     def native(self) -> str | None:
-        """The native function, by most rounds."""
+        """The native function that most rounds report."""
         names: list[str | None] = [one["native"] for one in self.rounds]
         return max(names, key=names.count)
 
     @property
     def lets_go(self) -> bool:
-        """No hold that could be measured."""
+        """Whether no hold was long enough to be measured."""
         silence = median(one["silence"] for one in self.rounds)
         return self.hold < SHORTEST and silence < WITNESS * self.wall + SPARE
 
     def why_not(self) -> str | None:
-        """Why the row is left out; None means it is not."""
+        """Returns the reason why the row is left out, or None."""
         silence = median(one["silence"] for one in self.rounds)
         if self.wall < SHORTEST * 5:
             return f"it takes {_ms(self.wall)} only"
@@ -113,13 +113,13 @@ class Row:
 
 
 def rows_of(results: dict[str, Any]) -> list[Row]:
-    """Sorted by package, in the order of the calls within it."""
+    """Returns the rows sorted by package; a package's calls keep their order."""
     rows = [Row(**row) for row in results["rows"]]
     return sorted(rows, key=lambda row: row.package.lower())
 
 
 def page_of(results: dict[str, Any]) -> str:
-    """The text of the page."""
+    """Returns the text of the page."""
     rows = rows_of(results)
     shown = [row for row in rows if row.why_not() is None]
     left = [f"{row.package}, {row.text}: {reason}" for row in rows if (reason := row.why_not()) is not None]
@@ -145,7 +145,7 @@ def page_of(results: dict[str, Any]) -> str:
 
 
 def _measured(rows: list[Row]) -> str:
-    """Which rows are from which day and interpreter: `--again` keeps those of an earlier run."""
+    """Says which rows are from which day and interpreter: `--again` keeps those of an earlier run."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         groups.setdefault((row.date, row.python), []).append(f"{row.package} {row.version}, {row.text}")
@@ -178,7 +178,7 @@ def _line(row: Row) -> str:
 
 
 def _readable(native: str) -> str:
-    """Returns the name without types and the interpreter's tag; of a mangled name the library alone."""
+    """Returns the name without types and the interpreter's tag; for a mangled name, only the library."""
     library, _, symbol = native.partition(":")
     library = re.sub(r"(\.cpython-[\w-]+|\.abi3)?\.so[\d.]*$", "", library)
     symbol = re.sub(r"<.*>|\(.*", "", symbol)

@@ -17,11 +17,11 @@ class Call:
     """One row.
 
     Attributes:
-        package: Its name on the package index; "CPython" for the standard library.
+        package: Name of the package on the package index; "CPython" for the standard library.
         text: The call with its input, as the page shows it.
-        prepare: Makes the input and returns the call to measure.
-        amount: Of the input, in `unit`.
-        objects: Its result consists of Python objects, or it reads them. No other thread may run meanwhile.
+        prepare: Creates the input and returns the call to measure.
+        amount: Amount of the input, in `unit`.
+        objects: Whether it returns or reads Python objects, so that no other thread may run at the same time.
     """
 
     package: str

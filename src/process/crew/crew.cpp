@@ -28,7 +28,7 @@ constexpr auto kKillTime = std::chrono::seconds(5);          // for a killed pro
 constexpr auto kTidyTime = std::chrono::seconds(1);
 constexpr Seconds kLeastCloseTime{5};  // close() may take as long as a sample, but at least this
 
-// For messages: the node's call that the jobs belong to.
+// Returns the node's call that the jobs belong to, as part of a message.
 std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, const core::NameTable& names) {
   const auto& job = jobs.front();
   if (is_tick(job.call)) return " (in on_tick())";
@@ -36,7 +36,7 @@ std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, c
   return " (" + samples_text(runner, names, core::FailedOn::one(&job.sample), jobs.size()) + ")";
 }
 
-// `kills`: the OOM killer's count before the worker ended.
+// `kills`: number of processes that the kernel's OOM killer had killed before the worker ended.
 std::string describe_end(const Seat& seat, const ChildEnd& end, std::uint64_t kills) {
   if (!seat.fault.empty()) return "was killed: " + seat.fault;
   std::string text = end.kind == ChildEnd::Kind::Unknown ? end.text() : "died: " + end.text();
@@ -293,7 +293,8 @@ void Crew::start(Seat& seat) {
   show(seat);
 }
 
-// The process has ended. Its last messages are still processed, unless it was killed for an invalid one.
+// Called when the process has ended. Its last messages are still processed, unless it was killed for an
+// invalid one.
 void Crew::bury(Seat& seat, const ChildEnd& end) {
   if (!seat.killed_at) read(seat);
   Death death{.text = describe_end(seat, end, oom_kills_), .stacks = seat.last_dump};

@@ -29,10 +29,11 @@
 
 namespace freshframe::process {
 
-// Note [The control thread] It waits in a single poll() for the workers' sockets, their exits, and a bell
-// that is rung by the inbox, the emitter and a stop. It must never block on a worker or an edge, because a
-// worker that hangs would block the others. It starts the workers and must outlive them, because the kernel
-// signals them when the thread that started them ends.
+// Note [The control thread]
+// The control thread waits in a single poll() for the workers' sockets, their exits, and a bell that is rung
+// by the inbox, the emitter and a stop. It must never block on a worker or an edge, because a worker that
+// hangs would block the others. It starts the workers and must outlive them, because the kernel signals them
+// when the thread that started them ends.
 
 /// run() covers the whole lifetime of the node's workers. The node of `runner` must be a ProcessNode.
 class Crew {
@@ -133,7 +134,7 @@ class Crew {
   bool input_ended_ = false;
   bool finish_given_ = false;
   bool gave_tick_ = false;  // on_tick() was called last, not a sample
-  bool ending_ = false;     // idle workers close
+  bool ending_ = false;     // the input has ended: idle workers close
   std::optional<TimePoint> stop_seen_;
   TimePoint tidied_{};
   std::size_t oom_kills_ = 0;

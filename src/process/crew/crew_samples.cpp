@@ -25,8 +25,9 @@ namespace freshframe::process {
 
 namespace {
 
-constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" until the process ends
-// From the end of the socket, which usually means that the process has exited.
+constexpr auto kCloseTime = std::chrono::seconds(5);  // from the message "closed" until the process ends
+// From the end of the socket's stream, which usually means that the process has exited, until the process
+// ends.
 constexpr auto kStreamTime = std::chrono::seconds(1);
 
 core::Call make_record(const Job& job, TimePoint done) {
@@ -45,7 +46,7 @@ std::exception_ptr make_cause(Embedder& embedder, const Seat& seat, const Failed
                               .is_device_error = message.is_device_error});
 }
 
-// The node goes on after the sample, whatever its exception.
+// For a failure after which the node continues: keeps the text, not the exception object.
 std::exception_ptr make_skipped_cause(const FailedMessage& message) {
   if (message.is_device_error) return std::make_exception_ptr(DeviceError(message.text));
   return std::make_exception_ptr(Error(message.text));
@@ -188,7 +189,7 @@ void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
   try {
     send(seat, std::move(parcels));
   } catch (const std::exception& error) {
-    fail_all(error.what(), samples_of(seat));  // the worker may have a part of the call: it only closes
+    fail_all(error.what(), samples_of(seat));  // the worker may have received a part of the call
     return;
   }
   seat.state = WorkerState::Working;

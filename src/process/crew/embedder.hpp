@@ -29,12 +29,13 @@ class Embedder {
   Embedder& operator=(const Embedder&) = delete;
   virtual ~Embedder() = default;
 
-  /// Throws the exception that the node fails with.
+  /// Serializes a value. If that fails, throws the exception that the node is to fail with.
   [[nodiscard]] virtual EncodedValue encode(const ValueRef& value) = 0;
   /// `producer` is the node's name, for error messages about a value that cannot be unpickled. Throws
   /// ProtocolError for invalid bytes.
   [[nodiscard]] virtual ValueRef decode(ReceivedValue value, const std::string& producer) = 0;
-  /// The cause of the NodeError that ends the pipeline. Returns a DeviceError as such.
+  /// Returns the cause of the NodeError that ends the pipeline. If the failure is a DeviceError, so is the
+  /// cause.
   [[nodiscard]] virtual std::exception_ptr make_cause(WorkerFailure failure) = 0;
   /// Called for each result of the sample `from` before it is emitted. For warnings.
   virtual void inspect(const Emitted& /*result*/, const AnySample& /*from*/) {}

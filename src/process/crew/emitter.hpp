@@ -30,7 +30,7 @@ struct Outcome {
   std::vector<Emitted> results = {};
   bool processed = false;                     // counted as processed when it is emitted
   std::optional<core::GoneSource> gone = {};  // emitted after the results of all earlier samples
-  core::Call call = {};                       // if it was processed
+  core::Call call = {};                       // record of the call; only used if `processed` is set
 };
 
 /// Used by the control thread. When an edge is full for the first time, it starts a separate thread that

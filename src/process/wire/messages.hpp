@@ -40,10 +40,11 @@ constexpr Most<std::uint64_t> most_bytes(const char* what) {
 }
 
 // Note [Fields of messages]
-// A message is sent as its fields, one after the other. Each struct names its fields once in that order: its fields()
-// is called with a writer, and with a reader that checks what each call declares of the field. Where fields belong
-// together, check() is for the reader alone, and so is a text's greatest size for the writer. The fields of structs
-// that are no messages (formats, stamps) are named in messages.cpp.
+// A message consists of its fields, one after the other. Each struct lists them once, in its fields(), which
+// is called with a writer to send and with a reader to receive. The reader checks each field against the
+// limits that are passed along with it. check(), for conditions on several fields, does nothing in the
+// writer, and the maximum size of a string does nothing in the reader. The fields of structs that are not
+// messages (formats, stamps) are listed in messages.cpp.
 
 void name_leases(auto& io, auto& leases) {
   io.list(leases, Most<std::uint32_t>{kMostReleased, "the number of leases"},

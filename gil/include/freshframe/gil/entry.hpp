@@ -27,8 +27,8 @@ inline constexpr bool kHasToken =
     ((std::is_same_v<std::remove_cvref_t<T>, Held> || std::is_same_v<std::remove_cvref_t<T>, Released>) ||
      ...);
 
-// The calls are constexpr in name only: a lambda that makes one is implicitly constexpr, and g++ 16 warns
-// there of a function that is not (-Winvalid-constexpr).
+// The calls are never evaluated at compile time. They are marked constexpr because a lambda that makes one is
+// implicitly constexpr, and g++ 16 warns if it calls a function that is not (-Winvalid-constexpr).
 template <auto Function, class R, class... A>
 struct EntryCall {
   static_assert(!kHasToken<R>, "gil::entry: the function returns a token, which must not leave its scope");

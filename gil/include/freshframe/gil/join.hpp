@@ -16,10 +16,10 @@
 
 namespace freshframe::gil {
 
-/// Joins a std::thread or std::jthread without the GIL, so that the thread can acquire it on its way to its
-/// end. While the interpreter ends, no thread gets the GIL any more, and a thread of this module that asks
-/// for it blocks forever (see Note [Unwinding while the interpreter finalises]). Such a thread is abandoned, and
-/// join() returns. So the destructor of a Python object may call it.
+/// Joins a std::thread or std::jthread without the GIL, so that the thread can acquire it before it ends.
+/// During finalization no thread gets the GIL any more, and a thread of this module that asks for it blocks
+/// forever (see Note [Unwinding while the interpreter finalises]). join() then abandons that thread and
+/// returns. So the destructor of a Python object may call it.
 template <class Thread>
 void join(Released& released, Thread& thread) {
   released.check();

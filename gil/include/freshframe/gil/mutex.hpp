@@ -9,9 +9,9 @@
 
 namespace freshframe::gil {
 
-/// A std::mutex. With FRESHFRAME_GIL_CHECKS, a thread that waits for the GIL with one locked ends the
-/// process: a thread that holds the GIL and wants the mutex would wait forever. A thread that needs both
-/// takes the GIL first.
+/// A std::mutex. With FRESHFRAME_GIL_CHECKS, the process is aborted if a thread waits for the GIL while it
+/// has one locked: another thread that holds the GIL and wants the mutex would wait forever. A thread that
+/// needs both takes the GIL first.
 class Mutex {
  public:
   void lock() {

@@ -158,9 +158,9 @@ auto acquire(const Released& /*released*/, F&& /*function*/, A&&... /*args*/) {
 }
 
 /// Runs `function(released, args...)` on a thread that Python did not make, under the rules of release(). The
-/// thread's state is made at the first acquire() and kept for the rest of the call: from then on taking the
-/// GIL costs no more than on a thread of Python's. An object, so that it can begin a thread, also a jthread
-/// whose function takes a std::stop_token after the token:
+/// thread's state is made at the first acquire() and kept for the rest of the call: from then on, taking the
+/// GIL costs no more than on a thread that Python made. A function object, so that it can be passed to the
+/// constructor of a thread, or of a jthread whose function takes a std::stop_token after the token:
 ///   std::jthread worker(gil::native_thread, &work, std::move(ref));
 struct NativeThread {
   template <class F, class... A>

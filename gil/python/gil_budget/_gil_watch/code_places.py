@@ -22,7 +22,7 @@ LIBRARIES = tuple(
 
 
 def place(frame: Frame) -> str:
-    """``file:line:function``."""
+    """Formats the frame as ``file:line:function``."""
     file, line, function = frame
     return f"{file}:{line}:{function}"
 
@@ -33,7 +33,7 @@ def function_name(code: CodeType) -> str:
 
 
 def names(native: str | None, python: str | None, program: str | None) -> str:
-    """Returns the native function, the line that called it and, if that is a library's, the program's."""
+    """Describes the native function, its caller and, if the caller is a library's, the program's own line."""
     named = [python or "unknown"] if native is None else [native]
     if native is not None and python:
         named.append("called by no line of the program" if _begins_thread(python) else f"called at {python}")
@@ -43,6 +43,6 @@ def names(native: str | None, python: str | None, program: str | None) -> str:
 
 
 def _begins_thread(python: str) -> bool:
-    """Returns True if this is where threading calls a thread's target, which is native itself."""
+    """Returns True if this is where threading calls a thread's target, which is then native itself."""
     file, _, function = python.rsplit(":", 2)
     return file == threading.__file__ and function.rsplit(".", 1)[-1] in ("run", "_bootstrap_inner")

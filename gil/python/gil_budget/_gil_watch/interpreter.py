@@ -20,7 +20,7 @@ FoundFrame = tuple[str, str, int]  # file, function, line
 
 
 class Unsupported(RuntimeError):  # noqa: N818  (what happened, as in _errors.py)
-    """There can be no watch in this interpreter. The message gives the reason."""
+    """Raised if this interpreter cannot be watched. The message gives the reason."""
 
 
 def _refuse(reason: str) -> Unsupported:

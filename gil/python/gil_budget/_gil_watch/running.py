@@ -28,7 +28,7 @@ _NAME = "_gil_watch_1"
 
 
 def find_running() -> Running | None:
-    """The watch that is running in this process, whichever distribution started it."""
+    """Returns the watch that is running in this process, whichever distribution started it."""
     return getattr(sys, _NAME, None)
 
 

@@ -1,2 +1,2 @@
-"""The parts of the plugin that a run with a budget needs."""
+"""The part of the plugin that is only loaded for a run with a budget."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,7 +1,7 @@
 """The baseline: names that may hold the GIL for longer than the budget, and for how long.
 
-A line is a time and a name: ``50ms mypackage._core.so:parse``. Neither tests nor lines of code are in it, and
-the times are steps, so that two runs of the same code write the same file.
+Each line has a time and a name: ``50ms mypackage._core.so:parse``. Tests and lines of code are left out, and
+times are rounded up to steps, so that two runs of the same code write the same file.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -25,19 +25,19 @@ _HEAD = """\
 
 
 class BaselineError(ValueError):
-    """The file is missing or not one."""
+    """Raised if the baseline file is missing or malformed."""
 
 
 def round_up(seconds: float) -> float:
-    """The smallest step that is not shorter, in seconds."""
+    """Returns the smallest step that is not shorter than `seconds`, in seconds."""
     return next((step / 1e3 for step in _STEPS_MS if step / 1e3 >= seconds), _STEPS_MS[-1] / 1e3)
 
 
 def read(path: Path) -> dict[str, float]:
-    """Seconds by name.
+    """Returns the allowed seconds for each name.
 
     Raises:
-        BaselineError: The file cannot be read, or a line is not an entry.
+        BaselineError: The file cannot be read, or a line is malformed.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -58,7 +58,7 @@ def read(path: Path) -> dict[str, float]:
 
 
 def write(path: Path, longest: Mapping[str, float]) -> dict[str, float]:
-    """Adds a run's holds to the file, which need not exist; returns what is in it now."""
+    """Adds the longest holds of a run to the file, or creates it. Returns the file's entries."""
     entries = read(path) if path.exists() else {}
     for name, seconds in longest.items():
         entries[name] = max(round_up(seconds), entries.get(name, 0.0))
@@ -68,9 +68,9 @@ def write(path: Path, longest: Mapping[str, float]) -> dict[str, float]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replaces a file as a whole: at an error, such as a full disk, the old one stays.
+    """Replaces a file atomically: after an error, such as a full disk, the old file is still there.
 
-    A symlink stays, and its target is replaced. A device or a pipe gets the text.
+    Follows symlinks. Writes directly to a device or a pipe.
 
     Raises:
         OSError: The file cannot be written.

@@ -1,11 +1,14 @@
-"""Finds out how this machine reports waits for a processor."""
+"""Checks whether this machine reports how long a thread waited for a CPU."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 
 def why_not_to_fail() -> str | None:
-    """Why a hold's own time is not known here: a busy machine could fail a test. None means it is known."""
+    """Returns the reason why tests must not fail on this machine, or None.
+
+    Without the kernel's figures, a wait for a CPU looks like a hold, so a busy machine could fail a test.
+    """
     path = "/proc/thread-self/schedstat"
     try:
         with open(path, encoding="ascii") as file:

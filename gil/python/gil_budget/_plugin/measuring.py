@@ -1,4 +1,4 @@
-"""Measures the tests of this process: gives each hold to its test, and fails the tests over their budgets."""
+"""Measures the tests of this process: assigns holds to tests, and fails tests that exceed their budgets."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,19 +25,19 @@ from .settings import Settings
 
 @dataclass
 class Present:
-    """The test that runs now."""
+    """The running test."""
 
     test: str
     limit: float | None
     phase: str = "setup"
     record: Record = field(default_factory=lambda: empty(None))
-    own: list[Hold] = field(default_factory=list)  # holds of the phases since the last verdict
+    own: list[Hold] = field(default_factory=list)  # holds since the last report that included a verdict
     over: list[Hold] = field(default_factory=list)
     longest: Hold | None = None
 
 
 class Measuring:
-    """The plugin's part in the process that runs the tests. The tests run in one thread."""
+    """The part of the plugin that runs in each process with tests. Tests run on one thread."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         """Begins the measurement of one run."""
@@ -48,7 +48,7 @@ class Measuring:
         self._owners = Owners()
         self._outside: list[dict[str, Any]] = []
         self._present: Present | None = None
-        self._first_run: set[str] | None = None  # names over the budget, while a test runs again
+        self._first_run: set[str] | None = None  # names over the budget in the first of two runs
         self._may_fail = not settings.report_only
         self.off: str | None = None
         config.stash[MEASURING] = self
@@ -71,7 +71,7 @@ class Measuring:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
-        """Runs the test; one over its budget twice, if that was asked for."""
+        """Runs the test, and runs it again with --gil-confirm if it exceeded its budget."""
         if self._window is None or not (self._settings.confirm and self._may_fail):
             return None
         ihook = item.ihook
@@ -89,7 +89,7 @@ class Measuring:
         ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    # ---- phases; the innermost wrappers, so that pytest's own work is not in them
+    # ---- phases; innermost wrappers, so that pytest's own work is not measured
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
@@ -130,7 +130,7 @@ class Measuring:
             self._give(self._heard.popleft(), present, began, ended)
 
     def _give(self, hold: Hold, present: Present, began: float, ended: float) -> None:
-        """To the test that answers for it."""
+        """Assigns the hold to the test that is responsible for it."""
         owner = self._owners.find_owner(hold.native_id, present.test)
         middle = (hold.started + hold.ended) / 2
         if owner is None or (owner == present.test and not began <= middle <= ended):
@@ -149,7 +149,7 @@ class Measuring:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, Any]:
-        """The verdict on setup and call stands in the call's report, that on the teardown in its own."""
+        """Adds the verdict on setup and call to the call's report, and that on teardown to its own."""
         present = self._present
         if present is None or os.getpid() != self._process:
             yield
@@ -180,7 +180,7 @@ class Measuring:
             report.longrepr = failure_text(limit, present.phase, over)
 
     def _add_properties(self, item: pytest.Item, present: Present) -> None:
-        """For JUnit's XML, which knows names and values."""
+        """Adds the longest hold to the test's properties, for the JUnit XML report."""
         for hold in present.own:
             if present.longest is None or hold.seconds > present.longest.seconds:
                 present.longest = hold

@@ -1,4 +1,4 @@
-"""Defines the plain data that the measuring side sends to the reporting side. pytest-xdist carries it."""
+"""The data that each process with tests sends to the reporting process, if need be through pytest-xdist."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,17 +13,17 @@ ATTRIBUTE = "gil_budget"
 
 
 class Record(TypedDict):
-    """The holds that came to light during one phase of a test.
+    """The holds that were reported during one phase of a test.
 
     Attributes:
-        holds: Of the test itself, each with its "phase".
-        outside: Between tests, and of threads that were there before all of them.
-        left: Over the budget, of a thread that another test has left; with that "test".
-        over: Texts of the test's holds that are over its budget.
-        once: Texts of those that were over it in one of two runs.
-        limit: Seconds; None means the test has none.
-        unsettled: How often the watch was not done within its time.
-        blind: How often it got no processor for as long as the limit.
+        holds: Holds of the test itself, each with its "phase".
+        outside: Holds between tests, and of threads older than all tests.
+        left: Holds over the budget by a thread that an earlier test left running, each with that "test".
+        over: The test's holds that are over its budget.
+        once: Holds that were over the budget in only one of two runs.
+        limit: The test's budget in seconds; None if it has none.
+        unsettled: How often the watch did not finish in time.
+        blind: How often the watch got no CPU for as long as the limit.
     """
 
     holds: list[dict[str, Any]]
@@ -50,5 +50,5 @@ def empty(limit: float | None) -> Record:
 
 
 def plain(hold: Hold, **more: Any) -> dict[str, Any]:
-    """A hold as plain data, with its name and its text."""
+    """Converts a hold to plain data, including its name and its message."""
     return {**asdict(hold), "name": hold.name, "text": str(hold), **more}

@@ -1,4 +1,4 @@
-"""Reads the settings of the budget for a run of pytest."""
+"""Reads the budget's settings for a run of pytest."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Settings:
     """The settings of one run.
 
     Attributes:
-        limit: Seconds of tests without a marker; None means only marked tests have a budget.
-        verdict: What counts.
-        baseline: The file; None means without one.
+        limit: Budget of tests without a marker, in seconds; None if only marked tests have a budget.
+        verdict: Decides which holds count.
+        baseline: Path of the baseline file, or None.
     """
 
     limit: float | None
@@ -38,7 +38,7 @@ class Settings:
 
     @classmethod
     def read(cls, config: pytest.Config) -> Settings | None:
-        """Reads options and settings; None means the budget is off. A mistake ends the run with its text."""
+        """Returns the settings, or None if the budget is off. Raises pytest.UsageError if one is invalid."""
         budget = config.getoption("--gil-budget") or config.getini("gil_budget")
         if budget == OFF:
             return None
@@ -67,7 +67,7 @@ class Settings:
             raise pytest.UsageError(f"gil-budget: {error}") from error
 
     def find_limit(self, item: pytest.Item) -> float | None:
-        """Seconds that a test may hold the GIL; None means it has no budget."""
+        """Returns the test's budget in seconds, or None. Raises pytest.UsageError for an invalid marker."""
         marker = item.get_closest_marker("gil_budget")
         if marker is None:
             return self.limit

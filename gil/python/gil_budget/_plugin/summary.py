@@ -1,4 +1,4 @@
-"""Sums up a run, over the workers of pytest-xdist too: the last lines, the report's file, the baseline."""
+"""Summarizes a run, including workers of pytest-xdist: the last lines, the report file and the baseline."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .measuring import MEASURING
 from .records import ATTRIBUTE, Record
 from .settings import Settings
 
-_RUNS = 3  # so many full runs in a row without a hold of a name in the baseline: it can go
+_RUNS = 3  # full runs without a hold of that name until a baseline's entry counts as unused
 
-# How the last line calls holds that do not count.
+# How the last line names holds of kinds that do not count.
 _UNCOUNTED = (
     ("collector", "collections"),
     ("import", "imports"),
@@ -34,7 +34,7 @@ _CACHE = "gil_budget/runs_without"
 
 
 class Summary:
-    """The plugin's part in the process that reports."""
+    """The part of the plugin that runs in the reporting process."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         """Begins the summary of one run."""
@@ -45,7 +45,7 @@ class Summary:
         self._once: dict[str, list[dict[str, Any]]] = {}
         self._left: list[dict[str, Any]] = []
         self._outside: list[dict[str, Any]] = []
-        self._unsettled: dict[str, None] = {}  # tests, in their order
+        self._unsettled: dict[str, None] = {}  # tests, in order of occurrence
         self._blind: dict[str, None] = {}
         self._gone: list[str] = []
         self._children = 0
@@ -65,7 +65,7 @@ class Summary:
         return ["; ".join(words)]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Counts a report of this process or a worker."""
+        """Adds the record of a report, from this process or from a worker."""
         record: Record | None = getattr(report, ATTRIBUTE, None)
         if record is None:
             return
@@ -78,7 +78,7 @@ class Summary:
                 mine.setdefault(report.nodeid, []).extend(its)
         self._left += record["left"]
         self._outside += record["outside"]
-        # A test has a record of each phase that can fail, and two of each when it runs again.
+        # A test has a record for each phase that can fail, and twice as many if it runs again.
         if record["unsettled"]:
             self._unsettled[report.nodeid] = None
         if record["blind"]:
@@ -86,7 +86,7 @@ class Summary:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Files, and the verdict on what no test's report can say any more."""
+        """Writes the files, and fails the run for anything that no longer fits into a test's report."""
         settings = self._settings
         if self._off is not None:
             return
@@ -102,7 +102,7 @@ class Summary:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The last lines."""
+        """Writes the last lines."""
         write = terminalreporter.write_line
         if self._off is not None:
             write(f"gil budget: not measured here: {self._off}")
@@ -155,7 +155,7 @@ class Summary:
         return "; ".join(words)
 
     def _annotate(self, write: Any) -> None:
-        """Warnings at the program's lines, on GitHub only."""
+        """Writes warnings that GitHub shows at the program's lines; does nothing elsewhere."""
         if os.environ.get("GITHUB_ACTIONS") != "true":
             return
         for hold in (hold for holds in self._over.values() for hold in holds):
@@ -164,7 +164,7 @@ class Summary:
                 write(f"::warning file={os.path.relpath(file)},line={line}::{hold['text']}")
 
     def _longest(self) -> dict[str, float]:
-        """Seconds of the longest hold over the limit, by name."""
+        """Returns the longest hold over the limit for each name, in seconds."""
         longest: dict[str, float] = {}
         for hold in (hold for holds in self._over.values() for hold in holds):
             longest[hold["name"]] = max(hold["seconds"], longest.get(hold["name"], 0.0))
@@ -200,7 +200,7 @@ class Summary:
         return self._settings.baseline is not None and not any(chosen)
 
     def _unseen_for_long(self) -> list[str]:
-        """Names of the baseline that had no hold in this run and those before; counts this run."""
+        """Counts this run. Returns names in the baseline without a hold in the last `_RUNS` full runs."""
         cache = getattr(self._config, "cache", None)
         before: dict[str, int] = {} if cache is None else cache.get(_CACHE, {})
         seen = {hold["name"] for holds in self._tests.values() for hold in holds}

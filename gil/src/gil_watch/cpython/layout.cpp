@@ -178,7 +178,7 @@ std::string read_text(std::uintptr_t object) {
     for (std::size_t byte = 0; byte < width; ++byte) {
       point |= static_cast<std::uint32_t>(static_cast<unsigned char>(raw[i * width + byte])) << (8 * byte);
     }
-    // for a surrogate, which stands for an undecodable byte of a path
+    // A surrogate stands for an undecodable byte, such as in a path.
     constexpr std::uint32_t kReplacement = 0xFFFD;
     if (!append_point(text, point)) append_point(text, kReplacement);
   }

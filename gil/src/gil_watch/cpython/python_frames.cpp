@@ -48,7 +48,7 @@ class Bytes {
     const int magnitude = static_cast<int>(value >> 1U);
     return (value & 1U) != 0 ? -magnitude : magnitude;
   }
-  // An entry starts with a byte whose top bit is set.
+  // Skips to the start of the next entry, a byte whose top bit is set.
   void skip_to_entry() {
     while (!rest_.empty() && (static_cast<unsigned char>(rest_.front()) & 0x80U) == 0) rest_.remove_prefix(1);
   }
@@ -113,10 +113,10 @@ std::uintptr_t read_instruction(std::uintptr_t frame) noexcept {
   return static_cast<std::uintptr_t>(index);
 }
 
-// Python does not show such a frame, and CPython's own walk skips it (_PyFrame_IsIncomplete): an entry of the
-// interpreter, between a C function and the Python function that it calls; a frame that has yet to make its
-// variables; and the shim between a call of a class and its constructor, whose code has no traceable instruction at
-// all. A generator's frame is complete from the beginning.
+// Returns true for a frame that Python does not show and that CPython's own walk skips
+// (_PyFrame_IsIncomplete): an entry of the interpreter, between a C function and the Python function that it
+// calls; a frame that has yet to create its variables; and the shim between the call of a class and its
+// constructor, whose code has no traceable instruction. A generator's frame is complete from the beginning.
 bool is_incomplete(std::uintptr_t frame, std::uintptr_t code, std::uintptr_t instruction) noexcept {
   const Layout& layout = compiled_layout();
   if (layout.frame_owner == Layout::kNone) return false;

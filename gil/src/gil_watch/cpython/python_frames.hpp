@@ -26,13 +26,13 @@ struct PythonFrame {
 };
 
 /// A thread's position in its bytecode. If it is equal at two times, the thread has not moved, so it is
-/// inside one call of native code (or in a loop so tight that nothing of this shows it).
-/// Note [Instructions that are not recorded]
-/// An interpreter has to record an instruction in the frame only before the instruction calls something, and its
-/// compiler may leave out other records. So a short loop may always be at the same instruction: at FOR_ITER of
-/// `for _ in repeat(None): pass` in Debian's 3.13, at the jump of `while True: pass` in all versions. An
-/// instruction that finds nothing to specialize for, as that FOR_ITER, counts its runs in the inline cache after it.
-/// Where nothing counts, a stack that ends in the interpreter's loop distinguishes bytecode from a call.
+/// inside one call of native code (or in a loop so tight that none of these values changes). Note
+/// [Instructions that are not recorded] An interpreter has to record an instruction in the frame only before
+/// the instruction calls something, and its compiler may leave out other records. So a short loop may always
+/// be at the same instruction: at FOR_ITER of `for _ in repeat(None): pass` in Debian's 3.13, at the jump of
+/// `while True: pass` in all versions. An instruction that finds nothing to specialize for, such as that
+/// FOR_ITER, counts its runs in the inline cache after it. If there is no such count either, only a native
+/// stack that ends in the interpreter's loop distinguishes bytecode from a call.
 struct PlaceMark {
   std::uintptr_t frame = 0;
   std::uintptr_t instruction = 0;

@@ -31,8 +31,8 @@ std::string_view without_type(std::string_view symbol) {
   return symbol.substr(std::min(begin, end), end - std::min(begin, end));
 }
 
-// Cython's helpers for calling Python objects, and decorators written in Cython, whose inner function is
-// conventionally named like this and calls the decorated one through the dispatchers.
+// Cython's helpers for calling Python objects, and the inner functions of decorators written in Cython, which
+// are conventionally named "wrapper" and call the decorated function through the dispatchers.
 bool is_cython_glue(std::string_view symbol) {
   static constexpr std::array<std::string_view, 6> kPrefixes{"__Pyx_CyFunction_", "__Pyx_PyVectorcall_",
                                                              "__Pyx_PyFunction_", "__Pyx_PyCFunction_",

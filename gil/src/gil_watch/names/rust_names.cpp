@@ -15,7 +15,8 @@ namespace freshframe::gil {
 
 namespace {
 
-// The escapes of the older mangling: what a symbol may not have.
+// Decodes an escape of the older mangling, which stands for a character that a symbol cannot contain. Returns
+// nullopt if it is unknown.
 std::optional<std::string> unescaped(std::string_view code) {
   static constexpr std::pair<std::string_view, std::string_view> kCodes[] = {
       {"SP", "@"}, {"BP", "*"}, {"RF", "&"}, {"LT", "<"}, {"GT", ">"}, {"LP", "("}, {"RP", ")"}, {"C", ","}};
@@ -42,8 +43,8 @@ std::string without_rust_hash(std::string_view name) {
   if (last == std::string_view::npos || !is_hash(name.substr(last + kPart.size()))) return std::string(name);
   std::string_view rest = name.substr(0, last);
   std::string made;
-  // at the start of a path component: an underscore before an escape is only there so that the component
-  // begins with a letter
+  // True at the start of a path component. There an underscore before an escape is dropped, since it was only
+  // added so that the component begins with a letter.
   bool begins = true;
   while (!rest.empty()) {
     if (begins && rest.starts_with("_$")) rest.remove_prefix(1);
@@ -131,8 +132,8 @@ class Reader {
 
   // ---- paths
 
-  // `in_value`: generic arguments begin with "::", as in an expression. `open`: its "<...>" stays open for
-  // more; returns whether it has one.
+  // `in_value`: generic arguments begin with "::", as in an expression. `open`: leaves its "<...>" open, so
+  // that the caller can add to it; returns whether there is one.
   bool path(bool in_value, bool open = false) {
     const Deeper deeper(*this);
     bool opened = false;
@@ -191,7 +192,7 @@ class Reader {
     }
   }
 
-  // Reads up to the E, separated by commas. Returns the number of items.
+  // Reads items up to the closing E and prints them separated by commas. Returns their number.
   template <class Read>
   int list(Read&& read) {
     int count = 0;
@@ -335,7 +336,8 @@ class Reader {
 
   // ---- constants
 
-  // `in_value`: within another constant or an array's length; else all but literals are in braces.
+  // `in_value`: it is part of another constant or of an array's length. Otherwise everything but literals is
+  // put in braces.
   void constant(bool in_value) {
     const Deeper deeper(*this);
     const char tag = in_.next();

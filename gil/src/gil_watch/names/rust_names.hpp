@@ -7,10 +7,10 @@
 
 namespace freshframe::gil {
 
-/// The path in a symbol of Rust's v0 mangling (`_R...`), as rustc-demangle prints it with `{:#}`: without
-/// the hashes of crates and without the types of constants. Empty when `symbol` is not one, is damaged, or has a
-/// name of more than 4,000 bytes.
-/// Grammar: RFC 2603, with the additions of The rustc book, "v0 Symbol Format".
+/// The path in a symbol of Rust's v0 mangling (`_R...`), as rustc-demangle prints it with `{:#}`: without the
+/// hashes of crates and without the types of constants. Empty if `symbol` is not such a symbol, is invalid,
+/// or has a name of more than 4,000 bytes. Grammar: RFC 2603, with the additions of The rustc book, "v0
+/// Symbol Format".
 std::string demangle_rust(std::string_view symbol);
 
 /// Converts the legacy mangling, as output by the C++ demangler, to a path without its hash:

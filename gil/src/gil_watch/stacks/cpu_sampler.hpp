@@ -38,11 +38,11 @@ class PerfSampler {
   void* ring_ = nullptr;
 };
 
-// Registers and stack of a thread that computes: a timer on that thread's CPU clock sends it one signal.
-// Note [No signal for a thread that waits]
-// A signal interrupts nanosleep and many other system calls. A check that a thread runs is valid only for
-// that moment, so a plain signal may interrupt a system call that has begun since. A timer on the thread's
-// own CPU clock expires only while the thread uses CPU time, and the signal is then delivered at once.
+// Registers and stack of a thread that computes: a timer on that thread's CPU clock sends it one signal. Note
+// [No signal for a thread that waits] A signal interrupts nanosleep and many other system calls. A check that
+// a thread runs is valid only for that moment, so a plain signal may interrupt a system call that has begun
+// since. A timer on the thread's own CPU clock expires only while the thread uses CPU time, and the signal is
+// then delivered immediately.
 
 /// Samples one thread at a time. Not thread-safe. Only one sampler at a time can own the signal. Slower than
 /// perf events: it needs a tick of the kernel's clock, 1 to 10 ms apart.

@@ -1,5 +1,5 @@
-// Reads this process's own memory without trusting the address: if another thread frees the memory meanwhile,
-// the result is a short read or stale bytes, never a fault.
+// Reads this process's own memory without trusting the address: if another thread frees the memory at the
+// same time, the result is a short read or stale bytes, never a fault.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

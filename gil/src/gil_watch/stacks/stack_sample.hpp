@@ -42,7 +42,7 @@ struct StackSample {
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<bool, kRegisters> known{};
   std::vector<std::byte> stack;  // from the stack pointer upwards
-  // the list before the sample was taken; nullptr if no library has been unloaded since
+  // The list from before the sample was taken; nullptr if no library has been unloaded since.
   std::shared_ptr<const Libraries> libraries;
   std::optional<std::uint64_t> witnessed;  // value returned by the witness
 

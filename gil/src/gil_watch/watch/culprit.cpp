@@ -84,9 +84,9 @@ std::span<const NativeFrame> certain_part(std::span<const NativeFrame> above) {
   return above.first(static_cast<std::size_t>(guess - above.begin()));
 }
 
-// The certain frames. If none of them is foreign, the first run of foreign frames among the guessed ones
-// instead: remains of ended calls are further out. A function that libffi has called is certain, and has no other
-// caller than ctypes.
+// Returns the certain frames or, if none of them is foreign, the first run of foreign frames among the
+// guessed ones: frames further out are remains of calls that have ended. If libffi is among the certain
+// frames, so is the function that it has called, and no guess is needed: only ctypes calls libffi.
 std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
   const auto certain = certain_part(above);
   if (certain.size() == above.size() || std::ranges::any_of(certain, is_foreign) ||
@@ -97,8 +97,9 @@ std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
   return {begin, end};
 }
 
-// Up to the end of the first run of the system's functions, which call each other. A run of certain frames
-// may continue among the guessed ones. libffi is no part of it: what it has called stands before it.
+// Returns the frames up to the end of the first run of system functions, which call each other. A run of
+// certain frames may continue among the guessed ones. Stops before libffi, since the function that libffi
+// called precedes it.
 std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
   const auto certain = certain_part(above);
   const auto guess = above.begin() + std::ssize(certain);
@@ -108,8 +109,8 @@ std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
   return {above.begin(), std::find_if(above.begin(), end, is_libffi)};
 }
 
-// A method that C code also calls directly, not because Python code asked for it: ",".join(map(str, a)) calls
-// list.extend internally. Any code may free an object.
+// Returns true for a method that C code also calls directly, without a call in Python code: ",".join(map(str,
+// a)) calls list.extend internally. Any code may free an object.
 bool is_helper(const NativeFrame* caller, const CallableName& name) {
   return caller != nullptr && !name.slot && is_interpreter(*caller) && is_api(caller->symbol) &&
          !is_machinery(caller->symbol) && !name.text.ends_with("_dealloc");
@@ -132,7 +133,7 @@ std::string callable_name(std::span<const NativeFrame> above, const CallableName
 }
 
 // For a foreign function without a symbol. If its type has no module, or unrelated types share the function,
-// the name would be one of the interpreter's, so the module is replaced with the library.
+// the name would look like one of the interpreter's, so the library replaces the module.
 std::string foreign_text(const NativeFrame& frame, const CallableName& name) {
   static constexpr std::string_view kBuiltins = "builtins:";
   return name.text.starts_with(kBuiltins) ? frame.library + ":" + name.text.substr(kBuiltins.size())

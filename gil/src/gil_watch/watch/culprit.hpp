@@ -29,17 +29,21 @@ using CallableNames = std::unordered_map<std::uintptr_t, CallableName>;
 /// The name for internal work of an interpreter without symbols.
 inline constexpr const char* kInterpreter = "the interpreter";
 
-/// Returns "library:symbol" of the culprit, or "" when the interpreter itself ran bytecode.
+/// Returns "library:symbol" of the culprit, or "" if the interpreter itself ran bytecode.
 ///
-/// Takes, of the frames above the innermost interpreter loop and from Python's side: the first function of a
-/// foreign library that is not glue of a binding library; else the first that Python can call by name; else,
-/// below ctypes, the C library's function; else the first of the interpreter's own that is not call
-/// machinery. A slot that a nameless function calls says nothing about that function: `set(list)` is no
+/// Considers the frames called by the innermost interpreter loop, starting with the one that Python called,
+/// and returns the first that exists of these:
+/// - a function of a foreign library, except the glue of a binding library
+/// - a function that Python can call by name, unless ctypes made the call
+/// - a function of a system library, if ctypes made the call
+/// - a function of the interpreter, except its call machinery
+///
+/// A type slot called by a function without a name does not name that function: `set(list)` is not
 /// `list_iterator.__next__`.
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names);
 
-/// kCollection if the stack is in a garbage collection, or gc:collect if code called that. Empty if it is
-/// not, or if the interpreter has no symbols.
+/// Returns kCollection if the stack is in an automatic garbage collection, "gc:collect" if code requested it,
+/// and an empty string if it is in none, or if the interpreter has no symbols.
 std::string collection_name(std::span<const NativeFrame> chain, const CallableNames& names);
 
 /// The name of an automatic collection.

@@ -39,9 +39,10 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
   if (!running_) gather_waiting(gil, *state);
 }
 
-// Whether its bytecode moves while it has a processor. A thread without a processor does not move, either, whatever
-// it runs: only readings between which its processor time grew are certain. A short loop may be found at the same
-// place by chance, so there are several. Beside one processor it never has it while this thread reads.
+// Returns whether the thread's bytecode moves while the thread has a CPU. A thread without a CPU does not
+// move either, so only readings between which its CPU time grew count. Several are needed, because a short
+// loop may be found at the same place by chance. On a machine with a single CPU the thread never runs while
+// this one reads, so the result is Unknown.
 Suspect::Movement Suspect::movement_while_running(const HolderWatch& gil) const {
   constexpr int kReadings = 64;
   constexpr int kEnough = 8;                    // reads between which the thread has run
@@ -61,8 +62,8 @@ Suspect::Movement Suspect::movement_while_running(const HolderWatch& gil) const 
 // Counts whether the thread runs bytecode or is inside one native call.
 void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
   const Turn& turn = gil.turn();
-  // At the first observation of a turn the only earlier reading is the one just made: within these
-  // microseconds bytecode has moved.
+  // At the first observation of a turn, the only earlier reading was made microseconds ago. Running bytecode
+  // has moved in that time.
   const bool moved = turn.seen_before ? turn.moved : gil.frames().mark(holder_.state) != turn.mark;
   const Clock::duration before = std::exchange(times_, task_times(holder_.native_id)).computed;
   if (moved) {
@@ -114,8 +115,9 @@ void Suspect::end(CpuSampler& sampler) {
     if (sample) sample->libraries = libraries_;
     if (sample && sample->witnessed) places_.keep_computing(std::move(*sample), std::nullopt);
   }
-  // A wait for a processor is counted when it is over. The wait of a thread that computed is over by now; a
-  // thread that waited for something else has none in it, and only what follows the stall would be added.
+  // The kernel counts a wait for a CPU once it has ended. If the thread was running, its wait has ended by
+  // now. If it waited for something else, it did not wait for a CPU, and reading its times again would only
+  // add time after the stall.
   if (running_) times_ = task_times(holder_.native_id);
 }
 
@@ -123,8 +125,8 @@ const std::vector<PythonFrame>& Suspect::python() const {
   return runs_bytecode() && deepest_.size() > place().python.size() ? deepest_ : place().python;
 }
 
-// Times that are read after the end contain time after the end. The thread's processor time bounds the error:
-// as long as it computed within the stall, it did not wait.
+// The times may be read after the end of the stall and then include time after it. The CPU time bounds the
+// error: while the thread was running, it did not wait.
 Clock::duration Suspect::delayed(Clock::duration wall) const {
   const Clock::duration queued = times_.queued - first_times_.queued;
   const Clock::duration idle = wall - (times_.computed - first_times_.computed);

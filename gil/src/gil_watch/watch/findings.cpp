@@ -63,7 +63,7 @@ void Findings::add(const Stall& stall) {
   auto words = words_of(stall);
   const double lasted = seconds(stall.duration);
   Key key{words.native, words.python};
-  // because a loop is seen at a different line each time
+  // Omits the line, because a loop is seen at a different line each time.
   if (words.native.empty() && !stall.python_frames.empty()) {
     const auto& frame = stall.python_frames.front();
     key.second = frame.file + ":" + frame.function;

@@ -12,8 +12,8 @@
 namespace freshframe::gil {
 
 /// Reads the system call of a thread of this process from /proc, which takes about 1.5 µs. Used by one
-/// thread. It leaves another file alone that has got its descriptor, as in a program that closes all
-/// descriptors.
+/// thread. If the program has closed the descriptor and its number now belongs to another file, that file
+/// stays open.
 class FutexWait {
  public:
   explicit FutexWait(pid_t thread) : thread_(thread) {}
@@ -21,7 +21,7 @@ class FutexWait {
   FutexWait(const FutexWait&) = delete;
   FutexWait& operator=(const FutexWait&) = delete;
 
-  /// Returns true if the thread waits on a futex in [from, from + size), or nullopt if the kernel does not tell.
+  /// Returns true if the thread waits on a futex in [from, from + size), or nullopt if that is unknown.
   std::optional<bool> is_in(std::uintptr_t from, std::size_t size) noexcept;
 
  private:

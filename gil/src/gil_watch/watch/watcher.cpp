@@ -340,10 +340,10 @@ void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Cl
   on_stall_(describe(*worst, began, duration));
 }
 
-// Judges a thread that computed and whose bytecode was not seen to move. A stack that ends in the interpreter's
-// loop is of bytecode, see Note [Instructions that are not recorded], so without any stack it may be either. A stack
-// that does not may be of a short call in a loop, so there are several where the thread was never seen to compute. A
-// collection is known without a stack.
+// Judges a thread that was running and whose bytecode was not seen to move. A stack that ends in the
+// interpreter's loop means bytecode, see Note [Instructions that are not recorded]. A single stack that does
+// not may belong to a short call in a loop, so several are needed, unless the thread was certainly seen
+// running at one place. A garbage collection is known without a stack.
 Watcher::Activity Watcher::activity_of(const Suspect& suspect) {
   if (suspect.place().collects()) return Activity::Call;
   const auto samples = suspect.place().samples();

@@ -26,8 +26,8 @@ struct WatchOptions {
   Clock::duration period{};
   /// Does not use perf events, as if they were not permitted.
   bool timer_only = false;
-  /// Reports calls only, each with the time that it takes itself: bytecode that moves is never a stall, even where
-  /// the switch interval is longer than the threshold, and a call that computes counts with its processor time.
+  /// Reports calls only, with their own time: bytecode that moves is never a stall, even if the switch
+  /// interval is longer than the threshold, and of a call that was running only its CPU time counts.
   bool calls_only = false;
 };
 
@@ -41,7 +41,7 @@ struct WatchOptions {
 /// second, when several threads take turns. The real wait of the probe then decides whether it is a stall.
 ///
 /// Thread-safe. The callback runs on the watcher's thread, without the GIL, and must not wait for it. Without
-/// a thread that serves probe(), the end of a stall is seen at the next observation instead of at once.
+/// a thread that serves probe(), the end of a stall is noticed only at the next observation.
 class Watcher {
  public:
   using OnStall = std::function<void(Stall&&)>;
@@ -79,9 +79,9 @@ class Watcher {
   /// Number of stalls dropped because memory ran out.
   [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
-  /// Names of threads, which only Python knows, by threading.get_native_id() (the next thread may have the
-  /// get_ident() of a thread that has ended): set by the thread that serves the probe, with the GIL, before it
-  /// reports its acquisition.
+  /// Sets the threads' Python names by threading.get_native_id(), since a get_ident() may be reused after a
+  /// thread has ended. Called by the thread that serves the probe, with the GIL, before it reports its
+  /// acquisition.
   using ThreadNames = std::unordered_map<pid_t, std::string>;
   void name_threads(ThreadNames names);
   /// Adds names of C functions from modules loaded since the start. Must be called like name_threads().
