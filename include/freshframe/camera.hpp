@@ -33,7 +33,7 @@ struct CameraFormat {
 
 /// A camera control. All numbers are the driver's own.
 struct CameraControl {
-  std::string name;  // as the driver calls it: "Exposure Time, Absolute"
+  std::string name;  // the driver's name, such as "Exposure Time, Absolute"
   std::int64_t min = 0;
   std::int64_t max = 0;
   std::int64_t step = 1;

@@ -12,7 +12,7 @@ namespace freshframe {
 struct Crossing {
   std::int64_t id = 0;
   int class_id = 0;
-  bool forward = true;  // for a zone: true if it entered
+  bool forward = true;  // true for entering a zone, false for leaving it; see LineCounts for a line
   Point point = {};     // interpolated between the two sightings
   double pts = 0;       // interpolated likewise, in seconds
 };

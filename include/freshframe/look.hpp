@@ -19,9 +19,9 @@ namespace freshframe {
 
 /// Options of Look.
 struct LookOptions {
-  double seconds = 30;                  // how much to keep, above 0 and at most 3600
+  double seconds = 30;                  // length of video to keep, above 0 and at most 3600
   double every = 0.5;                   // minimum distance of two kept frames, 0 to 60; packets are all kept
-  std::size_t max_bytes = 256U << 20U;  // of encoded images; the oldest are discarded first
+  std::size_t max_bytes = 256U << 20U;  // limit for encoded images in memory; the oldest are discarded first
 };
 
 /// An image from the last few seconds, with the stamp of its capture.

@@ -52,7 +52,7 @@ struct OpenOptions {
   /// Frames, VideoInfo, and `width` and `height` are those after rotation. Packets do not change.
   int rotate = 0;
   std::optional<double> fps = {};      // frame rate of an image sequence; default: 25
-  std::optional<double> start = {};    // first pts, in seconds
+  std::optional<double> start = {};    // start at this pts, in seconds
   std::optional<double> end = {};      // end before this pts, in seconds
   double open_timeout = 5.0;           // seconds until open() gives up
   double read_timeout = 5.0;           // seconds without data until the connection counts as lost

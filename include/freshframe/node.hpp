@@ -80,7 +80,7 @@ template <class T>
 struct SourceItem {
   T value;
   double pts = 0;        // seconds in the source's own time
-  TimePoint captured{};  // on the pipeline's clock; default: now
+  TimePoint captured{};  // capture time on the pipeline's clock; default: now
   /// Default: the next number. Leave a gap for frames that the device lost.
   std::optional<std::int64_t> seq = {};
   std::shared_ptr<const std::string> path = {};  // the file of this sample, if each sample has its own
@@ -95,7 +95,7 @@ struct SourceItem {
 /// An input of a node that processes the sets of a join.
 struct JoinInput {
   const TypeInfo* type = nullptr;  // nullptr: any
-  bool may_miss = false;           // may be missing from a set if the join is partial
+  bool may_miss = false;           // whether a partial set may be without this input
 };
 
 /// What a node declares about itself, so that the engine treats it accordingly.

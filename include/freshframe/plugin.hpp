@@ -50,7 +50,7 @@ constexpr std::uint64_t hash_name(const char* name) {
 struct Capsuled {
   freshframe_object object;
   freshframe_node table;
-  std::string name;  // of the node; `table` points to it
+  std::string name;  // the node's name; `table` points to it
 };
 #endif
 

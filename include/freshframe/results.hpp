@@ -21,7 +21,7 @@ struct Circle {
   float x = 0;
   float y = 0;
   float r = 0;
-  float confidence = 0;  // of the detector in this frame, 0 to 1
+  float confidence = 0;  // the detector's confidence in this frame, 0 to 1
 };
 
 /// What a tracker knows about an object besides its position in this frame.
@@ -58,7 +58,7 @@ struct Detection {
   float y1 = 0;
   float x2 = 0;
   float y2 = 0;
-  float confidence = 0;  // of the detector in this frame, 0 to 1
+  float confidence = 0;  // the detector's confidence in this frame, 0 to 1
   int class_id = 0;
 };
 

@@ -22,7 +22,7 @@ namespace freshframe {
 /// Identifies a C++ type on an edge. Compare addresses; `name` is only for messages.
 struct TypeInfo {
   std::string_view name;
-  bool events = false;  // its values can contain events, see HasEvents
+  bool events = false;  // whether values of this type can contain events, see HasEvents
 };
 
 /// A type whose values contain events as well as state. If an edge drops such a value, its events must not be

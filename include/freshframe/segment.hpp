@@ -19,7 +19,7 @@ struct Segment {
   double last_pts = 0;                   // pts of its last frame, in seconds
   std::optional<double> first_utc = {};  // Unix time of its first frame (Stamp::utc)
   std::optional<double> last_utc = {};   // Unix time of its last frame
-  UtcFrom utc_from = UtcFrom::None;      // which clock first_utc is from; later frames may differ
+  UtcFrom utc_from = UtcFrom::None;      // the clock that first_utc was read from; later frames may differ
   std::uint64_t size_bytes = 0;
   std::uint64_t frames = 0;
   std::uint64_t damaged = 0;  // damaged frames (Stamp::damaged)

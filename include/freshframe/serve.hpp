@@ -33,7 +33,7 @@ struct ServeLimits {
   double head =
       5;  // to receive the line and headers of a request, or the token of a page that sends a camera
   double idle = 30;         // between two requests on a connection; unauthorised connections get only `head`
-  double write = 10;        // for the client to read a response
+  double write = 10;        // for a client to read a response
   double acknowledge = 10;  // for a live viewer to acknowledge a message
   double look = 30;         // to decode the images of a request for the past (Look)
 };

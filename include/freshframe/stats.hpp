@@ -99,16 +99,16 @@ struct SenderStats {
   std::string camera;   // label of the camera in the browser, or empty
   std::string state;    // what the page is doing: "live" while it sends, "asking", "no_camera" ...
   std::string message;  // why it sends no frames, or empty
-  bool hidden = false;  // its tab is not visible, so the browser may deliver fewer frames
+  bool hidden = false;  // the page's tab is not visible, so the browser may deliver fewer frames
   std::string codec;    // "h264", "vp8", "vp9" or "mjpeg"; empty before the first frame
-  std::string mode;     // how it encodes: "webcodecs" or "jpeg"
+  std::string mode;     // the page's way of encoding: "webcodecs" or "jpeg"
   std::string stamped;  // what gives the capture time: "capture", "presentation" or "arrival"
   int width = 0;        // pixels of the encoded image; 0 before the first frame
   int height = 0;       // pixels
   std::uint64_t camera_frames = 0;    // frames that the camera gave the page
   std::uint64_t sent = 0;             // frames that it sent
-  std::uint64_t skipped_link = 0;     // not sent because the link was too slow
-  std::uint64_t skipped_encoder = 0;  // not sent because the encoder was busy
+  std::uint64_t skipped_link = 0;     // frames not sent because the link was too slow
+  std::uint64_t skipped_encoder = 0;  // frames not sent because the encoder was busy
   std::uint64_t missed = 0;           // lost by the browser before the page saw them, by timestamps
   double bitrate = 0;                 // target of the encoder in bits per second
   double arrives = 0;                 // bits per second that the server acknowledged in the last second
@@ -131,7 +131,7 @@ struct SourceStats {
   int decoder_frames = 0;  // decoder delay in frames, as of the latest frame
   /// How many seconds later frames arrive than the earliest ones did, according to the stream's timestamps,
   /// smoothed. With OpenOptions::realtime, how late the last frame was.
-  std::optional<double> behind;  // nullopt: the stream has no timestamps
+  std::optional<double> behind;  // nullopt if the stream has no timestamps
   /// Seconds of timestamps per second of real time. 1 unless the arrivals have shown that the camera's
   /// timestamps run too fast or too slowly.
   double pace = 1;
@@ -169,7 +169,7 @@ struct SourceStats {
   std::uint64_t decoder_changes = 0;
   std::uint64_t downloads = 0;        // frames that were downloaded from a GPU
   double card_wait = 0;               // total time in seconds that decoding has waited for a GPU
-  std::optional<SenderStats> sender;  // of a "browser:" source, once a browser has connected
+  std::optional<SenderStats> sender;  // set for a "browser:" source once a browser has connected
 };
 
 /// Statistics of an edge.
@@ -180,7 +180,7 @@ struct EdgeStats {
   Queue queue;                     // policy; applies to each source separately
   std::size_t source_count = 1;    // sources that can reach it; `waiting` is at most queue.depth times this
   std::string of;                  // the only source that it lets through (Port::of()), or empty
-  bool joined = false;             // its samples become part of sets
+  bool joined = false;             // true if its samples become part of a join's sets
   std::optional<double> max_rate;  // samples per second and source; nullopt: unlimited
   std::int64_t every = 1;          // every n-th sample of each source passes
   std::uint64_t passed_in = 0;
@@ -188,7 +188,7 @@ struct EdgeStats {
   std::uint64_t waiting = 0;
   std::uint64_t dropped = 0;
   std::uint64_t lost = 0;                    // drops that are losses, see is_lost()
-  std::map<DropCause, std::uint64_t> drops;  // only causes that occurred
+  std::map<DropCause, std::uint64_t> drops;  // drops by cause; only causes that occurred
   std::uint64_t events_lost = 0;  // dropped samples whose events could not be kept for a later sample
   double age_p50 = 0;             // seconds from `captured` until the consumer takes a sample
   double age_p99 = 0;
@@ -210,7 +210,7 @@ struct WorkerStats {
 /// How a node runs its neural network.
 struct InferenceStats {
   std::string provider;     // "cpu", "cuda", ...
-  int threads = 0;          // if it runs on a CPU
+  int threads = 0;          // number of CPU threads, if it runs on a CPU
   std::uint64_t runs = 0;   // number of runs; one run may process several frames
   double duration_p50 = 0;  // seconds per run, without pre- and postprocessing
   double duration_p99 = 0;
@@ -267,13 +267,13 @@ struct JoinStats {
   double spread_p99 = 0;
   double wait_p50 = 0;  // seconds from the arrival of a set's first sample until the set was made
   double wait_p99 = 0;
-  std::vector<JoinParentStats> parents;  // in order; the first is the reference
+  std::vector<JoinParentStats> parents;  // in the order of the join's parents; the first is the reference
   std::string reason;  // why there has been no complete set for at least ten seconds; otherwise empty
 };
 
 /// Statistics of a node.
 struct NodeStats {
-  int number = -1;  // for a source equal to Stamp::source; never reused, unlike names
+  int number = -1;  // Stamp::source for a source; never reused, unlike names
   std::string name;
   NodeState state = NodeState::Opening;
   std::uint64_t processed = 0;  // samples that process() or read() finished
@@ -286,7 +286,7 @@ struct NodeStats {
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::uint64_t lost = 0;                        // drops that are losses, see is_lost()
-  std::map<NodeDropCause, std::uint64_t> drops;  // only causes that occurred
+  std::map<NodeDropCause, std::uint64_t> drops;  // drops by cause; only causes that occurred
   std::uint64_t ticks = 0;
   std::uint64_t ticks_missed = 0;        // ticks skipped because the node was busy
   std::map<int, std::uint64_t> batches;  // number of calls by batch size; only with a batch
@@ -421,7 +421,7 @@ class SourceCounters {
  private:
   mutable Mutex mutex_;
   SourceStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
-  Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // of the sources that this one replaced
+  Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // totals of the sources that this one replaced
   SourceState before_stall_ FRESHFRAME_GUARDED_BY(mutex_) = SourceState::Reading;
   std::optional<TimePoint> lost_since_ FRESHFRAME_GUARDED_BY(mutex_);
   const std::shared_ptr<std::atomic<std::uint64_t>> downloads_ =

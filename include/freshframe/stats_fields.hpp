@@ -15,7 +15,7 @@ template <class Stats, class Value>
 struct StatsField {
   std::string_view name;
   Value Stats::* member;
-  std::string_view metric = {};  // without the prefix "freshframe_"
+  std::string_view metric = {};  // name of the metric without the prefix "freshframe_"
   std::string_view type = {};    // "counter" or "gauge"
   std::string_view help = {};
 };

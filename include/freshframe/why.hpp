@@ -47,7 +47,7 @@ struct Age {
   double interval = 0;      // mean seconds between two samples
   double mean = 0;          // seconds
   double oldest_mean = 0;   // seconds, over the oldest 5 %
-  std::vector<AgePart> parts = {};  // in the order of the path
+  std::vector<AgePart> parts = {};  // in the order in which a sample passes them
 };
 
 /// A proven cause of old or lost samples, and what to do about it.
@@ -66,7 +66,7 @@ struct Finding {
 /// The answer of why().
 struct Why {
   std::vector<Finding> findings;  // worst first
-  std::vector<Age> ages;          // for each reader and sink
+  std::vector<Age> ages;          // one for each reader and sink
   /// If false, findings are only failures, recent losses, unsent results and silent nodes.
   bool is_running = false;
   bool ended = false;      // the ages are those of the last samples before the end

@@ -17,8 +17,8 @@ struct Visit {
   enum class End : std::uint8_t { Left, Lost };
   std::int64_t id = 0;
   int class_id = 0;
-  double first_pts = 0;  // when it crossed the border, or was first seen if it appeared inside
-  double last_pts = 0;   // when it was last seen inside
+  double first_pts = 0;  // when the object crossed the border, or was first seen if it appeared inside
+  double last_pts = 0;   // when the object was last seen inside
   End reason = End::Left;
   [[nodiscard]] double dwell() const noexcept { return last_pts - first_pts; }
 };

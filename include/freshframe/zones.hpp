@@ -17,7 +17,7 @@ namespace freshframe {
 
 /// The counts of all zones of a ZoneCounter.
 struct Zones {
-  std::vector<std::pair<std::string, ZoneCounts>> zones = {};  // in the order in which they were given
+  std::vector<std::pair<std::string, ZoneCounts>> zones = {};  // in the order of ZoneCounter's zones
   std::variant<Circles, Detections> tracks = {};
 
   [[nodiscard]] bool has_events() const noexcept;

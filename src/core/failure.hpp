@@ -18,7 +18,7 @@ class Failure {
   /// When the calls of the pipeline and its readers throw it.
   enum class Due {
     Now,
-    AfterRest  // once all samples that were read before it have been delivered
+    AfterRest  // due once all samples read before the failure have been delivered
   };
 
   /// Returns false if there already was one. Due::Now makes an earlier one due as well.

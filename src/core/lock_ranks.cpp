@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kRanks = static_cast<std::size_t>(LockRank::Leaf) + 1;
 constexpr std::array<const char*, kRanks> kRankNames = {"Graph", "Conversion", "Place", "Leaf"};
 
-thread_local std::array<int, kRanks> held{};  // how many mutexes of each rank
+thread_local std::array<int, kRanks> held{};  // number of mutexes that this thread holds, by rank
 
 [[noreturn]] void end(const char* what, std::size_t rank) {
   std::fprintf(stderr, "freshframe: %s while this thread holds one of rank %s\n", what, kRankNames.at(rank));

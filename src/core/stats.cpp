@@ -10,7 +10,7 @@
 namespace freshframe {
 namespace {
 
-constexpr double kUnits = 1.6e8;  // per second; the first 16 buckets are one unit (6.25 ns) wide
+constexpr double kUnits = 1.6e8;  // units per second; the first 16 buckets are one unit (6.25 ns) wide
 constexpr double kUnit = 1.0 / kUnits;
 constexpr int kPerOctave = 16;
 

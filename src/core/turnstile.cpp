@@ -45,7 +45,8 @@ void Turnstile::admit_locked(std::size_t count) {
     next.called.notify_one();
   }
   moved_ = clock_->now();
-  if (!queue_.empty()) queue_.front()->called.notify_one();  // it now waits for `patience`
+  // The first thread in the queue now waits for `patience`.
+  if (!queue_.empty()) queue_.front()->called.notify_one();
 }
 
 void Turnstile::leave() {

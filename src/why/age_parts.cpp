@@ -24,7 +24,7 @@ std::string_view to_string(AgeKind kind) noexcept {
 namespace core {
 namespace {
 
-constexpr std::size_t kOldestShare = 20;  // one in this many samples
+constexpr std::size_t kOldestShare = 20;  // one in this many samples counts among the oldest
 constexpr int kLongestWay = 1000;         // nodes; only a safeguard
 
 double since(TimePoint from, TimePoint to) {
@@ -118,7 +118,7 @@ class Walk {
   struct Passed {
     int stop;
     Call call;
-    double time;  // since the end of the parent's call
+    double time;  // time since the end of the parent's call
   };
 
   // Adds the call, and the time between taking the sample and the call. `until`: when the result was sent.

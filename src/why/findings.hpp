@@ -27,7 +27,7 @@ class Findings {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  static constexpr std::chrono::seconds kUntilFirst{20};  // from the first check to the first finding
+  static constexpr std::chrono::seconds kUntilFirst{20};  // time from the first check to the first finding
 
   explicit Findings(Witness witness = {}) : witness_(std::move(witness)) {}
   [[nodiscard]] const Witness& witness() const noexcept { return witness_; }
@@ -72,7 +72,7 @@ class Findings {
   [[nodiscard]] const Cause* find_shown(const FindingKey& key) const;
 
   Witness witness_;
-  std::optional<Time> quiet_until_;  // no findings before this time after the start
+  std::optional<Time> quiet_until_;  // end of the quiet time after the start, without findings
   QuietTimes quiet_times_;
   std::optional<Window> window_;
   std::map<FindingKey, Known> known_;  // findings based on windows

@@ -25,7 +25,7 @@ namespace {
 using std::chrono::duration;
 
 constexpr std::chrono::milliseconds kPeriod{250};  // between two checks
-constexpr std::chrono::seconds kForgotten{2};      // without a check for this long, the watch has ended
+constexpr std::chrono::seconds kForgotten{2};      // the watch has ended after this long without a check
 constexpr Seconds kRecent{10};                     // ages are averaged over these seconds
 constexpr double kStillLimit = 5;                  // seconds, if stalls are not detected
 
@@ -153,7 +153,7 @@ Why Observer::why() {
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (runs && !is_watched(now) && !stopping_) {
-    if (thread_.joinable()) thread_.join();  // it has already ended, since it sets running_ last
+    if (thread_.joinable()) thread_.join();  // returns immediately, since the thread sets running_ last
     findings_ = Findings(findings_.witness());
     since_ = now;
     begin_watch();

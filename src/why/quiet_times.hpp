@@ -18,9 +18,9 @@ namespace freshframe::core {
 
 /// The parts of a window that are not judged, by names of nodes and readers.
 struct Quiet {
-  std::set<std::string> changed = {};  // at or downstream of a change of the graph
+  std::set<std::string> changed = {};  // nodes and readers at or downstream of a change of the graph
   std::set<std::string> nodes = {};    // nodes whose sources all have, or just had, an outage
-  std::vector<bool> edges = {};        // by index in the statistics' edges
+  std::vector<bool> edges = {};        // whether each edge is quiet, by index in the statistics' edges
 
   [[nodiscard]] bool has_changed(const std::string& name) const { return changed.contains(name); }
   [[nodiscard]] bool is_quiet(const std::string& name) const { return nodes.contains(name); }
@@ -75,8 +75,8 @@ class QuietTimes {
   void follow_source(const NodeStats& node, Time now);
 
   std::map<int, Source> sources_;        // by the node's number, like the next
-  std::map<int, std::string> nodes_;     // at the latest check
-  std::map<std::int64_t, Edge> edges_;   // at the latest check
+  std::map<int, std::string> nodes_;     // the nodes at the latest check
+  std::map<std::int64_t, Edge> edges_;   // the edges at the latest check
   std::map<std::string, Time> changed_;  // quiet until this time
   bool is_first_ = true;
 };

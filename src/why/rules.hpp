@@ -34,7 +34,8 @@ class PipelineCore;
 
 /// Seconds since each thread started, by kernel thread id. Two snapshots can be subtracted.
 struct RunQueue {
-  std::map<int, double> waited;     // empty if the kernel does not count (gVisor, CONFIG_SCHED_INFO off)
+  // Empty if the kernel does not count waits (gVisor, CONFIG_SCHED_INFO off).
+  std::map<int, double> waited;
   std::map<int, int> node_threads;  // by node number
 
   /// The load since `before`, of threads in both snapshots: of one node, and of all.
@@ -69,7 +70,7 @@ struct Witness {
   std::function<std::vector<Age>()> ages = {};  // over the last ten seconds
   std::function<RunQueue()> run_queue = {};
   std::function<std::map<std::int64_t, double>()> edge_ages = {};  // median of each edge, by its number
-  std::function<std::map<std::string, Pace>()> paces = {};         // by name of the source
+  std::function<std::map<std::string, Pace>()> paces = {};         // regularity of each source, by name
 };
 
 /// The checks of a window, and the counters at its start.
@@ -98,8 +99,8 @@ struct Window {
   std::chrono::steady_clock::time_point looked;
   int looks = 0;
   Stats before;
-  std::vector<EdgeSums> edges;  // in the order of before.edges
-  std::vector<NodeSums> nodes;  // in the order of before.nodes
+  std::vector<EdgeSums> edges;  // sums per edge, in the order of before.edges
+  std::vector<NodeSums> nodes;  // sums per node, in the order of before.nodes
   RunQueue run_queue;
 };
 
@@ -134,7 +135,7 @@ struct Scene {
 
   /// Returns the threshold, which is lower for a finding that is already shown.
   [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const {
-    constexpr double kStays = 0.7;  // of a threshold, to avoid flickering
+    constexpr double kStays = 0.7;  // share of a threshold that a shown finding needs, to avoid flickering
     return shown(kind, subject) != nullptr ? kStays * threshold : threshold;
   }
 };
@@ -163,7 +164,7 @@ void find_bursts(const Scene& scene, Causes& out);
 /// The age with the largest share of some kinds of parts, of one node or of all ("").
 struct AgeShare {
   double time = 0;           // seconds
-  const Age* age = nullptr;  // null: there are no such parts
+  const Age* age = nullptr;  // null if no age has such parts
 };
 [[nodiscard]] AgeShare largest_share(const Scene& scene, std::string_view node,
                                      const std::vector<AgeKind>& kinds);

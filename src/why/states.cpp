@@ -465,7 +465,7 @@ void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
     const auto& growth = edges_.at(edge.number);
     if (!is_shown(growth)) continue;
     const auto child = std::ranges::find(seen.stats.nodes, edge.child, &NodeStats::name);
-    const auto is_node = child != seen.stats.nodes.end();  // otherwise it is a reader
+    const auto is_node = child != seen.stats.nodes.end();  // false for a reader
     const auto waits = is_node ? describe_waits(child->number, child->name) : std::string();
     add(out, loss_on(edge, growth.age(now), waits));
   }

@@ -44,11 +44,11 @@ class States {
   };
   struct Waits {
     Time at;
-    double seconds;  // since the thread started
+    double seconds;  // waiting time since the thread started
   };
   struct Holds {
     Time at;
-    std::map<int, double> seconds;  // for which each node has held the GIL in total, by its number
+    std::map<int, double> seconds;  // total time for which each node has held the GIL, by its number
   };
   struct Stalls {
     Time at;
@@ -71,7 +71,7 @@ class States {
 
   std::map<int, NodeGrowth> nodes_;         // by node number
   std::map<std::int64_t, Growth> edges_;    // by edge number
-  std::map<int, std::deque<Waits>> waits_;  // by node number: checks of the last ten seconds, and one before
+  std::map<int, std::deque<Waits>> waits_;  // checks of the last ten seconds, and one before, by node number
   std::deque<Holds> holds_;                 // checks of the last second, and one before
   std::deque<Stalls> stalls_;               // checks of the last five seconds, and one before
   std::uint64_t moved_ = 0;                 // samples

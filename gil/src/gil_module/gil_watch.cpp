@@ -218,9 +218,9 @@ class Watch {
   mutable std::mutex mutex_;
   forks::Hold<std::mutex> hold_{mutex_};
   std::deque<Stall> pending_;                 // guarded by mutex_
-  std::size_t kept_ = 0;                      // guarded by mutex_; total number of stalls put in pending_
+  std::size_t kept_ = 0;                      // total number of stalls put in pending_; guarded by mutex_
   std::size_t lost_ = 0;                      // guarded by mutex_
-  std::optional<Findings::Summary> summary_;  // guarded by mutex_; of a watch that has ended
+  std::optional<Findings::Summary> summary_;  // the results, once the watch has ended; guarded by mutex_
   std::vector<std::string> libraries_;        // folders; set before the watcher's thread starts
   CallableNames names_;
   NameCollector collector_;

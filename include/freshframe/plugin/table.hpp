@@ -183,7 +183,7 @@ class Table {
   struct Entry {
     std::string name;
     freshframe_column column{};
-    std::shared_ptr<const void> memory;  // null: belongs to the engine
+    std::shared_ptr<const void> memory;  // null if the memory belongs to the engine
 
     void take_over() {
       const auto& type = detail::number_type(column.dtype);

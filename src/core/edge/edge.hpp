@@ -113,7 +113,7 @@ struct Lane {
   std::int64_t until_next = 0;  // samples to leave out until the next one that passes
   bool by_pts = false;          // `rate` is measured by pts
   std::vector<Queued> ring;
-  std::size_t spare = 0;  // for a join: slots beyond the queue's depth
+  std::size_t spare = 0;  // slots beyond the queue's depth, which a join needs
   // Total size of the queued frames, in Queued::units. Only maintained if the queue has max_bytes.
   std::int64_t units = 0;
   // Time span of the queued samples. Only maintained if the queue has max_seconds. The time of samples that
@@ -130,15 +130,15 @@ struct Lane {
   // ---- written for every sample: one cache line, including the first two counters
   alignas(kCacheLine) std::size_t head = 0;
   std::size_t size = 0;
-  std::size_t in_sets = 0;  // for a join: samples that are part of a set in the queue
+  std::size_t in_sets = 0;  // number of queued samples that are part of a join's set
   AdaptiveSpin spin;        // the producer's
   bool ended = false;
-  bool ready = false;  // has something to take
+  bool ready = false;  // whether there is a sample or an event to take
   bool producer_waits = false;
   bool producer_asleep = false;     // asleep, and not yet woken
   bool expected = true;             // batches wait for this lane: it has not ended and is not silent
   bool silent = false;              // left out of a batch, and not in any since
-  std::uint64_t dropped_since = 0;  // since the last delivered sample
+  std::uint64_t dropped_since = 0;  // samples dropped since the last one that was delivered
   EdgeCounts counts;
 
   /// Whether a tick of `rate` is used up only when the consumer takes the sample, because until then a newer
@@ -203,7 +203,7 @@ struct Edge {
   }
 
   const EdgeSetup options;
-  Timings age;  // written by the consumer
+  Timings age;  // ages of the samples; recorded by the consumer
 
   // ---- guarded by the inbox's mutex
   std::vector<std::unique_ptr<Lane>> lanes;  // sorted by source
@@ -211,10 +211,10 @@ struct Edge {
   bool ended = false;                        // the producer sends nothing more
   bool gone = false;                         // removed: accepts nothing more
   bool closing = false;                      // accepts nothing more, but queued samples can still be taken
-  bool reported = false;                     // its first drop has been logged
+  bool reported = false;                     // whether the edge's first drop has been logged
   Condition room;                            // the producer waits here
   std::vector<Feed> feeds;                   // for a join
-  std::size_t part = 0;                      // for a join: index of the parent
+  std::size_t part = 0;                      // for a join: index of the edge's parent
 };
 
 using EdgeRef = std::shared_ptr<Edge>;

@@ -34,7 +34,7 @@ struct EndOfStop {
   bool closes_soon = false;            // a source that ends because of the stop does not complete a batch
   bool takes_last = false;             // closed, but final results are accepted
   bool hands_over = false;             // events are delivered, so any that are not count as lost
-  DropCause cause = DropCause::Stop;   // of samples dropped by close()
+  DropCause cause = DropCause::Stop;   // recorded for samples that close() drops
   TimePoint until = TimePoint::min();  // closed, but queued samples or events can be taken until then
 
   void close(Closing how, TimePoint deadline) noexcept {

@@ -121,7 +121,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
     wait_for_room_locked(lane, blocked, is_last ? &sample : nullptr);
     if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
   }
-  ++lane.counts.passed_in;  // after the wait, during which others may read the counters
+  ++lane.counts.passed_in;  // counted after the wait, because others may read the counters during it
   if (lane.edge->closing && !stop_.closed) {
     lane.drop(DropCause::Removed);
     lane.kept.keep(lane.counts.passed_in, sample);
@@ -149,7 +149,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
 
 inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last, PutSample& put) {
   Lane* const found = Lanes::choose_lane(edge, sample);
-  if (found == nullptr) {  // its source has been removed
+  if (found == nullptr) {  // the sample's source has been removed
     ++edge.past.passed_in;
     ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];
     return;
@@ -164,7 +164,7 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
       const auto cause = lane.replaced_by(sample);
       is_slow = cause == DropCause::QueueFull;
       put.evicted = lanes_.evict(lane, cause);
-      while (lane.full_for(sample))  // by max_seconds or max_bytes
+      while (lane.full_for(sample))  // more than one if max_seconds or max_bytes is exceeded
         put.dropped_samples().push_back(lanes_.evict(lane, DropCause::QueueFull));
       lanes_.push(lane, std::move(sample));
       admitted = Admitted::In;
@@ -183,7 +183,7 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
 void Inbox::put_part_locked(Edge& edge, AnySample& sample, PutSample& put) {
   Lane& lane = *edge.lanes.front();
   if (lane.queue.blocks()) wait_for_room_locked(lane, put.blocked, nullptr);
-  if (!edge.gone) {  // otherwise counted by remove_edge()
+  if (!edge.gone) {  // remove_edge() has already counted the sample of a removed edge
     put.moves = put.wakes_consumer = sets_->put(lane, std::move(sample), put, put.warning);
   }
   if (!edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0)

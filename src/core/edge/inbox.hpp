@@ -143,7 +143,7 @@ class Inbox {
   struct Contents {
     const Lanes& lanes;
     const EndOfStop& stop;
-    const SetQueue* sets;  // null: there is no join (yet)
+    const SetQueue* sets;  // null without a join, and before join() is called
   };
   /// Calls `what` with the Contents while holding the mutex. The functions after the class use this.
   template <class What>
@@ -199,7 +199,7 @@ class Inbox {
   // ---- take()
   struct Gather {
     const Batch& batch;
-    std::optional<TimePoint>& until;  // empty: no sample seen yet
+    std::optional<TimePoint>& until;  // deadline of the batch; empty until a first sample has been seen
   };
   [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
     return joins_ ? sets_ && sets_->any_ready() : lanes_.any_ready();
@@ -235,16 +235,18 @@ class Inbox {
   // it.
   alignas(kCacheLine) mutable Mutex mutex_;
   Room room_ FRESHFRAME_GUARDED_BY(mutex_);
-  bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is inside take()
-  bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_ and has not been woken
+  bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the consumer is inside take()
+  // The consumer waits on ready_ and has not been woken.
+  bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   // Nothing from here on is written for every sample.
   alignas(kCacheLine) Lanes lanes_ FRESHFRAME_GUARDED_BY(mutex_){room_};
-  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);  // of the consumer's waits
+  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);  // decides whether the consumer's waits start with a spin
   Gathering gathering_ FRESHFRAME_GUARDED_BY(mutex_){room_};
   WayOut way_out_ FRESHFRAME_GUARDED_BY(mutex_);
   // Removed edges in which the consumer may still record an age; see finishing_.
   std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::unique_ptr<SetQueue> sets_ FRESHFRAME_GUARDED_BY(mutex_);  // null: there is no join (yet)
+  // Null without a join, and before join() is called.
+  std::unique_ptr<SetQueue> sets_ FRESHFRAME_GUARDED_BY(mutex_);
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
   Condition ready_;
 };

@@ -18,7 +18,7 @@ void KeptEvents::keep(std::uint64_t arrival, AnySample& dropped) {
 }
 
 void KeptEvents::insert(std::uint64_t arrival, AnySample& dropped) {
-  const auto place = kept_.try_emplace(arrival).first;  // first, since only this can fail
+  const auto place = kept_.try_emplace(arrival).first;  // must come first, because only this line can fail
   const auto next = std::next(place);
   Frame unneeded;
   if (next != kept_.end()) {

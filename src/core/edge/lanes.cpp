@@ -162,7 +162,7 @@ void Lanes::empty_edge(Edge& edge, std::vector<AnySample>& dropped) {
     drop_waiting(*lane, DropCause::Removed, dropped);
     lane->kept.lose_all(dropped);
     update_ready(*lane);
-    if (lane->producer_waits) {  // it will find the edge removed and count nothing
+    if (lane->producer_waits) {  // the producer will find the edge removed and count nothing
       --waiting_producers_;
       ++lane->counts.passed_in;
       lane->drop(DropCause::Removed);

@@ -21,7 +21,7 @@ namespace freshframe::core {
 
 struct GoneSource {
   int source = -1;
-  Change upto = 0;  // it ended streams that this change or an earlier one started
+  Change upto = 0;  // ends the streams that were started by this change or an earlier one
 };
 
 /// All edges of an inbox and their lanes. No locking: guarded by the inbox's mutex. Does not wake threads,
@@ -157,14 +157,14 @@ class Lanes {
 
   // Written when a lane becomes empty or stops being empty: one cache line.
   std::vector<Lane*> lanes_;
-  std::vector<std::uint64_t> ready_bits_;  // one bit per lane: Lane::ready
+  std::vector<std::uint64_t> ready_bits_;  // Lane::ready of each lane, one bit per lane
   std::size_t ready_lanes_ = 0;
   std::size_t next_lane_ = 0;
   // Written only by waits and changes.
   Room& room_;
   std::vector<EdgeRef> edges_;
   std::vector<int> finished_;     // sources of lanes that ended and are empty
-  std::vector<GoneSource> gone_;  // not yet reported to the consumer
+  std::vector<GoneSource> gone_;  // sources that have ended and are not yet reported to the consumer
   std::size_t open_edges_ = 0;
   std::size_t waiting_producers_ = 0;  // waiting for room, on edges that have not been removed
   bool stays_open_ = false;

@@ -305,7 +305,7 @@ bool SetQueue::take(bool newest, Delivery& out) {
   }
   if (lanes_.all_ended(stop_.closed)) {
     for (Lane* const lane : lanes_.all())
-      lane->kept.lose_all(out.dropped_samples());  // no set can absorb them any more
+      lane->kept.lose_all(out.dropped_samples());  // no later set can absorb these events
   }
   return false;
 }
@@ -392,7 +392,7 @@ std::string SetQueue::fruitless(TimePoint now) const {
   if (!far.empty()) return text + far;
   if (const auto full = too_short(); !full.empty()) return text + full;
   add(describe_silence(0, now));
-  const bool has_reference = far.empty();  // without it, there are no distances
+  const bool has_reference = far.empty();  // without samples of the reference, there are no distances
   if (!has_reference && rules_.partial) far += ", and the first parent sets the pace, also with partial=True";
   for (std::size_t i = 1; i < edges_.size(); ++i) {
     const auto silence = describe_silence(i, now);

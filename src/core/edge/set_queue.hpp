@@ -160,8 +160,8 @@ class SetQueue {
   std::vector<Current> current_;  // per parent; with one_source only the first is used
   /// Per parent: wall time of its last sample if that was unusable.
   std::vector<std::optional<Utc>> without_clock_;
-  std::optional<TimePoint> fruitless_since_;  // no complete set since then
-  std::vector<bool> overflowed_;              // per parent: its queue has been full since then
+  std::optional<TimePoint> fruitless_since_;  // time since which there has been no complete set
+  std::vector<bool> overflowed_;              // per parent: whether its queue has been full since then
   bool reported_ = false;                     // fruitless() has been reported
   bool width_known_ = false;                  // too_wide() has been checked
   std::string last_trouble_;                  // JoinStats::reason after the end

@@ -28,9 +28,10 @@ struct Origin {
 /// allocated separately.
 struct Aftermath {
   struct Rest {
-    std::vector<AnySample> dropped;  // to be destroyed without the mutex: freeing a frame can take long
-    std::vector<Edge*> also_wakes;   // more edges like `wakes`
-    std::vector<Origin> earlier;     // the origins of a batch or set, except the last one
+    // Destroyed after unlocking the mutex, since freeing a frame can take long.
+    std::vector<AnySample> dropped;
+    std::vector<Edge*> also_wakes;                // more edges like `wakes`
+    std::vector<Origin> earlier;                  // the origins of a batch or set, except the last one
     std::vector<std::optional<AnySample>> parts;  // for a join
   };
 
@@ -69,7 +70,7 @@ struct Delivery : Aftermath {
     origin.edge->age.add(Seconds(at - sample.stamp.captured).count(), at);
   }
 
-  Origin latest;                         // of the last sample
+  Origin latest;                         // the origin of the last sample
   std::optional<TimePoint> gathered_at;  // set for a batch
 };
 

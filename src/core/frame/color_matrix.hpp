@@ -28,8 +28,8 @@ struct LumaWeights {
 /// The 8-bit ranges of luma and chroma. Zero chroma is 128.
 struct Levels {
   double black = 0;
-  double luma = 0;    // from black to white
-  double chroma = 0;  // from one end to the other
+  double luma = 0;    // distance between black and white
+  double chroma = 0;  // distance between the extremes of chroma
 };
 
 [[nodiscard]] constexpr Levels get_levels(ColorRange range) noexcept {

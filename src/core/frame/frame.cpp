@@ -46,11 +46,11 @@ struct FrameBody {
   struct Form {
     std::atomic<bool> made{false};
     Picture picture;
-    FramePool::Buffer memory;  // empty for the frame's original format
+    FramePool::Buffer memory;  // empty for the frame's original format, whose memory is elsewhere
     std::atomic<bool> packed{false};
     FramePool::Buffer packed_memory;  // empty if the planes are already packed
     Picture pooled;                   // guarded by conversions(), as is pooled_memory
-    FramePool::Buffer pooled_memory;  // empty: not copied yet
+    FramePool::Buffer pooled_memory;  // empty until the image has been copied
   };
 
   FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
@@ -85,8 +85,9 @@ struct FrameBody {
 
   Mutex budget_mutex{LockRank::Place};
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
-  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;            // in budget's published frames
-  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;     // in the budget
+  // Whether the frame counts as published in the budget.
+  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;
+  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;     // the frame's generation in the budget
   std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;         // bytes in budget's loans
   std::size_t charged_device FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // on a GPU
 

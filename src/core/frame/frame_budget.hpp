@@ -130,8 +130,9 @@ class FrameBudget {
   std::atomic<int> bound_{1 << 30};
   std::atomic<int> extra_{0};
   std::array<std::atomic<int>, 2> published_{};  // by generation
-  std::atomic<std::uint8_t> generation_{0};      // of new frames; written with mutex_ held, like the next
-  std::atomic<int> left_{0};                     // places removed from the bound since the older generation
+  // The generation of new frames; written with mutex_ held, like the next.
+  std::atomic<std::uint8_t> generation_{0};
+  std::atomic<int> left_{0};  // places removed from the bound since the older generation
   std::atomic<std::ptrdiff_t> held_bytes_{0};
   std::atomic<std::ptrdiff_t> held_device_bytes_{0};
   std::atomic<std::size_t> device_bytes_{0};

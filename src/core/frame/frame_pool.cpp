@@ -151,7 +151,8 @@ FramePool::Buffer FramePool::take_used(std::size_t bytes) {
     memory = impl_->memory;
   }
   const auto size = aligned(bytes);
-  auto* const buffer = memory ? memory->allocate(size) : nullptr;  // it has its own lock
+  // Without the pool's lock: `memory` has its own.
+  auto* const buffer = memory ? memory->allocate(size) : nullptr;
   return {buffer, Recycle{impl_, size, std::move(memory)}};
 }
 

@@ -61,7 +61,7 @@ class Joiner {
 
   struct Room {
     int depth = 0;             // depth of the parent's queue; 0 if unbounded
-    bool drops_oldest = true;  // otherwise its owner puts nothing into a full queue
+    bool drops_oldest = true;  // false: the joiner's owner puts nothing into a full queue
   };
   struct Options {
     double within = 0;                 // maximum difference between the times in a set
@@ -76,8 +76,8 @@ class Joiner {
     std::uint8_t parent = 0;    // parent of the dropped sample
     DropCause cause = DropCause::Unmatched;
     TimePoint at{};
-    double spread = 0;  // of a set: maximum minus minimum time
-    Seconds waited{0};  // of a set: since its first member arrived
+    double spread = 0;  // for a set: maximum minus minimum time
+    Seconds waited{0};  // for a set: time since its first member arrived
   };
 
   explicit Joiner(Options options);

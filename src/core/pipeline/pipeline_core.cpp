@@ -38,7 +38,8 @@ void spawn(PipelineCore& core) {
     core.request_stop();
     for (auto runner = runners.begin(); runner != runners.end(); ++runner) {
       if (runner < next && !(*runner)->facts().runs_outside) continue;
-      (*runner)->open_step();  // after a stop it opens nothing, and finishes this node, which has no thread
+      // After a stop, open_step() opens nothing and finishes the node, which has no thread.
+      (*runner)->open_step();
       (*runner)->close_step();
     }
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
@@ -80,7 +81,7 @@ std::shared_ptr<void> PipelineCore::get_attachment(std::shared_ptr<void> (*make)
 }
 
 void PipelineCore::start(const Embedder& embedder) {
-  launch();  // if this throws, nothing must be stopped: another start() may have launched it
+  launch();  // not in the try block: if it throws, another start() may be running the pipeline
   try {
     if (embedder.start_outside) embedder.start_outside();
     while (!wait_opened(kWaitSlice)) {
@@ -236,7 +237,8 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
   auto error = make_error(*this, runner, std::move(cause), what, where);
   const auto removal = runner.life().removal();
   if (runner.life().is_late() && !runner.life().is_connected()) {  // add() reports the failure
-    runner.life().begin_removal(std::make_shared<Removal>());      // no effect if it is already being removed
+    // No effect if the node is already being removed.
+    runner.life().begin_removal(std::make_shared<Removal>());
     return runner.life().keep_for_add(std::move(error));
   }
   if (removal) {  // remove() reports the failure

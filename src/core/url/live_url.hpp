@@ -11,9 +11,9 @@ namespace freshframe::core {
 struct LiveUrl {
   std::string text;
   std::string scheme;  // lower case
-  std::string host;    // without brackets; may be empty
+  std::string host;    // host name without brackets; may be empty
   std::size_t host_begin = 0;
-  std::size_t host_end = 0;  // after the closing bracket, if any
+  std::size_t host_end = 0;  // position after the host and its closing bracket, if any
 
   explicit LiveUrl(std::string url);
 

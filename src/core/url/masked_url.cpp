@@ -252,7 +252,7 @@ Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
 /// padding, or a JSON Web Token.
 bool is_bare_key(std::string_view part, bool rtmp) {
   constexpr std::size_t kShortest = 16;
-  constexpr std::size_t kShortestToken = 32;  // with dots, which file names have as well
+  constexpr std::size_t kShortestToken = 32;  // minimum for keys with dots, which file names have as well
   constexpr std::size_t kMostPadding = 2;
   const auto last = part.find_last_not_of('=');
   if (last == kNone) return false;

@@ -24,7 +24,8 @@ struct UrlAuthority {
   UrlAuthority parts{.begin = begin};
   parts.end = std::min(url.find_first_of("/?#", begin), url.size());
   const auto text = url.substr(0, parts.end);
-  const auto at = text.substr(begin).rfind('@');  // not in the whole text, which may have thousands of URLs
+  // Not in all of `url`, which may be a long text with thousands of URLs.
+  const auto at = text.substr(begin).rfind('@');
   if (at != std::string_view::npos) parts.user_end = begin + at;
   parts.host_begin = parts.user_end ? *parts.user_end + 1 : begin;
   parts.bracketed = text.substr(parts.host_begin).starts_with('[');

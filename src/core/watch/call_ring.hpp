@@ -33,14 +33,14 @@ struct Call {
   std::int32_t source = -1;
   std::int32_t part = 0;
   std::int32_t from = -1;
-  float gathered = 0;       // how long its batch had been gathering when it was taken
-  TimePoint taken{};        // when it was taken from the queue or, by a source, captured
+  float gathered = 0;       // how long the sample's batch had been gathering when the sample was taken
+  TimePoint taken{};        // when the sample was taken from the queue; for a source, when it was captured
   TimePoint done{};         // end of the call; of a source: published; of a reader: as `taken`
   std::int64_t waited = 0;  // nanoseconds that the thread had waited for room in total, until `done`
-  float start = 0;          // from `taken` to the call
+  float start = 0;          // time between `taken` and the start of the call
   float gil_before = 0;     // part of `start` spent waiting for the GIL
   float gil_within = 0;     // part of the call spent waiting for the GIL
-  float order = 0;          // from `done` until the results of earlier samples were sent
+  float order = 0;          // time from `done` until the results of earlier samples had been sent
 
   [[nodiscard]] static Call make(const CallKey& key) noexcept {
     Call call;

@@ -22,9 +22,9 @@ struct ErrorNote {
   double time = 0;       // Unix time
   std::string node;
   std::string text;
-  std::string traceback;  // in the node's language, or ""
-  bool fatal = false;     // it ended the pipeline
-  bool counted = true;    // one of the node's errors; false: e.g. the death of a worker
+  std::string traceback;  // traceback in the node's language, or ""
+  bool fatal = false;     // whether the error ended the pipeline
+  bool counted = true;    // whether it is one of the node's errors; false for e.g. the death of a worker
 };
 
 /// Thread-safe.

@@ -44,11 +44,11 @@ struct FeedCamera {
 struct FeedPacket {
   std::vector<std::uint8_t> bytes;
   std::uint32_t number = 0;   // rises by 1 within one sender; a gap means lost frames
-  bool key = false;           // as declared by the sender
+  bool key = false;           // whether the sender declares the frame a keyframe
   std::uint64_t skipped = 0;  // camera frames not sent so far, in total for this sender
   double pts = 0;             // seconds, by the camera's timestamps
   double error = 0;           // largest error of `captured` in seconds
-  TimePoint captured{};       // by the machine's monotonic clock, at most `arrived`
+  TimePoint captured{};       // capture time by the machine's monotonic clock, at most `arrived`
   TimePoint arrived{};
 };
 
@@ -61,7 +61,8 @@ struct FeedWants {
 
 /// Acknowledges a packet that the source took.
 struct FeedAck {
-  std::uint64_t sender = 0;  // as returned by connect(); ignore it if another sender is connected now
+  // The sender's number from connect(); ignore it if another sender is connected now.
+  std::uint64_t sender = 0;
   std::uint32_t number = 0;  // of the packet
   bool key = false;          // the source needs a keyframe; may repeat an earlier number
   double waited = 0;         // seconds that the packet waited for the source
@@ -136,7 +137,7 @@ class CameraFeed {
 
   /// The packets that one decoder can decode.
   struct Stream {
-    std::uint64_t sender = 0;  // as returned by connect()
+    std::uint64_t sender = 0;  // the sender's number from connect()
     FeedCodec codec = FeedCodec::H264;
     int turn = 0;  // see FeedCamera
 
@@ -194,14 +195,14 @@ class CameraFeed {
   std::uint64_t senders_ = 0;          // number of the latest one
   bool connected_ = false;             // the latest one
   bool ended_ = false;
-  std::optional<FeedCamera> camera_;         // of the latest sender
-  std::optional<std::uint32_t> last_put_;    // by the latest sender
-  std::uint64_t last_skipped_ = 0;           // of the latest sender
-  std::optional<std::uint32_t> last_taken_;  // from the latest sender
+  std::optional<FeedCamera> camera_;         // the camera that the latest sender has declared
+  std::optional<std::uint32_t> last_put_;    // number of the latest sender's last packet
+  std::uint64_t last_skipped_ = 0;           // FeedPacket::skipped of the latest sender's last packet
+  std::optional<std::uint32_t> last_taken_;  // number of the last packet taken from the latest sender
   std::string left_;                         // why the latest sender left, or was refused
-  std::uint64_t changes_ = 0;                // of the sender and of explain()
-  std::uint64_t changes_seen_ = 0;           // by wait_packet()
-  std::optional<SenderStats> reported_;      // by the latest sender
+  std::uint64_t changes_ = 0;                // counts changes of the sender and of explain()
+  std::uint64_t changes_seen_ = 0;           // value of `changes_` at the last wait_packet()
+  std::optional<SenderStats> reported_;      // the latest sender's last report
   SenderStats earlier_;                      // counts of the earlier ones
   FeedNews news_;
   const void* server_ = nullptr;  // the server that has the feed; null: none

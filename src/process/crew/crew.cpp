@@ -24,7 +24,7 @@ namespace freshframe::process {
 namespace {
 
 constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() sets another time
-constexpr auto kKillTime = std::chrono::seconds(5);          // for a killed process to end
+constexpr auto kKillTime = std::chrono::seconds(5);          // how long a killed process may take to end
 constexpr auto kTidyTime = std::chrono::seconds(1);
 constexpr Seconds kLeastCloseTime{5};  // close() may take as long as a sample, but at least this
 
@@ -88,7 +88,7 @@ struct Crew::LastState {
 struct Crew::Death {
   std::string text;
   std::string call = {};             // the call that it did not answer, for the log
-  std::string stacks = {};           // of its threads; empty unless it was too slow
+  std::string stacks = {};           // stack dump of its threads; empty unless the worker was too slow
   std::vector<AnySample> lost = {};  // the samples of that call
 };
 
@@ -116,7 +116,7 @@ void Crew::run() {
   opening_ = false;
   const bool goes = runner_.open_step() && !failed_ && runner_.begin_stream();
   if (!goes) begin_end();
-  bell_->ring();  // for samples that arrived without a ring while the workers were opening
+  bell_->ring();  // samples may have arrived without a ring while the workers were opening
   while (!all_ended()) step();
   runner_.inbox().set_ready_hook({});
   emitter_.finish();
@@ -264,7 +264,7 @@ void Crew::on_tick(TimePoint time) {
   SlabPool::get_shared().trim(time - to_duration(SlabPool::kKeepEmpty));
   for (auto& seat : seats_) {
     if (seat->state != WorkerState::Idle) continue;
-    (void)seat->announce_gone_sources();  // the rest is sent next time
+    (void)seat->announce_gone_sources();  // sends the rest next time, if the socket is full
     seat->announce_gone(SlabPool::get_shared());
   }
 }

@@ -98,7 +98,7 @@ void Crew::tell_gone(int source) {
     if (!seat->child()) continue;  // a worker that starts later does not know the source
     seat->gone.push_back({source, core_.names()->find_stream(source)});
     if (seat->state == WorkerState::Idle)
-      (void)seat->announce_gone_sources();  // the rest is sent in on_tick()
+      (void)seat->announce_gone_sources();  // on_tick() sends the rest, if the socket is full
   }
 }
 
@@ -114,14 +114,15 @@ core::Taken Crew::take_now(std::vector<AnySample>& samples) {
 void Crew::take_samples() {
   const auto most = 2 * seats_.size() * most_given();
   bool wants = false;
-  while (!failed_ && !finish_given_) {  // no on_tick() after finish()
+  while (!failed_ && !finish_given_) {  // finish() is the last call, without on_tick() after it
     auto* const seat = idle_seat();
     wants = seat != nullptr && emitter_.outstanding() < most;
     if (!wants) break;
     // Alternates with samples, because on_tick() may take longer than its period.
     if (!std::exchange(gave_tick_, false) && give_tick(*seat)) continue;
     std::vector<AnySample> samples;
-    bell_->want_samples(true);  // before the check, so that samples that arrive after it ring
+    // Set before checking the inbox, so that samples that arrive after the check ring.
+    bell_->want_samples(true);
     const auto taken = take(samples);
     if (taken == core::Taken::Sample) {
       give(*seat, std::move(samples));
@@ -135,7 +136,7 @@ void Crew::take_samples() {
   if (wants == armed_) return;
   armed_ = wants;
   runner_.inbox().arm(wants);
-  if (wants) bell_->ring_for_sample();  // one may have arrived between the check and this line
+  if (wants) bell_->ring_for_sample();  // a sample may have arrived between the check and this line
 }
 
 bool Crew::give_tick(Seat& seat) {
@@ -387,7 +388,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   }
   if (call == Call::Process) ++seat.samples;
   seat.back_off.reset();
-  after_job(seat);  // first, because the receiver of the result may read the worker's statistics
+  after_job(seat);  // must come first, because the receiver of the result may read the worker's statistics
   emitter_.offer(ticket, std::move(outcome));
 }
 
@@ -466,7 +467,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 void Crew::after_job(Seat& seat) {
   if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
-  (void)seat.announce_gone_sources();  // the rest is sent in on_tick()
+  (void)seat.announce_gone_sources();  // on_tick() sends the rest, if the socket is full
   if (ending_ || failed_) seat.let_close(now());
   show(seat);
 }
@@ -482,7 +483,8 @@ void Crew::take_outside_failure(Seat& seat, const FailedMessage& message) {
     return;
   }
   const bool goes_on = runner_.fail({make_cause(embedder_, seat, message), message.text, message.traceback});
-  failed_ = failed_ || in_open || in_close || !goes_on;  // otherwise it was source_gone()
+  // A failed source_gone() need not end the node.
+  failed_ = failed_ || in_open || in_close || !goes_on;
   if (in_open) seat.let_close(now());
 }
 

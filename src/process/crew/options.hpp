@@ -15,7 +15,7 @@ namespace freshframe::process {
 struct CrewOptions {
   int workers = 1;
   bool ordered = true;
-  std::optional<Seconds> timeout = {};  // for one sample, from sending it to the reply
+  std::optional<Seconds> timeout = {};  // time limit for one sample, from sending it to the reply
   /// Maximum data segment of a worker. Results are limited to the same size.
   std::optional<std::uint64_t> max_bytes = {};
   int max_restarts = 3;  // within restart_window, before the node fails

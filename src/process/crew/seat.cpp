@@ -182,7 +182,8 @@ std::string Seat::grow_results(std::uint64_t bytes) {
 void Seat::give_memory(const NeedMessage& needed) {
   if (needed.has > results_size_) throw ProtocolError("it claims more memory for results than it was given");
   MemoryMessage answer;
-  if (needed.bytes > needed.has) {  // otherwise the worker only waits until its last result has been read
+  // A worker with enough memory only waits until its last result has been read.
+  if (needed.bytes > needed.has) {
     if (needed.bytes > results_size_) answer.why = grow_results(needed.bytes);
     if (answer.why.empty()) answer.bytes = results_size_;
   }

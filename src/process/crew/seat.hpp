@@ -34,7 +34,7 @@ namespace freshframe::process {
 /// A sample that was sent to a worker.
 struct Job {
   AnySample sample;
-  std::uint64_t ticket = 0;  // its position in the order
+  std::uint64_t ticket = 0;  // the sample's position in the order of results
   std::uint64_t id = 0;
   std::uint64_t lease = 0;
   TimePoint taken{};
@@ -120,7 +120,7 @@ class Seat {
   std::size_t given = 0;  // samples of the current call
   BackOff back_off;
   TimePoint start_at{};                      // time of the restart, while Resting
-  std::optional<TimePoint> dump_until = {};  // while its stacks are being dumped
+  std::optional<TimePoint> dump_until = {};  // deadline of the stack dump in progress
   std::optional<TimePoint> kill_at = {};     // kill it then, unless it has ended
   std::optional<TimePoint> killed_at = {};
   std::optional<TimePoint> closing_since = {};
@@ -128,13 +128,13 @@ class Seat {
   std::string too_late;  // reason why it will be killed
   std::string last_dump;
   bool stream_ended = false;
-  bool has_opened = false;  // so close() must be called
-  bool closed = false;      // it has announced that it is closed
+  bool has_opened = false;  // the worker has opened, so close() must be called
+  bool closed = false;      // the worker has sent its ClosedMessage
   bool cut_off = false;     // killed because the timeout of the stop expired
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
   std::set<int> known = {};  // numbers of nodes whose names it has
-  bool told_gone = false;    // it was told of ended sources, so source_gone() may fail outside of a call
+  bool told_gone = false;    // the worker knows of ended sources, so source_gone() may fail outside of a call
   std::deque<GoneSourceName> gone = {};  // ended sources not yet sent to it
 
  private:

@@ -40,7 +40,7 @@ Descriptor make_memory_file(const char* name, std::size_t bytes) {
   Descriptor file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) refuse("cannot create shared memory", errno);
   int error = 0;
-  do {  // not posix_fallocate(), whose fallback writes to every page if the kernel does not support it
+  do {  // unlike posix_fallocate(), never falls back to writing every page
     error = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   } while (error == EINTR);
   if (error != 0) refuse("cannot make " + core::mebibytes_rounded_up(bytes) + " of shared memory", error);

@@ -70,7 +70,8 @@ Slab::Slab(std::uint32_t id, std::size_t bytes)
 
 namespace {
 
-constexpr Seconds kAskAgain{1};  // after a refusal, because reading cgroup files for every image is expensive
+// Minimum time between a refusal and the next attempt, because reading cgroup files is slow.
+constexpr Seconds kAskAgain{1};
 
 }  // namespace
 

@@ -142,7 +142,8 @@ class SlabPool final : public core::PictureMemory {
   std::string refused_ FRESHFRAME_GUARDED_BY(mutex_);
   TimePoint refused_at_ FRESHFRAME_GUARDED_BY(mutex_){};
   std::atomic<std::uint64_t> generation_{0};
-  std::atomic<bool> is_parents_{false};   // this process was forked, so nothing in here belongs to it
+  // This process was forked, so the pool and its slabs belong to the parent.
+  std::atomic<bool> is_parents_{false};
   std::array<Range, kMostSlabs> ranges_;  // written under mutex_, read without it
 };
 

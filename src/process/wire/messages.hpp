@@ -79,7 +79,7 @@ struct ValueMessage {
   std::uint8_t kind = kNoValue;
   std::vector<std::uint64_t> parts;  // sizes
   bool shared = false;
-  std::uint32_t slab = 0;                 // if shared, to a worker
+  std::uint32_t slab = 0;                 // for a shared value sent to a worker: the slab
   std::uint64_t offset = 0;               // if shared
   std::span<const std::byte> bytes = {};  // if not shared
 
@@ -300,7 +300,7 @@ struct FailedMessage {
   ValueMessage error = {};  // the exception object
   std::vector<std::uint64_t> released;
   bool whole = false;            // the call failed for all its requests; `id` is the first
-  bool is_device_error = false;  // it is a DeviceError, whatever its class in the worker
+  bool is_device_error = false;  // whether it is a DeviceError, whatever its class in the worker
 
   static void fields(auto& io, auto& self) {
     io.number(self.id);

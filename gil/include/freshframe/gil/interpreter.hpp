@@ -167,7 +167,7 @@ auto then(Body&& body, After&& after) {
 class ThreadSlot {
  public:
   void let_go() {
-    ends_it_ = Py_IsInitialized() == 0;  // then the finalizing thread holds the GIL
+    ends_it_ = Py_IsInitialized() == 0;  // during finalization, the GIL is held by the finalizing thread
     state_ = PyEval_SaveThread();
   }
   void take() {

@@ -36,7 +36,7 @@ void join(Released& released, Thread& thread) {
   });
   while (!*ended) {
     if (detail::AsksForGil::now(id)) {
-      (void)waiter.release();  // it is blocked forever too
+      (void)waiter.release();  // the waiter is now blocked forever, too
       return;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

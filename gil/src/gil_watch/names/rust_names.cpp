@@ -438,7 +438,7 @@ class Reader {
     print("\"" + letters + "\"");
   }
 
-  RustLetters in_;  // after "_R", where back references count from
+  RustLetters in_;  // the symbol after "_R"; back references count from there
   std::string out_;
   std::uint64_t bound_ = 0;  // number of lifetimes bound by enclosing binders
   int depth_ = 0;

@@ -26,9 +26,10 @@ namespace freshframe::gil {
 
 namespace {
 
-constexpr std::uint64_t kPeriodNs = 200'000;                // CPU time of the thread between two samples
-constexpr std::uint32_t kSampledStackBytes = 60 * 1024;     // a perf record is limited to less than 64 KiB
-constexpr std::size_t kDataBytes = std::size_t{64} * 1024;  // for one sample; further ones are lost
+constexpr std::uint64_t kPeriodNs = 200'000;             // CPU time of the thread between two samples
+constexpr std::uint32_t kSampledStackBytes = 60 * 1024;  // a perf record is limited to less than 64 KiB
+// Ring buffer for one sample; further samples are lost.
+constexpr std::size_t kDataBytes = std::size_t{64} * 1024;
 
 // The kernel's register numbers, in DWARF order.
 #if defined(__x86_64__)
@@ -188,7 +189,7 @@ constinit Slot the_slot;
 
 std::atomic<bool> in_use{false};
 std::atomic<int> chosen_signal{0};
-std::uint32_t last_ticket = 0;  // used only by the thread that uses the sampler
+std::uint32_t last_ticket = 0;  // only accessed by the thread that uses the sampler
 
 // Async-signal-safe: no locks, no allocation. read_up_to() preserves errno.
 void on_signal(int /*number*/, siginfo_t* info, void* context) {

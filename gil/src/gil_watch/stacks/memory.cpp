@@ -63,7 +63,7 @@ std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcep
     const std::size_t to_boundary = 16 * kPage - (address + done) % kPage;
     std::size_t step = std::min(to_boundary, out.size() - done);
     ssize_t got = read_some(address + done, out.data() + done, step);
-    if (got < 0) {  // not all of it is mapped: read page by page up to the end
+    if (got < 0) {  // part of it is not mapped: read page by page up to there
       step = std::min(kPage - (address + done) % kPage, out.size() - done);
       got = read_some(address + done, out.data() + done, step);
     }

@@ -41,7 +41,7 @@ struct StackSample {
   pid_t thread = 0;
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<bool, kRegisters> known{};
-  std::vector<std::byte> stack;  // from the stack pointer upwards
+  std::vector<std::byte> stack;  // copy of the stack from the stack pointer upwards
   // The list from before the sample was taken; nullptr if no library has been unloaded since.
   std::shared_ptr<const Libraries> libraries;
   std::optional<std::uint64_t> witnessed;  // value returned by the witness

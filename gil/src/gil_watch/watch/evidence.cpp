@@ -74,7 +74,7 @@ void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
     const auto movement = movement_while_running(gil);
     ++(movement == Movement::Moved ? moved_looks_ : still_looks_);
     if (movement == Movement::Still) ++certain_looks_;
-  }  // otherwise it did not run, because other threads had the CPU
+  }  // too little CPU time to judge, because other threads had the CPU
 }
 
 void Suspect::gather_frames(const HolderWatch& gil) {

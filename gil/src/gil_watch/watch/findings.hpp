@@ -23,7 +23,7 @@ class Findings {
   static constexpr std::size_t kRecent = 32;         // stalls
   static constexpr std::size_t kShown = 5;           // culprits
   static constexpr std::size_t kMaxCulprits = 1000;  // further ones are counted together
-  static constexpr std::size_t kDurations = 1000;    // per culprit, the latest, for its median
+  static constexpr std::size_t kDurations = 1000;    // kept per culprit, the latest ones, for the median
 
   /// The stalls of one culprit. Times are in seconds.
   struct Culprit {

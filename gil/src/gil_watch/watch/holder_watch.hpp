@@ -36,7 +36,7 @@ struct Spot {
 /// A thread at one spot: usually within one call of native code.
 struct Place {
   Spot spot;
-  Clock::time_point first;  // first and last observation here
+  Clock::time_point first;  // first and last observation at this place
   Clock::time_point last;
   int waiting_looks = 0;  // observations in which it was waiting in the kernel
   int running_looks = 0;
@@ -120,10 +120,10 @@ struct Turn {
   Holder holder;
   unsigned long number = 0;  // number of changes of the GIL's holder
   Clock::time_point first_seen;
-  Clock::time_point still_since;  // since when it has been at `mark`
+  Clock::time_point still_since;  // start of its stay at `mark`
   PlaceMark mark;
-  bool seen_before = false;  // it was seen at an earlier observation
-  bool moved = false;        // its bytecode has moved since the previous observation
+  bool seen_before = false;  // true if an earlier observation saw this turn, too
+  bool moved = false;        // whether the bytecode has moved since the previous observation
 
   explicit operator bool() const { return holder.state != 0; }
 };

@@ -30,7 +30,7 @@ struct Stall {
   unsigned long python_id = 0;  // threading.get_ident()
   pid_t native_id = 0;
   std::string thread;       // Python's name of the thread, or the kernel's
-  bool blocked = false;     // it waited in the kernel; false if it was on the CPU
+  bool blocked = false;     // true if the thread waited in the kernel, false if it was on the CPU
   std::string system_call;  // the system call it waited in
   std::string native;       // "library:symbol" that Python called; "" if unknown, or for bytecode
   std::vector<NativeFrame> native_frames;  // innermost first

@@ -99,7 +99,7 @@ void Watcher::start(CallableNames names, unsigned long ignored_python_id, StackS
 void Watcher::stop() {
   stopping_.store(true);
   if (thread_.joinable()) thread_.join();
-  probe_.stop();  // after the last stall, so that the probe's thread still reports it
+  probe_.stop();  // last, so that the probe's thread still reports the last stall
 }
 
 void Watcher::abandon() {

@@ -50,7 +50,7 @@ bool connect_opened(PipelineParts& core, Runner& added) {
     auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     core.life().check_changes("add()");
-    if (added.life().removal() != nullptr) return false;  // it may already have left the graph
+    if (added.life().removal() != nullptr) return false;  // the node may already have left the graph
     if (!has_parents(guarded.graph, added.index())) {
       throw StateError("a parent of '" + added.name() + "' was removed while the node opened");
     }
@@ -109,7 +109,7 @@ int add_node(PipelineParts& core, std::unique_ptr<NodeBase>&& node, std::span<co
                       camera ? core.names()->find_name(camera->node) : std::string());
     if (!late) return runner->index();
     runner->life().set_late();
-    runner->inbox().stay_open(true);  // it has no edges yet
+    runner->inbox().stay_open(true);  // otherwise the node would end, because it has no edges yet
     life.begin_add(runner);
   }
   try {
@@ -269,7 +269,7 @@ void set_max_wait(PipelineParts& core, int index, double max_wait) {
   }
   validate(Batch{node.facts().batch->size, max_wait});
   node.intake().set_max_wait(max_wait);
-  node.inbox().wake();  // it may be waiting to fill a batch, with the previous max_wait
+  node.inbox().wake();  // the node may be waiting to fill a batch with the previous max_wait
 }
 
 namespace {
@@ -332,7 +332,7 @@ void wait_removed(Life& life, Removal& removal, const Runners& before, const Rem
         removal.awaited = busy.empty();
         return busy;
       });
-      if (nodes.empty()) return;  // they have closed in the meantime
+      if (nodes.empty()) return;  // the nodes have closed in the meantime
       throw_still_busy(wait.timeout, std::move(nodes));
     }
     if (wait.hook) wait.hook();
@@ -452,7 +452,8 @@ Runners ask_to_end(PipelineParts& core, int index, const std::shared_ptr<Removal
   for (const auto& runner : asked.before) {
     if (!drains) runner->life().request_stop();
   }
-  for (const auto& runner : asked.over) forget(core, *runner);  // it had already finished
+  // These nodes had already finished, so no thread would remove them.
+  for (const auto& runner : asked.over) forget(core, *runner);
   for (const auto& runner : asked.going) end_if_threadless(*runner);
   for (const auto& runner : asked.before) end_if_threadless(*runner);
   core.life().notify();

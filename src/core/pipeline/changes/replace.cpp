@@ -24,7 +24,7 @@ namespace {
 
 using Time = std::chrono::steady_clock;
 constexpr Seconds kReplaceSlice{0.05};  // interval between two checks
-constexpr Seconds kCloseTime{5};        // for a new node that was opened but not used
+constexpr Seconds kCloseTime{5};        // time limit for closing a new node that was opened but not used
 
 // `error` must not be a forced unwind, which catch_error() lets pass.
 std::string describe_masked(const std::exception_ptr& error) {
@@ -85,7 +85,7 @@ std::exception_ptr open_successor(const PipelineParts& core, const Runner& runne
   const auto& book = next.counters().source();
   if (!error && book.state() == SourceState::BackingOff) {
     error = std::make_exception_ptr(SourceError(book.snapshot(core.clock()->now()).last_error, {}));
-    static_cast<void>(catch_error([&] { next.node().close(); }));  // it was never used
+    static_cast<void>(catch_error([&] { next.node().close(); }));  // opened, but never used
   }
   if (!error) return nullptr;
   return make_error(core, runner, error,
@@ -220,7 +220,7 @@ void give_up(PipelineParts& core, Successor& successor, bool is_source) {
     return successor.state == Successor::State::Opening ? successor.next : nullptr;
   });
   if (next) {
-    next->request_stop();  // its open() may be waiting
+    next->request_stop();  // open() may be waiting for something
   } else if (!is_source) {
     (void)wait_placed(core, successor);  // returns immediately
   }

@@ -91,7 +91,8 @@ std::string Graph::admit(NodeBase* node, std::span<const AnyPort> parents, const
   if (wanted.empty() && options.companion_of)
     wanted = runner(options.companion_of->node).name() + "." + node->default_name();
   const auto name = wanted.empty() ? std::string() : names_.take(wanted, {});
-  if (!options.as_source.empty()) (void)names_.take(options.as_source, {});  // before a default name takes it
+  // Reserved first, so that no default name takes it.
+  if (!options.as_source.empty()) (void)names_.take(options.as_source, {});
   return name.empty() ? names_.take({}, node->default_name()) : name;
 }
 

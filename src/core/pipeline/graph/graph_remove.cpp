@@ -135,7 +135,8 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
     if (going.contains(number)) {
       end_inputs(*this, each, going);
     } else if (!drains &&
-               each.runner->life().removal() == nullptr) {  // otherwise its own removal has ended its edges
+               // A node that is being removed has already ended its own edges.
+               each.runner->life().removal() == nullptr) {
       std::ranges::move(take_inputs(*this, each, going), std::back_inserter(books));
     }
   }
@@ -199,7 +200,8 @@ std::vector<EdgeStats> Graph::forget(int index) {
   for (auto& [number, each] :
        places_) {  // edges to nodes that stay, whose waiting samples are still processed
     if (number == index) continue;
-    const bool goes = each.runner->life().removal() != nullptr;  // if so, it removes its edges itself
+    // A node that is being removed removes its own edges.
+    const bool goes = each.runner->life().removal() != nullptr;
     const auto from_it = [&](const Wire& wire) {
       return wire.parent == index || (wire.source == index && !goes);
     };

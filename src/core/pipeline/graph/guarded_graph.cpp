@@ -38,7 +38,7 @@ void GuardedGraph::update_bound() {
 
 void GuardedGraph::count(const std::vector<EdgeStats>& edges) {
   for (const auto& edge : edges) {
-    if (edge.parent.empty()) continue;  // it was already removed
+    if (edge.parent.empty()) continue;  // the edge was already removed
     ++left.sums.edge_count;
     left.sums.passed_in += edge.passed_in;
     left.sums.delivered += edge.delivered;

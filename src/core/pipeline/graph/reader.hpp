@@ -128,7 +128,7 @@ class ReaderCore {
   std::uint16_t holder_ = 0;
   bool next_ = false;
   mutable std::atomic<bool> warned_held_{false};
-  std::uint64_t order_ = 0;  // of the last sample; only used by the thread that has the turn
+  std::uint64_t order_ = 0;  // order of the last sample; only used by the thread that has the turn
   std::atomic<Use> in_use_{Use::None};
   std::atomic<bool> closed_{false};
   std::atomic<bool> was_read_{false};

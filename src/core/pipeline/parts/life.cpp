@@ -54,7 +54,7 @@ void Life::go() {
 void Life::arrive_opened(const Runner& runner) {
   const Lock lock(mutex_);
   if (runner.life().is_late() || --to_open_ == 0)
-    changed_.notify_all();  // not earlier, because all sources wait on it too
+    changed_.notify_all();  // only for the last node, because all sources wait on it, too
 }
 
 std::optional<TimePoint> Life::wait_for_start(Runner& runner) {

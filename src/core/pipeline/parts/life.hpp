@@ -117,7 +117,7 @@ class Life {
   template <class Work>
   auto change(const Work& work) {
     const Lock lock(mutex_);
-    changed_.notify_all();  // they check once the mutex is free
+    changed_.notify_all();  // woken threads check their conditions once the mutex is free
     return work();
   }
   void notify() {

@@ -120,7 +120,7 @@ class Intake {
   bool was_tick_ = false;                  // the last take returned a tick
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
   bool returns_news_ = false;
-  bool has_news_ = false;  // to be passed on to the host
+  bool has_news_ = false;  // there is news that must be passed on to the host
   std::atomic<std::uint64_t> ticks_called_{0};
   std::atomic<std::uint64_t> ticks_missed_{0};
 };

@@ -154,7 +154,7 @@ bool NativeLoop::process_one(const AnySample& sample) {
   const auto code = [&] { output = node().process_any(sample, context()); };
   meter_.begin_call(sample, inbox_.taken_at());
   if (!call_node(FailedOn::one(&sample), code, [&] { meter_.end_work(); })) return false;
-  if (output)  // no output after an exception
+  if (output)  // missing if the call threw an exception
     outlet_.emit(*std::move(output), sample);
   return true;
 }
@@ -182,7 +182,7 @@ bool NativeLoop::run_source() {
     const auto now = clock_.now();
     const bool has_frame = static_cast<bool>(item->value.frame);
     const bool go_on = runner_.publish(*std::move(item), now, waited);
-    meter_.count_read(now - began, now);  // after sending, since this is not part of the age
+    meter_.count_read(now - began, now);  // counted after sending, which is not part of the age
     if (!go_on) return true;
     // If sending did not wait, its duration is only that of a few clock readings.
     const auto waited_before = std::exchange(waited, waited_for_room());

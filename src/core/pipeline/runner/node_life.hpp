@@ -99,7 +99,7 @@ class NodeLife {
   std::atomic<int> thread_id_{0};
   std::stop_source stop_;
   const std::stop_token stop_token_;
-  bool late_ = false;  // set before its thread starts
+  bool late_ = false;  // set before the node's thread starts
   std::atomic<Opening> opening_{Opening::Open};
   std::atomic<bool> connected_{false};
   mutable Mutex removal_mutex_;

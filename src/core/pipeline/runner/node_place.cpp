@@ -24,7 +24,8 @@ std::shared_ptr<const SourceBase> NodePlace::source() const {
 }
 
 std::shared_ptr<NodeRun> NodePlace::offer(const std::shared_ptr<Successor>& successor) {
-  auto present = [&] {  // before the runner learns of the successor, which it may take immediately
+  // Must happen before the runner learns of the successor, which it may take immediately.
+  auto present = [&] {
     const Lock lock(run_mutex_);
     return run_;
   }();
@@ -52,7 +53,8 @@ std::shared_ptr<Successor> NodePlace::take_successor() {
 std::shared_ptr<Successor> NodePlace::close() {
   const Lock lock(successor_mutex_);
   takes_no_successor_ = true;
-  auto& waiting = hosting_.handed_over ? hosting_.handed_over : successor_;  // if the engine has failed
+  // `handed_over` is still set if the engine has failed.
+  auto& waiting = hosting_.handed_over ? hosting_.handed_over : successor_;
   return std::exchange(waiting, nullptr);
 }
 

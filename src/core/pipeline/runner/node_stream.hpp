@@ -73,7 +73,7 @@ class NodeStream {
   std::int64_t next_seq_ = 0;
   struct Latest {
     double pts = 0;
-    double step = 0;  // between the last two items
+    double step = 0;  // pts difference between the last two items
     TimePoint captured{};
     int width = 0;
     int height = 0;
@@ -82,15 +82,15 @@ class NodeStream {
   struct Added {
     std::int64_t seq = 0;
     double pts = 0;
-    TimePoint earliest{};  // of `captured`: the last item of the source that was replaced
+    TimePoint earliest{};  // lower limit of `captured`: the last item of the replaced source
   };
-  Added added_;            // to each item of a replacement
+  Added added_;            // added to the fields of each item of a replacement
   bool is_later_ = false;  // the source replaced another one
-  bool is_first_ = false;  // it has not delivered anything yet
+  bool is_first_ = false;  // the source has not delivered anything yet
   bool clock_logged_ = false;
   TimePoint start_{};                    // start of the pipeline
   std::optional<TimePoint> last_until_;  // see takes_last_results()
-  bool last_ended_ = false;              // no time was left
+  bool last_ended_ = false;              // whether there was no time left for final results
 };
 
 }  // namespace freshframe::core

@@ -111,8 +111,9 @@ class Outlet {
   Mutex taps_mutex_;
   std::vector<Tapped> taps_ FRESHFRAME_GUARDED_BY(taps_mutex_);
   std::atomic<int> tap_count_{0};
-  std::map<int, Position> positions_;  // by source; only used on the stamping thread, like the next two
-  int last_source_ = -1;               // the source of `last_position_`
+  // Latest positions by source; only used on the stamping thread, like the next two.
+  std::map<int, Position> positions_;
+  int last_source_ = -1;  // the source of `last_position_`
   Position* last_position_ = nullptr;
   std::atomic<bool> is_last_{false};
   std::atomic<bool> delays_{false};

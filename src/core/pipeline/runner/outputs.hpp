@@ -48,7 +48,7 @@ class Outputs {
   static constexpr std::ptrdiff_t kMostLeft = 1024;
   struct List {
     std::vector<OutputEdge> edges;
-    Demand demand;  // of the child that was added last
+    Demand demand;  // the demand of the child that was added last
     std::shared_ptr<const std::vector<int>> sources = std::make_shared<const std::vector<int>>();
     std::vector<int> left = {};       // recently removed sources, whose stamps results may still have
     std::map<int, Change> gone = {};  // sources whose end was sent on, and up to which change it applies

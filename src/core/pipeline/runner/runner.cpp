@@ -159,9 +159,9 @@ void Runner::close_step() {
   inbox_->close();
   log_at_the_end([&] { report_lost_events(facts_, *inbox_); });
   outlet_.end_edges();
-  if (current_runner == this) current_runner = nullptr;  // it may be closed on another thread
+  if (current_runner == this) current_runner = nullptr;  // the runner may be closed on another thread
   life_.set_finished(clock_->now());
-  if (place_.is_replacing()) life_.request_stop();  // its replacement is not needed
+  if (place_.is_replacing()) life_.request_stop();  // a replacement is no longer needed
   host_.arrive_finished(*this);
 }
 
