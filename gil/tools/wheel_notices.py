@@ -28,7 +28,7 @@ def carried(files: dict[str, bytes]) -> list[Library]:
 
 
 def problems(files: dict[str, bytes], origin: Origin) -> list[str]:
-    """Returns the problems of its ELF files."""
+    """Returns the problems of the wheel's ELF files."""
     binaries = [Binary.read(name, data) for name, data in files.items() if data[:4] == b"\x7fELF"]
     names = {Path(binary.name).name for binary in binaries}
     built = built_code(origin)

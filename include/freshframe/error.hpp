@@ -108,7 +108,7 @@ class NodeError : public Error {
   /// All samples of the failed call; the first one is seq() of source(). Empty unless the node has a batch.
   [[nodiscard]] const std::vector<BatchSample>& batch() const noexcept { return batch_; }
   /// The sample that failed, with its frame; the first one of a batch. If a worker process died or was
-  /// killed, the sample that it was working on. Null outside process().
+  /// killed, it is the sample that the worker was working on. Null outside process().
   [[nodiscard]] const std::shared_ptr<const AnySample>& sample() const noexcept { return sample_; }
   /// Names of the pipeline's nodes, by the indices that `sample()` refers to. Null outside process().
   [[nodiscard]] const std::shared_ptr<const std::vector<std::string>>& nodes() const noexcept {

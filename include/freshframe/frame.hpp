@@ -141,7 +141,7 @@ class Frame {
   /// Marks this handle and its copies only, since other handles of the image may belong to other samples.
   void mark_damaged() noexcept { damaged_ = true; }
 
-  /// Whether both refer to the same image, perhaps in different formats.
+  /// Whether both handles refer to the same image, perhaps in different formats.
   [[nodiscard]] bool shares(const Frame& other) const noexcept { return body_ == other.body_; }
 
   [[nodiscard]] const PictureFormat& picture_format() const noexcept;

@@ -28,7 +28,7 @@ struct GroundOptions {
 /// Vision", 2nd ed., 4.1 and 4.4.4: the linear method with normalised coordinates). Immutable.
 class Ground {
  public:
-  /// A ground point and how it depends on the pixel.
+  /// A ground point, and how it changes with the pixel.
   struct Spot {
     Place place;
     std::array<double, 4> jacobian{};  // metres per pixel: dx/du, dx/dv, dy/du, dy/dv

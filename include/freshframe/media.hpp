@@ -81,8 +81,8 @@ struct OpenOptions {
   /// Where to decode: "cpu"; "auto" (on an NVIDIA GPU if possible, otherwise on the CPU); or "cuda" or
   /// "cuda:1", which must work. SourceStats::decoder and decoder_reason show the result.
   std::string decoder = "cpu";
-  /// Leaves frames decoded on a GPU in its memory (Frame::on_device()) until somebody reads their pixels on
-  /// the host.
+  /// Leaves frames decoded on a GPU in GPU memory (Frame::on_device()) until their pixels are read on the
+  /// host.
   bool on_device = false;
   /// Camera settings: an integer or "auto" for any of kCameraSettings (camera.hpp).
   std::map<std::string, std::string> settings = {};
@@ -115,7 +115,7 @@ class VideoSource : public Source<Frame> {
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
 /// Emits the same image `fps` times per second, like a camera. Frames that it cannot emit in time are counted
-/// as `device`. Or emits each of several images once, at that rate, and waits for slow consumers.
+/// as `device`. With several images, emits each one once at that rate, and waits for slow consumers.
 class MockCamera final : public Source<Frame> {
  public:
   /// `fps` must be in (0, 1000].

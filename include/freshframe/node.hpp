@@ -168,7 +168,7 @@ struct NodeAbilities {
   Embedded* embedded = nullptr;
 };
 
-/// Statistics of a node beyond its counters, for NodeStats.
+/// Statistics of a node in addition to its counters, for NodeStats.
 struct NodeReport {
   std::optional<SenderStats> sender = {};
   std::vector<WorkerStats> workers = {};

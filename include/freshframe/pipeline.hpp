@@ -71,7 +71,7 @@ struct AddOptions {
   /// source's: "door.packets".
   std::optional<AnyPort> companion_of = {};
 
-  /// Returns the options of its edges.
+  /// Returns the options for the edges into the node.
   [[nodiscard]] EdgeOptions edge() const { return {queue, max_age, max_rate, every}; }
 };
 
@@ -91,10 +91,10 @@ struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
   bool frames = true;                   // false: samples come without their frames
-  std::optional<Join> join = {};        // samples are sets (Joined)
+  std::optional<Join> join = {};        // if set, samples are sets (Joined)
   std::optional<double> max_rate = {};  // samples per second and source; cannot be combined with `join`
 
-  /// Returns the options of its edges.
+  /// Returns the options for the edges into the reader.
   [[nodiscard]] EdgeOptions edge() const { return {.queue = queue, .max_rate = max_rate}; }
 };
 
@@ -103,7 +103,7 @@ using WaitHook = std::function<void()>;
 
 /// Hooks for a program that runs nodes on its own threads (NodeContract::runs_outside).
 struct Embedder {
-  /// Starts those threads. Called once, after the native threads have started.
+  /// Starts the threads that run these nodes. Called once, after the native threads have started.
   std::function<void()> start_outside = {};
   WaitHook hook = {};
 };

@@ -56,7 +56,7 @@ struct NamedQueue {
   Queue queue;
 };
 
-/// The predefined queues, by their names in text, in Python and on the dashboard.
+/// The predefined queues, with the names used in strings, in Python and on the dashboard.
 inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, NamedQueue{"NEXT", kNext},
                                             NamedQueue{"LOSSLESS", kLossless},
                                             NamedQueue{"RECORDING", kRecording}};

@@ -24,7 +24,7 @@ struct Circle {
   float confidence = 0;  // the detector's confidence in this frame, 0 to 1
 };
 
-/// What a tracker knows about an object besides its position in this frame.
+/// What a tracker knows about an object in addition to its position in this frame.
 struct TrackInfo {
   float velocity_x = 0;  // pixels/s
   float velocity_y = 0;

@@ -28,7 +28,8 @@ class Pipeline;
 /// Limits for each client. Times are in seconds.
 struct ServeLimits {
   std::size_t connections = 256;  // connections that have presented the token, if one is required
-  /// Connections without an authorised request so far. When the limit is exceeded, the oldest is closed.
+  /// Maximum number of connections without an authorised request so far. When the limit is exceeded, the
+  /// oldest is closed.
   std::size_t unknown = 64;
   double head =
       5;  // to receive the line and headers of a request, or the token of a page that sends a camera
@@ -52,7 +53,7 @@ class Documents {
   void set(std::string path, Document document);
   /// Adds a response that is replaced with `after` in `seconds`, unless it is set again by then.
   void set(std::string path, Document document, double seconds, Document after);
-  /// Returns null if no such document exists.
+  /// Returns the response for a path, or null if there is none.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
   /// Number of successful find() calls, which shows whether clients are asking.
   [[nodiscard]] std::uint64_t request_count() const noexcept {
@@ -120,7 +121,8 @@ class Server {
 
   /// Includes the token, if there is one.
   [[nodiscard]] const std::string& url() const noexcept { return urls().front(); }
-  /// If it listens on all addresses ("0.0.0.0"): one URL per address, then one with the host name.
+  /// The server's URLs. If it listens on all addresses ("0.0.0.0"), one for each address, then one with the
+  /// host name.
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
   /// The token for images; empty if none is needed.
   [[nodiscard]] const std::string& picture_token() const noexcept;

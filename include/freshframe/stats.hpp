@@ -72,7 +72,7 @@ class Timings {
 /// What a node's thread is doing. WaitingGil: waiting for Python's GIL.
 enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingGil, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
-/// Whether the node processes nothing any more.
+/// Whether the node has stopped processing, at its end or after a failure.
 [[nodiscard]] constexpr bool has_ended(NodeState state) noexcept {
   return state == NodeState::Ended || state == NodeState::Failed;
 }
@@ -312,7 +312,7 @@ struct NodeStats {
 /// Frames held by the engine, and its image memory.
 struct PoolStats {
   int bound = 0;   // maximum number of frames that the engine may hold
-  int in_use = 0;  // frames that it holds now
+  int in_use = 0;  // frames that the engine holds now
   FramePool::Stats memory;
 };
 

@@ -100,8 +100,8 @@ class CircleTracker final : public Node<Frame, Circles> {
   [[nodiscard]] Circles update(const Frame& frame, double pts, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
   void source_gone(int source) override;
-  /// Continues the ids of a tracker that this one is going to replace, so that no id is used twice. Call it before
-  /// replace(); the other may be running.
+  /// Continues the ids of a tracker that this one is about to replace, so that no id is used twice. Call it
+  /// before replace(); the other tracker may still be running.
   void continue_ids(const CircleTracker& before);
 
  private:
@@ -121,8 +121,8 @@ class BoxTracker final : public Node<Detections, Detections> {
   [[nodiscard]] Detections update(const Detections& found, double pts, int source = 0, PictureSize size = {});
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
-  /// Continues the ids of a tracker that this one is going to replace, so that no id is used twice. Call it before
-  /// replace(); the other may be running.
+  /// Continues the ids of a tracker that this one is about to replace, so that no id is used twice. Call it
+  /// before replace(); the other tracker may still be running.
   void continue_ids(const BoxTracker& before);
 
  private:
@@ -189,8 +189,8 @@ class Annotate final : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return get_type<Frame>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
   void source_gone(int source) override;
-  /// Draws one image, without a pipeline. `value` has one of the four input types. `pts` in seconds is needed
-  /// for trails.
+  /// Draws one image, without a pipeline. `value` must have one of the node's input types. `pts` in seconds
+  /// is needed for trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> pts = {});
 
  private:

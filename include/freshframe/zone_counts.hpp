@@ -33,7 +33,7 @@ struct ZoneCounts {
   std::vector<std::int64_t> inside = {};  // ids, ascending
   /// For every id in `inside`: seconds from the start of the visit until it was last seen.
   std::map<std::int64_t, double> dwell = {};
-  /// Those of `inside` that have stayed for `loiter_after` or longer.
+  /// The ids in `inside` of objects that have stayed for `loiter_after` or longer.
   std::vector<std::int64_t> loitering = {};
   std::vector<Crossing> crossings = {};     // events, see LineCounts
   std::vector<Visit> visits = {};           // events: visits that ended

@@ -15,7 +15,7 @@ namespace freshframe::core {
 /// Thread-safe. Keeps the first exception that is set.
 class Failure {
  public:
-  /// When the calls of the pipeline and its readers throw it.
+  /// When calls of the pipeline and of its readers throw the failure.
   enum class Due {
     Now,
     AfterRest  // due once all samples read before the failure have been delivered
@@ -58,7 +58,8 @@ class Failure {
     const Lock lock(mutex_);
     return reported_ ? std::nullopt : std::optional(set_at_);
   }
-  /// Returns the exception for a report such as a log line, once; then null.
+  /// Returns the exception for a report, such as a log line. Only the first call returns it; later calls
+  /// return null.
   [[nodiscard]] std::exception_ptr take_unreported() {
     if (!has_failed() || thrown_.load(std::memory_order_relaxed)) return nullptr;
     const Lock lock(mutex_);

@@ -7,7 +7,7 @@
 
 namespace freshframe::core {
 
-/// Declare it after the mutex of an object: forks then wait for that mutex.
+/// Declare it after the mutex of an object, so that forks wait for the mutex.
 class ForkHold {
  public:
   explicit ForkHold(Mutex& mutex, LockRank rank = LockRank::Leaf)

@@ -62,7 +62,7 @@ void count_one(std::atomic<std::uint32_t>& bucket) noexcept {
   bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-// Timings::kSlices of them make up kRecent.
+// The length of a slice: Timings::kSlices of them cover kRecent.
 constexpr auto kRateSlice = std::chrono::duration_cast<TimePoint::duration>(Timings::kRecent) / 5;
 
 std::int64_t slice_number(TimePoint now) noexcept {

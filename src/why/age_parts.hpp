@@ -23,7 +23,7 @@ struct Stop {
   bool has_workers = false;  // samples wait for a free worker
   bool gathers = false;      // takes batches
   bool joins = false;
-  /// Parents with a blocking edge into it, so they may have waited for room first.
+  /// Parents with a blocking edge into this node, so their samples may have waited for room first.
   std::set<int> after_room = {};
   std::vector<Call> calls = {};  // oldest first
 };

@@ -46,7 +46,7 @@ namespace freshframe::core {
   return text;
 }
 
-// How much counters have grown within a window.
+// Growth of counters within a window.
 
 [[nodiscard]] inline std::uint64_t grown(std::uint64_t now, std::uint64_t before) {
   return now - std::min(now, before);

@@ -38,7 +38,7 @@ bool is_full(const EdgeStats& edge) {
          edge.waiting >= static_cast<std::uint64_t>(edge.queue.depth);
 }
 
-/// For each of `now`, its index in `before` by its number; nullopt if it is new.
+/// For each element of `now`, its index in `before`, found by number; nullopt if it is new.
 template <class Each>
 std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& before,
                                                   const std::vector<Each>& now) {

@@ -41,7 +41,7 @@ std::optional<double> find_waited(const PipelineCore& core, int node) {
   return times ? std::optional(times->waited) : std::nullopt;
 }
 
-// Counters alone prove these, so they need no windows, and remain valid after the end.
+// Counters alone prove these findings, so they need no windows, and remain valid after the end.
 std::vector<Finding> silent_findings(const PipelineCore& core) {
   std::vector<Finding> found;
   for (const auto& node : silent_nodes(core, kFewestSamples)) {

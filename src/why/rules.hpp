@@ -38,7 +38,7 @@ struct RunQueue {
   std::map<int, double> waited;
   std::map<int, int> node_threads;  // by node number
 
-  /// The load since `before`, of threads in both snapshots: of one node, and of all.
+  /// Returns the load since `before` by threads in both snapshots: of one node, or of all.
   [[nodiscard]] double compute_node_load(const RunQueue& before, int node) const;
   [[nodiscard]] double compute_load(const RunQueue& before) const;
 };
@@ -108,8 +108,8 @@ struct Window {
 struct Cause {
   Finding finding;
   double explains = 0;
-  /// After how many windows in a row without it the finding ends; 0: now. nullopt: three if it is shown,
-  /// otherwise one.
+  /// After how many consecutive windows without the cause the finding ends; 0: immediately. nullopt: three if
+  /// the finding is shown, otherwise one.
   std::optional<int> lasts = {};
   /// An event of a few seconds can span two windows, so those two are not enough: a third or later one must
   /// confirm it.

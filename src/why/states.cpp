@@ -252,7 +252,7 @@ std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_
   return " by an error";
 }
 
-// Samples for which a node threw have their own cause.
+// Returns the losses other than exceptions, which have their own cause.
 std::uint64_t lost_otherwise(const NodeStats& node) {
   const auto errors = node.drops.find(NodeDropCause::Error);
   return grown(node.lost, errors != node.drops.end() ? errors->second : 0);

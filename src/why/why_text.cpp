@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kWidth = 8;     // characters of a time before its part
 constexpr double kWorthALine = 0.01;  // share of the age; smaller parts are combined
 
-// Describes what a sample did in that time; '*' stands for the node.
+// Describes what a sample did during this part of its age; '*' stands for the node.
 std::string doing(const Age& age, const AgePart& part) {
   constexpr std::array<std::string_view, 10> kTexts = {
       "from its capture until * gives it",

@@ -55,7 +55,7 @@ class Hold:
 
     @property
     def name(self) -> str | None:
-        """Its name in baselines and lists of allowed names, without line and path; None if unknown."""
+        """The hold's name in baselines and lists of allowed names, without line and path; None if unknown."""
         if self.native not in (None, INTERPRETER):
             return self.native
         place = self.program or self.python
@@ -66,7 +66,7 @@ class Hold:
 
     @property
     def ended(self) -> float:
-        """time.monotonic() of its end."""
+        """The time.monotonic() at which the hold ended."""
         return self.started + self.lasted
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ struct Stretch {
   const void* a = nullptr;
   const void* b = nullptr;
   std::size_t count = 0;
-  bool more_follows = false;  ///< prefetch beyond the last number; false for copies
+  bool more_follows = false;  ///< true if prefetching beyond the last number helps
   std::uintptr_t ahead = 0;   ///< bytes, see Note [Reading ahead] in sum.cpp
 };
 

@@ -154,7 +154,7 @@ struct Differences {
   }
 };
 
-// Whole rows, numbered as in their chunk.
+// A range of whole rows, by their numbers in the chunk.
 struct Tile {
   std::size_t begin;
   std::size_t end;

@@ -17,7 +17,7 @@ def records(count: int) -> list[dict[str, Any]]:
 
 
 def json_text(megabytes: int) -> str:
-    """Returns such boxes as JSON."""
+    """Returns JSON of detected boxes, as records() returns them."""
     import json  # noqa: PLC0415
 
     text = json.dumps(records(megabytes * 12_000))

@@ -60,7 +60,7 @@ class Heartbeat:
             before = now
 
     def longest(self, began: float, ended: float) -> float:
-        """Returns the longest of these times within a period, in seconds."""
+        """Returns the longest such time within a period, in seconds."""
         time.sleep(4 * BEAT)
         return max(
             (min(to, ended) - max(since, began) for since, to in self._gaps if to > began), default=0.0

@@ -58,7 +58,7 @@ inline const NumberType& number_type(const char* name) {
 
 }  // namespace detail
 
-/// A column of a table, which must outlive it. T is std::string_view for text.
+/// One column of a table. Must not outlive the table. T is std::string_view for text.
 template <class T>
 class Column {
  public:
@@ -146,7 +146,8 @@ class Table {
   }
 
   [[nodiscard]] bool has(const char* name) const noexcept { return find(name) != nullptr; }
-  /// Throws std::out_of_range if there is no such column, std::invalid_argument if it has a different type.
+  /// Returns a column. Throws std::out_of_range if it does not exist, and std::invalid_argument if it has a
+  /// different type.
   template <class T>
   [[nodiscard]] Column<T> column(const char* name) const {
     const auto* const found = find(name);

@@ -84,8 +84,8 @@ struct alignas(kCacheLine) Queued {
 
   AnySample sample;
   std::uint64_t arrival : 40 = 0;  // passed_in when it arrived
-  // Size of its frame on arrival, in picture_units(). It must be stored, because a frame grows whenever
-  // another consumer converts it to a new format.
+  // Size of the sample's frame on arrival, in picture_units(). Stored, because a frame grows whenever another
+  // consumer converts it to a new format.
   std::uint64_t units : 24 = 0;
   double seconds = 0;  // seconds since the sample before it, see Lane::seconds
 };
@@ -135,9 +135,10 @@ struct Lane {
   bool ended = false;
   bool ready = false;  // whether there is a sample or an event to take
   bool producer_waits = false;
-  bool producer_asleep = false;     // asleep, and not yet woken
-  bool expected = true;             // batches wait for this lane: it has not ended and is not silent
-  bool silent = false;              // left out of a batch, and not in any since
+  bool producer_asleep = false;  // asleep, and not yet woken
+  bool expected = true;          // batches wait for this lane: it has not ended and is not silent
+  // The lane was left out of a batch, and no batch since has a sample from it.
+  bool silent = false;
   std::uint64_t dropped_since = 0;  // samples dropped since the last one that was delivered
   EdgeCounts counts;
 

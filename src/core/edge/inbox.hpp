@@ -70,7 +70,7 @@ class Inbox {
 
   EdgeRef add_edge(EdgeSetup options);
   /// Removes an edge and drops its queued samples as `removed`. A producer that is waiting for room there
-  /// returns immediately, and its sample is dropped likewise. Returns the edge's final counters.
+  /// returns immediately, and its sample is also dropped as `removed`. Returns the edge's final counters.
   EdgeStats remove_edge(const EdgeRef& edge);
   /// Makes the edge drop all further samples as `removed`, including that of a producer that is waiting for
   /// room. Queued samples can still be taken. Call end_edge() afterwards.
@@ -175,7 +175,8 @@ class Inbox {
       FRESHFRAME_REQUIRES(mutex_);
   /// Sleeps on ready_. Returns false if the deadline has passed.
   bool sleep_locked(TimePoint deadline, const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
-  /// `last` is the sample if it is a final result, which also waits for room by max_seconds and max_bytes.
+  /// `last` is the sample if it is a final result; otherwise null. A final result also waits for room by
+  /// max_seconds and max_bytes.
   void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const AnySample* last)
       FRESHFRAME_REQUIRES(mutex_);
 

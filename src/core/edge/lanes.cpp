@@ -198,7 +198,7 @@ void Lanes::retire_source(int source) {
   bool any = false;
   for (const Lane* const lane : lanes_) {
     if (!is_of(lane)) continue;
-    // A waiting producer still puts its sample.
+    // A producer that is waiting for room will still put its sample.
     if (!lane->ended || lane->ready || lane->producer_waits) return;
     gone.upto = std::max(gone.upto, lane->reached);
     any = true;

@@ -66,8 +66,8 @@ class Lanes {
   void forget_edge(const EdgeRef& edge, bool closed);
   /// Removes the lanes of sources that have ended, unless the inbox is closed: then the consumer ends anyway.
   void retire(bool closed);
-  /// Sets whether it stays open without any (open) edge. Returns false if the node has already been notified
-  /// of the end, which is final.
+  /// Sets whether the inbox stays open without any (open) edge. Returns false if the node has already been
+  /// notified of the end, which is final.
   bool stay_open(bool stays) noexcept {
     stays_open_ = stays && !told_end_;
     return !told_end_;

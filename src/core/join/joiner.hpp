@@ -151,7 +151,7 @@ class Joiner {
   };
 
   void decide(TimePoint now);
-  // Each returns whether it decided anything. At least one sample must be waiting.
+  // Each function returns whether it made a decision. At least one sample must be waiting.
   bool decide_whole(TimePoint now);
   bool decide_partial(TimePoint now);
   bool drop_stale(TimePoint now);

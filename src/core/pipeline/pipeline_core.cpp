@@ -200,7 +200,7 @@ void PipelineCore::request_stop(Seconds timeout) {
   const auto drained_by = now + to_duration(kDrainTime);
   const auto events_by = now + to_duration(timeout * kHandOverShare);
   {
-    // A later add() is refused, or its node notices the stop when it is connected.
+    // An add() that starts later is refused, and one in progress notices the stop when it connects its node.
     const Lock building(guarded_.building);
     // Downstream first, so that results of a parent's finish() find its children closed.
     const auto nodes = guarded_.graph.runners();

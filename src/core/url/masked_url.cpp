@@ -159,8 +159,8 @@ class WholeUrl {
   std::size_t last_at_;
 };
 
-/// Whether it is a secret parameter as used by cameras, such as "pwd=secret", "loginpas=secret" or
-/// "access_token=secret".
+/// Whether `name` is, or contains, the name of a secret parameter as cameras use it: "pwd=secret",
+/// "loginpas=secret", "access_token=secret".
 bool is_secret(std::string_view name) {
   constexpr std::array<std::string_view, 20> kWords{
       "pas", "pw",   "psw", "psk",  "token", "key",  "secret", "auth",   "sig",   "sess",
@@ -397,7 +397,7 @@ std::optional<std::size_t> user_without_slashes(std::string_view url) {
 template <class Mask>
 std::string until_nothing_changes(std::string_view text, const Masking& call, Mask&& mask) {
   auto masked = mask(text, call);
-  // The rest may look like another URL once a part is masked.
+  // Repeated, because the rest of the URL may look like another URL once a part is masked.
   for (auto again = mask(masked, call); again != masked; again = mask(masked, call))
     masked = std::move(again);
   return masked;

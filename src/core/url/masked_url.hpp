@@ -13,7 +13,8 @@ namespace freshframe::core {
 /// Use it on all messages from libraries and servers, before they are truncated or quoted in part.
 [[nodiscard]] std::string mask_passwords(std::string_view text);
 
-/// The same for a text that is a single URL, whose password may even contain spaces and control characters.
+/// Like mask_passwords(), for a text that is a single URL. Its password may even contain spaces and control
+/// characters.
 [[nodiscard]] std::string shown_url(std::string_view url);
 
 /// Returns the stream key of an RTMP URL, with which anyone could publish in its owner's name. Empty for

@@ -57,7 +57,7 @@ class PictureTap {
     const bool any = static_cast<bool>(follower);
     auto next = any ? std::make_shared<const Follower>(std::move(follower)) : nullptr;
     const Lock lock(mutex_);
-    follower_.swap(next);  // the old one is destroyed without the mutex
+    follower_.swap(next);  // the previous follower is destroyed without the mutex
     followed_.store(any, std::memory_order_relaxed);
   }
 

@@ -64,7 +64,7 @@ std::string too_long_text(const Seat& seat, Seconds timeout) {
 
 }  // namespace
 
-/// The state of a worker when its process ended, and what it had not delivered.
+/// The state of a worker when its process ended, and what the worker had not delivered.
 struct Crew::LastState {
   bool at_work = false;
   bool starting = false;
@@ -180,7 +180,8 @@ void Crew::step() {
 void Crew::poll_all() {
   // Only open descriptors, because poll() rejects more entries than RLIMIT_NOFILE.
   std::vector<pollfd> watched{{bell_->descriptor(), POLLIN, 0}};
-  std::vector<Seat*> seats{nullptr};  // the seat that owns each entry
+  // For each entry of `watched`, the seat that it belongs to; null for the bell.
+  std::vector<Seat*> seats{nullptr};
   const auto watch = [&](int descriptor, Seat* seat) {
     watched.push_back({descriptor, POLLIN, 0});
     seats.push_back(seat);
@@ -245,7 +246,7 @@ void Crew::tend(Seat& seat, TimePoint time, bool stop_is_over) {
     seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
   } else if (seat.dump_until) {
     const auto text = seat.dump();
-    // complete if it has not grown since the last check
+    // The dump is complete if it has not grown since the last check.
     const bool whole = !text.empty() && text == seat.last_dump;
     seat.last_dump = text;
     if (whole || time >= *seat.dump_until) {
@@ -323,8 +324,8 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
 void Crew::count_and_report_end(const LastState& was, const Death& death) {
   const bool was_last_death = was.at_work && !stop_seen_ && !deaths_.count(now());
   if (failed_ || was.clean) return;  // already failed, or a clean exit
-  // No other worker has this one's state, and close() might have written results. So a death in finish() or
-  // close() counts as an exception.
+  // No other worker has this worker's state, and close() might have written results. So a death in finish()
+  // or close() counts as an exception.
   if (was.owes_last || was.owes_close || was_last_death) {
     const auto* const where = was.owes_close ? " in its close()" : "";
     fail_all(core::with_traceback("its worker " + death.text + where, death.stacks), death.lost);

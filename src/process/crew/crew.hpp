@@ -84,7 +84,7 @@ class Crew {
   /// Called after the last sample, to call finish(). Returns false if that has to wait for the worker, or is
   /// in progress.
   [[nodiscard]] bool call_finish();
-  /// A job with the message that sends it to a worker.
+  /// A job, and the message that sends it to a worker.
   struct Parcel {
     RequestMessage message;
     std::vector<std::byte> inline_value;  // the value that `message` refers to

@@ -92,7 +92,7 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   return taken;
 }
 
-// A busy worker is notified after its call.
+// Notifies idle workers that a source has ended; a busy worker is notified after its call.
 void Crew::tell_gone(int source) {
   for (const auto& seat : seats_) {
     if (!seat->child()) continue;  // a worker that starts later does not know the source
@@ -443,7 +443,7 @@ std::optional<Emitted> Crew::make_output(const Seat& seat, const ReplyMessage& m
   return std::nullopt;
 }
 
-// The same checks as for a node in this process, so that an error names this node and not its child.
+// Checks the type as for a node in this process, so that an error names this node and not its child.
 void Crew::check_demand(const Emitted& output) const {
   const auto newest = runner_.outlet().outputs().newest();  // the emitter's thread may be sending
   const auto& demand = newest->demand;

@@ -54,8 +54,8 @@ class Board {
   std::vector<WorkerStats> workers_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-/// The embedder runs it with Crew(...).run() on a separate thread. While it exists, images are allocated in
-/// memory that workers can read.
+/// The embedder runs it with Crew(...).run() on a separate thread. While a ProcessNode exists, images are
+/// allocated in memory that workers can read.
 class ProcessNode final : public NodeBase {
  public:
   ProcessNode(NodeDescription description, const CrewOptions& options, Recipe recipe)

@@ -66,7 +66,7 @@ class Seat {
   void clear();
   /// Kills the process and ignores its messages from now on. `why` is reported when it has ended.
   void kill(TimePoint now, std::string why);
-  /// Ends its input, so that it closes.
+  /// Ends the worker's input, so that the worker closes.
   void let_close(TimePoint now);
   /// Gives up on a process that has survived SIGKILL.
   void abandon();
@@ -79,10 +79,10 @@ class Seat {
   [[nodiscard]] Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
   /// Sends a node's name, unless the worker already has it.
   [[nodiscard]] Channel::Sent announce(int number, const core::NameTable& names);
-  /// Sends the sources in `gone`, while the worker reads. Those that do not fit in the socket are sent later.
+  /// Sends the sources in `gone` until the socket is full. The rest is sent later.
   [[nodiscard]] Channel::Sent announce_gone_sources();
-  /// Sends the numbers of its released slabs, while the worker reads. Those that do not fit in the socket are
-  /// sent later.
+  /// Sends the numbers of slabs that the worker has mapped and the pool has released, until the socket is
+  /// full. The rest is sent later.
   void announce_gone(const SlabPool& pool);
   /// Answers a worker that needs memory for a result, with memory or with the reason for refusing it. Throws
   /// ProtocolError.

@@ -102,7 +102,7 @@ std::string limit_memory(int pid, std::uint64_t bytes) {
   return text + std::generic_category().message(why);
 }
 
-// Also kills all processes that it has started, because it may have run for a moment.
+// Also kills all processes that the child has started, because it may have run for a moment.
 void kill_and_reap(int pid) noexcept {
   ::kill(pid, SIGKILL);
   siginfo_t info{};

@@ -39,7 +39,7 @@ struct ChildEnd {
 class Child {
  public:
   Child() noexcept = default;
-  /// Starts it in a new session, with default signal handling. Throws Error.
+  /// Starts the child in a new session, with default signal handling. Throws Error.
   explicit Child(const ChildOptions& options);
 
   [[nodiscard]] int pid() const noexcept { return pid_; }
@@ -53,9 +53,10 @@ class Child {
   /// Returns how the child ended, once; nullopt while it runs. Also kills the rest of its session, before the
   /// session id can be reused.
   std::optional<ChildEnd> reap() noexcept;
-  /// The kernel function that it waits in, if known. For a process that survives SIGKILL.
+  /// Returns the kernel function that the process waits in, if known, for a message about a process that
+  /// survives SIGKILL.
   [[nodiscard]] std::string waits_in() const;
-  /// Never reaps it, because it cannot be killed.
+  /// Gives up reaping the process, because it cannot be killed.
   void abandon() noexcept;
 
  private:

@@ -51,7 +51,8 @@ bool kill_member(int process, int session) noexcept {
   return is_member;
 }
 
-/// Returns true if it found any. Does not use readdir(), which may allocate.
+/// Kills the other processes of the session once. Returns true if there were any. Does not use readdir(),
+/// which may allocate.
 bool kill_members(int session) noexcept {
   const int folder = ::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return false;

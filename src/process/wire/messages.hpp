@@ -29,7 +29,7 @@ inline constexpr std::uint8_t kNoValue = 0;              // kind of a ValueMessa
 
 inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // size of a process's address space
 
-/// The upper limit of a non-negative number, and its name.
+/// The maximum of a non-negative number, and the number's name for error messages.
 template <class T>
 struct Most {
   T most;
@@ -128,7 +128,7 @@ struct GoneSourceName {
   int number = -1;
   std::string name;
 };
-/// These sources have ended.
+/// Tells a worker which sources have ended.
 struct SourceGoneMessage {
   static constexpr auto kKind = ToWorker::SourceGone;
 

@@ -53,7 +53,7 @@ class WorkerEnd::Leases {
     dropped_.erase(dropped_.begin(), dropped_.begin() + static_cast<std::ptrdiff_t>(count));
     return taken;
   }
-  // If the socket is full, they are sent with the next reply.
+  // Sends the released leases now. If the socket is full, they are sent with the next reply.
   void tell_locked() noexcept FRESHFRAME_REQUIRES(mutex_) {
     try {
       auto leases = take_locked();
@@ -168,7 +168,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   const auto message = read<RequestMessage>(reader);
   request->value = view_value(message.value);
   leases_->begin_work();
-  // the parent sends a new sample only after it has read all results
+  // The parent sends a new sample only after it has read all results.
   if (pending_.empty()) results_unread_ = false;
   auto& pending = pending_.emplace_back();
   pending.id = message.id;

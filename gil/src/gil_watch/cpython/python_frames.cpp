@@ -144,7 +144,7 @@ PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
   mark.frame = current_frame(thread_state);
   if (mark.frame == 0) return mark;
   mark.instruction = read_instruction(mark.frame);
-  // All of these are written by the thread that is being read.
+  // The thread may change all of these values while they are being read.
   if (compiled_layout().code_bytecode != Layout::kNone) read_value(mark.instruction, mark.code);
   mark.variables = hash_variables(mark.frame);
   return mark;

@@ -14,7 +14,8 @@ namespace freshframe::gil {
 /// Objects/locations.md of CPython 3.11 (InternalDocs/code_objects.md since 3.13).
 int line_in_location_table(std::string_view table, int first_line, std::size_t byte_offset);
 
-/// The same for CPython 3.10. Format: Objects/lnotab_notes.txt of CPython 3.10 (PEP 626).
+/// Like line_in_location_table(), for CPython 3.10. Format: Objects/lnotab_notes.txt of CPython 3.10 (PEP
+/// 626).
 int line_in_line_table(std::string_view table, int first_line, std::size_t byte_offset);
 
 struct PythonFrame {
@@ -57,7 +58,7 @@ class FrameReader {
   /// The current position of the thread with this thread state.
   [[nodiscard]] PlaceMark mark(std::uintptr_t thread_state) const noexcept;
 
-  /// The innermost frame of that thread, as in its mark; 0 if it runs no Python code.
+  /// Returns the thread's innermost Python frame, as in its mark; 0 if the thread runs no Python code.
   [[nodiscard]] static std::uintptr_t current_frame(std::uintptr_t thread_state) noexcept;
 
   /// The thread's frames, innermost first, at most 64. Includes only frames that two successive reads agree

@@ -71,7 +71,8 @@ std::string plain_name(std::string_view symbol) {
   if (name.starts_with(kFunction)) return std::string(name.substr(kFunction.size()));
   if (!name.starts_with(kMethod) || !name.ends_with("__") || last < 2) return std::string(symbol);
   name = name.substr(kMethod.size(), name.size() - kMethod.size() - 2);
-  // The type before it: "<aead::AesGcm>" or "aead::AesGcm". Omitted for a trait implementation.
+  // The type before the function's name: "<aead::AesGcm>" or "aead::AesGcm". Omitted for a trait
+  // implementation.
   std::string_view type = symbol.substr(0, last - 2);
   if (type.starts_with('<') && type.ends_with('>')) type = type.substr(1, type.size() - 2);
   std::size_t begin = 0;

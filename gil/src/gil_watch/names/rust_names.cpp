@@ -222,7 +222,7 @@ class Reader {
       print(depth < 26 ? std::string("'") + static_cast<char>('a' + depth) : "'_" + std::to_string(depth));
     }
   }
-  // for<'a, 'b> and what it applies to
+  // Reads `for<'a, 'b>` and the type or trait that it applies to.
   template <class Read>
   void binder(Read&& read) {
     const std::uint64_t count = in_.optional_base_62('G');
@@ -423,7 +423,7 @@ class Reader {
     if (point < 0x20 || point == 0x7F || !append_point(letter, point)) letter = "\\u{" + digits + "}";
     print("'" + letter + "'");
   }
-  // UTF-8 in hexadecimal digits
+  // Reads a string constant, whose UTF-8 bytes are written as hexadecimal digits.
   void text() {
     std::string letters;
     while (is_hex(in_.peek())) {

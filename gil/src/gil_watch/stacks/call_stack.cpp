@@ -112,7 +112,8 @@ struct CallStacks::Session {
       session.read_to = std::max<std::size_t>(session.read_to, offset + sizeof *word);
       return true;
     }
-    // The rest of the stack has changed since, so a frame found there would belong to another call.
+    // The rest of the stack has changed since the sample, so a frame found there would belong to another
+    // call.
     return offset >= kStackReach && read_value(address, *word);
   }
   static bool set_registers(Dwfl_Thread* thread, void* user) {

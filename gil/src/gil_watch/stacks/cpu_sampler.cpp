@@ -123,7 +123,7 @@ bool PerfSampler::arm(pid_t thread) {
     return false;
   }
   ring_ = ::mmap(nullptr, ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, event_, 0);
-  if (ring_ == MAP_FAILED) {  // exceeds the user's limit for locked memory
+  if (ring_ == MAP_FAILED) {  // the buffer exceeds the user's limit for locked memory
     ring_ = nullptr;
     forbidden_ = true;
     disarm();

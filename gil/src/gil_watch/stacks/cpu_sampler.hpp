@@ -22,9 +22,9 @@ class PerfSampler {
 
   /// Requests a sample as soon as `thread` has used a little CPU time. Returns false if that is not possible.
   bool arm(pid_t thread);
-  /// Returns true if the system forbids it permanently.
+  /// Returns true if the system forbids perf events permanently.
   [[nodiscard]] bool forbidden() const { return forbidden_; }
-  /// The sample, if it has been taken. Disarms.
+  /// Returns the requested sample, if it has been taken, and disarms the sampler.
   std::optional<StackSample> take();
   void disarm();
   /// After fork(), in the child: closes its copy of the event, which would keep the parent's event alive.
@@ -62,7 +62,7 @@ class TimerSampler {
   /// Requests a sample at the next tick at which `thread` is running.
   bool arm(pid_t thread, const Witness& witness = {});
 
-  /// The sample, if it has been taken. Disarms.
+  /// Returns the requested sample, if it has been taken, and disarms the sampler.
   std::optional<StackSample> take();
 
   void disarm();
@@ -88,7 +88,7 @@ class CpuSampler {
     by_kernel_ = by_kernel_ && !kernel_.forbidden();
     if (by_kernel_ ? kernel_.arm(thread) : timer_.acquire() && timer_.arm(thread, witness)) armed_ = thread;
   }
-  /// The sample, if it has been taken. Disarms.
+  /// Returns the requested sample, if it has been taken, and disarms the sampler.
   std::optional<StackSample> take() {
     auto sample = by_kernel_ ? kernel_.take() : timer_.take();
     if (sample) armed_ = 0;

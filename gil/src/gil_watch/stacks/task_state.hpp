@@ -38,7 +38,7 @@ std::string system_call_name(long number);
 /// Totals since the thread's start.
 struct TaskTimes {
   std::chrono::nanoseconds computed{};  // CPU time
-  /// Time in which it was runnable and waited for a CPU, excluding a wait that is still in progress.
+  /// Time for which the thread was ready to run but waited for a CPU, excluding a wait still in progress.
   std::chrono::nanoseconds queued{};
 };
 

@@ -32,15 +32,16 @@ class Suspect {
   /// Returns true if the stall has no native name until a requested CPU sample arrives.
   [[nodiscard]] bool is_unnamed() const { return awaiting_ && places_.present().computing.empty(); }
 
-  /// Number of observations at the same place as before, after CPU time was used or the thread was blocked.
+  /// Number of observations in which the thread was still at the same place, although it had used CPU time or
+  /// was blocked.
   [[nodiscard]] int still_looks() const { return still_looks_; }
-  /// Number of these during which the thread was certainly running.
+  /// Number of the still_looks() during which the thread was certainly running.
   [[nodiscard]] int certain_looks() const { return certain_looks_; }
   /// Returns true if the thread always ran bytecode, so no C function caused the stall.
   [[nodiscard]] bool runs_bytecode() const { return moved_looks_ > still_looks_; }
-  /// The place where it was longest.
+  /// The place where the thread stayed longest.
   [[nodiscard]] const Place& place() const { return places_.longest(); }
-  /// The Python frames of that place. If bytecode moves, the deepest frames seen.
+  /// The Python frames of place(). If the bytecode moves, the deepest frames seen.
   [[nodiscard]] const std::vector<PythonFrame>& python() const;
   /// The part of a stall of length `wall` in which it waited for a CPU.
   [[nodiscard]] Clock::duration delayed(Clock::duration wall) const;

@@ -81,7 +81,7 @@ void Places::keep_waiting(StackSample sample, const TaskState& state, const std:
 }
 
 std::size_t find_pthread_id() noexcept {
-  // glibc 2.31 to 2.42 have it at offset 720 (x86-64) or 208 (aarch64)
+  // In glibc 2.31 to 2.42, the thread id is at offset 720 (x86-64) or 208 (aarch64).
   constexpr std::size_t kSearched = 2048;
   const auto base = static_cast<std::uintptr_t>(::pthread_self());
   for (std::size_t offset = 0; offset < kSearched; offset += sizeof(pid_t)) {

@@ -42,7 +42,8 @@ struct Place {
   int running_looks = 0;
   int collecting_looks = 0;  // observations in which it was certainly in a garbage collection
   int working_looks = 0;     // observations in which it was certainly running and not in a collection
-  /// Innermost first. Empty if it runs no Python code, or moved while they were read.
+  /// The Python frames, innermost first. Empty if the thread runs no Python code, or moved while they were
+  /// read.
   std::vector<PythonFrame> python;
   std::optional<StackSample> waiting;  // stack of its most frequent wait
   TaskState where;                     // the place of that wait
@@ -51,10 +52,11 @@ struct Place {
 
   [[nodiscard]] Clock::duration lasted() const { return last - first; }
   [[nodiscard]] bool blocked() const { return waiting_looks > running_looks; }
-  /// Returns true if it was in a collection at all observations: a call that creates many objects is in one
-  /// only now and then.
+  /// Returns true if the thread was in a garbage collection at all observations. A call that creates many
+  /// objects is in one only now and then.
   [[nodiscard]] bool collects() const { return collecting_looks > 0 && working_looks == 0; }
-  /// The samples of its more frequent state, waiting or running, or of the other one if there are none.
+  /// Returns the samples of the thread's more frequent state, waiting or running, or those of the other state
+  /// if there are none.
   [[nodiscard]] std::vector<const StackSample*> samples() const;
 };
 

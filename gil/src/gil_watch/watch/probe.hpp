@@ -23,7 +23,7 @@ class Probe {
   void stop();
   /// When the probe's thread began to wait for the GIL, or zero if it is not waiting.
   [[nodiscard]] Clock::time_point waiting_since() const;
-  /// The time of its last acquisition.
+  /// The time at which the probe's thread last acquired the GIL.
   [[nodiscard]] Clock::time_point taken_at() const;
 
   // ---- called by the probe's thread; the first method without the GIL

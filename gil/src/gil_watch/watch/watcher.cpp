@@ -55,7 +55,7 @@ constexpr unsigned long kBeatSwitches = 6;
 // In calls-only mode, the minimum number of observations at one place. A busy machine may not allow more.
 constexpr int kFewestLooks = 2;
 
-// Blocks all signals in this thread while it exists.
+// Blocks all signals in the current thread for the lifetime of this object.
 class NoSignals {
  public:
   NoSignals() {

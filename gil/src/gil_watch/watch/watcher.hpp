@@ -24,7 +24,7 @@ struct WatchOptions {
   Clock::duration threshold = std::chrono::milliseconds(10);
   /// Time between two observations. Zero selects a fifth of the threshold, within 0.5 to 5 ms.
   Clock::duration period{};
-  /// Does not use perf events, as if they were not permitted.
+  /// Samples with the timer only, as if perf events were not permitted.
   bool timer_only = false;
   /// Reports calls only, with their own time: bytecode that moves is never a stall, even if the switch
   /// interval is longer than the threshold, and of a call that was running only its CPU time counts.

@@ -1,3 +1,3 @@
-"""The calls, by what they work on."""
+"""The measured calls, grouped by what they work on."""
 
 # SPDX-License-Identifier: Apache-2.0

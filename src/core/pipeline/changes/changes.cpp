@@ -119,7 +119,7 @@ int add_node(PipelineParts& core, std::unique_ptr<NodeBase>&& node, std::span<co
     }
     if (!runner->facts().runs_outside) spawn_late(core, runner);
   } catch (...) {
-    // Another thread's stop or removal may have finished it already.
+    // A stop or removal on another thread may have finished the node already.
     if (!runner->facts().runs_outside || runner->life().claim()) {
       give_up_add(core, runner->index());
     } else {
@@ -393,7 +393,7 @@ AskedToEnd cut_out(PipelineParts& core, int index, const std::shared_ptr<Removal
       asked.before.push_back(std::move(runner));
       continue;
     }
-    // The node's thread cannot forget it in the meantime, because that needs the graph's lock.
+    // Until this lock is released, the node's thread cannot forget the node.
     life.call_locked([&] { removal->closing.insert(runner->name()); });
     if (runner->life().is_finished()) asked.over.push_back(runner);
     asked.going.push_back(std::move(runner));

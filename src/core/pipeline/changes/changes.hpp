@@ -17,8 +17,8 @@
 
 namespace freshframe::core {
 
-// All of these are thread-safe and throw GraphError, StateError and OptionError. See Note [Changes while it
-// runs].
+// All of these functions are thread-safe and throw GraphError, StateError and OptionError. See Note [Changes
+// while it runs].
 
 /// Takes ownership of the node only if it succeeds. While the pipeline runs, the node's thread starts opening
 /// it (an embedder starts the threads of its own nodes), and finish_add() must follow. `made` receives the

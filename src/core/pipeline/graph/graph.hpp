@@ -89,8 +89,8 @@ class Graph {
     bool live = false;      // downstream of a live source; valid after wire()
     int companion_of = -1;  // AddOptions::companion_of
     std::shared_ptr<const Sources> sources;
-    // For each source, the change that last started its stream here; missing means start(). When the source
-    // ends, that ends the streams started up to this change.
+    // For each source, the change that last started its stream at this node; missing means start(). The end
+    // of the source applies to the streams started up to this change.
     std::map<int, Change> reached;
     std::map<int, Change> kept_ends;  // see keep_end()
 
@@ -101,7 +101,7 @@ class Graph {
   // ---- building
   /// Returns the name for a node to be added. Throws for an invalid node, parent or option.
   std::string admit(NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
-  /// The same for a reader.
+  /// Like admit(), for a reader.
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// Adds a node that was admitted. Returns its number.
   int add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
@@ -124,7 +124,7 @@ class Graph {
   /// Removes the edge and returns its final counters. Throws GraphError if the edge does not exist.
   EdgeStats disconnect(int child, const AnyPort& parent);
   /// Removes the edges between these nodes and all others, and returns their final counters. With `drains`,
-  /// samples queued at the others are kept.
+  /// samples queued at the other nodes are kept.
   std::vector<EdgeStats> cut(const std::vector<int>& nodes, bool drains);
   /// Removes a node that has closed, and its edges, whose final counters it returns. Edges to nodes that stay
   /// are removed by sweep().

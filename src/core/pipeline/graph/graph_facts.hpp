@@ -60,17 +60,17 @@ void find_ancestors(const Graph& graph, int node, std::set<int>& found);
 
 // ---- the whole graph; valid after wire()
 [[nodiscard]] std::vector<const Inbox*> inboxes(const Graph& graph);
-/// Maximum number of frames that its edges and nodes can hold at the same time.
+/// Maximum number of frames that the graph's edges and nodes can hold at the same time.
 [[nodiscard]] int frame_bound(const Graph& graph);
 /// Number of samples that edges have delivered.
 [[nodiscard]] std::uint64_t count_delivered(const Graph& graph);
-/// Describes a join of files whose parents are waiting for each other, with advice.
+/// Describes a join of files whose parents are waiting for each other, with advice, or returns nullopt.
 [[nodiscard]] std::optional<std::string> starved_join(const Graph& graph);
 /// Describes a merge that never had a parent although all sources have ended.
 [[nodiscard]] std::optional<std::string> forgotten_merge(const Graph& graph);
-/// Describes a full edge that blocks its producer.
+/// Describes a full edge that blocks its producer, or returns nullopt.
 [[nodiscard]] std::optional<std::string> full_edge(const Graph& graph);
-/// Total number of samples, if every source knows its own.
+/// Total number of samples; nullopt unless every source knows its own.
 [[nodiscard]] std::optional<std::int64_t> total(const Graph& graph);
 
 }  // namespace freshframe::core

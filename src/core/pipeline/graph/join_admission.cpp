@@ -69,7 +69,7 @@ bool comes_from_live(const Graph& graph, int node) {
                              [&](const Wire& wire) { return comes_from_live(graph, wire.parent); });
 }
 
-// Names within= and max_wait= in one message if both are missing.
+// Throws if within= or max_wait= is missing or not allowed. If both are missing, one message names both.
 void check_times(const std::string& name, const Join& join, JoinBy by, bool live) {
   if (by == JoinBy::Seq && join.within) {
     throw GraphError(quoted(name) +

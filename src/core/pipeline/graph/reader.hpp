@@ -84,7 +84,7 @@ class ReaderCore {
   /// Accepts nothing more and drops the queued samples. The edges remain until the next change of the graph,
   /// see close_reader().
   void close();
-  /// Whether the user closed it. The end of the pipeline does not count.
+  /// Whether the user has closed the reader. The end of the pipeline does not close it.
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Returns null once the pipeline is destroyed.
   [[nodiscard]] std::shared_ptr<ReaderHost> host() const { return context_.host.lock(); }
@@ -99,7 +99,7 @@ class ReaderCore {
   /// Sets the reader's number among the holders of loans. Call before any read.
   void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
   [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
-  /// The samples that it took recently, see Call.
+  /// The samples that the reader took recently, see Call.
   [[nodiscard]] const CallRing& calls() const noexcept { return calls_; }
 
  private:

@@ -19,8 +19,8 @@ class ReaderHost {
   /// Throws StalledError if nothing has moved for stall_timeout because of a full blocking queue, or the failure of
   /// the pipeline. If another reader's thread is merely slow, logs a warning instead.
   virtual void check_stalled_for(const ReaderCore& waiting) = 0;
-  /// Returns the states of those sources of a reader that deliver nothing, and the silent nodes upstream of it, as the
-  /// end of a message, or an empty string.
+  /// Returns the end of an error message: the states of the reader's sources that deliver nothing, and the
+  /// silent nodes upstream of it. May be empty.
   [[nodiscard]] virtual std::string describe_trouble_upstream(const ReaderCore& reader) const = 0;
   /// Removes the edges of closed readers.
   virtual void sweep_readers() = 0;

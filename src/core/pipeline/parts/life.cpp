@@ -32,7 +32,7 @@ void Life::launch(int nodes) {
   to_open_ = living_ = nodes;
   began_ = clock_->now();
   last_look_ = Real::now();
-  // From here on, a failed add() throws to its own caller.
+  // From here on, the failure of an added node is thrown by its add().
   started_->store(true, std::memory_order_release);
 }
 

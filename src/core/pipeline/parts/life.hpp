@@ -113,7 +113,7 @@ class Life {
     const Lock lock(mutex_);
     return work();
   }
-  /// The same, and wakes all waiting threads.
+  /// Like call_locked(), and then wakes all waiting threads.
   template <class Work>
   auto change(const Work& work) {
     const Lock lock(mutex_);

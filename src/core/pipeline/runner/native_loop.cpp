@@ -12,7 +12,7 @@
 namespace freshframe::core {
 namespace {
 
-// A runner holds no sample while it waits.
+// Releases the sample, because a runner holds none while it waits.
 void forget(AnySample& sample) noexcept {
   sample.value = {};
   sample.frame = {};
@@ -70,7 +70,7 @@ class NativeLoop {
   bool process_batch(std::span<const AnySample> samples);
   // Returns nullopt if the source has ended or failed.
   std::optional<SourceItem<Emitted>> read_item(bool& failed);
-  // The node's on_tick(), whose results belong to `tick`.
+  // Calls the node's on_tick(). `tick` has the stamp for its results.
   bool on_tick(const AnySample& tick);
   // Calls the node's code, then `end` even after an exception, which is reported for `where`. Returns whether
   // the node continues.

@@ -27,7 +27,7 @@ struct Caught {
   [[nodiscard]] static Caught make(std::exception_ptr cause);
 };
 
-/// Whether an image could not be read from its GPU. Such an error never ends a node.
+/// Whether the error means that an image could not be read from its GPU. Such an error never ends a node.
 [[nodiscard]] bool is_device_error(const std::exception_ptr& cause);
 
 /// The samples of the call that failed. Empty: it was not process(), on_tick() or finish(). `batch`: one call
@@ -41,7 +41,7 @@ struct FailedOn {
   [[nodiscard]] static FailedOn one(const AnySample* sample) noexcept {
     return {std::span(sample, sample != nullptr ? std::size_t{1} : 0)};
   }
-  /// Whether the call was on_tick() or finish(), whose sample stands for the tick or the end.
+  /// Whether the call was on_tick() or finish(), for which the sample has only the stamp of the results.
   [[nodiscard]] bool is_own(int node) const noexcept {
     return !samples.empty() && samples.front().stamp.source == node;
   }

@@ -31,7 +31,7 @@ class NodeMeter {
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   /// Call before read(), on_tick() or finish().
   void begin_work() noexcept;
-  /// The same with a known time, since reading the clock costs as much as locking a mutex.
+  /// Like begin_work() with a known time, since reading the clock costs as much as locking a mutex.
   void begin_work(TimePoint at) noexcept;
   /// Call before process(), with the sample taken last. end_work() or end_batch() follows.
   void begin_call(const AnySample& sample) noexcept;
@@ -54,7 +54,7 @@ class NodeMeter {
   void count_batch(std::size_t samples) noexcept;
 
   // ---- a source's thread
-  /// Starts to count its CPU time.
+  /// Starts to count the CPU time of the source's thread.
   void begin_thread_time() noexcept;
   void count_thread_time() noexcept;
   /// Counts a read() and the sending of its item, which took `spent` and ended at `now`.
@@ -71,7 +71,8 @@ class NodeMeter {
   void add_gil(double waited, double held) noexcept;
   /// Call when the thread has acquired the GIL, after `waited` seconds. The next call records this wait.
   void begin_gil_turn(double waited) noexcept;
-  /// Call when it has released the GIL again: adds the seconds waited and held in the meantime.
+  /// Call when the thread has released the GIL again. Adds the seconds for which it waited for the GIL and
+  /// held it.
   void end_gil_turn(double waited, double held) noexcept;
 
   // ---- thread-safe

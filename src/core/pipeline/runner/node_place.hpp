@@ -53,7 +53,7 @@ class NodePlace {
   // ---- the runner's thread
   /// Returns the current node; valid until put().
   [[nodiscard]] NodeBase& own_node() const noexcept { return *node_; }
-  /// Returns it as a source, or null if it is not one.
+  /// Returns the current node as a source, or null if it is not one.
   [[nodiscard]] SourceBase* own_source() const noexcept { return source_; }
   [[nodiscard]] NodeRun& own_run() const noexcept { return *own_; }
   [[nodiscard]] const Context& context() const noexcept { return own_->context(); }

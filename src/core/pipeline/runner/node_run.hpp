@@ -18,7 +18,7 @@ namespace freshframe::core {
 /// the program still uses it.
 class NodeRun {
  public:
-  /// `until` also stops it.
+  /// A stop requested through `until` stops the node, too.
   NodeRun(std::unique_ptr<NodeBase> given_node, std::string node_name,
           std::shared_ptr<const Clock> node_clock, const std::stop_token& until)
       : node_(std::move(given_node)),

@@ -55,7 +55,7 @@ bool NodeStream::continue_with(SourceItem<Emitted>& item, bool is_live) {
     is_resized = frame && !is_begin && (frame.width() != latest_.width || frame.height() != latest_.height);
   }
   item.pts += added_.pts;
-  // It may have received its first frames while the previous source still ran.
+  // The new source may have received its first frames while the previous one was still running.
   if (is_live && item.captured != TimePoint{}) item.captured = std::max(item.captured, added_.earliest);
   return is_resized;
 }

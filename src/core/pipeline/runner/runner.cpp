@@ -91,7 +91,7 @@ bool Runner::open_step() {
 
 namespace {
 
-// The other nodes wait for this one to end, so running out of memory while logging must not prevent it.
+// Running out of memory while logging must not keep the node from ending, because other nodes wait for that.
 template <class Log>
 void log_at_the_end(const Log& log) noexcept {
   try {

@@ -56,7 +56,7 @@ class Runner {
   /// For hosts that wait by themselves: returns true if on_tick() is due; `sample` then has the stamp for its
   /// results.
   [[nodiscard]] bool take_tick(AnySample& sample);
-  /// Returns true if it has taken a sample. Never waits, and returns false if on_tick() is due.
+  /// Takes a sample without waiting. Returns false if there is none, or if on_tick() is due.
   [[nodiscard]] bool try_take(AnySample& sample);
   /// Like take(), for a node with a batch: gathers up to batch()->size samples. Returns Nothing if on_tick()
   /// is due; `samples` then has one sample with the stamp for its results.
@@ -155,7 +155,7 @@ void end_without_thread(Runner& runner);
 /// that interrupted the very add() or start() that is about to start it. The thread then does nothing.
 void end_if_threadless(Runner& runner);
 
-// ---- messages about its failures
+// ---- messages about a node's failures
 /// "node 'x' failed on sample 3 of 'cam': what"; without a sample, the call was not process().
 [[nodiscard]] std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
                                        const FailedOn& where);

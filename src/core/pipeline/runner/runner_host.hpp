@@ -74,7 +74,7 @@ class RunnerHost {
   /// Defers the end of a source until the node's own stream ends. Returns false if the node has none.
   virtual bool keep_end(int node, const GoneSource& gone) = 0;
   /// Waits for a change of the graph in progress: a removal drops the queued samples of its source everywhere
-  /// downstream, and what follows must come after that.
+  /// downstream, and the caller must continue only after that.
   virtual void wait_for_change() = 0;
 };
 

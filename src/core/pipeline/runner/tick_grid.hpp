@@ -9,7 +9,7 @@
 
 namespace freshframe::core {
 
-/// A tick, and how many due ticks before it are skipped.
+/// A tick, and the number of earlier ticks that were due but are skipped.
 struct Tick {
   TimePoint at;
   std::uint64_t missed = 0;

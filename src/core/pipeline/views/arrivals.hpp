@@ -31,7 +31,7 @@ class Arrivals {
   /// Returns the capture time up to which everything from a live source has arrived at the node or was
   /// dropped. Returns nullopt if unknown: samples are in flight, or the source is a file or was removed.
   [[nodiscard]] std::optional<TimePoint> until(const PipelineParts& core, int source);
-  /// Returns until() of the sources upstream for which it is known.
+  /// Returns until() for each source upstream, without those for which it is unknown.
   [[nodiscard]] std::map<int, TimePoint> list(const PipelineParts& core);
 
  private:

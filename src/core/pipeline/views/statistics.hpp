@@ -17,7 +17,8 @@ namespace freshframe::core {
 // Thread-safe, even while another thread builds the graph.
 
 [[nodiscard]] Stats collect_stats(const PipelineParts& core);
-/// The same for a caller that holds the graph's lock. Without `span`, omits quantiles, which cost most.
+/// Like the overload above, for a caller that holds the graph's lock. Without `span`, omits the quantiles,
+/// which are the expensive part.
 [[nodiscard]] Stats collect_stats(const PipelineParts& core, const GuardedGraph& guarded,
                                   std::optional<Span> span) FRESHFRAME_REQUIRES(guarded.building);
 [[nodiscard]] Report make_report(const PipelineParts& core);
