@@ -11,11 +11,11 @@ namespace freshframe {
 
 /// An image size that a camera supports, or a range of sizes with a step, and the frame rates for it.
 struct CameraSize {
-  int width = 0;  // pixels; the largest, if it is a range
+  int width = 0;  // pixels; for a range, the largest width
   int height = 0;
-  int min_width = 0;  // the smallest of a range, otherwise equal to width
+  int min_width = 0;  // smallest width of a range, otherwise equal to width
   int min_height = 0;
-  int step_width = 0;  // 0 if it is not a range
+  int step_width = 0;  // step of a range of widths, otherwise 0
   int step_height = 0;
   std::vector<double> fps = {};  // highest first; empty if the driver does not list them
   bool fps_range = false;        // `fps` is {highest, lowest}, and every rate in between is supported
@@ -27,7 +27,7 @@ struct CameraFormat {
   std::string name;
   std::string description;
   std::uint32_t code = 0;  // V4L2 FourCC
-  bool supported = false;  // whether freshframe can read it
+  bool supported = false;  // whether freshframe can read this format
   std::vector<CameraSize> sizes = {};
 };
 
@@ -39,7 +39,7 @@ struct CameraControl {
   std::int64_t step = 1;
   std::int64_t standard = 0;  // the driver's default
   std::int64_t current = 0;
-  std::string setting = {};  // the entry of kCameraSettings that controls it; empty if none does
+  std::string setting = {};  // the entry of kCameraSettings for this control; empty if there is none
   bool automatic = false;    // `setting` also accepts "auto"
   bool inactive = false;     // read-only for now: an automatic mode controls it
   std::vector<std::pair<std::int64_t, std::string>> menu = {};  // labels of the values, if the driver has any
@@ -71,8 +71,8 @@ struct CameraInfo {
   std::string path;  // "/dev/video0"
   std::string name;
   std::string driver;        // such as "uvcvideo"
-  std::string bus;           // the port it is plugged into, as the kernel names it
-  std::string problem = {};  // why it cannot be queried or used; empty if it can
+  std::string bus;           // the port that the camera is plugged into, as the kernel names it
+  std::string problem = {};  // why the camera cannot be queried or used; empty if it can
   int problem_code = 0;      // errno of the problem, or 0
   std::vector<CameraFormat> formats = {};
   std::vector<CameraControl> controls = {};

@@ -14,7 +14,7 @@ struct Crossing {
   int class_id = 0;
   bool forward = true;  // true for entering a zone, false for leaving it; see LineCounts for a line
   Point point = {};     // interpolated between the two sightings
-  double pts = 0;       // interpolated likewise, in seconds
+  double pts = 0;       // in seconds, interpolated like `point`
 };
 
 }  // namespace freshframe

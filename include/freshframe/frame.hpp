@@ -209,7 +209,7 @@ class FramePool {
   struct Stats {
     std::uint64_t allocated = 0;  // buffers allocated from the system
     std::uint64_t reused = 0;     // requests served from the pool
-    std::size_t idle_bytes = 0;   // memory in the pool that is ready for reuse
+    std::size_t idle_bytes = 0;   // memory in the pool that is ready to be reused
   };
 
   FramePool();

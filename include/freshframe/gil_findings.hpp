@@ -14,7 +14,7 @@ namespace freshframe {
 struct GilFindings {
   /// A call that held the GIL for too long, with the total of its stalls.
   struct Culprit {
-    std::string native;   // "library:symbol"; empty if it was Python bytecode
+    std::string native;   // "library:symbol"; empty for Python bytecode
     std::string python;   // "file:line:function"; empty if unknown
     std::string program;  // the innermost Python frame outside installed packages; empty if unknown
     std::uint64_t count = 0;
@@ -36,7 +36,7 @@ struct GilFindings {
   double stalled_total = 0;       // in seconds
   std::optional<Stall> now;       // the stall in progress, with id 0
   std::vector<Culprit> culprits;  // the worst first
-  std::vector<Stall> recent;      // the most recent ones, oldest first
+  std::vector<Stall> recent;      // the most recent stalls, oldest first
 };
 
 }  // namespace freshframe

@@ -226,7 +226,7 @@ struct ClipOptions {
   int crf = 23;            // see VideoFileOptions
   EncoderPreset preset = EncoderPreset::Fast;
   int threads = 2;
-  std::size_t max_bytes = 256U << 20U;  // memory for the encoded video before an event
+  std::size_t max_bytes = 256U << 20U;  // memory limit for the encoded video before an event
   /// Passed to encoder and muxer; unknown options are an error.
   std::map<std::string, std::string> options = {};
   /// Maximum size on disk of all clips that match `keep_names`, including open ones and those of earlier runs.

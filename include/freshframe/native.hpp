@@ -55,7 +55,7 @@ struct FunctionOptions {
   std::vector<std::int64_t> shape = {};  // shape of the result; empty for a single double
   /// Set if shape[0] varies: its maximum, and the function returns the actual value.
   std::optional<std::int32_t> max_rows = {};
-  std::vector<std::byte> state = {};  // copied for each node
+  std::vector<std::byte> state = {};  // initial state, copied for each node
   std::string name = "function";
   std::shared_ptr<const void> keep = {};         // keeps the function's code loaded
   freshframe_function_error describe = nullptr;  // translates the function's error codes

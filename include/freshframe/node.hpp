@@ -47,7 +47,7 @@ struct Context {
   std::stop_token stop;
   const Clock& clock;
   NodeCounters& counters;
-  std::string_view node = {};  // the node's name in the pipeline; empty if it runs without one
+  std::string_view node = {};  // the node's name in the pipeline; empty if it runs without a pipeline
 };
 
 /// One result of a node. It is a frame if `value` is empty.
@@ -83,7 +83,7 @@ struct SourceItem {
   TimePoint captured{};  // capture time on the pipeline's clock; default: now
   /// Default: the next number. Leave a gap for frames that the device lost.
   std::optional<std::int64_t> seq = {};
-  std::shared_ptr<const std::string> path = {};  // the file of this sample, if each sample has its own
+  std::shared_ptr<const std::string> path = {};  // the file of this sample, if each has its own
   /// Wall time of the capture. Default: for a live source this machine's wall time at `captured`, otherwise
   /// none.
   Utc utc = {};
@@ -157,10 +157,10 @@ struct Embedded {
 
 /// The optional interfaces of a node; null if it does not have them.
 struct NodeAbilities {
-  core::WatchedSource* watched = nullptr;  // decodes only while someone uses its frames
+  core::WatchedSource* watched = nullptr;  // set if the node decodes only while someone uses its frames
   media::ReconnectingSource* reconnects = nullptr;
-  core::FedSource* fed = nullptr;          // frames are sent by a browser
-  media::PacketCamera* packets = nullptr;  // a network stream whose packets are available
+  core::FedSource* fed = nullptr;          // set if a browser sends the frames
+  media::PacketCamera* packets = nullptr;  // set for a network stream whose packets are available
   CameraSettings* settings = nullptr;      // a local camera
   LookBack* look = nullptr;
   plugin::NamesTypes* types = nullptr;

@@ -26,7 +26,7 @@ struct PacketStream {
 /// One encoded frame. Copies share the bytes. Immutable.
 struct Packet {
   std::span<const std::uint8_t> data;
-  double pts = 0;            // seconds, the same as its frame's
+  double pts = 0;            // seconds, equal to the frame's pts
   double dts = 0;            // seconds; increases from packet to packet, never above pts
   double duration = 0;       // seconds; 0 if unknown
   bool is_keyframe = false;  // decoding can start here

@@ -44,7 +44,7 @@ inline constexpr Queue kJoining{32, WhenFull::DropOldest};
 
 /// Options of an edge. See AddOptions.
 struct EdgeOptions {
-  std::optional<Queue> queue = {};      // default: chosen at start()
+  std::optional<Queue> queue = {};      // default: chosen when the pipeline starts
   std::optional<double> max_age = {};   // seconds
   std::optional<double> max_rate = {};  // samples per second and source
   std::int64_t every = 1;               // passes every n-th sample of each source

@@ -29,7 +29,7 @@ struct TrackInfo {
   float velocity_x = 0;  // pixels/s
   float velocity_y = 0;
   float track_age = 0;         // seconds since the object was first seen
-  float track_confidence = 0;  // 0 to 1: weighted mean of its confidences; recent ones weigh more
+  float track_confidence = 0;  // 0 to 1: weighted mean of the object's confidences; recent ones weigh more
 };
 
 /// Which members of TrackInfo are set. The trackers of this library set all.
@@ -45,7 +45,7 @@ struct Circles {
   std::vector<Circle> circles;
   std::vector<std::int64_t> ids;
   std::vector<TrackInfo> tracks = {};
-  bool tracked = false;  // a tracker produced this, even if it is empty
+  bool tracked = false;  // whether a tracker produced this result, even if it is empty
   TrackColumns columns = {};
 };
 template <>
@@ -89,7 +89,7 @@ struct Detections {
   ClassNames names = {};
   std::vector<std::int64_t> ids = {};
   std::vector<TrackInfo> tracks = {};
-  bool tracked = false;  // a tracker produced this, even if it is empty
+  bool tracked = false;  // whether a tracker produced this result, even if it is empty
   TrackColumns columns = {};
   std::vector<DataColumn> data = {};  // extra columns, with one row per box
   std::shared_ptr<const FurtherColumns> further = {};

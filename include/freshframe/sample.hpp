@@ -145,7 +145,7 @@ struct AnySample {
   Frame frame;
   ValueRef value;
   std::uint64_t dropped = 0;  // samples dropped on this edge since the previous one
-  int node = -1;              // index of the node that sent it, see Pipeline::node_name()
+  int node = -1;              // index of the node that sent the sample, see Pipeline::node_name()
 };
 
 namespace detail {
@@ -185,7 +185,7 @@ class Sample : private detail::HeldValue {
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
-  int node = -1;  // index of the node that sent it
+  int node = -1;  // index of the node that sent the sample
   const T& value;
 };
 
@@ -202,7 +202,7 @@ class Sample<Frame> {
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
-  int node = -1;  // index of the node that sent it
+  int node = -1;  // index of the node that sent the sample
   Frame value;
 };
 

@@ -64,7 +64,7 @@ class Documents {
   struct Entry {
     std::shared_ptr<const Document> document;
     std::optional<std::chrono::steady_clock::time_point> until;
-    std::shared_ptr<const Document> after;  // replaces it when it expires
+    std::shared_ptr<const Document> after;  // replaces the document when it expires
   };
 
   mutable std::mutex mutex_;
@@ -91,7 +91,7 @@ struct ServeOptions {
   /// Names of the Look nodes that clients with the token can query at /api/look/NAME; picture_token does not
   /// give access. They must exist at start. If one is removed, the next Look of the same name takes over.
   std::vector<std::string> look = {};
-  double looks_per_minute = 30;  // rate limit of these queries, for each client
+  double looks_per_minute = 30;  // limit for requests to the Look nodes, for each client
   ServeLimits limits = {};
   /// How long a source may be disconnected before /healthz fails, in seconds; nullopt: forever.
   std::optional<double> away_after = 30.0;

@@ -16,7 +16,7 @@ namespace freshframe {
 struct Stamp {
   std::int64_t seq = 0;  // number at the source, from 0
   double pts = 0;        // presentation time, in seconds since the start of the source
-  TimePoint captured{};  // monotonic time at which device, file or network delivered it
+  TimePoint captured{};  // monotonic time when the device, file or network delivered the sample
   int source = -1;       // index of the source node, see Pipeline::node_name()
   bool damaged = false;  // see Frame::is_damaged()
   std::shared_ptr<const std::string> path = {};  // the file of this sample in an image sequence, or null

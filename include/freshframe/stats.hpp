@@ -61,7 +61,7 @@ class Timings {
  private:
   static constexpr std::int64_t kSlices = 5;
   struct Slice {
-    std::atomic<std::int64_t> number{-1};  // counted since the clock's epoch
+    std::atomic<std::int64_t> number{-1};  // number of the slice, counted since the clock's epoch
     Histogram times;
   };
 
@@ -98,7 +98,7 @@ struct SenderStats {
   std::string browser;  // such as "Chrome 131", or empty
   std::string camera;   // label of the camera in the browser, or empty
   std::string state;    // what the page is doing: "live" while it sends, "asking", "no_camera" ...
-  std::string message;  // why it sends no frames, or empty
+  std::string message;  // why the page sends no frames, or empty
   bool hidden = false;  // the page's tab is not visible, so the browser may deliver fewer frames
   std::string codec;    // "h264", "vp8", "vp9" or "mjpeg"; empty before the first frame
   std::string mode;     // the page's way of encoding: "webcodecs" or "jpeg"
@@ -106,7 +106,7 @@ struct SenderStats {
   int width = 0;        // pixels of the encoded image; 0 before the first frame
   int height = 0;       // pixels
   std::uint64_t camera_frames = 0;    // frames that the camera gave the page
-  std::uint64_t sent = 0;             // frames that it sent
+  std::uint64_t sent = 0;             // frames that the page sent
   std::uint64_t skipped_link = 0;     // frames not sent because the link was too slow
   std::uint64_t skipped_encoder = 0;  // frames not sent because the encoder was busy
   std::uint64_t missed = 0;           // lost by the browser before the page saw them, by timestamps
@@ -126,7 +126,7 @@ struct SourceStats {
   double away_for = 0;           // duration of the current outage in seconds; 0 if there is none
   double away_total = 0;         // total duration of all outages in seconds, including a current one
   std::uint64_t reconnects = 0;  // outages that have ended
-  std::uint64_t stalls = 0;      // number of times that Stalled was entered, even if it became an outage
+  std::uint64_t stalls = 0;      // number of stalls, including those that became an outage
   std::uint64_t size_changes = 0;
   int decoder_frames = 0;  // decoder delay in frames, as of the latest frame
   /// How many seconds later frames arrive than the earliest ones did, according to the stream's timestamps,
@@ -157,8 +157,8 @@ struct SourceStats {
   std::string frozen;
   double frozen_for = 0;              // seconds, up to the newest keyframe
   double frozen_period = 0;           // length of the loop in seconds
-  std::uint64_t frozen_frames = 0;    // number of keyframes in that time
-  std::uint64_t frozen_contents = 0;  // number of different ones among them
+  std::uint64_t frozen_frames = 0;    // number of keyframes while the image was frozen
+  std::uint64_t frozen_contents = 0;  // number of different images among them
   bool frozen_is_ill = false;         // OpenOptions::frozen_after was set, so /healthz fails
   /// The camera settings (CameraSettings) as the driver reports them after each was set; nullopt means
   /// automatic.
@@ -178,8 +178,8 @@ struct EdgeStats {
   std::string parent;
   std::string child;               // the child node or reader
   Queue queue;                     // policy; applies to each source separately
-  std::size_t source_count = 1;    // sources that can reach it; `waiting` is at most queue.depth times this
-  std::string of;                  // the only source that it lets through (Port::of()), or empty
+  std::size_t source_count = 1;    // sources that reach the edge; `waiting` is at most queue.depth times this
+  std::string of;                  // the only source whose samples pass (Port::of()), or empty
   bool joined = false;             // true if its samples become part of a join's sets
   std::optional<double> max_rate;  // samples per second and source; nullopt: unlimited
   std::int64_t every = 1;          // every n-th sample of each source passes
@@ -201,9 +201,9 @@ enum class WorkerState : std::uint8_t { Starting, Idle, Working, Resting, Closin
 struct WorkerStats {
   int pid = 0;
   WorkerState state = WorkerState::Starting;
-  std::uint64_t processed = 0;  // samples finished, including by its predecessors
-  std::uint64_t restarts = 0;   // including those of its predecessors
-  std::uint64_t rss_bytes = 0;  // resident memory, including shared memory of frames that it has read
+  std::uint64_t processed = 0;  // samples finished, including by the worker's predecessors
+  std::uint64_t restarts = 0;   // restarts, including those of the worker's predecessors
+  std::uint64_t rss_bytes = 0;  // resident memory, including shared memory of frames that the worker has read
   double cpu = 0;               // CPU time of the process in seconds
 };
 
@@ -219,7 +219,7 @@ struct InferenceStats {
 /// Statistics of a node that keeps results on disk until they are sent.
 struct SpoolStats {
   std::uint64_t waiting = 0;     // results on disk that have not been sent
-  std::uint64_t size_bytes = 0;  // their size on disk
+  std::uint64_t size_bytes = 0;  // size of these results on disk
   double oldest_age = 0;         // seconds since the oldest result of the current batch arrived, or 0
   double sending_for = 0;        // seconds that the current call of the user's function has been running
   std::uint64_t sent = 0;
@@ -277,12 +277,12 @@ struct NodeStats {
   std::string name;
   NodeState state = NodeState::Opening;
   std::uint64_t processed = 0;  // samples that process() or read() finished
-  double rate = 0;          // samples per second over the last second; once it has ended, over the whole run
-  double busy = 0;          // share of the run spent working, 0 to 1; mean over its workers
-  double duration_p50 = 0;  // seconds per sample
+  double rate = 0;              // samples per second over the last second; after the end, over the whole run
+  double busy = 0;              // share of the run spent working, 0 to 1; mean over the node's workers
+  double duration_p50 = 0;      // seconds per sample
   double duration_p99 = 0;
   double gil_wait = 0;  // total time in seconds that the node waited for the GIL
-  double gil_hold = 0;  // total time in seconds that it held the GIL
+  double gil_hold = 0;  // total time in seconds that the node held the GIL
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::uint64_t lost = 0;                        // drops that are losses, see is_lost()

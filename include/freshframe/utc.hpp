@@ -22,7 +22,7 @@ struct Utc {
   static constexpr float kUnknown = std::numeric_limits<float>::infinity();
 
   double seconds = 0;      // Unix time; 0 if `from` is None
-  float error = kUnknown;  // uncertainty of `seconds` (plus or minus), by that clock
+  float error = kUnknown;  // uncertainty of `seconds` (plus or minus), as stated by that clock
   UtcFrom from = UtcFrom::None;
 };
 

@@ -53,7 +53,7 @@ class Ground;  // ground.hpp
 /// Options of BoxTracker.
 struct BoxTrackerOptions {
   double max_gap = 1;           // see CircleTrackerOptions
-  float min_confidence = 0.1F;  // boxes with less are ignored
+  float min_confidence = 0.1F;  // less confident boxes are ignored
   /// Minimum IoU between a track's predicted box and the box that continues it. If the prediction is
   /// uncertain, both boxes are first enlarged by the uncertainty.
   float min_iou = 0.3F;

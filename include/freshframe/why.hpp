@@ -29,7 +29,7 @@ enum class AgeKind : std::uint8_t {
 /// One part of an age.
 struct AgePart {
   AgeKind kind = AgeKind::Call;
-  std::string node;        // the node or reader where it was spent
+  std::string node;        // the node or reader where the time was spent
   double mean = 0;         // seconds, over all samples
   double oldest_mean = 0;  // seconds, over the oldest 5 %
 };
@@ -41,12 +41,12 @@ struct Age {
   std::string consumer;
   std::vector<std::string> sources = {};
   bool is_reader = false;
-  std::size_t samples = 0;  // number of samples in the means
-  std::size_t unknown = 0;  // samples left out: their path is no longer recorded, or they originate in a node
-  double duration = 0;      // length of the period, in seconds
-  double interval = 0;      // mean seconds between two samples
-  double mean = 0;          // seconds
-  double oldest_mean = 0;   // seconds, over the oldest 5 %
+  std::size_t samples = 0;          // number of samples in the means
+  std::size_t unknown = 0;          // samples left out: their path is no longer recorded, or starts in a node
+  double duration = 0;              // length of the period, in seconds
+  double interval = 0;              // mean seconds between two samples
+  double mean = 0;                  // seconds
+  double oldest_mean = 0;           // seconds, over the oldest 5 %
   std::vector<AgePart> parts = {};  // in the order in which a sample passes them
 };
 
@@ -59,8 +59,8 @@ struct Finding {
   // One or two sentences. If the first has no grammatical subject, it continues `subject`.
   std::string text;
   std::string remedy;                      // what to do
-  std::map<std::string, double> evidence;  // the measurements behind it; times in seconds, shares from 0 to 1
-  bool ill = false;                        // /healthz fails while this lasts
+  std::map<std::string, double> evidence;  // measurements; times in seconds, shares from 0 to 1
+  bool ill = false;                        // /healthz fails while this finding lasts
 };
 
 /// The answer of why().

@@ -71,7 +71,8 @@ void WriteClaim::release() noexcept {
   auto& all = get_claimed_files();
   const Lock lock(all.mutex);
   const auto found = all.written.find(file->id);
-  if (found == all.written.end() || found->second.serial != serial_) return;  // claimed by the parent process
+  // The parent process has claimed the file.
+  if (found == all.written.end() || found->second.serial != serial_) return;
   if (is_locked_) platform::unlock(file->number, file->id);
   all.written.erase(found);
 }

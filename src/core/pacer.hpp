@@ -18,7 +18,7 @@ class Pacer {
  public:
   struct Tick {
     std::int64_t n = 0;
-    TimePoint due{};           // never later than the time at which next() returned
+    TimePoint due{};           // when the frame was due; never later than the time at which next() returned
     std::uint64_t missed = 0;  // frames between the previous tick and this one
   };
 

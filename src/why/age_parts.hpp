@@ -20,7 +20,7 @@ struct Stop {
   bool is_source = false;
   bool is_reader = false;
   bool is_end = false;       // a reader or sink, for which ages are computed
-  bool has_workers = false;  // samples wait for a free worker
+  bool has_workers = false;  // whether samples wait for a free worker
   bool gathers = false;      // takes batches
   bool joins = false;
   /// Parents with a blocking edge into this node, so their samples may have waited for room first.

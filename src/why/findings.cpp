@@ -19,11 +19,11 @@ using std::chrono::duration;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kApart{150};  // between two checks, since a page may ask at any time
+constexpr milliseconds kApart{150};  // minimum time between two checks, since a page may ask at any time
 constexpr int kFewestLooks = 15;     // per window; with fewer, the machine was too busy to judge
 constexpr int kWindowsUntilShown = 2;
 constexpr int kWindowsUntilGone = 3;
-constexpr double kClearly = 1.2;  // a cause must explain this much more to become the first
+constexpr double kClearly = 1.2;  // a cause must explain this many times as much to become the first
 
 // Stalls first, then losses, then causes of latency.
 int get_rank(std::string_view kind) {

@@ -27,7 +27,7 @@ using std::chrono::duration;
 constexpr std::chrono::milliseconds kPeriod{250};  // between two checks
 constexpr std::chrono::seconds kForgotten{2};      // the watch has ended after this long without a check
 constexpr Seconds kRecent{10};                     // ages are averaged over these seconds
-constexpr double kStillLimit = 5;                  // seconds, if stalls are not detected
+constexpr double kStillLimit = 5;                  // seconds; used if the pipeline has no stall_timeout
 
 std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   std::map<std::int64_t, double> out;

@@ -59,7 +59,7 @@ class Observer {
   std::optional<Time> since_;   // start of the watch; nullopt: the pipeline is not running
   std::optional<Time> looked_;  // the latest check of the running pipeline
   bool stopping_ = false;
-  bool running_ = false;  // the thread is running
+  bool running_ = false;  // whether the thread is running
   std::thread thread_;
 };
 

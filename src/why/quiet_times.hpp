@@ -77,7 +77,7 @@ class QuietTimes {
   std::map<int, Source> sources_;        // by the node's number, like the next
   std::map<int, std::string> nodes_;     // the nodes at the latest check
   std::map<std::int64_t, Edge> edges_;   // the edges at the latest check
-  std::map<std::string, Time> changed_;  // quiet until this time
+  std::map<std::string, Time> changed_;  // end of the quiet time, by name
   bool is_first_ = true;
 };
 

@@ -67,9 +67,9 @@ struct Circumstances {
 struct Witness {
   std::function<Circumstances()> circumstances = {};  // at each check
 
-  std::function<std::vector<Age>()> ages = {};  // over the last ten seconds
+  std::function<std::vector<Age>()> ages = {};  // the ages over the last ten seconds
   std::function<RunQueue()> run_queue = {};
-  std::function<std::map<std::int64_t, double>()> edge_ages = {};  // median of each edge, by its number
+  std::function<std::map<std::int64_t, double>()> edge_ages = {};  // median age at each edge, by its number
   std::function<std::map<std::string, Pace>()> paces = {};         // regularity of each source, by name
 };
 
@@ -78,11 +78,11 @@ struct Window {
   static constexpr std::chrono::seconds kLength{5};
 
   struct EdgeSums {
-    double waiting = 0;  // summed over the checks
-    int full = 0;        // number of checks at which it was full
+    double waiting = 0;  // waiting samples, summed over the checks
+    int full = 0;        // number of checks at which the queue was full
   };
   struct NodeSums {
-    int blocked = 0;  // number of checks at which it waited for room
+    int blocked = 0;  // number of checks at which the node waited for room
     int away = 0;     // number of checks at which the source delivered nothing
     /// The lag (see SourceStats) in the first and last third of the window; nullopt: unknown.
     std::optional<double> most_behind_at_first = {};
@@ -129,7 +129,7 @@ struct Scene {
   std::map<std::int64_t, double> edge_ages;
   std::map<std::string, Pace> paces;
   Quiet quiet;
-  std::function<double(int source)> away;  // seconds for which it has been away; 0 if it is not
+  std::function<double(int source)> away;  // seconds for which the source has been away; 0 if it is not
   /// Returns the cause of a finding that is already shown, or null.
   std::function<const Cause*(std::string_view kind, const std::string& subject)> shown;
 
@@ -183,6 +183,6 @@ constexpr int kMinute = 12;              // windows
 constexpr double kShareOfAge = 1.0 / 3;  // a wait is only reported if it is this share of the age
 /// Waiting for the GIL or a CPU is a problem even if it is short, unlike waiting in a queue.
 constexpr double kShortestPause = 0.02;     // seconds
-constexpr std::size_t kFewestSamples = 30;  // minimum for any finding
+constexpr std::size_t kFewestSamples = 30;  // minimum number of samples for any finding
 
 }  // namespace freshframe::core

@@ -19,8 +19,8 @@ constexpr double kMega = 1e6;
 /// The frames of a window.
 struct SenderFrames {
   double camera = 0;
-  double link = 0;     // skipped because of the link
-  double encoder = 0;  // skipped because of the encoder
+  double link = 0;     // frames skipped because of the link
+  double encoder = 0;  // frames skipped because of the encoder
 
   [[nodiscard]] double share() const { return camera > 0 ? (link + encoder) / camera : 0; }
 };

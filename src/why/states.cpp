@@ -21,8 +21,8 @@ namespace {
 using std::chrono::duration;
 
 constexpr std::chrono::seconds kShownFor{10};  // how long the latest error or loss is shown
-constexpr double kAwayFor = 2;                 // seconds, longer than a reconnection takes
-constexpr double kClockOff = 1;                // seconds between a camera's clock and this machine's
+constexpr double kAwayFor = 2;                 // seconds away; longer than a reconnection takes
+constexpr double kClockOff = 1;                // tolerated difference of a camera's clock, in seconds
 constexpr double kPaceOff = 0.01;              // tolerated error of a camera's timestamps, as a fraction
 constexpr double kUnsent = 10;                 // seconds unsent; longer than it takes to restart a receiver
 constexpr double kLongStall = 0.25;            // seconds until a stall in progress is reported
@@ -208,7 +208,7 @@ void add_spools(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!node.spool || node.spool->waiting == 0) continue;
     const auto& spool = *node.spool;
-    const bool is_over = node.state == NodeState::Ended;  // nothing is sent any more
+    const bool is_over = node.state == NodeState::Ended;  // a spool that has ended sends nothing more
     if (!is_over && spool.oldest_age < kUnsent) continue;
     auto text = count_text(spool.waiting, "result") + " not sent";
     if (spool.oldest_age > 0) text += ", the oldest for " + rounded_seconds(spool.oldest_age);
@@ -413,7 +413,8 @@ void States::follow_movement(const GraphState& seen, Time now) {
 }
 
 void States::follow_holds(const GraphState& seen, Time now) {
-  constexpr std::chrono::milliseconds kApart(50);  // reuses the result for any number of requests
+  // A result is reused for this long, however many requests there are.
+  constexpr std::chrono::milliseconds kApart(50);
   if (holds_.empty() || now - holds_.back().at >= kApart) {
     holds_.push_back({now, {}});
     for (const auto& node : seen.stats.nodes) holds_.back().seconds[node.number] = node.gil_hold;

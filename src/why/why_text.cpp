@@ -14,8 +14,8 @@ namespace freshframe {
 namespace core {
 namespace {
 
-constexpr std::size_t kWidth = 8;     // characters of a time before its part
-constexpr double kWorthALine = 0.01;  // share of the age; smaller parts are combined
+constexpr std::size_t kWidth = 8;     // width of the column of times, in characters
+constexpr double kWorthALine = 0.01;  // minimum share of the age; smaller parts are combined
 
 // Describes what a sample did during this part of its age; '*' stands for the node.
 std::string doing(const Age& age, const AgePart& part) {

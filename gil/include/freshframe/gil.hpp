@@ -27,7 +27,7 @@
 // references. Compile with -fvisibility=hidden, as every extension should.
 #pragma once
 
-#if __cplusplus < 201709L  // g++ 10 reports this for -std=c++20
+#if __cplusplus < 201709L  // g++ 10 reports 201709L for -std=c++20
 #error "freshframe/gil.hpp needs C++20: compile with -std=c++20 or later"
 #endif
 

@@ -19,7 +19,7 @@ LONGEST_SETTLE = 0.25
 
 _lock = threading.Lock()
 _own: Running | None = None  # the watch that this package started; guarded by _lock
-_users = 0  # open windows on it; guarded by _lock
+_users = 0  # number of open windows on `_own`; guarded by _lock
 
 
 class Window:

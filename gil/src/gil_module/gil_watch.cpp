@@ -221,7 +221,7 @@ class Watch {
   std::size_t kept_ = 0;                      // total number of stalls put in pending_; guarded by mutex_
   std::size_t lost_ = 0;                      // guarded by mutex_
   std::optional<Findings::Summary> summary_;  // the results, once the watch has ended; guarded by mutex_
-  std::vector<std::string> libraries_;        // folders; set before the watcher's thread starts
+  std::vector<std::string> libraries_;  // folders of others' code; set before the watcher's thread starts
   CallableNames names_;
   NameCollector collector_;
   StackSample called_;
@@ -238,7 +238,7 @@ Watcher::ThreadNames thread_names() {
       names.emplace(nb::cast<pid_t>(thread.attr("native_id")), nb::cast<std::string>(thread.attr("name")));
     }
   } catch (const std::exception&) {
-    return names;  // a thread's name is not a str; fall back to the kernel's names
+    return names;  // a thread's name is not a str: use the kernel's names instead
   }
   return names;
 }
@@ -288,7 +288,8 @@ nb::tuple to_tuple(const Stall& stall) {
 }  // namespace
 
 template <>
-inline constexpr bool python_free<Watch> = true;  // the watcher's side; its callback makes no Python object
+// Only used by the watcher; its callback creates no Python object.
+inline constexpr bool python_free<Watch> = true;
 
 namespace {
 

@@ -78,7 +78,7 @@ HWY_INLINE void each(const F& f) {
 // Compilers tend to read memory twice instead of keeping the value, and a processor makes at most two reads
 // per cycle.
 HWY_INLINE V keep(V v) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128  // raw is an array there
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128  // `raw` is an array for this target
   __asm__("" : "+v"(v.raw));
 #endif
   return v;

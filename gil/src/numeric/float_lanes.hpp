@@ -36,7 +36,7 @@ enum class Term : unsigned char { Number, AbsoluteDifference };
 struct FloatKind {
   Type type = Type::Float64;  ///< Float32 or Float64
   Term term = Term::Number;
-  bool third_order = false;  ///< the errors of adding the errors
+  bool third_order = false;  ///< whether rounding errors of the error terms are summed, too
 };
 
 /// The power of two that scales tiles whose numbers are at most `largest` in magnitude; 0 if there is none.

@@ -30,10 +30,10 @@ ROOT = HERE.parents[2]
 FOLDER = ROOT / "build" / "gil_holds"
 PYTHON = FOLDER / "venv" / "bin" / "python"
 REQUIREMENTS = HERE / "requirements.txt"
-ROWS = HERE / "rows.json"  # the figures that the page shows
+ROWS = HERE / "rows.json"  # the figures on the page
 PAGE = ROOT / "docs" / "benchmarks" / "gil-holds.md"
 KEPT = FOLDER / "rows.json"
-LONGEST = 120  # seconds of one call's process
+LONGEST = 120  # time limit for the process of one call, in seconds
 
 
 def install() -> None:

@@ -30,13 +30,13 @@ enum class UtcFrom : std::int32_t {
 /// The wall time at which an image was captured.
 struct Utc {
   double seconds = 0;                                      // Unix time; 0 if `from` is None
-  double error = std::numeric_limits<double>::infinity();  // uncertainty (plus or minus)
+  double error = std::numeric_limits<double>::infinity();  // uncertainty of `seconds` (plus or minus)
   UtcFrom from = UtcFrom::None;
 };
 
 /// Where a sample comes from: its number, its timestamps and its source.
 struct Stamp {
-  std::int64_t seq = 0;          // number at its source, from 0
+  std::int64_t seq = 0;          // number at the source, from 0
   double pts = 0;                // presentation time, in seconds since the start of the source
   std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t dropped = 0;     // samples dropped on this edge since the previous one
@@ -61,7 +61,7 @@ template <class T>
 struct Item {
   T value;
   double pts = 0;                // seconds in the source's own time
-  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC at which the device or network delivered it; 0: now
+  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC when the device or network delivered the sample; 0: now
   /// Frame number at the source, from 0, with gaps where a device lost frames; -1: the next number.
   std::int64_t seq = -1;
   Utc utc = {};  // wall time of the capture; if unset, a live source gets its arrival time
@@ -95,7 +95,7 @@ struct Attached {
   static constexpr bool kFreshframeTicks = false;
   static constexpr bool kFreshframeFinishes = false;
   Context freshframe_context;
-  std::int32_t freshframe_taken = 0;  // freshframe_object::taken, of an extension's own class
+  std::int32_t freshframe_taken = 0;  // see freshframe_object::taken; for an extension's own class
 };
 
 }  // namespace detail

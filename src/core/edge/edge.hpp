@@ -42,10 +42,10 @@ struct EdgeSetup {
   std::string only = {};              // name of the only source that may pass; empty: all
   bool events = false;                // values of the parent's type can contain events
   bool finishes = false;              // the parent may emit final results after a stop
-  bool recorded = false;              // the consumer is a recorder
+  bool recorded = false;              // whether the consumer is a recorder
   std::string way_to_be_faster = {};  // for a recorder, see NodeContract
   int only_source = -1;
-  bool joined = false;  // the consumer has a join: a single lane for all sources
+  bool joined = false;  // whether the consumer has a join: a single lane for all sources
   std::int64_t number = -1;
 };
 
@@ -83,11 +83,11 @@ struct alignas(kCacheLine) Queued {
   static constexpr std::uint64_t kMostArrivals = (std::uint64_t{1} << 40) - 1;
 
   AnySample sample;
-  std::uint64_t arrival : 40 = 0;  // passed_in when it arrived
+  std::uint64_t arrival : 40 = 0;  // passed_in when the sample arrived
   // Size of the sample's frame on arrival, in picture_units(). Stored, because a frame grows whenever another
   // consumer converts it to a new format.
   std::uint64_t units : 24 = 0;
-  double seconds = 0;  // seconds since the sample before it, see Lane::seconds
+  double seconds = 0;  // seconds since the previous sample, see Lane::seconds
 };
 static_assert(sizeof(Queued) == 2 * kCacheLine);
 
@@ -102,7 +102,7 @@ inline std::uint32_t picture_units(const AnySample& sample) noexcept {
 struct Lane {
   Edge* edge = nullptr;
   int source = -1;   // -1: all sources
-  Change begun = 0;  // the change that last started its stream
+  Change begun = 0;  // the change that last started this source's stream
   /// The last change that started this source's stream at this consumer, even on an edge removed since.
   Change reached = 0;
   std::size_t index = 0;  // position in the inbox's list of lanes
@@ -135,7 +135,7 @@ struct Lane {
   bool ended = false;
   bool ready = false;  // whether there is a sample or an event to take
   bool producer_waits = false;
-  bool producer_asleep = false;  // asleep, and not yet woken
+  bool producer_asleep = false;  // the producer sleeps and has not been woken yet
   bool expected = true;          // batches wait for this lane: it has not ended and is not silent
   // The lane was left out of a batch, and no batch since has a sample from it.
   bool silent = false;
@@ -209,11 +209,11 @@ struct Edge {
   // ---- guarded by the inbox's mutex
   std::vector<std::unique_ptr<Lane>> lanes;  // sorted by source
   EdgeCounts past;                           // counters of removed lanes
-  bool ended = false;                        // the producer sends nothing more
-  bool gone = false;                         // removed: accepts nothing more
+  bool ended = false;                        // whether the producer has sent its last sample
+  bool gone = false;                         // whether the edge was removed and accepts nothing more
   bool closing = false;                      // accepts nothing more, but queued samples can still be taken
   bool reported = false;                     // whether the edge's first drop has been logged
-  Condition room;                            // the producer waits here
+  Condition room;                            // where the producer waits for room
   std::vector<Feed> feeds;                   // for a join
   std::size_t part = 0;                      // for a join: index of the edge's parent
 };

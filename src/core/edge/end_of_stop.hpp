@@ -31,11 +31,11 @@ enum class Closing : std::uint8_t {
 /// at the end, or arrive after it, count as lost if the stop was supposed to deliver events.
 struct EndOfStop {
   bool closed = false;
-  bool closes_soon = false;            // a source that ends because of the stop does not complete a batch
-  bool takes_last = false;             // closed, but final results are accepted
-  bool hands_over = false;             // events are delivered, so any that are not count as lost
+  bool closes_soon = false;            // close() will follow, so a source that ends does not complete a batch
+  bool takes_last = false;             // whether final results are still accepted after close()
+  bool hands_over = false;             // whether events are delivered, so that undelivered ones count as lost
   DropCause cause = DropCause::Stop;   // recorded for samples that close() drops
-  TimePoint until = TimePoint::min();  // closed, but queued samples or events can be taken until then
+  TimePoint until = TimePoint::min();  // until then, a closed inbox still gives samples and events
 
   void close(Closing how, TimePoint deadline) noexcept {
     const bool was_closed = std::exchange(closed, true);

@@ -92,7 +92,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const A
     const auto began = AdaptiveSpin::Clock::now();
     blocked.store(true, std::memory_order_relaxed);
     lane.edge->room.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
-      lane.producer_asleep = !ready();  // reset if it was woken too early
+      lane.producer_asleep = !ready();  // reset if the producer was woken too early
       return !lane.producer_asleep;
     });
     blocked.store(false, std::memory_order_relaxed);
@@ -156,8 +156,8 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
   }
   Lane& lane = *found;
   auto admitted = admit_locked(lane, sample, put.blocked, is_last);
-  bool hurries = false;              // a batch was waiting for a disconnected camera
-  if (admitted == Admitted::Full) {  // the policy drops a sample
+  bool hurries = false;              // whether a batch was waiting for a disconnected camera
+  if (admitted == Admitted::Full) {  // the queue is full, so its policy drops a sample
     hurries = gathering_.leave_out_unheard(lanes_.all());
     bool is_slow = true;
     if (lane.queue.when_full == WhenFull::DropOldest) {

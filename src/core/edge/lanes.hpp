@@ -163,10 +163,10 @@ class Lanes {
   // Written only by waits and changes.
   Room& room_;
   std::vector<EdgeRef> edges_;
-  std::vector<int> finished_;     // sources of lanes that ended and are empty
+  std::vector<int> finished_;     // sources whose lanes have ended and are empty
   std::vector<GoneSource> gone_;  // sources that have ended and are not yet reported to the consumer
   std::size_t open_edges_ = 0;
-  std::size_t waiting_producers_ = 0;  // waiting for room, on edges that have not been removed
+  std::size_t waiting_producers_ = 0;  // producers that wait for room, on edges that have not been removed
   bool stays_open_ = false;
   bool told_end_ = false;
   bool reports_gone_ = false;

@@ -34,7 +34,7 @@ class Rate {
 
   double step_;
   std::optional<double> tick_;
-  std::optional<double> last_;  // the greatest time so far
+  std::optional<double> last_;  // the latest of the samples' times so far
   double mean_ = 0;             // mean interval of the source; 0 if unknown
   double missed_ = 0;           // like tick_, but also advanced by missed ticks
 };

@@ -61,7 +61,7 @@ class Gathering {
   /// Records that a batch has a sample from the lane.
   static void hear(Lane& lane, TimePoint now) noexcept;
 
-  bool active = false;  // waiting for a batch to become complete
+  bool active = false;  // whether the consumer waits for a batch to become complete
   // Number of queued samples at which the consumer must be woken; 0 if it is not gathering.
   std::size_t size = 0;
 

@@ -162,10 +162,10 @@ class SetQueue {
   std::vector<std::optional<Utc>> without_clock_;
   std::optional<TimePoint> fruitless_since_;  // time since which there has been no complete set
   std::vector<bool> overflowed_;              // per parent: whether its queue has been full since then
-  bool reported_ = false;                     // fruitless() has been reported
-  bool width_known_ = false;                  // too_wide() has been checked
-  std::string last_trouble_;                  // JoinStats::reason after the end
-  bool leaves_ = false;                       // a source has ended and has not been reported yet
+  bool reported_ = false;                     // whether fruitless() has been reported
+  bool width_known_ = false;                  // whether too_wide() has been checked
+  std::string last_trouble_;                  // JoinStats::reason after the join has ended
+  bool leaves_ = false;                       // whether a source has ended and has not been reported yet
 };
 
 }  // namespace freshframe::core

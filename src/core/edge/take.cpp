@@ -157,7 +157,8 @@ void Inbox::tell_producers(Aftermath& after) noexcept {
 }
 
 bool Inbox::wait_to_take_locked(Delivery& out, TimePoint deadline, const Gather* gather) {
-  if (out.rest && !out.rest->dropped.empty()) {  // free their frames before a wait that may be long
+  // Free the frames of dropped samples before a wait that may be long.
+  if (out.rest && !out.rest->dropped.empty()) {
     mutex_.unlock();
     out.rest->dropped.clear();
     mutex_.lock();
@@ -198,7 +199,7 @@ bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool(
 
 bool Inbox::sleep_locked(TimePoint deadline, const std::function<bool()>& ready) {
   const auto awake = [&]() FRESHFRAME_REQUIRES(mutex_) {
-    consumer_asleep_ = !ready();  // reset if it was woken too early
+    consumer_asleep_ = !ready();  // reset if the consumer was woken too early
     return !consumer_asleep_;
   };
   const bool in_time = awake() || ready_.wait_until(mutex_, *clock_, deadline, awake);

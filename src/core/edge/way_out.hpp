@@ -35,8 +35,8 @@ struct Aftermath {
     std::vector<std::optional<AnySample>> parts;  // for a join
   };
 
-  Edge* wakes = nullptr;       // an edge whose producer is asleep and has room again
-  bool made_room = false;      // there is room that a spinning producer may wait for
+  Edge* wakes = nullptr;       // an edge whose sleeping producer has room again
+  bool made_room = false;      // whether there is room that a spinning producer may wait for
   std::unique_ptr<Rest> rest;  // null: all empty
 
   Rest& more() {

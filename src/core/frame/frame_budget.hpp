@@ -99,7 +99,7 @@ class FrameBudget {
   static constexpr std::size_t kChunk = 256;
   struct Lent {
     std::atomic<int> handles{0};
-    std::atomic<std::ptrdiff_t> device_bytes{0};  // a frame counts once per handle
+    std::atomic<std::ptrdiff_t> device_bytes{0};  // GPU memory, where a frame counts once for each handle
   };
   using LentChunk = std::array<Lent, kChunk>;  // per holder
   enum class Place : std::uint8_t { Host, Card };
@@ -136,12 +136,13 @@ class FrameBudget {
   std::atomic<std::ptrdiff_t> held_bytes_{0};
   std::atomic<std::ptrdiff_t> held_device_bytes_{0};
   std::atomic<std::size_t> device_bytes_{0};
-  std::atomic<std::size_t> device_limit_{0};  // 0 until the first frame on a GPU
+  std::atomic<std::size_t> device_limit_{0};  // 0 until there is a frame on a GPU
   std::atomic<int> waiters_{0};
   std::atomic<bool> stopped_{false};
   mutable Mutex mutex_;
-  std::vector<std::string> names_ FRESHFRAME_GUARDED_BY(mutex_);      // of the holders
-  std::vector<std::uint16_t> removed_ FRESHFRAME_GUARDED_BY(mutex_);  // numbers that can be reused
+  std::vector<std::string> names_ FRESHFRAME_GUARDED_BY(mutex_);  // of the holders
+  // Numbers of removed holders, which can be reused.
+  std::vector<std::uint16_t> removed_ FRESHFRAME_GUARDED_BY(mutex_);
   Condition room_;
 };
 

@@ -17,7 +17,7 @@
 namespace freshframe {
 namespace {
 
-constexpr std::size_t kAlignment = 64;                        // a cache line, and the widest SIMD register
+constexpr std::size_t kAlignment = 64;                        // size of a cache line and the widest register
 constexpr std::size_t kMaxIdleBytes = std::size_t{64} << 20;  // about twenty 720p BGR images
 constexpr std::size_t kMostSizes = 64;                        // of idle buffers
 constexpr int kMaxSide = 1 << 16;
@@ -71,7 +71,7 @@ struct FramePool::Impl {
   /// Idle buffers of one size.
   struct Idle {
     std::vector<std::uint8_t*> buffers;
-    std::uint64_t used = 0;  // `uses` when a buffer was last taken or returned
+    std::uint64_t used = 0;  // value of `uses` when a buffer was last taken or returned
   };
 
   /// Frees the least recently used sizes until `bytes` more fit, moving their buffers to `evicted`. Returns

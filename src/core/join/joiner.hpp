@@ -60,7 +60,7 @@ class Joiner {
   static constexpr std::size_t kMostParents = 16;
 
   struct Room {
-    int depth = 0;             // depth of the parent's queue; 0 if unbounded
+    int depth = 0;             // depth of the parent's queue; 0: unlimited
     bool drops_oldest = true;  // false: the joiner's owner puts nothing into a full queue
   };
   struct Options {

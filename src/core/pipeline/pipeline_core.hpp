@@ -80,7 +80,8 @@ class PipelineCore final : public PipelineParts {
  private:
   std::function<void()> failure_hook_;
   std::once_flag attached_;
-  std::shared_ptr<void> attachment_;  // last, since it reads all other members
+  // Declared last, so that it is destroyed before the members that it reads.
+  std::shared_ptr<void> attachment_;
 };
 
 }  // namespace freshframe::core

@@ -86,7 +86,7 @@ bool has_odd_port(std::string_view url) {
   if (colon > 0 && (url[colon - 1] == '\'' || url[colon - 1] == '"')) return false;  // the URL has ended
   auto port = url.substr(colon + 1);
   if (port.starts_with('{') || port.starts_with("%s") || port.starts_with("%d"))
-    return false;  // part of a program's output
+    return false;  // a format string in the output of a program
   port = port.substr(0, port.find_first_of("/?#"));
   port = port.substr(0, port.find_last_not_of("'\":,.;)<>]}") + 1);
   return !port.empty() && !(all_digits(port) && number_at(port, kHighestPort));
@@ -286,7 +286,7 @@ std::vector<Range> keys_in_query(std::string_view text, std::size_t at, std::siz
 
 /// Masks the stream keys in a text.
 std::string mask_stream_keys(std::string_view text, std::string_view ends, const Masking& call) {
-  constexpr std::size_t kShortestKey = 8;  // shorter ones may be ordinary words
+  constexpr std::size_t kShortestKey = 8;  // shorter keys may be ordinary words
   std::string masked;
   std::size_t done = 0;
   std::size_t word_end = 0;

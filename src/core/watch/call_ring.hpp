@@ -35,7 +35,7 @@ struct Call {
   std::int32_t from = -1;
   float gathered = 0;       // how long the sample's batch had been gathering when the sample was taken
   TimePoint taken{};        // when the sample was taken from the queue; for a source, when it was captured
-  TimePoint done{};         // end of the call; of a source: published; of a reader: as `taken`
+  TimePoint done{};         // end of the call; for a source, when it published; for a reader, `taken`
   std::int64_t waited = 0;  // nanoseconds that the thread had waited for room in total, until `done`
   float start = 0;          // time between `taken` and the start of the call
   float gil_before = 0;     // part of `start` spent waiting for the GIL

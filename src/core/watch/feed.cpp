@@ -225,7 +225,7 @@ void CameraFeed::ask_key(std::uint64_t sender) {
   if (!is_current_locked(sender) || !last_taken_) return;
   if (!news_.acks.empty()) {
     news_.acks.back().key = true;
-    return;  // the bell has been rung for it
+    return;  // the bell has already been rung for that acknowledgement
   }
   news_.acks.push_back({.sender = sender, .number = *last_taken_, .key = true, .waited = 0});
   ring(std::move(lock));

@@ -37,13 +37,13 @@ struct FeedCamera {
   int width = 0;  // pixels of the encoded image
   int height = 0;
   double fps = 0;  // 0 if unknown
-  int turn = 0;    // clockwise rotation to display it upright: 0, 90, 180 or 270 degrees
+  int turn = 0;    // clockwise rotation that makes the image upright: 0, 90, 180 or 270 degrees
 };
 
 /// One encoded frame.
 struct FeedPacket {
   std::vector<std::uint8_t> bytes;
-  std::uint32_t number = 0;   // rises by 1 within one sender; a gap means lost frames
+  std::uint32_t number = 0;   // increases by 1 within one sender; a gap means lost frames
   bool key = false;           // whether the sender declares the frame a keyframe
   std::uint64_t skipped = 0;  // camera frames not sent so far, in total for this sender
   double pts = 0;             // seconds, by the camera's timestamps
@@ -64,7 +64,7 @@ struct FeedAck {
   // The sender's number from connect(); ignore it if another sender is connected now.
   std::uint64_t sender = 0;
   std::uint32_t number = 0;  // of the packet
-  bool key = false;          // the source needs a keyframe; may repeat an earlier number
+  bool key = false;          // whether the source needs a keyframe; may repeat an earlier number
   double waited = 0;         // seconds that the packet waited for the source
 };
 
@@ -192,7 +192,7 @@ class CameraFeed {
   std::size_t bytes_ = 0;            // of packets_
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_skipped_ = 0;  // Taken::skipped of packets that were dropped, for the next one
-  std::uint64_t senders_ = 0;          // number of the latest one
+  std::uint64_t senders_ = 0;          // number of the latest sender
   bool connected_ = false;             // the latest one
   bool ended_ = false;
   std::optional<FeedCamera> camera_;         // the camera that the latest sender has declared
@@ -203,7 +203,7 @@ class CameraFeed {
   std::uint64_t changes_ = 0;                // counts changes of the sender and of explain()
   std::uint64_t changes_seen_ = 0;           // value of `changes_` at the last wait_packet()
   std::optional<SenderStats> reported_;      // the latest sender's last report
-  SenderStats earlier_;                      // counts of the earlier ones
+  SenderStats earlier_;                      // counts of earlier senders
   FeedNews news_;
   const void* server_ = nullptr;  // the server that has the feed; null: none
   Bell bell_;

@@ -16,12 +16,12 @@ enum class NodeKind : std::uint8_t { Source, Node, Sink };
 
 struct GraphNode {
   NodeKind kind = NodeKind::Node;
-  bool outside = false;  // run by the embedder: a Python node
+  bool outside = false;  // whether the embedder runs the node: a Python node
   bool sends_frames = false;
-  std::vector<std::string> views;  // names of its single-source ports
-  bool live = false;               // a live source, or downstream of one
+  std::vector<std::string> views;  // names of the node's single-source ports
+  bool live = false;               // whether it is a live source or downstream of one
   int batch = 0;                   // maximum batch size; 0: no batches
-  std::string packets_of;          // the source whose companion it is, or empty
+  std::string packets_of;          // the source whose companion this node is, or empty
 };
 
 /// Taken atomically, so `nodes` and `stats.nodes` are the same nodes in the same order.

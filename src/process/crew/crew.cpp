@@ -23,7 +23,7 @@ namespace freshframe::process {
 
 namespace {
 
-constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() sets another time
+constexpr auto kStopTime = std::chrono::milliseconds(4500);  // default time limit of a stop
 constexpr auto kKillTime = std::chrono::seconds(5);          // how long a killed process may take to end
 constexpr auto kTidyTime = std::chrono::seconds(1);
 constexpr Seconds kLeastCloseTime{5};  // close() may take as long as a sample, but at least this
@@ -70,8 +70,8 @@ struct Crew::LastState {
   bool starting = false;
   bool closing = false;
   bool clean = false;
-  bool owes_last = false;   // finish() has not returned its results
-  bool owes_close = false;  // close() has not returned
+  bool owes_last = false;   // whether finish() has not returned its results
+  bool owes_close = false;  // whether close() has not returned
 
   static LastState read_seat(const Seat& seat, const ChildEnd& end) {
     LastState was{.at_work = !seat.jobs.empty(),
@@ -87,9 +87,9 @@ struct Crew::LastState {
 /// How a worker process ended.
 struct Crew::Death {
   std::string text;
-  std::string call = {};             // the call that it did not answer, for the log
+  std::string call = {};             // the call that the worker did not answer, for the log
   std::string stacks = {};           // stack dump of its threads; empty unless the worker was too slow
-  std::vector<AnySample> lost = {};  // the samples of that call
+  std::vector<AnySample> lost = {};  // the samples of the unanswered call
 };
 
 Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
@@ -323,7 +323,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
 
 void Crew::count_and_report_end(const LastState& was, const Death& death) {
   const bool was_last_death = was.at_work && !stop_seen_ && !deaths_.count(now());
-  if (failed_ || was.clean) return;  // already failed, or a clean exit
+  if (failed_ || was.clean) return;  // the failure was already reported, or the worker exited cleanly
   // No other worker has this worker's state, and close() might have written results. So a death in finish()
   // or close() counts as an exception.
   if (was.owes_last || was.owes_close || was_last_death) {

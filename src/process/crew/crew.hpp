@@ -133,7 +133,7 @@ class Crew {
   bool failed_ = false;
   bool input_ended_ = false;
   bool finish_given_ = false;
-  bool gave_tick_ = false;  // on_tick() was called last, not a sample
+  bool gave_tick_ = false;  // whether the last call was on_tick()
   bool ending_ = false;     // the input has ended: idle workers close
   std::optional<TimePoint> stop_seen_;
   TimePoint tidied_{};

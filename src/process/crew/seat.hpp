@@ -121,21 +121,21 @@ class Seat {
   BackOff back_off;
   TimePoint start_at{};                      // time of the restart, while Resting
   std::optional<TimePoint> dump_until = {};  // deadline of the stack dump in progress
-  std::optional<TimePoint> kill_at = {};     // kill it then, unless it has ended
+  std::optional<TimePoint> kill_at = {};     // when to kill the process, unless it has ended
   std::optional<TimePoint> killed_at = {};
   std::optional<TimePoint> closing_since = {};
-  std::string fault;     // reason why it was killed
-  std::string too_late;  // reason why it will be killed
+  std::string fault;     // reason why the process was killed
+  std::string too_late;  // reason why the process will be killed
   std::string last_dump;
   bool stream_ended = false;
   bool has_opened = false;  // the worker has opened, so close() must be called
   bool closed = false;      // the worker has sent its ClosedMessage
-  bool cut_off = false;     // killed because the timeout of the stop expired
+  bool cut_off = false;     // whether it was killed because the timeout of the stop expired
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
-  std::set<int> known = {};  // numbers of nodes whose names it has
+  std::set<int> known = {};  // numbers of nodes whose names the worker has
   bool told_gone = false;    // the worker knows of ended sources, so source_gone() may fail outside of a call
-  std::deque<GoneSourceName> gone = {};  // ended sources not yet sent to it
+  std::deque<GoneSourceName> gone = {};  // ended sources that the worker has not been told of
 
  private:
   /// Creates a larger file for results. Returns an error message, or an empty string.
@@ -150,7 +150,7 @@ class Seat {
   std::uint64_t slabs_generation_ = 0;  // generation of the pool when released slabs were last sent
   std::map<std::uint64_t, Frame> leases_;
   Descriptor results_;
-  std::uint64_t results_size_ = 0;  // file size; the worker may have failed to map it
+  std::uint64_t results_size_ = 0;  // size of the file for results, which the worker may have failed to map
   Descriptor dump_;
 };
 

@@ -26,7 +26,7 @@ class OrphanGuard {
 
  private:
   Descriptor parent_;
-  Descriptor end_;  // an eventfd that ends the thread
+  Descriptor end_;  // an eventfd that makes the thread end
   std::thread thread_;
 };
 

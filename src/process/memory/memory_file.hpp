@@ -12,9 +12,9 @@ namespace freshframe::process {
 
 /// What a seal forbids to other holders of the file.
 enum class Sealed {
-  Size,       // resizing: for a worker's results
-  Writing,    // all writing: for a message that is written once
-  NewWriters  // writing except through the existing mapping: for images
+  Size,       // no resizing: for a worker's results
+  Writing,    // no writing at all: for a message that is written once
+  NewWriters  // no writing except through the existing mapping: for images
 };
 
 /// A memfd with `bytes` of allocated memory, so that a lack of memory is an Error here and not a SIGBUS later.

@@ -136,7 +136,7 @@ class SlabPool final : public core::PictureMemory {
   const std::size_t slab_bytes_;
   mutable Mutex mutex_;
   Condition grown_;
-  bool growing_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // a thread is creating a slab
+  bool growing_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // whether a thread is creating a slab
   std::vector<Owned> owned_ FRESHFRAME_GUARDED_BY(mutex_);
   std::uint32_t next_id_ FRESHFRAME_GUARDED_BY(mutex_) = 1;
   bool keeps_empty_ FRESHFRAME_GUARDED_BY(mutex_) = true;

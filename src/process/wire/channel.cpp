@@ -105,7 +105,7 @@ Channel::Received Channel::receive(Wait wait) {
     throw ProtocolError(accepts_descriptors_ ? "no room for the descriptors of a message (RLIMIT_NOFILE?)"
                                              : "a message has descriptors");
   }
-  if (got == 0) return Received::End;  // the peer has closed: messages are never empty
+  if (got == 0) return Received::End;  // the peer has closed the socket, since messages are never empty
   size_ = static_cast<std::size_t>(got);
   return Received::Message;
 }

@@ -116,7 +116,7 @@ struct NodeMessage {
 
   int number = -1;
   std::string name;
-  std::string stream;  // name of the stream that begins there
+  std::string stream;  // name of the stream that starts at the node
 
   static void fields(auto& io, auto& self) {
     io.number(self.number, Most<int>{kMostNodes, "the number of a node"});
@@ -172,7 +172,7 @@ enum class Call : std::uint8_t {
 /// The capture time up to which everything from a live source has arrived at the node, see core::Arrivals.
 struct ArrivalMessage {
   int source = -1;
-  double until = 0;  // seconds of the steady clock
+  double until = 0;  // time on the steady clock, in seconds
 
   static void fields(auto& io, auto& self) {
     io.number(self.source, Most<int>{kMostNodes, "the number of a node"});
@@ -214,7 +214,7 @@ struct MemoryMessage {
 
   // size of the attached file, or 0 if there is none and the worker keeps its memory
   std::uint64_t bytes = 0;
-  std::string why;  // why the request is refused, or empty
+  std::string why;  // reason for refusing the request, or empty
 
   static void fields(auto& io, auto& self) {
     io.number(self.bytes, most_bytes("the size of a file"));
@@ -260,7 +260,7 @@ struct ReplyMessage {
 
   std::uint64_t id = 0;
   std::uint32_t more = 0;
-  std::optional<Stamp> like;  // stamp of the sample that it belongs to; nullopt for the request's own
+  std::optional<Stamp> like;  // stamp of the sample that the result belongs to; nullopt for the request's own
   ResultKind kind = ResultKind::Nothing;
   PixelFormat form = PixelFormat::Gray;  // Input: format of the input frame
   PictureFormat picture;                 // Picture: laid out as by FrameBuilder, in the result memory
@@ -299,7 +299,7 @@ struct FailedMessage {
   std::string traceback;
   ValueMessage error = {};  // the exception object
   std::vector<std::uint64_t> released;
-  bool whole = false;            // the call failed for all its requests; `id` is the first
+  bool whole = false;            // whether the call failed for all its requests; `id` is the first
   bool is_device_error = false;  // whether it is a DeviceError, whatever its class in the worker
 
   static void fields(auto& io, auto& self) {

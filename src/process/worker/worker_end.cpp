@@ -37,7 +37,7 @@ class WorkerEnd::Leases {
   void end_work() {
     const Lock lock(mutex_);
     at_work_ = false;
-    if (!dropped_.empty()) tell_locked();  // did not fit in the message, or released since
+    if (!dropped_.empty()) tell_locked();  // leases that did not fit in the message, or were released since
   }
   /// The released images that fit in a reply.
   std::vector<std::uint64_t> take_released() {

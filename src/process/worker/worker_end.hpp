@@ -34,7 +34,7 @@ struct WorkerInit {
 struct WorkerResult {
   EncodedValue value;
   Frame frame;
-  std::optional<Stamp> like;  // stamp of the sample that it belongs to; nullopt for the request's own
+  std::optional<Stamp> like;  // stamp of the sample that the result belongs to; nullopt for the request's own
 };
 
 /// A sample to process. `value` is of kind kNoValue if the sample's value is its frame, or there is none. If
@@ -116,17 +116,17 @@ class WorkerEnd {
   std::map<std::uint32_t, std::shared_ptr<const Mapping>> slabs_;
   Mapping results_;
   std::string refused_;          // the parent's reason for refusing memory
-  bool answered_ = false;        // the parent has answered the request for memory
-  bool results_unread_ = false;  // a result of this call is in the result memory
+  bool answered_ = false;        // whether the parent has answered the request for memory
+  bool results_unread_ = false;  // whether a result of this call is in the result memory
   struct Pending {
     std::uint64_t id = 0;
     Frame input;
-    std::vector<PixelFormat> sent;  // formats in which it was sent
+    std::vector<PixelFormat> sent;  // formats in which the frame was sent
   };
   /// Throws Error if there is no open request.
   Pending& first_pending();
   std::vector<NodeMessage> new_nodes_;
-  std::vector<GoneSourceName> gone_;  // ended sources that the node has not been told of
+  std::vector<GoneSourceName> gone_;  // ended sources that the node has not been notified of
   std::deque<Pending> pending_;       // requests without a reply
   bool ended_ = false;
   bool parent_ended_ = false;

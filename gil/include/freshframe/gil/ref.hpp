@@ -81,7 +81,7 @@ class __attribute__((visibility("hidden"))) DeferredFree {
     {
       auto& list = instance();
       const std::lock_guard lock(list.mutex_);
-      list.called_ = false;  // here and not in drain(), so that at most one pending call is queued
+      list.called_ = false;  // reset here and not in drain(), so that at most one pending call is queued
     }
     detail::Access::with_held([](Held& held) { instance().drain(held); });
     return 0;

@@ -53,7 +53,7 @@ class Running:
             self._ready.wait()
             self._native.start(self._thread.ident or 0, list(LIBRARIES))
         except BaseException:
-            self._native.stop()  # ends the thread in serve()
+            self._native.stop()  # the thread in serve() then ends, too
             raise
         gc.callbacks.append(self._on_collection)
         setattr(sys, _NAME, self)
@@ -122,7 +122,7 @@ class Running:
         self._native.abandon()
 
     def _hear_no_collections(self) -> None:
-        with contextlib.suppress(ValueError):  # already removed, or the program has cleared the list
+        with contextlib.suppress(ValueError):  # already removed, or the program has cleared gc.callbacks
             gc.callbacks.remove(self._on_collection)
 
     @property

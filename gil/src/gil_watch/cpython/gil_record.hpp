@@ -11,9 +11,9 @@ namespace freshframe::gil {
 /// The first fields of the GIL structure, which are the same in CPython 3.10 to 3.15 (asserted in layout.cpp).
 struct GilRecord {
   unsigned long interval_us;
-  std::uintptr_t last_holder;  // a thread state; remains set after the release
+  std::uintptr_t last_holder;  // thread state of the last holder; remains set after the release
   int locked;
-  unsigned long switch_number;  // number of changes of the holder
+  unsigned long switch_number;  // number of times that the holder has changed
 };
 
 inline constexpr std::size_t kNoGil = ~std::size_t{0};

@@ -62,7 +62,7 @@ bool is_last_glue(std::string_view symbol) {
 }
 
 std::string plain_name(std::string_view symbol) {
-  std::size_t last = 0;  // index after the last "::"
+  std::size_t last = 0;  // index after the last "::" outside of brackets
   outside_brackets(symbol, [&](std::size_t at) {
     if (symbol.substr(at).starts_with("::")) last = at + 2;
     return false;

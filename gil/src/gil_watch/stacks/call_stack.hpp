@@ -15,11 +15,11 @@ namespace freshframe::gil {
 
 struct NativeFrame {
   std::string library;  // file name without folder
-  std::string symbol;   // demangled; empty if the library has no symbol for it
+  std::string symbol;   // demangled name; empty if the library has no symbol for the function
   std::uintptr_t address = 0;
   std::uintptr_t function = 0;  // start address of the function; 0 if unknown
   std::uintptr_t library_base = 0;
-  bool loop = false;     // a function of the interpreter that runs bytecode
+  bool loop = false;     // whether the function is the interpreter's, and runs bytecode
   bool guessed = false;  // this frame or an inner one was guessed from a word on the stack
 
   /// "libc.so.6:usleep", or with the offset in the library if there is no symbol.

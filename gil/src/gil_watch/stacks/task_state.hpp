@@ -15,8 +15,8 @@ namespace freshframe::gil {
 
 struct TaskState {
   bool running = true;              // true if the thread is on a CPU or waiting for one
-  long system_call = -1;            // the system call it waits in; -1 for none, such as a page fault
-  std::uint64_t stack_pointer = 0;  // valid while it waits
+  long system_call = -1;            // the one that the thread waits in; -1 for none, such as a page fault
+  std::uint64_t stack_pointer = 0;  // valid while the thread waits
   std::uint64_t counter = 0;
 
   friend bool operator==(const TaskState&, const TaskState&) = default;

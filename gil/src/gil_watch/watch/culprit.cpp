@@ -118,7 +118,7 @@ bool is_helper(const NativeFrame* caller, const CallableName& name) {
 
 // The name of the outermost function that Python can call by name.
 std::string callable_name(std::span<const NativeFrame> above, const CallableNames& names) {
-  bool nameless = false;  // an outer function does work of its own, but has no Python name
+  bool nameless = false;  // whether an outer function does work of its own, but has no Python name
   const NativeFrame* caller = nullptr;
   for (const NativeFrame& frame : std::ranges::reverse_view(above)) {
     const auto named = names.find(frame.function);

@@ -20,7 +20,7 @@ struct CallableName {
   explicit CallableName(std::string name, bool is_slot = false) : text(std::move(name)), slot(is_slot) {}
 
   std::string text;   // "builtins:sorted", "builtins:list.sort"; empty if it only calls other functions
-  bool slot = false;  // a type slot, which C code may call directly
+  bool slot = false;  // whether it is a type slot, which C code may call directly
 };
 
 /// Names by function address.
@@ -65,7 +65,7 @@ class Implementations {
   void learn(std::span<const NativeFrame> chain, CallableNames& names);
 
  private:
-  std::unordered_set<std::uintptr_t> known_;  // functions already searched for
+  std::unordered_set<std::uintptr_t> known_;  // functions that were already searched for
 };
 
 }  // namespace freshframe::gil

@@ -45,8 +45,8 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
 // this one reads, so the result is Unknown.
 Suspect::Movement Suspect::movement_while_running(const HolderWatch& gil) const {
   constexpr int kReadings = 64;
-  constexpr int kEnough = 8;                    // reads between which the thread has run
-  constexpr std::chrono::microseconds kRan{1};  // enough for some hundred instructions
+  constexpr int kEnough = 8;                    // this many reads between which the thread has run are enough
+  constexpr std::chrono::microseconds kRan{1};  // CPU time that is enough for some hundred instructions
   auto before = computed_time(holder_.native_id);
   int counted = 0;
   for (int i = 0; i < kReadings; ++i) {

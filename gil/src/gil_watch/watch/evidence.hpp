@@ -63,12 +63,12 @@ class Suspect {
   int certain_looks_ = 0;
   Places places_;
   std::vector<PythonFrame> deepest_;           // the deepest frames seen so far
-  bool awaiting_ = false;                      // a CPU sample was requested
+  bool awaiting_ = false;                      // whether a CPU sample has been requested
   std::unique_ptr<const SpotReader> witness_;  // the witness of the requested sample
   bool running_ = false;                       // whether the thread was running at the last observation
   TaskTimes first_times_;
   TaskTimes times_;                             // the thread's times at the last observation
-  std::string kernel_name_;                     // the kernel's name of the thread
+  std::string kernel_name_;                     // the kernel's name for the thread
   std::shared_ptr<const Libraries> libraries_;  // loaded libraries when a sample was last taken or requested
 };
 

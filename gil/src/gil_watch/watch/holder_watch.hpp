@@ -38,16 +38,16 @@ struct Place {
   Spot spot;
   Clock::time_point first;  // first and last observation at this place
   Clock::time_point last;
-  int waiting_looks = 0;  // observations in which it was waiting in the kernel
+  int waiting_looks = 0;  // observations in which the thread was waiting in the kernel
   int running_looks = 0;
-  int collecting_looks = 0;  // observations in which it was certainly in a garbage collection
-  int working_looks = 0;     // observations in which it was certainly running and not in a collection
+  int collecting_looks = 0;  // observations in which the thread was certainly in a garbage collection
+  int working_looks = 0;     // observations in which the thread was certainly running and not in a collection
   /// The Python frames, innermost first. Empty if the thread runs no Python code, or moved while they were
   /// read.
   std::vector<PythonFrame> python;
-  std::optional<StackSample> waiting;  // stack of its most frequent wait
-  TaskState where;                     // the place of that wait
-  int where_votes = 0;                 // observations of that wait minus those of others
+  std::optional<StackSample> waiting;  // stack of the thread's most frequent wait
+  TaskState where;                     // state of the thread in its most frequent wait
+  int where_votes = 0;                 // observations of that wait minus observations of other waits
   std::vector<StackSample> computing;  // stacks on the CPU, oldest first
 
   [[nodiscard]] Clock::duration lasted() const { return last - first; }
@@ -97,7 +97,7 @@ class Places {
   Place now_;
   Place longest_;
   std::optional<Spot> awaited_;
-  Clock::duration sampled_at_{};  // time spent here when the last stack was kept
+  Clock::duration sampled_at_{};  // time spent at this place when the last stack was kept
 };
 
 /// The addresses that the watch reads. Set with the GIL held, before a watch starts.
@@ -122,7 +122,7 @@ struct Turn {
   Holder holder;
   unsigned long number = 0;  // number of changes of the GIL's holder
   Clock::time_point first_seen;
-  Clock::time_point still_since;  // start of its stay at `mark`
+  Clock::time_point still_since;  // start of the thread's stay at `mark`
   PlaceMark mark;
   bool seen_before = false;  // true if an earlier observation saw this turn, too
   bool moved = false;        // whether the bytecode has moved since the previous observation

@@ -23,7 +23,7 @@ void Probe::stop() {
 void Probe::wake() {
   {
     const std::lock_guard lock(mutex_);
-  }  // a thread that checked just before is now waiting
+  }  // by now, a thread that checked just before is waiting
   wake_.notify_one();
 }
 

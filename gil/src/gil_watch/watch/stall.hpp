@@ -29,9 +29,9 @@ struct Stall {
   StallKind kind = StallKind::Call;
   unsigned long python_id = 0;  // threading.get_ident()
   pid_t native_id = 0;
-  std::string thread;       // Python's name of the thread, or the kernel's
+  std::string thread;       // the thread's name in Python, or in the kernel
   bool blocked = false;     // true if the thread waited in the kernel, false if it was on the CPU
-  std::string system_call;  // the system call it waited in
+  std::string system_call;  // the system call that the thread waited in
   std::string native;       // "library:symbol" that Python called; "" if unknown, or for bytecode
   std::vector<NativeFrame> native_frames;  // innermost first
   std::vector<PythonFrame> python_frames;  // innermost first

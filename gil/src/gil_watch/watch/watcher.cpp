@@ -138,7 +138,7 @@ void Watcher::name_threads(ThreadNames names) {
   const std::lock_guard lock(names_mutex_);
   constexpr std::size_t kMost = 1000;
   if (thread_names_.size() > kMost) thread_names_.clear();
-  names.merge(thread_names_);  // keeps threads that have ended since
+  names.merge(thread_names_);  // keep the names of threads that have ended since
   thread_names_ = std::move(names);
 }
 

@@ -91,9 +91,9 @@ class Watcher {
  private:
   struct Open {
     Clock::time_point began;
-    unsigned long number = 0;  // the turn in which it began
+    unsigned long number = 0;  // the turn in which the stall began
     std::vector<Suspect> suspects;
-    Clock::time_point told{};  // last call of on_going
+    Clock::time_point told{};  // when on_going was last called
   };
 
   // Times of a holder that does not move, while no stall is open.
@@ -101,7 +101,7 @@ class Watcher {
     pid_t holder = 0;
     Clock::time_point since;
     TaskTimes times;
-    bool complete = false;  // `times.queued` has been read
+    bool complete = false;  // whether `times.queued` has been read
   };
 
   void run();

@@ -374,8 +374,9 @@ Stats make_removal_stats(const PipelineParts& core, const Removal& removal) {
 // The nodes that a removal asks to finish.
 struct AskedToEnd {
   Runners going;
-  Runners before;  // already in another removal, which may drain them even if this one does not
-  Runners over;    // already finished
+  // Nodes that are already in another removal, which may drain them even if this one does not.
+  Runners before;
+  Runners over;  // already finished
 };
 
 // Holds the graph's lock throughout, so that no node can be added downstream between choosing and cutting.

@@ -116,13 +116,13 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   } else if (options.join) {
     added.sources = std::make_shared<const Sources>(list_sources(*this, parents[0]));  // the reference's
   } else if (parents.size() == 1 && parents[0].source < 0) {
-    added.sources = place(parents[0].node).sources;  // shared along a chain of nodes
+    added.sources = place(parents[0].node).sources;  // the sources are shared along a chain of nodes
   } else {
     added.sources = std::make_shared<const Sources>(list_sources(*this, parents));
   }
   if (runner->facts().has_own_stream()) {
     auto sources = *added.sources;
-    sources.push_back(size());  // the greatest number so far, so the list stays sorted
+    sources.push_back(size());  // keeps the list sorted, since this is the greatest number so far
     added.sources = std::make_shared<const Sources>(std::move(sources));
   }
   runner->outlet().outputs().set_sources(added.sources);

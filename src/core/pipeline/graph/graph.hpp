@@ -84,9 +84,9 @@ class Graph {
     std::shared_ptr<Runner> runner;
     Wires wires;
     std::optional<JoinRules> join;
-    bool merge = false;     // added with a list of parents
-    bool open = false;      // added with an empty list
-    bool live = false;      // downstream of a live source; valid after wire()
+    bool merge = false;     // whether the node was added with a list of parents
+    bool open = false;      // whether that list was empty
+    bool live = false;      // whether the node is downstream of a live source; valid after wire()
     int companion_of = -1;  // AddOptions::companion_of
     std::shared_ptr<const Sources> sources;
     // For each source, the change that last started its stream at this node; missing means start(). The end

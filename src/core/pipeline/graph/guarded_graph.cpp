@@ -57,7 +57,7 @@ void GuardedGraph::count(const Runner& runner, const NodeStats& books) {
 }
 
 void GuardedGraph::keep_failure(std::string text) {
-  constexpr std::size_t kKept = 100;  // limits memory in services that run for years
+  constexpr std::size_t kKept = 100;  // limits memory use in services that run for years
   const Lock lock(building);
   if (left.failures.size() == kKept) left.failures.erase(left.failures.begin());
   left.failures.push_back(std::move(text));

@@ -13,9 +13,9 @@ namespace freshframe::core {
 /// An edge between a node that produces events and a recorder, whose queue drops samples. The engine keeps
 /// the events of native types (see KeptEvents), but cannot find those in Python objects.
 struct LossyEdge {
-  int child = -1;             // number of its consumer
+  int child = -1;             // number of the edge's consumer
   std::size_t index = 0;      // position among the consumer's edges
-  std::string recorder = {};  // name of a recorder downstream
+  std::string recorder = {};  // name of the recorder downstream
 };
 
 /// Lists the lossy edges of a wired graph. Edges directly into a recorder are only included if they were

@@ -156,7 +156,8 @@ std::optional<Handed> ReaderCore::newest() {
 
 void ReaderCore::keep(const std::optional<Handed>& handed) {
   if (!handed) return;
-  std::optional<AnySample> before = handed->sample;  // frames are freed without the mutex
+  // Holds the previous sample after the swap, so that its frame is freed without the mutex.
+  std::optional<AnySample> before = handed->sample;
   const Lock lock(last_mutex_);
   last_.swap(before);
 }

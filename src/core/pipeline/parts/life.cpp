@@ -98,7 +98,7 @@ void Life::arrive_finished() {
 void Life::begin_stop() {
   const Lock lock(mutex_);
   stopped_early_ |= phase_ != Phase::Ended;
-  stopping_ = true;  // a change is either refused from now on, or was made before the inboxes are closed
+  stopping_ = true;  // from now on changes are refused; earlier ones were made before the inboxes are closed
   if (phase_ == Phase::Building) phase_ = Phase::Ended;
 }
 
@@ -272,7 +272,7 @@ std::vector<std::shared_ptr<Runner>> Life::list_replaced() const {
 }
 
 void Life::sweep_threads() {
-  std::vector<Thread> over;  // joined without the mutex
+  std::vector<Thread> over;  // ended threads, joined without the mutex
   const Lock lock(mutex_);
   for (auto& each : threads_) {
     const bool is_over = each.replacement

@@ -153,9 +153,9 @@ class Life {
   mutable Mutex mutex_;
   Condition changed_;
   Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
-  bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // a stop was requested: no more changes
-  bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() was called before the end
-  int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // nodes that start() launched
+  bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // whether a stop was requested: no more changes
+  bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // whether stop() was called before the end
+  int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // launched nodes that have not opened
   int living_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // nodes that have not finished
   int replacing_ FRESHFRAME_GUARDED_BY(mutex_) = 0;           // threads of replace()
   bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;

@@ -56,7 +56,7 @@ class NameTable {
     return number >= 0 && place < by_number_.size() ? *by_number_[place] : unknown_;
   }
 
-  const Names unknown_{};  // braces, since clang 14 requires an initializer for constants
+  const Names unknown_{};  // with braces, because clang 14 requires an initializer for constants
   mutable Mutex mutex_;
   std::set<Names> names_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<const Names*> by_number_ FRESHFRAME_GUARDED_BY(mutex_);

@@ -252,7 +252,7 @@ void Runner::run() {
       const bool may_finish = loop.run();
       if (const auto successor = std::exchange(place_.hosting().handed_over, nullptr)) {
         place_.hosting().on_native_thread = false;
-        host_.hand_over(*successor);  // another thread continues immediately
+        host_.hand_over(*successor);  // a thread of the embedder continues immediately
         return;
       }
       if (may_finish) loop.finish();

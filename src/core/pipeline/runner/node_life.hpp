@@ -111,7 +111,8 @@ class NodeLife {
   std::atomic<bool> cut_short_{false};
   TimePoint closed_at_{};  // written before finished_ is set, read after it
   std::atomic<bool> finished_{false};
-  const std::stop_callback<std::function<void()>> chained_;  // last, since it may be called immediately
+  // Declared last, because the callback may be called immediately.
+  const std::stop_callback<std::function<void()>> chained_;
 };
 
 inline bool NodeLife::begin_removal(std::shared_ptr<Removal> removal) {

@@ -106,7 +106,7 @@ class NodeMeter {
   CallKey call_;  // current call; only used on the node's thread, like the next six
   TimePoint call_began_{};
   float gil_before_ = 0;         // seconds
-  bool called_in_turn_ = false;  // a call was recorded since the GIL was last acquired
+  bool called_in_turn_ = false;  // whether a call was recorded since the GIL was last acquired
   TimePoint work_began_{};
   TimePoint::duration worked_{};        // before the pause
   std::int64_t thread_time_at_go_ = 0;  // nanoseconds

@@ -52,7 +52,8 @@ class NodeRun {
   std::stop_source stop_;
   // Created once: copying a stop token writes to memory that all threads share.
   const Context context_;
-  const std::stop_callback<std::function<void()>> chained_;  // last, since it may be called immediately
+  // Declared last, because the callback may be called immediately.
+  const std::stop_callback<std::function<void()>> chained_;
 };
 
 /// Returns the node as a pointer that keeps the whole run alive.

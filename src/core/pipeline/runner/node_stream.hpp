@@ -85,8 +85,8 @@ class NodeStream {
     TimePoint earliest{};  // lower limit of `captured`: the last item of the replaced source
   };
   Added added_;            // added to the fields of each item of a replacement
-  bool is_later_ = false;  // the source replaced another one
-  bool is_first_ = false;  // the source has not delivered anything yet
+  bool is_later_ = false;  // whether the source replaced another one
+  bool is_first_ = false;  // whether the source has not delivered anything yet
   bool clock_logged_ = false;
   TimePoint start_{};                    // start of the pipeline
   std::optional<TimePoint> last_until_;  // see takes_last_results()

@@ -71,7 +71,7 @@ void Outlet::offer_to_taps(const AnySample& sample) {
 }
 
 void Outlet::check(const Stamp& stamp) {
-  const auto list = outputs_.newest();  // list() is only for the sending thread
+  const auto list = outputs_.newest();  // not list(), which is only for the sending thread
   const auto& sources = *list->sources;
   if (!std::binary_search(sources.begin(), sources.end(), stamp.source) &&
       std::ranges::find(list->left, stamp.source) == list->left.end()) {

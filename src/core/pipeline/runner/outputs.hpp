@@ -52,7 +52,7 @@ class Outputs {
     std::shared_ptr<const std::vector<int>> sources = std::make_shared<const std::vector<int>>();
     std::vector<int> left = {};       // recently removed sources, whose stamps results may still have
     std::map<int, Change> gone = {};  // sources whose end was sent on, and up to which change it applies
-    bool ended = false;               // the node sends nothing more
+    bool ended = false;               // whether the node has sent its last sample
   };
 
   // ---- thread-safe

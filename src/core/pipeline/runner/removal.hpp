@@ -17,8 +17,8 @@ namespace freshframe::core {
 struct Removal {
   std::set<std::string> closing;        // nodes that have not closed yet
   Stats books;                          // final statistics of the nodes that have closed
-  std::exception_ptr error = {};        // the first of their failures
-  bool awaited = true;                  // a call waits and throws the error; else logged
+  std::exception_ptr error = {};        // the first failure of these nodes
+  bool awaited = true;                  // whether a call waits and throws the error; otherwise it is logged
   std::vector<EdgeStats> drained = {};  // final counters of edges to nodes that stay
 };
 

@@ -38,13 +38,13 @@ struct Successor {
   std::shared_ptr<NodeRun> old;           // set once the new node is in place
   std::shared_ptr<NodeBase> before = {};  // the previous node, if it runs outside
   State state = State::Opening;
-  bool given_up = false;          // the caller of replace() has given up
-  bool left = false;              // the caller left once the outcome was certain
-  bool awaited = true;            // the caller throws the error; otherwise it is logged
-  bool is_callers = true;         // the caller closes a left-over node that runs outside
-  bool takes_thread = false;      // an embedder's thread continues where a native one ends; constant
-  std::exception_ptr error = {};  // raised by open(), or by the old node's close()
-  std::atomic<bool> over{false};  // nothing is left to do; read `error` only after it
+  bool given_up = false;          // whether the caller of replace() has given up
+  bool left = false;              // whether the caller left once the outcome was certain
+  bool awaited = true;            // whether the caller throws the error; otherwise it is logged
+  bool is_callers = true;         // whether the caller closes a left-over node that runs outside
+  bool takes_thread = false;      // whether an embedder's thread continues where a native one ends; constant
+  std::exception_ptr error = {};  // thrown by the new node's open() or the old node's close()
+  std::atomic<bool> over{false};  // whether nothing is left to do; read `error` only after it
 };
 
 }  // namespace freshframe::core

@@ -22,7 +22,7 @@ constexpr std::chrono::seconds kLookBack(60);  // a call that takes longer hides
 // The samples of a source at a consumer, and of sources that share its lanes.
 struct SourceFlow {
   std::uint64_t delivered = 0;
-  bool waits = false;  // some wait to be taken
+  bool waits = false;  // whether some of them wait to be taken
 };
 
 SourceFlow look_at(const Inbox& inbox, int source) {

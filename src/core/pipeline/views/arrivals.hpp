@@ -37,8 +37,8 @@ class Arrivals {
  private:
   struct Look {
     std::uint64_t delivered = 0;                // samples of the source that the node has taken
-    TimePoint since{};                          // unchanged at every check since then
-    std::optional<TimePoint> waits_since = {};  // waiting at every check since then
+    TimePoint since{};                          // `delivered` has been the same since then
+    std::optional<TimePoint> waits_since = {};  // time since which samples have been waiting at every check
   };
 
   [[nodiscard]] std::optional<TimePoint> at_input(const Graph& graph, int node, int source, TimePoint now);

@@ -16,7 +16,7 @@ namespace freshframe::core {
 /// A source that a browser feeds.
 struct NamedFeed {
   std::string node;                  // its current name
-  std::shared_ptr<CameraFeed> feed;  // a source that replaces another has its own
+  std::shared_ptr<CameraFeed> feed;  // the source's feed; a source that replaces another has a new one
 };
 /// Returns the fed sources in the order in which they were added.
 [[nodiscard]] std::vector<NamedFeed> find_feeds(const PipelineParts& core);

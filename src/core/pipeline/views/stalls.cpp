@@ -52,7 +52,7 @@ bool anyone_busy(const PipelineParts& core) {
 
 // Whether nothing has moved for stall_timeout.
 bool stands_still(PipelineParts& core) {
-  constexpr double kLimitAfterFailure = 5;  // seconds, if there is no stall_timeout
+  constexpr double kLimitAfterFailure = 5;  // seconds, for pipelines without a stall_timeout
   const auto& timeout = core.options().stall_timeout;
   if (!timeout && !core.failure().has_failed()) return false;
   const auto moved = delivered_by(core);
