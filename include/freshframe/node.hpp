@@ -101,6 +101,7 @@ struct JoinInput {
 /// What a node declares about itself, so that the engine treats it accordingly.
 struct NodeContract {
   // ---- input
+
   /// process_batch_any() handles several samples at once. Required for AddOptions::batch.
   bool takes_batches = false;
   /// Samples may be the sets of a join (Joined). Required for AddOptions::join.
@@ -112,6 +113,7 @@ struct NodeContract {
   bool needs_one_source = false;
 
   // ---- output
+
   /// The engine calls process_out_any() instead of process_any(), and a sample may have any number of
   /// results. The default queue of the node's children blocks.
   bool gives_several = false;
@@ -128,6 +130,7 @@ struct NodeContract {
   bool gives_last_of_source = false;
 
   // ---- a recorder
+
   /// Path of the file that the node writes. start() rejects a file that a source reads or another recorder
   /// writes. The node must replace an existing file with its first sample, not in open().
   std::optional<std::string> records_to = {};
@@ -138,6 +141,7 @@ struct NodeContract {
   std::string way_to_be_faster = {};
 
   // ---- thread
+
   /// The embedder runs the node on its own thread and drives its Runner (a Python node).
   bool runs_outside = false;
 

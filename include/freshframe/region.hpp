@@ -18,7 +18,7 @@ struct Region {
 
 /// Throws OptionError if the region is empty or has negative coordinates.
 void check_region(const Region& region);
-/// Also throws OptionError if the region does not fit into an image of this size.
+/// Like the overload above; also throws OptionError if the region does not fit into an image of this size.
 void check_region(const Region& region, int width, int height);
 
 /// Returns the region of a plane with one byte per pixel, without copying. Throws OptionError like

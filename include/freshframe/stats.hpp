@@ -91,8 +91,8 @@ enum class SourceState : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(SourceState state) noexcept;
 
-/// The browser that sends the frames of a "browser:" source. Most members are what its page reports; strings
-/// come from a stranger. Counts include earlier senders of the source.
+/// The browser that sends the frames of a "browser:" source. Most members are what its page reports; its
+/// strings cannot be trusted. Counts include earlier senders of the source.
 struct SenderStats {
   bool connected = false;
   std::string browser;  // such as "Chrome 131", or empty

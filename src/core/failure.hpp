@@ -21,7 +21,8 @@ class Failure {
     AfterRest  // due once all samples read before the failure have been delivered
   };
 
-  /// Returns false if there already was one. Due::Now makes an earlier one due as well.
+  /// Sets the failure. Returns false if there already was one. With Due::Now, an earlier failure becomes due
+  /// as well.
   bool set(std::exception_ptr error, Due due = Due::Now) {
     const Lock lock(mutex_);
     const bool first = !error_;

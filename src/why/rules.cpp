@@ -327,7 +327,7 @@ void find_workers(const Scene& scene, Causes& out) {
 namespace {
 
 constexpr double kGilWait = 0.05;        // report nodes that wait for the GIL for this share of their time
-constexpr double kGilStarves = 1.0 / 3;  // report a node that waits for this share and loses samples
+constexpr double kGilStarves = 1.0 / 3;  // report GIL waits of a node that loses samples from this share on
 constexpr double kLostToGil = 0.2;       // if it lost this share of its samples because of that
 constexpr double kOwnHold = 0.2;         // share of the time for which a node must hold the GIL to be named
 

@@ -44,6 +44,7 @@ struct RunQueue {
 };
 
 // ---- records of a pipeline's nodes and readers, see observer.cpp
+
 /// Returns the ages of the latest samples, split into parts.
 [[nodiscard]] std::vector<Age> collect_ages(const PipelineCore& core, Seconds latest);
 /// Returns how regularly the sources have delivered their samples.

@@ -32,7 +32,7 @@ enum class Type : std::uint8_t {
   Float64,
 };
 
-/// Bytes of one number.
+/// Returns the size of one number of this type, in bytes.
 [[nodiscard]] std::size_t get_size(Type type);
 
 /// Numbers in native byte order, at any alignment. Without axes it is a single number. `shape` and `strides`

@@ -43,7 +43,7 @@ class Window:
         self._open = True
 
     def set_limit(self, limit: float) -> None:
-        """Changes the limit, from the next sample of the watch on."""
+        """Changes the limit, starting with the next sample of the watch."""
         leave = self._leave
         self._leave = self._running.listen(limit, self._hear)
         leave()

@@ -167,6 +167,7 @@ class Inbox {
   }
 
   // ---- waiting; these release the mutex
+
   /// Spins only. Returns ready().
   bool wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin)
       FRESHFRAME_REQUIRES(mutex_);

@@ -100,6 +100,7 @@ class Lanes {
   }
 
   // ---- samples
+
   /// Returns null if the edge has no lane for the sample.
   [[nodiscard]] static Lane* choose_lane(const Edge& edge, const AnySample& sample);
   void push(Lane& lane, AnySample&& sample);

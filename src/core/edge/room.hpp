@@ -48,7 +48,7 @@ class Gathering {
  public:
   explicit Gathering(Room& room) noexcept : room_(room) {}
 
-  /// Whether waiting longer cannot add to the batch.
+  /// Returns true if waiting longer cannot add samples to the batch.
   [[nodiscard]] bool is_complete(const Batch& batch, const EndOfStop& stop) const noexcept {
     if (stop.closed || stop.closes_soon) return stop.closed;
     return room_.queued >= static_cast<std::size_t>(batch.size) || room_.left == 0;

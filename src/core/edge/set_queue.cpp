@@ -255,7 +255,7 @@ bool SetQueue::waits(int source) const {
 
 void SetQueue::retire() {
   if (!std::exchange(leaves_, false) || stop_.closed) return;
-  std::map<int, Change> ended;  // the change up to which each end applies
+  std::map<int, Change> ended;  // for each ended source, the change up to which its end applies
   std::set<int> staying;
   for (const auto& edge : edges_) {
     for (const auto& feed : edge->feeds) {

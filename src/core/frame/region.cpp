@@ -59,7 +59,7 @@ FramePart view_part(const Frame& frame, const Region& region) {
   Picture part = whole;
   part.format.width = region.x1 - x;
   part.format.height = region.y1 - y;
-  part.format.space = core::choose_matrix(whole.format);  // depends on the height of the whole image
+  part.format.space = core::choose_matrix(whole.format);  // the matrix depends on the whole image's height
   std::size_t bytes = 0;
   for (int i = 0; i < part.format.plane_count(); ++i) {
     const auto& from = whole.planes[static_cast<std::size_t>(i)];

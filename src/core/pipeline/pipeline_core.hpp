@@ -25,6 +25,7 @@ class PipelineCore final : public PipelineParts {
   ~PipelineCore() override;
 
   // ---- life
+
   /// See Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
   void start(const Embedder& embedder);
   /// Connects the graph and starts the native threads.

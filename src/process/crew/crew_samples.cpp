@@ -300,7 +300,7 @@ void Crew::read(Seat& seat) {
     } catch (const std::exception& error) {  // an invalid message of one worker must not end the others
       seat.kill(now(), error.what());
       if (has_received) continue;
-      seat.stream_ended = true;  // the channel would fail again and again
+      seat.stream_ended = true;  // otherwise the channel would fail again and again
       return;
     }
   }

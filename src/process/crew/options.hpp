@@ -18,7 +18,7 @@ struct CrewOptions {
   std::optional<Seconds> timeout = {};  // time limit for one sample, from sending it to the reply
   /// Maximum data segment of a worker. Results are limited to the same size.
   std::optional<std::uint64_t> max_bytes = {};
-  int max_restarts = 3;  // within restart_window, before the node fails
+  int max_restarts = 3;  // restarts within restart_window until the node fails
   Seconds restart_window{60};
   bool skips_errors = false;  // on_error is Skip
 };

@@ -57,6 +57,7 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // ---- the process
+
   /// Starts the process and sends its task. `payload` is a file with the recipe's payload, `node` is the
   /// node's name. Throws Error.
   void start(int payload, const std::string& node);
@@ -72,6 +73,7 @@ class Seat {
   void abandon();
 
   // ---- messages
+
   /// Returns Full if the socket cannot take a message now, Gone if the worker is about to end.
   [[nodiscard]] Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
   /// Sends a message that the worker waits for. Kills the worker if its socket is full.
@@ -95,6 +97,7 @@ class Seat {
   void read_results(std::uint64_t offset, std::span<std::byte> into) const;
 
   // ---- leases
+
   /// Moves the job's frame from the worker's input to the leases, because the worker may still hold it.
   void lend(std::uint64_t lease, Frame loan) { leases_.insert_or_assign(lease, std::move(loan)); }
   /// Throws ProtocolError unless the worker holds each lease, either from earlier or as the frame of one of
@@ -104,6 +107,7 @@ class Seat {
   void release(std::span<const std::uint64_t> leases);
 
   // ---- dumps of stacks
+
   /// Requests a stack dump before the worker is killed. `why`: reason for the kill.
   void ask_for_dump(TimePoint now, std::string why);
   /// The worker's dump; empty if there is none yet.

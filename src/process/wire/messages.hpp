@@ -18,16 +18,16 @@ namespace freshframe::process {
 
 /// Maximum size of a value inside a message. Larger ones are passed in shared memory.
 inline constexpr std::size_t kMostInline = std::size_t{64} << 10;
-inline constexpr std::size_t kMostParts = 1000;          // parts of a value
-inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
-inline constexpr std::size_t kMostResultsOfCall = 1000;  // results of one call
+inline constexpr std::size_t kMostParts = 1000;          // maximum number of parts of a value
+inline constexpr std::size_t kMostReleased = 1000;       // maximum number of leases in one message
+inline constexpr std::size_t kMostResultsOfCall = 1000;  // maximum number of results of one call
 inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
 inline constexpr std::size_t kMostArrivals = 10'000;     // in one message
-inline constexpr int kMostNodes = 1 << 27;               // nodes of a pipeline, including former ones
-inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
+inline constexpr int kMostNodes = 1 << 27;               // maximum number of nodes, including former ones
+inline constexpr std::size_t kMostText = 16 << 10;       // maximum bytes of an exception's text or traceback
 inline constexpr std::uint8_t kNoValue = 0;              // kind of a ValueMessage that contains no value
 
-inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // size of a process's address space
+inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // maximum of any size, in bytes
 
 /// The maximum of a non-negative number, and the number's name for error messages.
 template <class T>

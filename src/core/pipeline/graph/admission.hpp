@@ -55,7 +55,8 @@ class Admission {
   /// Rejects a join into a node that does not take sets, and a node that takes only sets but has no join.
   void check_set_node(const NodeBase& node, const std::string& name, std::span<const AnyPort> parents,
                       const AddOptions& options) const;
-  /// For replacements to or from Python nodes, whose types may be undeclared: then the neighbours decide.
+  /// Checks the replacement of a Python node, whose types may be undeclared, by a native one: the types of
+  /// the neighbours decide.
   void check_types(const Runner& runner, const NodeBase& next, std::span<const AnyPort> parents) const;
   /// Returns the name of the recorder that writes the file, or an empty string.
   [[nodiscard]] std::string find_writer(const std::optional<std::string>& path) const;

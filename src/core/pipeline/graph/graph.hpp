@@ -99,6 +99,7 @@ class Graph {
   };
 
   // ---- building
+
   /// Returns the name for a node to be added. Throws for an invalid node, parent or option.
   std::string admit(NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
   /// Like admit(), for a reader.
@@ -115,6 +116,7 @@ class Graph {
   [[nodiscard]] bool is_wired() const noexcept { return wired_; }
 
   // ---- while it runs
+
   /// Connects a node or reader that was added after wire(). Throws GraphError.
   void connect_late(int index);
   void connect_late(const ReaderCore& reader);
@@ -144,6 +146,7 @@ class Graph {
   [[nodiscard]] bool keep_end(int node, const GoneSource& gone);
 
   // ---- the parts
+
   /// Returns the number that the next node will get.
   [[nodiscard]] int size() const noexcept { return next_; }
   [[nodiscard]] bool has(int index) const { return places_.contains(index); }

@@ -14,6 +14,7 @@
 namespace freshframe::core {
 
 // ---- ports and wires
+
 /// Returns the source that a port is limited to; -1: none. Throws like list_sources().
 [[nodiscard]] int only_source(const Graph& graph, const AnyPort& port);
 /// Returns the sources whose samples come out of a port. Throws GraphError if the port is limited to a source
@@ -44,6 +45,7 @@ namespace freshframe::core {
 [[nodiscard]] std::vector<Demand> demands_below(const Graph& graph, int index);
 
 // ---- paths through the graph
+
 /// Whether all parents of a node that is about to be connected still exist.
 [[nodiscard]] bool has_parents(const Graph& graph, int index);
 /// Adds a node, and all nodes upstream of it, to `found`.

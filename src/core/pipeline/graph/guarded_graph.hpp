@@ -35,6 +35,7 @@ class GuardedGraph {
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
 
   // ---- call with `building` held
+
   /// Forgets drained edges of removed nodes, and readers that the program has closed.
   void sweep() FRESHFRAME_REQUIRES(building);
   /// Recomputes how many frames the engine may hold.

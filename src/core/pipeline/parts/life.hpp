@@ -41,6 +41,7 @@ class Life {
       : clock_(std::move(clock)), keep_running_(keep_running) {}
 
   // ---- start
+
   /// Throws StateError after start() or stop().
   void expect_new() const;
   /// Call before starting the threads of `nodes` nodes. Throws StateError if a stop came first.
@@ -54,6 +55,7 @@ class Life {
   std::optional<TimePoint> wait_for_start(Runner& runner);
 
   // ---- end
+
   /// Call when a node has finished.
   void arrive_finished();
   /// Refuses all further changes.
@@ -85,6 +87,7 @@ class Life {
   [[nodiscard]] bool stands_still(std::uint64_t moved, bool busy, Real::duration limit);
 
   // ---- changes while it runs
+
   /// Throws StateError if the pipeline no longer accepts changes. Returns whether it is running.
   bool check_changes(const char* verb) const;
   /// Records that the calling thread's add() of this node has started.
@@ -107,6 +110,7 @@ class Life {
   void sweep_threads();
 
   // ---- for removals and successors
+
   /// Calls `work` with the mutex held.
   template <class Work>
   auto call_locked(const Work& work) const {

@@ -62,6 +62,7 @@ class Intake {
   void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
 
   // ---- ticks
+
   /// Returns whether a tick is due; if so, counts it, and tick() returns its time.
   [[nodiscard]] bool take_tick();
   /// Returns the time of the last tick.
@@ -79,6 +80,7 @@ class Intake {
   }
 
   // ---- sources that have ended, whose last results come with the next tick
+
   /// Defers the end of a source until after a tick; the node itself has already been notified. That tick is
   /// due immediately or, if the whole input has ended, is called at the end of the node. Returns false if the
   /// node has no clock.
@@ -88,6 +90,7 @@ class Intake {
   [[nodiscard]] std::vector<GoneSource> take_sources_behind_tick() { return std::exchange(behind_tick_, {}); }
 
   // ---- news
+
   /// Makes take() and take_batch() also return HostNews after the end of a source and after Inbox::wake(),
   /// for a host that has work to do then. Call before the first take.
   void return_news(bool returns) noexcept { returns_news_ = returns; }

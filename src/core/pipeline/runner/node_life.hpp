@@ -30,6 +30,7 @@ class NodeLife {
   NodeLife& operator=(const NodeLife&) = delete;
 
   // ---- its thread
+
   /// Whether the calling thread has added the node.
   [[nodiscard]] bool is_added_here() const noexcept { return adder_ == std::this_thread::get_id(); }
   /// For an embedder. Returns true only once: to the node's thread, or to a call that finishes the node
@@ -40,12 +41,14 @@ class NodeLife {
   void set_thread_id(int id) noexcept { thread_id_.store(id, std::memory_order_relaxed); }
 
   // ---- its stop
+
   /// Interrupts the node's waits and the source's reads.
   void request_stop() { stop_.request_stop(); }
   [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_token_; }
   [[nodiscard]] bool stopping() const noexcept { return stop_token_.stop_requested(); }
 
   // ---- its start
+
   /// Marks the node as added while the pipeline runs: add() throws failures of open(), and a source does not
   /// read before is_connected(). Call before its thread starts.
   void set_late() noexcept { late_ = true; }
@@ -66,6 +69,7 @@ class NodeLife {
   void leave_add();
 
   // ---- its removal
+
   /// Makes the node part of a removal. Returns false if it is already part of another one, which does not
   /// change.
   bool begin_removal(std::shared_ptr<Removal> removal);

@@ -54,6 +54,7 @@ class NodeMeter {
   void count_batch(std::size_t samples) noexcept;
 
   // ---- a source's thread
+
   /// Starts to count the CPU time of the source's thread.
   void begin_thread_time() noexcept;
   void count_thread_time() noexcept;
@@ -67,6 +68,7 @@ class NodeMeter {
   void count_rate(TimePoint now) noexcept;
 
   // ---- the thread that calls the node and takes the GIL for it
+
   /// Adds seconds spent waiting for the GIL, and holding it.
   void add_gil(double waited, double held) noexcept;
   /// Call when the thread has acquired the GIL, after `waited` seconds. The next call records this wait.

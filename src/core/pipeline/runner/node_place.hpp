@@ -34,6 +34,7 @@ class NodePlace {
   NodePlace& operator=(const NodePlace&) = delete;
 
   // ---- thread-safe
+
   /// Returns the current node, and keeps it alive even if it is replaced.
   [[nodiscard]] std::shared_ptr<const NodeRun> run() const;
   [[nodiscard]] std::shared_ptr<NodeBase> node() const;
@@ -51,6 +52,7 @@ class NodePlace {
   [[nodiscard]] bool withdraw(const Successor& successor);
 
   // ---- the runner's thread
+
   /// Returns the current node; valid until put().
   [[nodiscard]] NodeBase& own_node() const noexcept { return *node_; }
   /// Returns the current node as a source, or null if it is not one.

@@ -22,6 +22,7 @@ class NodeStream {
   NodeStream& operator=(const NodeStream&) = delete;
 
   // ---- items of a source
+
   /// Throws Error unless the item's sequence number is greater than the previous one.
   void check_seq(const SourceItem<Emitted>& item) const;
   /// Returns the item's sequence number or, if it has none, the next one.

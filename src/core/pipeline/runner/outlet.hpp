@@ -38,6 +38,7 @@ class Outlet {
   Outlet& operator=(const Outlet&) = delete;
 
   // ---- thread-safe
+
   /// The edges to the children.
   [[nodiscard]] Outputs& outputs() noexcept { return outputs_; }
   /// Returns the tap for frames of one source, or of all (-1).
@@ -47,6 +48,7 @@ class Outlet {
   [[nodiscard]] std::vector<std::shared_ptr<PictureTap>> taps();
 
   // ---- the thread that stamps
+
   /// Makes a sample from a result of `from`. Throws Error if its stamp is not of one of the node's sources,
   /// or goes backwards.
   AnySample stamp_result(Emitted result, const AnySample& from);
@@ -56,6 +58,7 @@ class Outlet {
   void forget_place(int source);
 
   // ---- the thread that sends
+
   /// Sends a sample to the children. Waits while blocking edges are full.
   void send(AnySample&& sample);
   /// stamp_result() and send(). Almost free while the node has no consumer.

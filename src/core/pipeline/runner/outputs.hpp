@@ -56,6 +56,7 @@ class Outputs {
   };
 
   // ---- thread-safe
+
   /// If the node or the edge's only source has already ended, the edge ends immediately.
   void add(const OutputEdge& edge, Demand demand) {
     bool ended = false;

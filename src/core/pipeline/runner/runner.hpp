@@ -42,6 +42,7 @@ class Runner {
   void run();
 
   // ---- steps
+
   /// Call first on the runner's thread.
   void adopt_thread() noexcept;
   /// Opens the node and reports to the pipeline. Returns false if it failed or was stopped; then call
@@ -85,6 +86,7 @@ class Runner {
   void close_step();
 
   // ---- replacing the node; see Note [Replacing a node]
+
   /// Makes the successor replace the node after the current call. Returns false if this runner has ended.
   [[nodiscard]] bool offer(const std::shared_ptr<Successor>& successor);
   /// Call on the runner's thread, with the graph's lock. Returns the replaced node.
@@ -144,11 +146,12 @@ class Runner {
 /// must close. Returns false if a node that runs outside has replaced it.
 bool run_inside(Runner& runner);
 
-/// Returns true if the node, which knows that a source has ended, gives its last results of it at the next
-/// tick; the children are told afterwards.
+/// Returns true if the node gives its last results of an ended source at the next tick. The node has already
+/// been notified of the end; the children are notified after the tick.
 [[nodiscard]] bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& gone);
 
 // ---- ending an embedder's node whose thread has not started
+
 /// Only for the thread that has claimed the runner. Does not open the node.
 void end_without_thread(Runner& runner);
 /// For a stop or a removal, which cannot wait for the thread to start: the caller may be a signal handler
@@ -156,6 +159,7 @@ void end_without_thread(Runner& runner);
 void end_if_threadless(Runner& runner);
 
 // ---- messages about a node's failures
+
 /// "node 'x' failed on sample 3 of 'cam': what"; without a sample, the call was not process().
 [[nodiscard]] std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
                                        const FailedOn& where);

@@ -48,6 +48,7 @@ class RunnerHost {
   [[nodiscard]] virtual double uptime() const = 0;
 
   // ---- life
+
   /// Called when the node has opened or failed to.
   virtual void arrive_opened(Runner& runner) = 0;
   /// Waits until the sources may read and the runner is connected. Returns the time at which they started, or
@@ -57,6 +58,7 @@ class RunnerHost {
   virtual void arrive_finished(Runner& runner) = 0;
 
   // ---- failures
+
   /// Returns true for the first failure of the pipeline, which the next call of its user throws.
   virtual bool fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                     const FailedOn& where) = 0;
@@ -64,6 +66,7 @@ class RunnerHost {
   virtual void refuse(std::exception_ptr error) = 0;
 
   // ---- changes of the graph
+
   /// Puts the successor's node in place; called on the runner's thread. refuse_successor() is called instead
   /// if the runner has already ended. Both return the node that this thread must close for the embedder, or
   /// null.

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRest(
     250);  // between two looks, so that a thread that is preempted is not at rest
-constexpr std::chrono::seconds kLookBack(60);  // a call that takes longer hides the calls before it
+constexpr std::chrono::seconds kLookBack(60);  // only calls that ended since then are searched
 
 // The samples of a source at a consumer, and of sources that share its lanes.
 struct SourceFlow {
