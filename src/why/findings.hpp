@@ -36,8 +36,8 @@ class Findings {
   void follow(const GraphState& seen, Time now);
   /// Updates only the states. Call at any time.
   void follow_states(const GraphState& seen, Time now);
-  /// The most severe first: stalls, then losses, then by the share of the latency that is explained. The
-  /// first one only changes when another one explains a fifth more.
+  /// Returns the findings, the most severe first: stalls, then losses, then by the share of the latency that
+  /// they explain. The first one only changes when another one explains a fifth more.
   [[nodiscard]] std::vector<Finding> present() const;
   /// Returns the time before which there can be no findings; nullopt: the pipeline is not running.
   [[nodiscard]] std::optional<Time> earliest() const;
@@ -66,7 +66,7 @@ class Findings {
   /// Returns the current causes. If a window has confirmed one, its version is used rather than the latest
   /// check's.
   [[nodiscard]] std::map<FindingKey, const Cause*> list_shown() const;
-  /// The most severe first, including findings that are not shown yet.
+  /// Returns the keys of all findings, including those not shown yet, the most severe first.
   [[nodiscard]] std::vector<FindingKey> in_order() const;
   /// Returns the cause of a shown finding that is based on windows, or null.
   [[nodiscard]] const Cause* find_shown(const FindingKey& key) const;

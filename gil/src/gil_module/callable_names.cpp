@@ -35,7 +35,7 @@ void add_name(Collected& collected, std::uintptr_t function, const char* module,
     collected.names.insert_or_assign(function, CallableName(std::string(module) + ":" + name));
 }
 
-// Registers a function that only calls other functions, which have the names to show.
+// Registers a function without a name, because it only calls other functions, whose names are shown instead.
 void add_caller(Collected& collected, std::uintptr_t function) {
   if (function != 0) collected.names.insert_or_assign(function, CallableName(""));
 }

@@ -246,7 +246,7 @@ class Walk {
     return layout_.axes[last].count - index_[last];
   }
 
-  // Never passes the end of a run. There it advances to the next run.
+  // `count` must not pass the end of a run. At the end, continues with the next run.
   void advance(std::int64_t count) noexcept {
     std::size_t i = layout_.axes.size() - 1;
     index_[i] += count;

@@ -28,7 +28,7 @@ struct Recipe {
   std::vector<std::string> arguments;    // argv, including the program
   std::vector<std::string> environment;  // "NAME=value"
   std::vector<std::byte> payload;  // the serialized node, interpreted by the embedder's code in the worker
-  std::uint64_t knows = 0;         // the embedder's version number of the definitions known to its workers
+  std::uint64_t knows = 0;         // version of the embedder's definitions that these workers know
 };
 
 }  // namespace freshframe::process

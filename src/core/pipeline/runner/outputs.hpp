@@ -28,8 +28,8 @@ struct OutputEdge {
   int source = -1;  // the only source whose samples are sent; -1: all
 };
 
-/// A child that declares input types while its parent has no output type, and these types. Empty if there is
-/// no such child.
+/// The input types that a child declares, if its parent has no output type, and the child's name. Empty if
+/// there is no such child.
 struct Demand {
   std::vector<const TypeInfo*> types;
   std::string child;
