@@ -53,7 +53,7 @@ def run(options: Any, messages: Messages) -> outcome.ExitCode:
     return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
 
 
-Ask = Callable[..., Any]  # the request, and its arguments by name
+Ask = Callable[..., Any]  # takes the name of the request, and its arguments as keywords
 
 
 def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> outcome.ExitCode:

@@ -45,7 +45,7 @@ class Desk:
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()  # left by a killed program, as this one holds the lock
             listening.bind(os.fspath(self.path))
-            self.path.chmod(0o600)  # its folder is 0700
+            self.path.chmod(0o600)
             listening.listen(8)
         except BaseException:
             listening.close()
@@ -78,7 +78,8 @@ class Desk:
 
     def close(self) -> None:
         """Stops listening and removes the socket's file. Idempotent."""
-        with self._closing:  # a fleet that starts after the end of a second close() may reuse the path
+        # A concurrent close() waits for unlink(), because a fleet started after it may reuse the path.
+        with self._closing:
             if self._listener.closed:
                 return
             self._listener.close()

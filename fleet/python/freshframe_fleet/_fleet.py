@@ -246,7 +246,7 @@ class Fleet(ClosedByWith):
     def update(self, name: str, *, url: str | None = None, build: Build | None = None) -> None:
         """Changes the URL or ``build`` function of a camera, or both, without a gap in its results.
 
-        A new run starts on the same agent, and the current one ends when the new one gives results. For an
+        A new run starts on the same agent, and the current one ends when the new one delivers results. For an
         exclusive camera, the current run is closed first. If the new build fails, the current run continues,
         and the start is retried. Agents do not reload modules that they have imported.
 
@@ -282,7 +282,10 @@ class Fleet(ClosedByWith):
         self._controller.remove(check.text("the name of a camera", name))
 
     def move(self, name: str, to: str) -> None:
-        """Moves a camera to another agent. It is closed once it gives results there; an exclusive one before.
+        """Moves a camera to another agent.
+
+        The current run is closed when the new one delivers results; for an exclusive camera,
+        before the new one starts.
 
         Raises:
             OptionTypeError: A name is not a string.

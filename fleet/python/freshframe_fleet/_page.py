@@ -33,7 +33,7 @@ _BELIEVED = 5.0  # seconds
 _SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
 _STALLED = 3.0  # seconds for which the controller has not checked its agents
 _OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
-_SHARE = 50  # the pause after making a state is this many times as long
+_SHARE = 50  # the pause after generating the state is this many times as long as generating it took
 _BROKEN = ("failed", "unplaced", "away")
 
 # Paths, files and their types. The page also loads files of a pipeline's page, which the server already has.
@@ -112,7 +112,7 @@ class FleetDashboard(ClosedByWith):
         while not self._closing.wait(_PERIOD):
             now = time.monotonic()
             if self._is_stalled():
-                published = float("-inf")  # so that the state is made as soon as it continues
+                published = float("-inf")  # publish the state as soon as the controller works again
                 continue
             self._renew_health()
             if self._pages.asked == asked and now - published < self._rest:
@@ -131,7 +131,7 @@ class FleetDashboard(ClosedByWith):
         self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
 
     def _is_stalled(self) -> bool:
-        """Whether the controller is stuck. It is not asked, because its lock may be held."""
+        """Returns True if the controller is stuck. Does not call the controller, whose lock may be held."""
         silent = time.clock_gettime(time.CLOCK_BOOTTIME) - self._ticked()
         if silent < _STALLED or self._closing.is_set():
             return False
@@ -175,7 +175,7 @@ def page_state(stats: FleetStats) -> dict[str, Any]:
 
 
 def health(stats: FleetStats) -> tuple[bool, str]:
-    """Returns whether no camera is unplaced, failed or away, and a sentence about it."""
+    """Returns True if no camera is unplaced, failed or away, and a sentence that describes the state."""
     if stats.reason is not None:
         return False, f"the controller has failed: {stats.reason}"
     broken = [camera for camera in stats.cameras.values() if camera.state in _BROKEN]

@@ -30,12 +30,12 @@ from ._url import cut, masked
 if TYPE_CHECKING:
     from ._fleet import Build
 
-# Maximum results of one call, seconds to wait for the first, seconds to gather others.
+# Maximum number of results per call, seconds to wait for the first one, and seconds to wait for others.
 _BATCH = (1000, 1.0, 0.02)
 _LONGEST_RETRY = 30.0  # seconds
 _START = 120.0  # seconds for the first answer of a site after its start
 _PATIENCE = 5.0  # seconds for answers to stats()
-_TURN = 0.5  # seconds between two looks at the sites
+_TURN = 0.5  # maximum seconds between a reader's checks of the sites
 _NAMESPACE = "freshframe"
 _ACTOR = {
     "namespace": _NAMESPACE,
@@ -54,7 +54,7 @@ _ACTOR = {
 
 
 class _Source:
-    """A reader of the fleet in a site. It keeps a batch until the program has confirmed it."""
+    """A reader of a site's fleet. Keeps each batch until the program has confirmed it."""
 
     def __init__(self, reader: FleetReader) -> None:
         self.lock = threading.Lock()  # held while waiting for results; guards the rest
@@ -74,8 +74,7 @@ class Site:
     def __init__(self, spec: SiteSpec) -> None:
         self._life = time.time_ns()
         self._spec = SiteSpec(agents=spec.agents, exclusive=spec.exclusive)
-        self._number = -1  # of the build
-        self._newest = ("", 0)  # the program that sent the newest list, and that program's number of it
+        self._number = -1  # number of the current build
         self._lock = threading.Lock()  # guards the specification and the sources
         self._sources: dict[tuple[str, str], _Source] = {}
         self._fleet = Fleet(agents=spec.agents)
@@ -115,9 +114,10 @@ class Site:
             self._spec = spec
 
     def take(self, output: str, name: str, holder: str, over: bool) -> tuple[int, int, Totals, list[Any]]:
-        """Returns the life of the site, the batch's number, the counts and results of a reader.
+        """Returns the start time of this actor in ns, a batch's number, the reader's counts, and the results.
 
-        An unconfirmed batch is returned again. `over`: this holder takes over the reader.
+        An unconfirmed batch is returned again. `over`: this holder takes the reader over from another
+        program.
         """
         with self._lock:
             if (output, name) not in self._sources:
@@ -151,7 +151,7 @@ class Site:
 
 
 class _Remote:
-    """A site as its program sees it. Each reader, and stats(), has one open call of each site at a time."""
+    """The program's handle of a site. A reader, like stats(), has at most one open call per site."""
 
     def __init__(self, ray: Any, name: str, spec: SiteSpec, limit: float) -> None:
         """Does not start the site. `limit`: seconds for an answer."""
@@ -164,14 +164,14 @@ class _Remote:
         self._failures, self._retry_at = 0, 0.0  # failures in a row
 
     def change(self, spec: SiteSpec) -> Any:
-        """Starts the site or attaches to it, and gives it its list of cameras. Returns its actor."""
+        """Starts the site or attaches to it, and sends it its list of cameras. Returns its actor."""
         actor, self._spec = self._actor, spec
         self._number += 1
         if actor is None:
             options = {"name": self._name, "label_selector": spec.labels, **_ACTOR}
             actor = self._actor = self._ray.remote(Site).options(**options).remote(spec)
-        change = actor.change.options(max_task_retries=0)  # a retry might be late
-        self._change = change.remote(spec, self._program, self._number)
+        # No retries: one could undo a later change.
+        self._change = actor.change.options(max_task_retries=0).remote(spec)
         return actor
 
     def ask(self, calls: _Calls, method: str, *arguments: Any) -> list[Any]:
@@ -195,7 +195,8 @@ class _Remote:
         """Returns what the caller's open call has returned, or None. Raises what the call has raised.
 
         Raises:
-            ConnectionError: The site has ended, or has not answered in time and was killed. It starts again.
+            ConnectionError: The site has ended, or was killed because it did not answer in time. It will be
+                restarted.
         """
         call, actor, deadline = calls.get(self, (None, None, 0.0))
         if call is None or (call not in done and time.monotonic() < deadline):
@@ -215,8 +216,8 @@ class _Remote:
             raise
         except self._ray.exceptions.RayError as ended:
             error = cut(masked(str(ended).strip().splitlines()[-1]))  # a traceback ends with the error
-        if actor is self._actor:  # otherwise another caller has noticed this end
-            if call not in done:  # Ray does not see by itself that a process hangs
+        if actor is self._actor:  # otherwise another caller has handled this end
+            if call not in done:  # Ray does not detect hung processes
                 self._ray.kill(actor, no_restart=False)
             self._failures += self.reason != ""
             wait = min(_LONGEST_RETRY, 2.0 ** min(self._failures - 1, 9)) if self._failures else 0.1
@@ -232,7 +233,7 @@ class SiteSample(FleetSample):
     """A result of a camera at a site.
 
     Attributes:
-        site: Name of the site. ``epoch`` and ``utc`` are by the clock of its machine.
+        site: Name of the site. Its machine's clock determines ``epoch`` and ``utc``.
     """
 
     site: str = ""
@@ -240,16 +241,16 @@ class SiteSample(FleetSample):
 
 @dataclass(slots=True)
 class SiteCounts(Totals):
-    """Counts of a reader for one site, as of the newest answer of the site.
+    """Counts of a reader for one site, as of the site's latest answer.
 
     ``reported == delivered + outbox_full + expired + fenced + lost_with_agent + lost_with_site + waiting``.
 
     Attributes:
         reported: As in FleetReaderStats, as are the next five and ``waiting``.
         unreported_possible: As in FleetReaderStats, and one for each camera in ``gaps``.
-        lost_with_site: Results that waited at the site when its process ended.
-        deaths: Ends of the site's process, counted when it answers again.
-        gaps: One for each camera that had results both before and after such an end.
+        lost_with_site: Results that were queued at the site when its process ended.
+        deaths: Number of times that the site's process ended, counted when the site answers again.
+        gaps: Incremented for each camera that had results both before and after such an end.
     """
 
     lost_with_site: int = 0
@@ -258,14 +259,14 @@ class SiteCounts(Totals):
 
 
 class _Reading:
-    """One reader at one site, and what is counted."""
+    """The state and the counts of a reader for one site."""
 
     def __init__(self) -> None:
-        self.number, self.rows = 0, list[Any]()  # a batch that the site does not know to have arrived
-        self.life = 0  # of the newest answer; 0 before the first one, which takes the reader over
-        self.lives: dict[str, int] = {}  # by camera: the life of its newest result
-        self.past, self.now = Counter[str](), Counter[str]()  # counts of earlier lives, of this one
-        self.buffered = 0  # results that the program has not taken
+        self.number, self.rows = 0, list[Any]()  # the latest batch, until the site has its confirmation
+        self.life = 0  # start time of the actor that answered last; 0: the next call takes the reader over
+        self.lives: dict[str, int] = {}  # by camera: `life` of its newest result
+        self.past, self.now = Counter[str](), Counter[str]()  # counts of earlier actors, and of this one
+        self.buffered = 0  # results that the program has not received yet
 
     def counts(self) -> SiteCounts:
         found = Counter(self.past)
@@ -274,8 +275,8 @@ class _Reading:
         return SiteCounts(**found)
 
     def take(self, answer: Any) -> list[Any]:
-        """Takes an answer of the site. Returns the results that can be given to the program."""
-        if self.rows:  # they are confirmed, or the site has ended and can give them to nobody else
+        """Handles an answer of the site. Returns the results that can be delivered to the program."""
+        if self.rows:  # confirmed, or the site has ended and cannot return them again
             rows, self.rows = self.rows, []
             return rows
         life, self.number, now, self.rows = answer
@@ -292,10 +293,10 @@ class _Reading:
 
 
 class SitesReader(ClosedByWith):
-    """Made by RaySites.reader(). One thread at a time."""
+    """Reads results of all sites; created by RaySites.reader(). Use it on one thread at a time."""
 
     def __init__(self, ray: Any, sites: Mapping[str, _Remote], output: str, name: str) -> None:
-        """Programs get one from RaySites.reader()."""
+        """Called by RaySites.reader()."""
         self._ray, self._sites, self._key = ray, sites, (output, name, uuid.uuid4().hex)
         self._readings: dict[str, _Reading] = {}
         self._calls = _Calls()
@@ -312,7 +313,7 @@ class SitesReader(ClosedByWith):
             EndOfStreamError: This reader was closed, or the sites were shut down.
             GraphError: No camera of a site has an output of this name.
             ReadTimeoutError: Nothing arrived in time. The reader stays usable.
-            StateError: Another program has taken over the reader, or a site refuses its specification.
+            StateError: Another program has taken over the reader, or a site rejected its list of cameras.
         """
         limit = check.timeout(timeout)
         deadline = time.monotonic() + limit
@@ -329,13 +330,13 @@ class SitesReader(ClosedByWith):
         return SiteSample(camera, epoch, seq, pts, utc, value, missing, ordinal, part, site)
 
     def __iter__(self) -> Iterator[SiteSample]:
-        """All results, until the reader is closed."""
+        """Iterates over all results until the reader is closed."""
         with contextlib.suppress(EndOfStreamError):
             while True:
                 yield self.get()
 
     def poll(self) -> SiteSample | None:
-        """Returns the next result if one is here, or None."""
+        """Returns the next result, or None if there is none yet."""
         with contextlib.suppress(ReadTimeoutError):
             return self.get(0)
         return None
@@ -345,7 +346,7 @@ class SitesReader(ClosedByWith):
         return {name: reading.counts() for name, reading in self._readings.items()}
 
     def close(self) -> None:
-        """Ends the reading. Results wait at the sites for the next reader of this name. Idempotent."""
+        """Closes the reader. The sites queue results for the next reader of this name. Idempotent."""
         self._closed = True
         self._calls.clear()  # Ray keeps their answers in memory
 
@@ -361,7 +362,7 @@ class SitesReader(ClosedByWith):
         self._ray.wait(calls, num_returns=1, timeout=wait)
         done, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
         for name, site in sites:
-            with contextlib.suppress(ConnectionError):  # it is asked again
+            with contextlib.suppress(ConnectionError):  # the next turn calls it again
                 if (answer := site.answer(self._calls, done)) is not None:
                     self._results.extend((name, row) for row in self._readings[name].take(answer))
 
@@ -406,7 +407,7 @@ class RaySites:
             optionally ``agents`` (1), ``exclusive`` (False) and ``labels`` of the machine, by default
             ``{"site": name}``. Or the path of a TOML file with such a table for each site.
         build: As for Fleet.add(). The agents import or unpickle it.
-        name: Sites of another name are not affected.
+        name: Name of this group of sites in the cluster. Groups of other names are not affected.
         answer_timeout: Seconds after which a site that does not answer is killed and restarted. A site has
             120 s for its first answer after a start.
 
@@ -456,7 +457,7 @@ class RaySites:
                     self._ray.kill(self._ray.get_actor(name, _NAMESPACE))
 
     def reader(self, output: str, *, name: str = "reader") -> SitesReader:
-        """Reads an output of all sites, after the last result that a reader of this name confirmed.
+        """Creates a reader for an output of all sites, which continues where one of this name has stopped.
 
         If two programs have readers of the same name, the second one takes over.
         """
@@ -480,8 +481,8 @@ class RaySites:
         return found
 
     def shutdown(self) -> None:
-        """Shuts down all sites and their cameras, and ends the reading.
+        """Shuts down all sites and their cameras. This program's readers then raise EndOfStreamError.
 
-        End other programs that read the sites before: their readers start a site that they miss.
+        Stop other programs that read the sites first, because their readers restart a missing site.
         """
         self._apply({})

@@ -46,11 +46,11 @@ def checked_name(what: str, name: Any) -> str:
 
 
 def agent_specs(agents: Any) -> Specs:
-    """Parses a number of agents, or a list of their labels, among which may be ``name``.
+    """Parses a number of agents, or a list with the labels of each, which may include ``name``.
 
     Raises:
         OptionError: There are no agents, too many, or two of the same name.
-        OptionTypeError: It is neither.
+        OptionTypeError: It is neither of these.
     """
     is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
     if not is_number and (not isinstance(agents, Sequence) or isinstance(agents, (str, bytes))):
@@ -107,11 +107,11 @@ def checked_outbox_bytes(size: Any) -> int:
 
 
 def checked_labels(what: str, labels: Any) -> dict[str, str]:
-    """Returns a mapping of strings to strings.
+    """Returns the labels as a dict.
 
     Raises:
         OptionError: A string is empty.
-        OptionTypeError: It is not such a mapping.
+        OptionTypeError: It is not a mapping of strings to strings.
     """
     if not isinstance(labels, Mapping):
         raise OptionTypeError(
@@ -124,7 +124,7 @@ def checked_labels(what: str, labels: Any) -> dict[str, str]:
 
 
 def checked_build(build: Any) -> Any:
-    """Returns a function that can be called with a URL.
+    """Returns the build function unchanged.
 
     Raises:
         OptionTypeError: It cannot be called.

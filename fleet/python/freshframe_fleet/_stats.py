@@ -11,7 +11,7 @@ from freshframe._agent import ShownAsText
 from ._decide.model import AgentState, CameraState
 
 _SHOWN = 20  # cameras that are not running, in str()
-_SATURATED = 0.1  # fraction of the frames
+_SATURATED = 0.1  # an agent that loses more than this fraction of its frames is saturated
 
 ShownState = Literal[CameraState, "waiting", "away"]
 
@@ -155,7 +155,7 @@ class FleetEvent:
     Attributes:
         utc: Unix time of the event.
         about: Name of the camera or agent, or "controller".
-        text: The event.
+        text: What happened.
     """
 
     utc: float

@@ -9,7 +9,7 @@ from freshframe._agent import option_values
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Adds them to the command's parser."""
+    """Adds the verbs to the parser of `freshframe fleet`."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     run = verbs.add_parser("run", help="run the cameras of a file with the `build` function of a program")
     run.add_argument(
@@ -47,7 +47,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of all commands, which may be given before the verb, too."""
+    """Adds the options that all verbs share. They may also be given before the verb."""
     common = parser.add_argument_group("common options")
     unset = argparse.SUPPRESS
     common.add_argument(

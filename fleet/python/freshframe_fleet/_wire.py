@@ -32,8 +32,8 @@ LOSSES: tuple[str, ...] = tuple(_FIELDS["losses"])
 CAMERA = np.dtype(_FIELDS["camera"])
 OUTBOX = np.dtype(_FIELDS["outbox"])
 RESULT = np.dtype(_FIELDS["result"])
-# Field orders of the tuples from Records.tolist(), which is ten times as fast as access field by field for a
-# few records.
+# The field orders that code relies on when it unpacks the tuples of Records.tolist(). For a few records,
+# tolist() is ten times as fast as accessing each field.
 _IN_ORDER = (
     (OUTBOX, ("epoch", "reported", "full", "expired", "fenced", "handed", "waiting", "camera", "reader")),
     (RESULT, ("epoch", "ordinal", "seq", "part", "pts", "time", "camera", "size_bytes")),
@@ -71,7 +71,7 @@ def reader_gone(number: int) -> bytes:
 
 
 def pull(number: int, most: tuple[int, int]) -> bytes:
-    """A reader wants results; ``most``: results, bytes."""
+    """Packs a request for results; ``most``: maximum number of results, and of bytes."""
     return _message(_PULL, struct.pack("<III", number, *most))
 
 
@@ -146,7 +146,7 @@ class MessageReader:
         """Starts without any data."""
         self._head = b""  # header of a message whose length is not known yet
         self._begun: bytearray | None = None  # an incomplete message, preceded by its length
-        self._filled = 0  # bytes of that
+        self._filled = 0  # how many bytes of it have arrived
 
     def add(self, data: bytes | memoryview) -> Iterator[memoryview]:
         """Yields the messages that are complete now.
@@ -164,7 +164,10 @@ class MessageReader:
                 yield whole[_LENGTH.size :]
 
     def room(self, least: int) -> memoryview | None:
-        """Returns the buffer for a message of which `least` bytes or more are missing; then call filled()."""
+        """Returns a buffer for the rest of a message, or None if fewer than `least` bytes are missing.
+
+        After writing to the buffer, call filled().
+        """
         begun = self._begun
         return (
             None if begun is None or len(begun) - self._filled < least else memoryview(begun)[self._filled :]

@@ -43,7 +43,7 @@ from .run import ReceivedBuild, Run, add_counts, add_final_counts, add_outlet, c
 from .threads import Crew
 
 _SOCKET = 3
-_PAGE = 4  # file descriptor of the page where a dying process leaves its last words
+_PAGE = 4  # file descriptor of the shared memory page in which a dying process records why it died
 _AT_ONCE = 32  # number of cameras that may be starting or stopping at the same time
 _LOOK_EVERY = 0.2  # in seconds: how often to check for pipelines that have ended
 _COUNT_EVERY = 1.0  # in seconds: how often to report losses of the outputs
@@ -58,7 +58,7 @@ class _Agent:
         self._start_timeout = start_timeout
         self._gil_timeout = gil_timeout
         self._runs: dict[tuple[int, int], Run] = {}
-        self._hung: dict[int, Run] = {}  # by camera: an earlier build that was given up but has not returned
+        self._hung: dict[int, Run] = {}  # by camera: an earlier start that timed out but has not returned
         self._lock = threading.RLock()  # reentrant, because log() may be called while it is held
         self._builds: dict[int, ReceivedBuild] = {}
         self._crew = Crew(_AT_ONCE, "camera")
@@ -150,7 +150,7 @@ class _Agent:
             self._close(run, Closed(run.key))
 
     def _has_returned(self, run: Run) -> bool:
-        """Ends a start. Returns True, and cleans up the run, if the start had already been given up."""
+        """Called when a start has returned. Returns True, and cleans up the run, if it had timed out."""
         with self._lock:
             run.began = None
             if not run.hung:
@@ -162,7 +162,7 @@ class _Agent:
         return True
 
     def _give_up(self, run: Run) -> None:
-        """Gives up a start that takes too long. Its thread cannot be killed, so the crew replaces it."""
+        """Handles a start that takes too long. Its thread cannot be killed, so the crew replaces it."""
         with self._lock:
             if run.began is None or run.hung or run.closing:
                 return
@@ -175,7 +175,8 @@ class _Agent:
             pipelines.find_engine(run.pipeline).request_stop()
         event = Failed(run.key, run.hide_passwords(text))
         if run.exclusive:
-            self._tell(Hangs(event.run, event.why))  # may have a session; Failed follows when it has returned
+            # The session may still be open. Failed is sent when the start returns.
+            self._tell(Hangs(event.run, event.why))
         else:
             self._tell_end(run, event)
 
@@ -316,7 +317,7 @@ def main(parent: int, options: dict[str, Any]) -> None:
     with contextlib.suppress(Exception):
         logging.shutdown()
     native.say_end_in_order(IN_ORDER)
-    exit_at_once(IN_ORDER)  # any thread left is a camera that does not stop
+    exit_at_once(IN_ORDER)  # do not wait for threads: those left belong to cameras that do not stop
 
 
 def _begin_beat(tell: Callable[[], None], gil_timeout: float | None) -> None:

@@ -185,11 +185,11 @@ class Run:
     pipeline: Pipeline | None = None
     outlets: list[Outlet] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    reported: Counter[str] = field(default_factory=Counter)  # the counts last sent to the controller
+    reported: Counter[str] = field(default_factory=Counter)  # counts last sent to the controller
     began: float | None = None  # time when its start began; None if it is not starting
     thread: int = 0  # id of the thread that is starting or closing it
-    hung: bool = False  # its start was given up
-    ended: bool = False  # the event of its end has been, or is about to be, sent
+    hung: bool = False  # its start timed out
+    ended: bool = False  # the event that reports its end was sent, or is about to be
     running: bool = False  # started, and not being closed yet
     stopping: bool = False
     closing: bool = False  # being closed

@@ -10,7 +10,7 @@ from freshframe.stats import EdgeStats, Stats
 
 
 class Ways:
-    """Traces edges upstream. An edge limited to one source passes this limit on to everything upstream of it.
+    """Traces edges upstream. If an edge accepts one source only, this also limits all edges upstream of it.
 
     Must match src/fleet/runs.cpp, which does the same while the pipeline runs.
     """
@@ -68,7 +68,7 @@ class Ways:
     def _passes_on(self, edge: EdgeStats) -> bool:
         """Returns True if the child's results have the sources of this edge.
 
-        A join's have those of its first parent.
+        The results of a join have the sources of its first parent.
         """
         child = self._stats.nodes.get(edge.child)
         return child is None or child.join is None or edge is self._into[edge.child][0]

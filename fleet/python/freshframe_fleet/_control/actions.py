@@ -1,4 +1,4 @@
-"""A controller executes decisions, and handles the results, renewals and events that agents send."""
+"""Executes a controller's decisions, and handles the results, renewals and events that agents send."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

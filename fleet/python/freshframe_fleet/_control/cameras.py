@@ -1,4 +1,4 @@
-"""The cameras of a controller: names, URLs, builds and counts. The rest is in the decisions."""
+"""The cameras of a controller: names, URLs, builds and counts. Decisions has their states and agents."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

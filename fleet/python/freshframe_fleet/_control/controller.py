@@ -313,7 +313,7 @@ class Controller:
             StateError: The controller was busy for longer than ``timeout`` seconds (negative: no limit).
         """
         if timeout < 0:
-            with self.lock:  # no KeyboardInterrupt between taking the lock and the snapshot
+            with self.lock:  # unlike with acquire() below, KeyboardInterrupt cannot leave the lock held
                 return snapshot.fleet_stats(self.parts)
         if not self.lock.acquire(timeout=timeout):
             raise StateError(f"the controller did not answer within {timeout:g} s")
@@ -354,7 +354,7 @@ def _agent(decisions: Decisions, name: str) -> str:
 
 
 def _refuse_leaving(camera: Camera) -> None:
-    """Rejects a name until its run has ended, so that a camera never has two runs."""
+    """Raises for a removed camera that is still closing, so that no camera ever has two runs."""
     if camera.removed:
         raise StateError(
             f"camera {camera.name!r} was removed and is still closing; stats().cameras has it until then"

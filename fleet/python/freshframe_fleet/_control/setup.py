@@ -14,6 +14,6 @@ class Setup:
     """The options of a fleet's controller."""
 
     name: str
-    made_up: bool  # generated, because the program did not give a name
+    made_up: bool  # whether the name was generated because the program gave none
     times: Times
     options: dict[str, Any]  # options for its agents

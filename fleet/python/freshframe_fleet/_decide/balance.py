@@ -43,7 +43,7 @@ class Balance:
         self._ages = _Measure(lambda agent: agent.late, times.late)
         self._moved = float("-inf")
         self._fewer_since: dict[str, float] = {}  # agents that have too few cameras
-        self._filled: set[str] = set()  # agents among these that are being given some
+        self._filled: set[str] = set()  # agents among these that are being given cameras
 
     def pair(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
@@ -57,7 +57,7 @@ class Balance:
         by_load = self._loads.pair(up, self._times.rebalance_after, now)
         by_age = self._ages.pair(up, self._times.rebalance_after, now)
         if by_age is not None and (count(by_age[0].name) < 2 or by_age[1].load >= self._times.busy):
-            by_age = None  # no other agent would be faster
+            by_age = None  # moving a camera would not make its results less late
         if now - self._moved < self._times.rebalance_every:
             return None
         return by_load or by_age

@@ -23,7 +23,8 @@ class Consequences:
     def tick(self, now: float) -> list[Action]:
         """Returns the actions that are due.
 
-        Must be called often: a long time between two calls counts as a pause.
+        Must be called often: more than ``Times.own_pause`` between two calls counts as a pause of the
+        controller.
         """
         if self._ticked is not None and now - self._ticked > self._state.times.own_pause:
             self._state.resumed = now
@@ -168,8 +169,8 @@ class Consequences:
         actions += self.move(camera, least.name, now)
 
     def _fill(self, now: float, actions: list[Action]) -> None:
-        """Moves one more camera to an agent with too few, from one with fewer than four on the move."""
-        # Cameras that are leaving do not count.
+        """Moves a camera to an agent with too few, unless four are already moving away from the old one."""
+        # Without the former runs of cameras that are moving away.
         placed = {name: len(cameras) for name, cameras in self._state.placed.items()}
         for most, least in self._balance.fuller(self._state.agents.values(), placed.__getitem__, now):
             if self._state.handovers.under_way(most.name) >= self._state.times.closing_at_once:

@@ -30,7 +30,8 @@ class Decisions:
     def tick(self, now: float) -> list[Action]:
         """Returns the actions that are due.
 
-        Must be called often: a long time between two calls counts as a pause.
+        Must be called often: more than ``Times.own_pause`` between two calls counts as a pause of the
+        controller.
         """
         return self._consequences.tick(now)
 
@@ -188,7 +189,7 @@ class Decisions:
     def hangs(self, run: Run, now: float, why: str) -> list[Action]:
         """Called when a start takes too long.
 
-        It may have a session open, so the camera stays on its agent.
+        The start may have opened a session, so the camera stays on its agent.
         """
         camera = self.state.current(run)
         if camera is None or camera.hangs:

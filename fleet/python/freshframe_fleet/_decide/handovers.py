@@ -29,11 +29,11 @@ class Handovers:
         return len(self._at.get(agent, ()))
 
     def under_way(self, agent: str) -> int:
-        """Returns how many of them have a next run that has not failed."""
+        """Returns how many of an agent's former runs have a next run that is starting or running."""
         return sum(camera.state in ("starting", "running") for camera in self._at.get(agent, {}).values())
 
     def give_results(self, runs: Collection[Run]) -> None:
-        """Called when runs have delivered results. Ignores runs that are not waited for."""
+        """Called when runs have delivered results. Ignores runs that are not part of a handover."""
         for cameras in self._at.values():
             for camera in cameras.values():
                 camera.gives_results = camera.gives_results or camera.run in runs
@@ -62,14 +62,14 @@ class Handovers:
         return False
 
     def drop(self, agent: str) -> list[Camera]:
-        """Removes an agent that has ended or must not be asked any more. Returns its cameras."""
+        """Forgets the former runs on an agent that has ended or no longer responds. Returns their cameras."""
         cameras = list(self._at.pop(agent, {}).values())
         for camera in cameras:
             camera.former = None
         return cameras
 
     def look(self, now: float) -> list[Action]:
-        """Returns the actions for runs that are no longer needed, or have ended."""
+        """Returns the actions for former runs that are no longer needed, or have ended."""
         actions: list[Action] = []
         for agent, cameras in self._at.items():
             for number, camera in list(cameras.items()):

@@ -25,7 +25,9 @@ class Times:
     # Seconds for which an agent's Python code may be blocked; None: no limit.
     gil_timeout: float | None = 30.0
     start_timeout: float | None = 120.0  # the same while one of its cameras is starting
-    own_pause: float = 0.5  # a pause of the controller, during which it received no reports
+    own_pause: float = (
+        0.5  # with ticks further apart, the controller was paused, and earlier silence does not count
+    )
     flush: float = 1.0  # for readers to receive the remaining results of a run before the next one starts
     first_retry: float = 1.0  # after a camera failed; doubles each time
     longest_retry: float = 30.0
@@ -59,8 +61,8 @@ class Agent:
     state: AgentState = "down"
     heard: float = 0.0  # time of the last report, or of its start
     python_ran: float = 0.0  # time of the last event of its Python code, or of its start
-    keeps_gil: bool = False  # that was some seconds ago, which an event has reported
-    is_stuck: bool = False  # that was so long ago that the agent has to be killed
+    keeps_gil: bool = False  # its Python code is blocked, which an event has reported
+    is_stuck: bool = False  # its Python code has been blocked for so long that the agent has to be killed
     load: float = 0.0  # fraction of the available CPU time
     late: float = 0.0  # seconds by which its results are late
     draining: bool = False
@@ -100,7 +102,7 @@ class Camera:
     epoch: int = 0
     starts: int = 0
     failures_in_row: int = 0  # failures without a stable run in between; the delays grow with it
-    failures: int = 0  # in all
+    failures: int = 0  # in total
     retry_at: float = 0.0
     wanted: str | None = None  # the agent that move() asked for
     removed: bool = False
@@ -109,7 +111,7 @@ class Camera:
     company: int = 0  # maximum number of suspects on trial at its agent, including itself; 0: no limit
     holds: int = 0
     left: int = 0  # number of agents that were not seen to end and may still be running it
-    doubled_at: float | None = None  # when it was started elsewhere anyway
+    doubled_at: float | None = None  # when it was started elsewhere although it may still run on one of them
     overlap: float = 0.0  # seconds for which it may have been running twice
     closed_at: float | None = None  # while closing: when the agent reported that it is closed
     former: Former | None = None  # while it moves; handovers.py explains it

@@ -29,9 +29,9 @@ def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: flo
 
 
 def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
-    """Returns True if an agent's Python code has been blocked for too long, namely for ``still`` seconds.
+    """Returns True if ``still``, the seconds for which an agent's Python code has been blocked, is too long.
 
-    A starting camera may block it for ``start_timeout``.
+    While a camera is starting, ``start_timeout`` applies if it is longer than ``gil_timeout``.
     """
     if times.gil_timeout is None or still <= times.gil_timeout:
         return False
@@ -59,7 +59,7 @@ def _kept_for(seconds: float) -> str:
 def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
     """Returns True if there are cameras, and all of them have hung for longer than ``times.hanging``.
 
-    Returns at the first camera that has not, which usually is the first one.
+    Usually returns after the first camera, because most cameras do not hang.
     """
     count = 0
     for camera in cameras:

@@ -40,7 +40,7 @@ def candidates(
 def choose(
     camera: Camera, among: list[Agent], placed: Mapping[str, Collection[int]], times: Times
 ) -> Agent | None:
-    """Returns the agent that it was moved to, else the one with the fewest cameras or the lowest load."""
+    """Returns the agent that move() asked for, otherwise the one with the fewest cameras or least load."""
     if camera.wanted is not None:
         wanted, camera.wanted = camera.wanted, None
         for agent in among:
@@ -57,7 +57,7 @@ def choose(
 
 
 def why_nowhere(camera: Camera, agents: Iterable[Agent], times: Times) -> str:
-    """Returns the reason why no agent takes it."""
+    """Returns the reason why no agent can take the camera."""
     fitting = [agent for agent in agents if meets(agent, camera)]
     if not fitting and not camera.needs:
         return "there is no agent"

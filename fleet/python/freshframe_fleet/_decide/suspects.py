@@ -3,16 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Note [Suspects]
-# Mostly a crash names the camera whose thread it was (src/fleet/last_words.hpp): that one is the culprit.
-# Where it names none (memory that runs out, a library that ends the process), the rule is:
-# 1. A crash accuses the agent's cameras that have not run for their trial yet, or all of them if each has, or
-#    if a camera after its trial was seen in a crash before. Cameras in the most crashes are the suspects.
-#    Each crash counts for a day.
+# Most crashes name the camera whose thread caused them (src/fleet/last_words.hpp). This camera is the
+# culprit. If a crash names none (out of memory, or a library has ended the process), these rules apply:
+# 1. A crash accuses the agent's cameras that have not completed their trial yet. It accuses all of them if
+#    each has completed it, or if one that has was accused before. The suspects are those accused most often.
+#    A camera's crashes are forgotten after it has run for a day.
 # 2. The first crash has no consequence: all cameras start elsewhere immediately.
-# 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their
-#    trial. So each further crash halves them. Where two agents are there, no camera waits.
-# 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has
-#    its own agent, else it is tried where the fewest cameras are.
+# 3. From the second crash on, an agent takes at most half of the suspects, until they have completed their
+#    trials. So each further crash halves their number. With two agents, no camera has to wait.
+# 4. A single suspect is the culprit. It is held back for 1 s, which doubles up to 300 s. In a local fleet it
+#    then gets its own agent, otherwise it is tried on the agent with the fewest cameras.
 # 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s.
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Suspects:
         """Starts without suspects."""
         self._times = times
         self._all: dict[int, Camera] = {}
-        self._on_trial: dict[str, list[Camera]] = {}  # cameras with a limit of company, by agent
+        self._on_trial: dict[str, list[Camera]] = {}  # suspects with a limit (``company``), by agent
 
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
         """Called when an agent has crashed with these cameras.
@@ -92,7 +92,7 @@ class Suspects:
     def look(self, until: Callable[[Camera], float]) -> list[Camera]:
         """Updates which suspects are on trial on which agent, and clears those that have passed.
 
-        Returns the cleared ones that had a limit (``company``).
+        Returns the cleared cameras that had a limit (``company``).
 
         ``until``: returns when the agent of a running camera last reported.
         """
@@ -119,7 +119,7 @@ class Suspects:
     def has_room(self, camera: Camera, agent: str) -> bool:
         """Returns True if a camera may be started on this agent.
 
-        A suspect may not if ``camera.company`` others with as many crashes are on trial there.
+        Returns False for a suspect if ``camera.company`` others with as many crashes are on trial there.
         """
         if not camera.company:
             return True

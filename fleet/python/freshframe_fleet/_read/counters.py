@@ -27,7 +27,10 @@ class _Page:
 
 @dataclass(slots=True)
 class Totals:
-    """Always: reported == delivered + outbox_full + expired + fenced + lost_with_agent + waiting."""
+    """A reader's counts.
+
+    Always: reported == delivered + outbox_full + expired + fenced + lost_with_agent + waiting.
+    """
 
     reported: int = 0
     delivered: int = 0
@@ -57,7 +60,7 @@ class Counters:
             if page is None:
                 page = self._pages[camera, epoch] = _Page()
             elif progress < page.progress:
-                continue  # an older record, which was still stored
+                continue  # older than the stored record
             page.progress = progress
             page.reported, page.full, page.expired = reported, full, expired
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
@@ -66,7 +69,7 @@ class Counters:
         """Ends a run, which sends no more records. Results that are still queued are lost with its agent.
 
         ``lost``: it ended without a last record, so later results may be unreported.
-        ``unreported``: without any record, it may still have had results.
+        ``unreported``: it may have had results although no record of it has arrived.
         """
         page = self._pages.pop(run, None)
         closed = self._closed
@@ -104,11 +107,10 @@ class Counters:
         return page is None or page.waiting == 0
 
     def receive(self, camera: int, epoch: int, ordinal: int) -> int:
-        """Handles a result. Returns how many were lost before it, or -1 if it must not be delivered.
+        """Counts a result. Returns how many were lost before it, or -1 if it must not be delivered.
 
-        A result of an earlier run than the camera's latest one must not be delivered.
-
-        The record of its outbox must have been handled before.
+        It must not be delivered if a later run of this camera has already delivered results. The record of
+        its outbox must have been handled before.
         """
         last_epoch, last = self._last.get(camera, (-1, -1))
         if epoch < last_epoch:

@@ -63,9 +63,9 @@ class FleetReader(ClosedByWith):
     """Reads results; created by Fleet.reader(). Any thread may use it, but only one at a time."""
 
     # Note [Interrupts]
-    # Ctrl-C raises KeyboardInterrupt between any two calls of the program's thread. So no result is taken out
-    # in a way that could be half done: a sample is made and kept in _ready, and then its item leaves the
-    # results' items. The rest of these shows which results were delivered.
+    # Ctrl-C can raise KeyboardInterrupt between any two calls on the program's thread. So that no result is
+    # lost or delivered twice, a sample is stored in _ready before its item is removed from Results.items. An
+    # interrupted call leaves a state from which the next call can tell whether the item was removed.
 
     def __init__(
         self, results: Results, name_of: Callable[[int], str], on_close: Callable[[Results], None]
@@ -75,8 +75,8 @@ class FleetReader(ClosedByWith):
         self._pid = os.getpid()
         self._name_of = name_of
         self._on_close = on_close
-        self._ready: tuple[Result, FleetSample] | None = None  # the first item, or one that was just removed
-        self._back: deque[FleetSample] = deque()  # items of an interrupted batch
+        self._ready: tuple[Result, FleetSample] | None = None  # for the first item, or for one just removed
+        self._back: deque[FleetSample] = deque()  # samples of an interrupted batch
         self._gathering: list[FleetSample] | None = None  # a batch that was not returned yet
         self._is_over = False  # remaining items are discarded
         results.taken = self._count_taken
@@ -100,7 +100,8 @@ class FleetReader(ClosedByWith):
 
     def _count_taken(self) -> int:
         """Returns the number of results that were removed but not delivered."""
-        items, ready = self._results.items, self._ready  # its item is the first one, or has just left
+        # The item of `ready` is the first one, or was just removed.
+        items, ready = self._results.items, self._ready
         apart = ready is not None and not (items and items[0] is ready[0])
         return apart + len(self._back)
 
@@ -119,7 +120,7 @@ class FleetReader(ClosedByWith):
             try:
                 value = native.fleet_value(item.data, name)
             except Exception:
-                items.popleft()  # the next one may be better
+                items.popleft()  # so that the next call continues with the next result
                 raise
             sample = FleetSample(
                 name,

@@ -53,7 +53,7 @@ class Results:
         self.changed = threading.Condition()  # guards the rest
         self.items: deque[Result] = deque()  # results that have arrived and were not delivered
         self.counters = Counters()
-        self.closed = False  # by its program
+        self.closed = False  # whether its program has closed it
         self.ended = False
         self.error: str | None = None
         self.failure: str | None = None  # why the controller has failed
@@ -112,7 +112,7 @@ class Results:
     def announce(self) -> None:
         """Wakes the reader if results have arrived.
 
-        Call it before a wait, because the reader requests the GIL immediately.
+        Call it just before waiting, because the reader that wakes up requests the GIL immediately.
         """
         if self._has_news:
             self._has_news = False

@@ -1,4 +1,4 @@
-"""How much CPU time this process may use."""
+"""Finds how many CPUs this process may use."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,7 +11,7 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 
 def usable_cores(own: Path = Path("/proc/self/cgroup"), groups: Path = _GROUPS) -> float:
-    """Returns the number of CPUs that it may use, or the limit of its control group (of a container)."""
+    """Returns the number of CPUs that this process may use, considering the limits of its control group."""
     cores = float(len(os.sched_getaffinity(0)))
     with contextlib.suppress(OSError, ValueError):
         for line in own.read_text().splitlines():

@@ -25,7 +25,7 @@ _FROM_OUTSIDE = {
     signal.SIGUSR1,
     signal.SIGUSR2,
 }
-# Exit status if told to end, or if the controller has disconnected; the last words report it, too.
+# Exit status of an agent that was told to end or has lost its controller. Also part of its last words.
 IN_ORDER = 74
 _SIGNAL = re.compile(r"killed by signal (\d+)")
 _STATUS = re.compile(r"exited with status (\d+)")

@@ -23,7 +23,7 @@ from .ends import LastWordsPage, Words, is_crash, kills_for_memory
 from .runs import Runs
 
 _LATE_OVER = 10.0  # seconds
-_RENEWAL = 0.5  # seconds between two renewals: an age may be measured this long after the result
+_RENEWAL = 0.5  # seconds between renewals, so that a measured age may be too high by this much
 _LEAST_AGES = 3  # minimum number of ages, because a single one may be an outlier
 _LOSSES_OVER = 10.0  # seconds
 
@@ -36,7 +36,7 @@ class AgentMeter:
         self.lateness = Lateness()
         self._cores = usable_cores()
         self._load = 0.0
-        self._cpu: tuple[float, float] | None = None  # when, processor time
+        self._cpu: tuple[float, float] | None = None  # when, CPU time
         self._gave: deque[tuple[float, int, int]] = deque()  # time, frames, lost frames
 
     def note(self, renewal: Renewal, now: float) -> None:
@@ -96,7 +96,7 @@ class Lateness:
 
     @property
     def seconds(self) -> float:
-        """The lowest age of results in the last seconds, minus the interval of renewals; 0 if not known."""
+        """The lowest age of recent results, minus the interval between renewals; 0 if not known."""
         if len(self._ages) < _LEAST_AGES:
             return 0.0
         return max(0.0, min(age for _, age in self._ages) - _RENEWAL)
@@ -110,7 +110,7 @@ def _no_renewal() -> Renewal:
 
 
 class Link:
-    """The thread that creates it must outlive the process."""
+    """A controller's connection to one agent. The thread that creates it must outlive the agent's process."""
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         """Starts the process.
@@ -146,7 +146,7 @@ class Link:
         self.latest = _no_renewal()  # the latest renewal
         self.meter = AgentMeter()
         self.pulled: set[int] = set()  # readers whose pull has no answer yet
-        self._killed = False  # by the controller
+        self._killed = False  # True after kill()
         self._memory_kills = kills_for_memory()
         self._incoming = MessageReader()
         self._outgoing = bytearray()

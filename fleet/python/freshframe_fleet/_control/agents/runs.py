@@ -13,14 +13,14 @@ _REMEMBERED = 5  # renewals
 class Runs:
     """The runs of an agent.
 
-    The agent sends records of a run's outboxes until it has to forget the run, and then a last one.
+    The agent sends records of a run's outboxes until it is told to forget the run, and then one last record.
     """
 
     def __init__(self) -> None:
         """Starts without any runs."""
         self._builds: dict[Run, int] = {}  # runs whose outboxes may exist
-        # By renewal: forgotten runs whose last records may still arrive, with their builds, or None after
-        # they arrived.
+        # One dict per recent renewal: the builds of forgotten runs whose last records may still arrive, None
+        # for runs whose last records have arrived.
         self._forgotten: deque[dict[Run, int | None]] = deque([{}], maxlen=_REMEMBERED)
 
     def all(self) -> set[Run]:
@@ -49,6 +49,6 @@ class Runs:
     def note_renewal(self) -> None:
         """Called for each renewal.
 
-        Some renewals after a run was forgotten, no record of it can arrive any more.
+        Drops the runs that were forgotten several renewals ago, because no more records of them can arrive.
         """
         self._forgotten.append({})

@@ -29,7 +29,7 @@ class ForgottenBuildError(FreshframeError):
 
 
 class SentBuilds:
-    """The latest builds of one fleet. A build keeps its number for as long as a camera uses it."""
+    """The latest builds of one fleet. A build keeps its number while a camera uses it."""
 
     def __init__(self, send: Callable[[bytes, bytes], int]) -> None:
         """`send` gets the definitions before a build and the pickled build, and returns its number."""
@@ -100,7 +100,7 @@ Pickles = tuple[bytes, bytes]  # the preceding definitions, and the function
 class Builds:
     """The builds of a fleet.
 
-    Each is dropped with its last camera, as a program may create many over the years.
+    A build is dropped when its last camera is removed, because a long-running program may create many.
     """
 
     def __init__(self) -> None:
@@ -108,9 +108,9 @@ class Builds:
         self._functions: dict[int, Pickles] = {}
         self._next = 0
         self._users: Counter[int] = Counter()  # cameras
-        self._unused: dict[int, None] = {}  # the oldest first
+        self._unused: dict[int, None] = {}  # numbers, oldest first
         self._outputs: dict[int, list[str]] = {}  # outputs of builds that have been started
-        self._past_outputs: dict[int, list[str]] = {}  # outputs of the builds that were dropped last
+        self._past_outputs: dict[int, list[str]] = {}  # outputs of the most recently dropped builds
 
     def add(self, known: bytes, pickled: bytes) -> int:
         """Adds a function and the definitions before it. Returns its number, which is never reused."""
@@ -123,7 +123,7 @@ class Builds:
         return number
 
     def function(self, number: int) -> Pickles:
-        """Returns the function to send to an agent."""
+        """Returns the pickles to send to an agent."""
         return self._functions[number]
 
     def check(self, number: int) -> None:
@@ -132,14 +132,14 @@ class Builds:
             raise ForgottenBuildError(f"build {number} was forgotten with its last camera")
 
     def use(self, number: int) -> None:
-        """Called when another camera uses it."""
+        """Called when another camera uses the build."""
         self._users[number] += 1
         self._unused.pop(number, None)
 
     def release(self, number: int) -> bool:
-        """Called when a camera no longer uses it.
+        """Called when a camera no longer uses the build.
 
-        Returns True if it was the last one, and the function is dropped.
+        Returns True if this was its last camera, so that the build was dropped.
         """
         self._users[number] -= 1
         if self._users[number] > 0:
@@ -159,7 +159,7 @@ class Builds:
     # ---- outputs
 
     def learn(self, number: int, outputs: Iterable[str]) -> bool:
-        """Records the outputs that a start has reported. Returns True if they are new."""
+        """Records the outputs that an agent reported at a start. Returns True if they were not known."""
         if number in self._outputs or number not in self._functions:
             return False
         self._outputs[number] = list(outputs)
@@ -180,6 +180,6 @@ class Builds:
         return f"no camera has an output {output!r}; there are: {known}"
 
     def may_give(self, number: int, output: str) -> bool:
-        """Returns True if a start of it may have produced results for an output."""
+        """Returns True if a run of the build may have produced results for an output."""
         outputs = self._outputs.get(number, self._past_outputs.get(number))
         return outputs is None or output in outputs
