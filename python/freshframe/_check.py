@@ -289,7 +289,7 @@ def items(value: Any, wanted: str) -> list[Any]:
         wanted: Start of the message, such as "names must be a list of strings".
 
     Raises:
-        OptionTypeError: It is not such an iterable.
+        OptionTypeError: It is a string, or cannot be iterated.
     """
     with contextlib.suppress(Exception):  # a zero-dimensional array, or a class whose methods raise
         if not isinstance(value, str | bytes):
@@ -317,7 +317,7 @@ def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
     """Returns a rectangle of whole pixels, or None.
 
     Raises:
-        OptionTypeError: It is neither.
+        OptionTypeError: It is not a rectangle.
     """
     if value is None:
         return None

@@ -28,8 +28,8 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
         deadline: As time.monotonic(). Each single read has the socket's timeout.
 
     Raises:
-        TimeoutError: It is not complete by then.
-        OSError: It is larger, or the connection failed.
+        TimeoutError: The body is not complete at the deadline.
+        OSError: The body is larger than the limit, or the connection failed.
     """
     body = bytearray()
     while chunk := answer.read1(_CHUNK):

@@ -184,7 +184,7 @@ def load(
             then in the system's library path.
         symbol: The function's name.
         out: Shape of the result, at most 4 dimensions; ``()`` is one number. ``(None, 5)``: the function
-            returns the number of rows of 5.
+            returns the number of rows, each with 5 numbers.
         format: "gray" is the decoded luma plane in the video's range, without a copy; "bgr" and "rgb" are 0
             to 255, converted once per frame and shared.
         dtype: Type of the result: bool, int8 to int64, uint8 to uint64, float32 or float64.
@@ -225,16 +225,16 @@ def function(
     Args:
         pointer: A ctypes or cffi function pointer, or a capsule of a Cython module's ``__pyx_capi__``, whose
             signature is checked. The function must have the signature described at load().
-        out: As of load().
-        format: As of load().
-        dtype: As of load().
-        max_rows: As of load().
-        state: As of load().
+        out: As for load().
+        format: As for load().
+        dtype: As for load().
+        max_rows: As for load().
+        state: As for load().
         name: The node's name if add() gets none.
-        signature: As of load().
+        signature: As for load().
 
     Returns:
-        A node of frames, as of load(). It keeps ``pointer`` alive, and cannot run in a worker process.
+        A node of frames, as for load(). It keeps ``pointer`` alive, and cannot run in a worker process.
 
     Raises:
         OptionError: An option is out of range, or the capsule has another signature.
@@ -266,14 +266,14 @@ def numba(
     require the GIL. numba does not check indices unless NUMBA_BOUNDSCHECK=1 is set.
 
     Args:
-        out: As of load().
-        format: As of load().
-        dtype: As of load().
-        max_rows: As of load().
-        state: As of load().
+        out: As for load().
+        format: As for load().
+        dtype: As for load().
+        max_rows: As for load().
+        state: As for load().
 
     Returns:
-        A decorator that returns a node of frames, as of load().
+        A decorator that returns a node of frames, as for load().
 
     Raises:
         MissingPackageError: numba is not installed.
@@ -301,7 +301,7 @@ def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
     """Creates a node from a class that a shared library exports with ``FRESHFRAME_NODE(Class, "name")``.
 
     Args:
-        path: The shared library, as of load().
+        path: The shared library, as for load().
         name: The node's name in the library.
         **options: Options for the constructor: bool, int (64 bits), float, str, bytes, or a list of numbers.
             Unknown options are rejected with an error that lists the known ones.

@@ -26,9 +26,9 @@ The result does not depend on ``threads``, on the processor, or on the layout: a
 reversal have the same sum to the last bit.
 
 A call holds a reference to the array until it returns. Other threads may delete or rebind the array's last
-name meanwhile, and ``resize()`` raises. ``resize(refcheck=False)`` during a call is undefined behaviour, as
-it is for NumPy's own functions. If a thread writes into the array meanwhile, the result is the sum of a
-mixture of old and new numbers.
+name in the meantime, and ``resize()`` raises. ``resize(refcheck=False)`` during a call is undefined
+behaviour, as it is for NumPy's own functions. If a thread writes into the array during a call, the result is
+the sum of a mixture of old and new numbers.
 
 The GIL is released when the call takes about a millisecond or more (16 MiB in one piece, a million scattered
 numbers). Shorter calls hold it, because a thread that has released the GIL waits up to 5 ms to get it back
@@ -132,7 +132,7 @@ def absdiff_mean(
         OptionTypeError: One of them has another type, or their types differ.
         OptionError: Their shapes differ, there are no numbers, or ``threads`` is out of range.
 
-    GIL: released above 16 MiB together, held otherwise.
+    GIL: released above 16 MiB in total, held otherwise.
     """
     return _numeric.absdiff_mean(a, b, threads)
 

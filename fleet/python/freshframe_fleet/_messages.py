@@ -35,7 +35,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Hangs:
-    """A run's start was given up, and its session may still be open. Failed follows when it has ended."""
+    """A run's start timed out, and its session may still be open. Failed is sent when the start returns."""
 
     run: Run
     why: str

@@ -131,7 +131,8 @@ class Attached:
         """Starts observing the pipelines that are running now. Returns True if there is a new one."""
         found = False
         for each in self.begun:
-            # One that is not running has ended, or is still starting, in which case the next check finds it.
+            # An engine that is not running has ended, or is still starting and will be found by the next
+            # check.
             if each.engine in self._watched or not each.engine.why().is_running:
                 continue
             self._watched.add(each.engine)

@@ -71,7 +71,7 @@ class Target:
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError:  # an invalid port, or an unclosed bracket
             usable = False
-        # With an '@' after its host, the host is a part of a password that has a '/' or '?'.
+        # An '@' after the host means that this is not the host, but part of a password with a '/' or '?'.
         if not usable or " " in parts.netloc or "@" in text.partition("token=")[0].partition(parts.netloc)[2]:
             shown = _native.shown_url(as_utf8(text)).partition("?")[0]  # without the token
             raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {shown!r}")
@@ -83,7 +83,7 @@ class Target:
 
         Raises:
             UsageError: The server rejects the request, for example the token.
-            UnreachableError: Nothing answers there, or not a dashboard.
+            UnreachableError: Nothing answers at this address, or it is not a dashboard.
         """
         state = self.fetched("/api/state")
         if missing := _SHOWN.difference(state):

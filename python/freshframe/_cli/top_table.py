@@ -245,7 +245,7 @@ def _provider(node: dict[str, Any]) -> str:
 
 
 def _decoder(node: dict[str, Any]) -> str:
-    """Returns the GPU that decodes, or that the CPU decodes although a GPU was requested."""
+    """Returns which GPU decodes, or a note that the CPU does although a GPU was requested."""
     source = node.get("source") or {}
     decoder = source.get("decoder")
     if decoder is None or (decoder == "cpu" and not source.get("decoder_reason")):
@@ -288,7 +288,7 @@ _ABOUT = (_workers, _decoder, _provider, _batches, _spool, _ticks, _sets)
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:
-    """Returns a word and its style. Working and waiting, which alternate with every sample, are one word."""
+    """Returns a node's state and its style. Shows one word for "working" and "waiting", which alternate."""
     away = (node.get("source") or {}).get("away_for")
     if away is not None:
         return f"away {away:.0f} s", _STYLES["away"]

@@ -99,7 +99,7 @@ def _run_program(path: Path, name: str, options: Any, attached: Attached) -> ff.
 
 
 def _say_what_does_not_run(path: Path, pipeline: ff.Pipeline, messages: Messages) -> None:
-    """The program's own loop over samples, which may be below its main part."""
+    """Says that the program's own loop over a reader does not run, because this command runs the pipeline."""
     stats = pipeline.stats()
     readers = sorted({edge.child for edge in stats.edges}.difference(stats.nodes))
     if readers:

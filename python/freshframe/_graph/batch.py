@@ -12,13 +12,13 @@ from .. import _check, _native
 class Batch:
     """Calls a node with several samples at a time: ``pipeline.add(node, cameras, batch=Batch(8))``.
 
-    The engine takes samples from all edges of the node in turn, so every camera gets its share. Until then
-    they stay in their queues: with LATEST, a newer sample replaces a queued one. A function, or the node's
-    ``process_batch(samples)``, gets a list and returns a list of the same length.
+    The engine takes samples from all edges of the node in turn, so every camera gets its share. Until a
+    call takes them, samples stay in their queues: with LATEST, a newer sample replaces a queued one. A
+    function, or the node's ``process_batch(samples)``, gets a list and returns a list of the same length.
 
     Args:
-        size: Maximum number of samples per call, 1 to 4096. There are fewer if the queues are empty, when
-            ``max_wait`` is over, and at the end.
+        size: Maximum number of samples per call, 1 to 4096. There are fewer if the queues are empty after
+            ``max_wait``, and at the end of the streams.
         max_wait: How long to wait for more after the first sample, in seconds. With 0 it takes those already
             queued.
 

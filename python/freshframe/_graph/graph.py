@@ -1,4 +1,4 @@
-"""The nodes of a pipeline: checks, claims and hands over to the engine whatever add() is given."""
+"""The nodes of a pipeline: checks each one, marks it as used, and passes it to the engine."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) ->
     """Checks that the node accepts the type of each port.
 
     Raises:
-        GraphError: It does not.
+        GraphError: A type does not match.
     """
     for port, wanted in zip(ports, types, strict=True):
         given = value_type(port)
@@ -78,7 +78,7 @@ class Graph:
         ends = [end for node in self._nodes() if (end := declared(node).when_run_ends) is not None]
         if not ends:
             return []
-        with self._ending:  # a thread that stops the pipeline returns only after the files have their names
+        with self._ending:  # so that stop() on another thread returns only after the files have their names
             complete = is_complete()
             return [path for end in ends if (path := end(complete)) is not None]
 
@@ -138,7 +138,7 @@ class Graph:
         return port, index
 
     def has_port(self, index: int) -> bool:
-        """Whether add() of this node has completed."""
+        """Returns True if the add() call for this node has completed."""
         member = self._kept.get(index)
         return member is not None and member.has_port
 
@@ -183,7 +183,7 @@ class Graph:
         return hints
 
     def _is_merged(self, port: Port[Any]) -> bool:
-        """Whether the port's samples may change their source. Sets of a join take it from the reference."""
+        """Returns True if a merge upstream may add sources. Of a join, only the first parent counts."""
         seen: set[int] = set()
         open_ports = [port]
         while open_ports:

@@ -12,7 +12,7 @@ from .._native import Frame, Sample
 _OF_SAMPLES = frozenset(
     {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path", "utc"}
 )
-_OF_TIMES = frozenset({"timestamp", "time", "ts"})  # the Sample's own message says what it has
+_OF_TIMES = frozenset({"timestamp", "time", "ts"})  # the error of Sample itself lists its times
 # Columns that are None until a node has filled them.
 _FILLED_BY = {
     "tracker_id": "a BoxTracker or a CircleTracker gives the ids",

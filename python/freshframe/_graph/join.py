@@ -22,7 +22,7 @@ class Join:
 
     A set is made as soon as its last member arrives, and each sample is in at most one set. No camera delays
     the others for long: a sample without partners is dropped after ``max_wait`` as ``unmatched``, or as
-    ``late`` if it arrives after its set has been given up. ``stats().nodes[name].join`` counts them.
+    ``late`` if it arrives after its set was delivered or dropped. ``stats().nodes[name].join`` counts them.
 
     Args:
         within: Maximum difference between the earliest and the latest time of a set, in seconds. Choose less

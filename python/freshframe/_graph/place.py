@@ -40,9 +40,9 @@ class Place:
     Attributes:
         changing: Held while a camera is replaced or its packets requested. Reentrant, for signal handlers.
         packets: The port of the camera's packets, if they were requested. It may have been removed since.
-        entries: The node that was added, and replacements, whether or not they have taken over; the engine
-            knows which. A native node is dropped once the engine has decided about it. A Python node, which
-            the engine borrows from here, is dropped once it is closed.
+        entries: The node that was added, then its replacements. Only the engine knows which of them runs.
+            Native nodes that do not run are dropped once the engine has decided. A Python node is dropped
+            once it is closed, because the engine does not hold a reference to it.
     """
 
     __slots__ = ("changing", "entries", "packets")

@@ -64,7 +64,7 @@ class Port(Generic[T_co]):
 
     @property
     def node(self) -> Any:
-        """The node that is running there: the one that was added, or its replacement."""
+        """The node that was added, or its replacement after Pipeline.replace()."""
         return self._place.node
 
     def of(self, source: Port[Any]) -> Port[T_co]:

@@ -52,7 +52,7 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
 
 
 def packets_stay(port: Port[Any]) -> contextlib.AbstractContextManager[object]:
-    """Makes threads that ask for the camera's packets wait until it is replaced; they get the new ones."""
+    """Makes threads that ask for the camera's packets wait, so that they get those of the new camera."""
     return contextlib.nullcontext() if declared(port.node).packets is None else find_place(port).changing
 
 

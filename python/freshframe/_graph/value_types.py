@@ -16,7 +16,7 @@ from .node import Native, Node
 from .read_contract import declared, find_contract, is_generator
 from .source import Source
 
-_SURELY_NAMES = 2  # from this many arguments named like parents on, it is not a coincidence
+_SURELY_NAMES = 2  # this many arguments named like parents are not a coincidence
 
 
 def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:

@@ -224,7 +224,7 @@ def records_to(node: Any) -> str | None:
 def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
     """Sets which columns a recorder of results needs to distinguish the pipeline's samples.
 
-    These are whether a sample is damaged, its part, and its source if there may be several.
+    The columns are `damaged`, `part`, and `source` if there may be several sources.
 
     Args:
         node: The recorder; other nodes are ignored.
@@ -290,7 +290,7 @@ def checked_name(name: Any) -> str:
 
 
 def edge(queue: Any, child: str, max_age: Any, max_rate: Any, every: Any) -> _native.EdgeOptions:
-    """Checks the options of an edge. `child`: for messages."""
+    """Checks the options of an edge. `child`: the node's name, for messages."""
     return _native.EdgeOptions(
         policy(queue, child),
         None if max_age is None else _check.few_seconds("max_age", max_age),

@@ -11,7 +11,7 @@ _hooks: list[Callable[[], object]] = []
 
 
 def add(hook: Callable[[], object]) -> None:
-    """Calls ``hook`` when the interpreter exits: all pipelines are asked to stop, without joining one yet."""
+    """Registers a hook for interpreter exit. It runs when all pipelines were asked to stop, before joins."""
     _hooks.append(hook)
 
 

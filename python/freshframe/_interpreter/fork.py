@@ -56,9 +56,10 @@ _explaining = _Explaining()
 
 
 def explaining() -> AbstractContextManager[None]:
-    """Use it around loading().
+    """Returns a context manager to use around loading().
 
-    It is separate, because a signal handler that raises could leave a lock held by a Python context manager.
+    The two are separate, because a signal handler that raises could leave a lock held by a Python context
+    manager.
 
     Raises:
         FreshframeError: There are too few file descriptors or too little memory for the import. A later call

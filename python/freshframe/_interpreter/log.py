@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from .. import _native
 from . import fork
 
-_EVERY = 10.0  # seconds between two lines of one kind
+_EVERY = 10.0  # minimum seconds between two lines of the same kind
 # Maximum number of kinds that differ only in their names, because a folder may contain a thousand damaged
 # images.
 _MOST_NAMES = 16

@@ -196,7 +196,7 @@ class SpoolStats:
         oldest_age: Seconds since the oldest result of the current batch arrived; 0 if there is nothing to
             send.
         sending_for: Seconds for which the current call of `send` has been running; 0 if there is none.
-        sent: Results for which `send` has returned. This and all that follow are for this run.
+        sent: Results for which `send` has returned. This counter and the following ones are for this run.
         refused: Results that were set aside because `send` raised RefusedError.
         expired: Results that were deleted before they were sent: older than ``max_age``, or to make room for
             newer ones.
@@ -243,7 +243,7 @@ class PublishStats:
 
 @dataclass(frozen=True, slots=True)
 class JoinStats:
-    """The sets of a node with ``join=``. Quantiles are over the time of NodeStats.duration_p50.
+    """The sets of a node with ``join=``. Quantiles cover the same period as NodeStats.duration_p50.
 
     The samples of each parent are counted by its edge: ``passed_in`` is the sum of the samples in a set
     (``delivered``), in no set (``unmatched`` and ``late``), dropped for other reasons, and waiting.
@@ -253,8 +253,8 @@ class JoinStats:
         sets: Complete sets.
         partial: Sets with a missing sample; only with ``partial=True``.
         unmatched: Samples that found no partners, by parent.
-        late: Samples that arrived after their set had been given up, by parent. Increase ``max_wait`` to
-            include them.
+        late: Samples that arrived after their set was delivered or dropped, by parent. Increase ``max_wait``
+            to include them.
         spread_p50: Median of the seconds between the earliest and the latest time of a set.
         spread_p99: 99th percentile of the same.
         wait_p50: Median of the seconds from the arrival of a set's first sample to the set.
@@ -359,7 +359,7 @@ class EdgeStats:
         lost: Dropped samples that the queue should have kept. LATEST and NEXT drop by design and lose none.
         events_lost: Dropped samples whose events (such as crossings) could not be passed on with a later
             sample, because more than 10,000 were pending, or because of a stop.
-        age_p50: Median seconds from capture to the consumer, over the time of NodeStats.duration_p50.
+        age_p50: Median seconds from capture to the consumer, over the same period as NodeStats.duration_p50.
         age_p99: 99th percentile of the same.
         drops: Dropped samples by cause; only causes that occurred.
         source_count: Number of sources whose samples can pass the edge: it holds at most ``queue.depth *
@@ -573,7 +573,7 @@ class Progress:
     Attributes:
         samples: Samples that sources delivered so far.
         total: Their total number, if the sources know it.
-        elapsed: Seconds.
+        elapsed: Seconds since the start of the run.
         rate: Samples per second since the previous report.
         dropped: Samples dropped on all edges.
         remaining: Estimated seconds left; None if ``total`` is unknown.

@@ -56,7 +56,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
 
     Raises:
         OptionError: The codec is unknown or unavailable, an option is out of range, or ``keep_names`` is not
-            such a pattern.
+            a valid pattern.
         OptionTypeError: An argument is of the wrong type.
 
     Example:

@@ -36,9 +36,10 @@ class Look(NativeNode["Frame | Packet", None]):
     parent of frames it keeps one every ``every`` seconds as JPEG, including what upstream nodes did to it,
     such as blurring; now() may then be up to ``every`` seconds old.
 
-    Each snapshot has its capture time and its source's name. No frame is returned twice in an answer: if the
-    stream has a gap, there are fewer, and the snapshot before the gap has its length. Requests are served by
-    native threads, at most two at a time per process. A signal such as Ctrl-C interrupts the wait.
+    Each snapshot has its capture time and its source's name. A request never returns a frame twice: if the
+    stream has a gap, there are fewer snapshots, and ``gap`` of the one before it is the length of the gap.
+    Requests are served by native threads, at most two at a time per process. A signal such as Ctrl-C
+    interrupts the wait.
 
     Args:
         seconds: Seconds to keep, above 0 and at most 3600. Packets are kept from a keyframe on, so up to one

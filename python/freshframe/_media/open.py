@@ -72,13 +72,13 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             a demo scene stays that of the unrotated image.
         fps: Frames per second. A camera must support this rate, and a browser is asked for it. In an image
             sequence, image n has the pts n / fps; default 25.
-        start: Of a file: skips frames with a pts before this time, in seconds. ``seq`` and ``pts`` still
+        start: For files: skips frames with a pts before this time, in seconds. ``seq`` and ``pts`` still
             count from the start of the file. MP4 and MOV files with an index are read from the keyframe
             before; other files are read from the start, but not decoded up to there.
-        end: Of a file: stops before the first frame with this pts or a later one, in seconds.
+        end: For files: stops before the first frame with this pts or a later one, in seconds.
         open_timeout: Timeout in seconds for opening the source.
         read_timeout: Seconds without a packet after which the connection is considered lost.
-        reconnect: Of a live source. None or True: reconnects indefinitely with pauses of 0.5 to 10 s, and
+        reconnect: For live sources. None or True: reconnects indefinitely with pauses of 0.5 to 10 s, and
             start() succeeds even if the camera or server is offline. In a loop over the source and in
             stream(), the first attempt must succeed, unless this is True. False: an outage raises SourceError
             or SourceTimeoutError. A ``browser:`` source waits for a browser without pauses; False is an
@@ -124,12 +124,12 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             provider "cuda", and for PyTorch and others (``frame.on_device``). Reading the pixels in another
             way, such as ``frame.bgr``, copies the frame to the host, once. Requires ``decoder="auto"`` or
             "cuda"; cannot be combined with ``size`` or ``rotate``.
-        exposure: Of a camera: the exposure time as an integer, usually in units of 0.1 ms. A number turns
+        exposure: For cameras: the exposure time as an integer, usually in units of 0.1 ms. A number turns
             auto exposure off, "auto" turns it on, and None leaves the camera's setting. An error for other
             sources, as are the next three. ``source.exposure`` sets it at run time.
-        gain: Of a camera, as for ``exposure``.
-        focus: Of a camera, as for ``exposure``.
-        white_balance: Of a camera: the colour temperature in kelvins, as for ``exposure``.
+        gain: For cameras, like ``exposure``.
+        focus: For cameras, like ``exposure``.
+        white_balance: For cameras: the colour temperature in kelvins, like ``exposure``.
         options: Options for FFmpeg; an unknown one is an error. A camera also has ``format`` ("mjpeg",
             "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
 
@@ -186,7 +186,7 @@ def open_once(
     decoder: str = "cpu",
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """Like open(), but a live source fails if its first frame does not arrive; it reconnects only later."""
+    """Like open(), but a live source must deliver its first frame in time. It only reconnects after that."""
     chosen = _native.OpenOptions()
     chosen.fps = _check.optional_number("fps", fps)
     chosen.rendition = _rendition(rendition)

@@ -24,8 +24,8 @@ class Publish(NativeNode["Frame | Packet", None]):
     thread, so a slow or unreachable server does not delay the pipeline. Frames that were not sent are counted
     as ``drops["lost"]`` of the node, and by reason in ``pipeline.stats().nodes[name].publish``.
 
-    When a frame has waited longer than ``max_wait``, it and all following frames up to the newest keyframe
-    that has not are dropped. Nothing is encoded while there is no connection.
+    When a frame has waited longer than ``max_wait``, it and the frames after it are dropped, up to the newest
+    keyframe that has waited less. Nothing is encoded while there is no connection.
 
     Args:
         url: "rtsp://host:8554/name" (over TCP), "rtmp://host/app/name", or for MPEG-TS "srt://host:port",

@@ -27,8 +27,8 @@ class Snapshot:
         utc_error: As Sample.utc_error.
         utc_from: As Sample.utc_from.
         damaged: Whether it lost data in transit.
-        gap: Seconds without frames between this one and the next of the answer (or now), although the
-            stream's frame rate would give some; 0 if there is no gap.
+        gap: Seconds between this frame and the next one returned (or now), if frames of the stream are
+            missing in between; 0 if there is no gap.
     """
 
     source: str

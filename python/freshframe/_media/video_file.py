@@ -62,8 +62,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
 
     It records one source: downstream of a node with several, add it to ``port.of(camera)``. With
     ``camera.packets`` as parent it writes the camera's packets unchanged, without encoding: add() then
-    rejects ``codec``, ``fps``, ``every``, ``crf`` and
-    ``preset``. Every file and segment starts with a keyframe.
+    rejects ``codec``, ``fps``, ``every``, ``crf`` and ``preset``. Every file and segment starts with a
+    keyframe.
 
     Args:
         path: For example "out.mp4".

@@ -20,7 +20,7 @@ class VideoInfo:
     Attributes:
         width: Pixels.
         height: Pixels.
-        fps: Frames per second by the container; None if unknown.
+        fps: Frames per second as stated by the container; None if unknown.
         frame_count: Number of frames; None if unknown.
         duration: Seconds; None if unknown.
         codec: FFmpeg's name, for example "h264".

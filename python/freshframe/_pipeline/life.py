@@ -19,7 +19,7 @@ from .._interpreter import exit_hooks, fork, log
 from .._interpreter.locks import held
 from .._interpreter.log import logger
 
-_PATIENCE = 5.0  # seconds that a call has to raise a failure before it is logged
+_PATIENCE = 5.0  # seconds within which a call may raise a failure, before it is logged instead
 
 
 def seconds_left(engine: _native.Engine) -> float | None:
@@ -41,7 +41,7 @@ def report_unraised(name: str, engine: _native.Engine) -> None:
         )
 
 
-_EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter exits
+_EXIT_TIMEOUT = 5.0  # seconds to wait for nodes when the interpreter exits
 
 _DEFAULT_NAME = "pipeline"
 _MANY = 8  # from this many running unnamed pipelines on, the log warns
@@ -120,7 +120,7 @@ def leave(engine: _native.Engine) -> None:
 def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     """Starts a Python node's thread. The interpreter's exit waits for it.
 
-    No lock is held meanwhile: a signal handler or finalizer may run then and wait for nodes that other
+    No lock is held in the meantime: a signal handler or finalizer may run then and wait for nodes that other
     threads are starting.
 
     Raises:
@@ -202,7 +202,7 @@ def forget_ended() -> None:
 
 
 def _all_running() -> list[Running]:
-    """The pipelines of this process."""
+    """Returns the running pipelines of this process."""
     with held(_lock):
         return [pipeline for pipeline in _running.values() if not pipeline.engine.forked]
 

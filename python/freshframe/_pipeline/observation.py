@@ -36,16 +36,16 @@ def why(engine: _native.Engine) -> Why:
 
 
 def prepare() -> None:
-    """Imports modules early for a program that calls remove(): a signal handler may call it at any point.
+    """Imports early what remove() needs.
 
-    In the middle of the import, it would get an ImportError.
+    A signal handler may call remove() while these modules are being imported, and would get an ImportError.
     """
     with fork.explaining(), fork.loading():
         from .._look import engine_stats  # noqa: F401, PLC0415
 
 
 def books(gone: _native.Stats) -> Stats | None:
-    """Returns the final statistics of what remove() has removed; None if nothing."""
+    """Returns the final statistics of what remove() has removed; None if it removed nothing."""
     if not (gone.nodes or gone.edges):
         return None
     with fork.explaining(), fork.loading():

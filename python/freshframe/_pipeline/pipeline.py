@@ -123,8 +123,8 @@ class Pipeline(RunByWith):
                 with live sources.
             max_rate: Maximum samples per second and source, evenly spaced by `captured` (with files by
                 `pts`). Others are dropped as ``rate``.
-            every: 5: passes the first and then every fifth sample of each source, counted before the queue.
-                Others are dropped as ``rate``. Not with a join.
+            every: With 5, passes the first and then every fifth sample of each source, counted before the
+                queue. Others are dropped as ``rate``. Not with a join.
             process: True: runs a copy of the node in a worker process. A Process sets the number of workers
                 and their time and memory limits.
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-_PATIENCE = 5.0  # seconds without any sample moving
+_PATIENCE = 5.0  # if no sample moves for this many seconds, __exit__() drops those still queued
 
 
 def _add_hint(error: BaseException) -> None:

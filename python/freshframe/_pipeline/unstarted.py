@@ -61,7 +61,7 @@ def _place_of_call() -> tuple[str, int]:
 
 
 def _is_whole_program() -> bool:
-    """Whether no other code starts its pipelines, and no other error was reported."""
+    """Returns True if only this program could start its pipelines, and no other error was reported."""
     others = ("__mp_main__", "freshframe._cli")  # in a child process, or run by the command
     failed = getattr(sys, "last_value", None) is not None
     return not failed and not hasattr(sys, "ps1") and not any(each in sys.modules for each in others)

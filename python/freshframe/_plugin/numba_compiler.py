@@ -121,7 +121,7 @@ def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = F
 
 
 def _check_returned(given: _Given, returned: list[Any], none: Any) -> OptionError | None:
-    """Checks that the function returns a value exactly if it is used. None means yes, or unknown."""
+    """Returns an error if the function returns an unused value, or nothing although a value is needed."""
     name, shape = given.options["name"], tuple(given.options["shape"])
     is_read = not shape or given.options["max_rows"] is not None
     if is_read and returned == [none]:
@@ -142,7 +142,7 @@ def _refusal(error: Exception, numba: Any, given: _Given, returned: list[Any]) -
         return refused
     try:
         _entry(numba, given, [], writable=True)
-    except Exception:  # it has the same error with writable pixels
+    except Exception:  # it fails with writable pixels, too, so they are not the cause
         return OptionError(f"numba cannot compile {name!r}: {error}")
     return OptionError(
         f"{name!r} writes into `pixels`, or its signature allows that. The pixels are read-only, because all "

@@ -21,29 +21,29 @@ class Plugin(Travels):
         self._handle = handle
 
     def process(self, sample: _native.Sample[Any], /) -> Any:
-        """For a worker process. GIL: released."""
+        """Calls the native node, in a worker process. GIL: released."""
         if self._contract.gives_several:
             return _each(self._opened().process_out(sample))
         return super().process(sample)
 
     def on_tick(self, now: float, /) -> Iterator[Any]:
-        """For a worker process. GIL: released."""
+        """Calls the native node, in a worker process. GIL: released."""
         return _each(self._opened().on_tick())
 
     def finish(self) -> Iterator[Any]:
-        """For a worker process. GIL: released."""
+        """Calls the native node, in a worker process. GIL: released."""
         return _each(self._opened().finish())
 
 
 def plugin(make: Callable[[], _native.NodeHandle], recipe: Recipe) -> Plugin | PluginSource:
-    """Returns the node or source of a handle."""
+    """Wraps an engine handle in a Plugin, or in a PluginSource if it has no input."""
     handle = make()
     is_source = not _native.native_types(handle)[0]
     return PluginSource(handle) if is_source else Plugin(handle, recipe)
 
 
 def adopted(node: Any) -> Plugin | PluginSource:
-    """Returns the node of an object of an extension module that has ``__freshframe_node__``."""
+    """Returns a node for an extension module's object that has ``__freshframe_node__``."""
     return plugin(lambda: _native.adopt_node(node, node.__freshframe_node__()), (adopted, (node,), {}))
 
 

@@ -34,7 +34,7 @@ class Travels(NativeNode[Any, Any]):
         return show_contract("node", self._contract)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """The node's recipe."""
+        """Pickles the arguments from which the node can be recreated."""
         if self._recipe is None:
             raise OptionTypeError(
                 f"{self._contract.label!r} is a pointer to a function, which is not valid in another "
@@ -43,16 +43,16 @@ class Travels(NativeNode[Any, Any]):
         return make_again, (self._recipe,)
 
     def open(self) -> None:
-        """For a worker process. GIL: released."""
+        """Opens the native node, in a worker process. GIL: released."""
         self._lone = _native.LoneNode(self._handle, self._name)
         self._lone.open()
 
     def process(self, sample: _native.Sample[Any], /) -> Any:
-        """For a worker process. GIL: released."""
+        """Calls the native node, in a worker process. GIL: released."""
         return self._opened().process(sample)
 
     def close(self) -> None:
-        """For a worker process. GIL: released."""
+        """Closes the native node, in a worker process. GIL: released."""
         self._opened().close()
 
     def _opened(self) -> _native.LoneNode:

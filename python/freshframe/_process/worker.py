@@ -137,7 +137,7 @@ def _work(end: Any, call: Callable[[Any], Any], takes_values: bool, replies: _Re
             given = sample.value if takes_values else sample
             del sample
             result = call(given)
-            del given  # the reply returns the leases of dropped frames
+            del given  # the reply also returns the leases of frames released before it
             replies.send(result)
             del result
         # Including sys.exit(): a worker exits only when its parent tells it to.
@@ -163,7 +163,7 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool, r
             given = [sample.value for sample in samples] if takes_values else samples
             del samples
             results = list(checked_results(call(given), count, what))
-            del given  # the last reply returns the leases of dropped frames
+            del given  # the last reply also returns the leases of frames released before it
         except BaseException as error:  # see _work()
             given = samples = None
             _fail(end, "call", error)

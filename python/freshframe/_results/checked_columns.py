@@ -45,7 +45,7 @@ _checked: tuple[str, ...] = ()  # the names that were checked last
 
 
 def class_names(given: Any) -> tuple[str, ...]:
-    """Returns the names as a checked tuple. A tuple that was checked before is returned itself."""
+    """Returns the names as a checked tuple. The last checked tuple is returned as is."""
     global _checked  # noqa: PLW0603  (a tuple is checked once)
     if given is _checked and isinstance(given, tuple):
         return given
@@ -86,7 +86,7 @@ def _array(of: Circles | Detections, name: str, given: Any, kind: type) -> npt.N
 
 
 def keep_rows(of: Circles | Detections, name: str, numbers: tuple[str, ...]) -> int:
-    """Converts the column that every result has to an array; returns its number of rows."""
+    """Converts the required column to an array, and returns its number of rows."""
     rows = _array(of, name, getattr(of, name), np.float32)
     if rows.size == 0:
         rows = rows.reshape(0, len(numbers))

@@ -54,7 +54,7 @@ def check_name(name: str, taken: Collection[str]) -> None:
     """Rejects a column of ``Detections.data`` whose name is already in use.
 
     Raises:
-        OptionError: It is.
+        OptionError: The name is already in use.
     """
     if name in taken:
         raise OptionError(f"a column named {name!r} already exists: rename the column of Detections.data")

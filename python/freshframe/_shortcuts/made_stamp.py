@@ -1,4 +1,4 @@
-"""The stamps that a test gives its values."""
+"""The stamps of samples that a test passes to run_node()."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .._errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class MadeStamp:
-    """What stamp() returns, for run_node().
+    """A stamp for run_node(), returned by stamp().
 
     Attributes:
         seq: As Sample.seq.

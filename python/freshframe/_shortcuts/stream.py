@@ -80,7 +80,9 @@ class Stream(Generic[T_co]):
         self._is_over = False
         self._failure = ""  # the error that ended a loop, or prevented its start
         self._loop: weakref.ref[_Loop] | None = None  # the latest loop
-        if (must_open := declared(source).must_open) is not None:  # otherwise start() may succeed without it
+        if (
+            must_open := declared(source).must_open
+        ) is not None:  # else start() may succeed without a connection
             must_open()
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
@@ -212,7 +214,7 @@ def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
     """Rejects a stream whose first argument is not a source.
 
     Raises:
-        OptionTypeError: It is not.
+        OptionTypeError: The first argument is not a source.
     """
     if isinstance(source, Source) or not (isinstance(source, Node) or callable(source)):
         return  # add() explains what is wrong with other objects

@@ -76,7 +76,7 @@ class JsonLines(TextSink):
         try:
             record = sample_record(sample, source, with_damaged=marks.damaged, with_part=marks.part)
         except UnwritableError as error:
-            raise error.with_traceback(None) from None  # the value is at fault: how it was read is of no use
+            raise error.with_traceback(None) from None  # a traceback of the conversion would not help
         file.write(to_text(record) + "\n")
 
 

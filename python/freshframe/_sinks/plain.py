@@ -21,7 +21,7 @@ _AS_IT_IS = frozenset((type(None), bool, int))
 # Reused, as json.dumps() would create one per record. No circularity check: plain() returns new lists and
 # dicts.
 _ENCODER = json.JSONEncoder(check_circular=False, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-_MOST_STEPS = 8  # into nested values, that a message shows
+_MOST_STEPS = 8  # how many steps into nested values a message shows
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -63,7 +63,7 @@ class UnwritableError(TypeError):
 def _first_steps(value: Any) -> list[Any]:
     try:
         return list(itertools.islice(_way_to_fault(value), _MOST_STEPS))
-    except RecursionError:  # it needs more of the stack than the attempt to write
+    except RecursionError:  # the search needs more stack than the failed conversion
         return []
 
 

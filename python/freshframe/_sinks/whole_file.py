@@ -77,7 +77,7 @@ class WholeFile(TextFile):
         """Checks that the hidden file is still in place, because a new one would miss the earlier lines.
 
         Raises:
-            OSError: It is not.
+            OSError: The file is not in place.
         """
         if not self._is_in_place():
             self._lost, self._lines = self._lost + self._lines, 0

@@ -151,11 +151,12 @@ class Box(Reading):
         self.first_records = [to_text(end) for end in self.events.ends(self.last_commit, time.time())]
 
     def _set_numbers(self, before: Sent, found: Found) -> None:
-        """`before`: the cursor, which is empty without a box."""
+        """Sets the numbers and losses from the cursor (``before``, empty without a box) and the segments."""
         last = found.least - 1  # the last number with a trace on disk
         known = before.n
         if before.last is None and known > last and self._segments:
-            # One wrong digit that an older version's cursor does not reveal: duplicates are not a loss.
+            # The cursor of an older version has no checksum and names results that are not on disk, so it may
+            # be corrupt. Send everything again: duplicates are better than losses.
             known = 0
         self.next = max(before.n, before.last or 0, last) + 1
         oldest = self._segments[0].first if self._segments else self.next
@@ -369,7 +370,7 @@ class Box(Reading):
         self._spare.give_up()
         self._begin_empty_segment()
         with self._guard:
-            if len(self._segments) > 1:  # otherwise it was sent, and is gone
+            if len(self._segments) > 1:  # otherwise the oldest was sent and deleted in the meantime
                 self._remove_oldest()
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-TOLERANCE = 1.0  # seconds; if two zeros differ by less, the clock was not set
+TOLERANCE = 1.0  # seconds; if two results of zero() differ by less, the clock was not set in between
 
 
 def zero() -> float:

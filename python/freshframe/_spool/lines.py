@@ -86,7 +86,7 @@ class OpenEvents:
             self.records.pop(key, None)
 
     def ends(self, at: float, now: float) -> list[dict[str, Any]]:
-        """Returns a record for each of them that ends it.
+        """Returns an end record for each open event.
 
         Args:
             at: Unix time of the end.
@@ -131,7 +131,7 @@ class Clock:
 
 
 def head_text(box: str, first: int, events: OpenEvents, clock: Clock) -> str:
-    """Returns the head of a segment, with which older segments are not needed."""
+    """Returns the head of a segment, which has all that is needed from older segments."""
     head = {"spool": FORMAT, "box": box, "first": first, "boot": clock.boot, "zero": round(clock.zero, 3)}
     return to_text(head | {"open": list(events.records.values())}) + "\n"
 
@@ -212,7 +212,7 @@ def read_content(data: bytes, first: int) -> Content | None:
 
 
 def read_lines(data: bytes, content: Content) -> None:
-    """Adds the whole lines after the first `content.size` bytes."""
+    """Adds the complete lines after the first `content.size` bytes."""
     end = content.size
     while end < len(data):
         begin, end = end, data.find(b"\n", end) + 1 or len(data)

@@ -35,7 +35,7 @@ class _On:
     last: float  # pts when it was last seen
 
     def at(self, pts: float) -> float:
-        """Returns the Unix time by the clock with which it started."""
+        """Converts a pts to Unix time, by the clock as it was when the key appeared."""
         return round(self.began + pts - self.first, 3)
 
 
@@ -45,7 +45,7 @@ class _Stream:
 
     stamp: Stamp
     offset: float  # Unix time at pts 0, for samples without `utc`
-    live: bool  # if not, only `pts` shows how much time has passed
+    live: bool  # False: only `pts` shows how much time has passed
     captured: float = 0.0  # time.monotonic() of the last sample's capture
     arrived: float = 0.0  # time.monotonic() at which process() ended for the last sample
     now: float = 0.0  # Unix time of the last sample
@@ -58,10 +58,10 @@ class Presence(Node[T, PresenceEvent]):
     """Emits an event when a key appears and when it disappears, from the keys present in each sample.
 
     Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` immediately. A
-    key that is not seen for `max_gap` seconds of the stream's time has ended. So has every key of a live
-    source from which no sample arrives for that long while no sample is on its way. A slow node upstream or a
-    slow consumer does not end keys, and the events of a file depend on its `pts` alone. When a source is
-    removed, disconnected or ends while others continue, or when another source gets its name, its keys end.
+    key ends when it is not seen for `max_gap` seconds of the stream's time. All keys of a live source end
+    when no sample of it arrives for that long and none is on its way. A slow node upstream or a slow consumer
+    does not end keys, and the events of a file depend on its `pts` alone. When a source is removed,
+    disconnected or ends while others continue, or when another source gets its name, its keys end.
 
     When the pipeline ends or is stopped, all keys end. So each event that starts has exactly one end, unless
     the program crashes or a node upstream fails: then a `Spool` downstream writes the end at the next start.
@@ -145,7 +145,7 @@ class Presence(Node[T, PresenceEvent]):
             return  # it was queued while another source took its name
         if stream is None or stream.has_left or number != stream.stamp._source_number:
             if stream is not None:
-                # In the stream that has its name now.
+                # These events become part of the new source's stream, which has the same name.
                 yield from self._end_all(stream, _silence(stream), "gone")
             stream = self._streams[stamp.source] = self._begun(sample)
         self._note(stream, sample)
@@ -159,7 +159,7 @@ class Presence(Node[T, PresenceEvent]):
                 known.last = sample.pts
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._max_gap]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
-        stream.arrived = time.monotonic()  # after waits for room in `yield`
+        stream.arrived = time.monotonic()  # after `yield`, which may have waited for space downstream
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
         """Marks the source as ended; on_tick(), which follows, ends its keys."""
@@ -190,7 +190,7 @@ class Presence(Node[T, PresenceEvent]):
         until = self._until_in_worker.get(number) if self._arrivals is None else self._arrivals.until(number)
         if until is None:
             return 0.0
-        stream.live = True  # in a worker, there may be files beside it
+        stream.live = True  # only known now in a worker whose other sources may be files
         return until - stream.captured
 
     def _begun(self, sample: Sample[T]) -> _Stream:
@@ -218,7 +218,7 @@ class Presence(Node[T, PresenceEvent]):
         return list(keys)
 
     def _end_in_stream(self, stream: _Stream, silence: float, reason: EndReason) -> Iterator[PresenceEvent]:
-        """In the stream of its samples, so that an end never overtakes the next start."""
+        """Ends keys within the stream of their samples, so that an end never overtakes the next start."""
         for event in self._end_all(stream, silence, reason):
             yield stamped(event, like=stream.stamp)
 
@@ -230,7 +230,7 @@ class Presence(Node[T, PresenceEvent]):
             yield self._end(key, stream.on.pop(key), decided, reason)
 
     def _end(self, key: Hashable, one: _On, now: float, reason: EndReason) -> PresenceEvent:
-        """`now`: in stream time."""
+        """Returns the end event of a key. ``now`` is in stream time."""
         return PresenceEvent(key, one.began, one.at(one.last), one.at(now), reason, self._node_name)
 
 

@@ -30,7 +30,7 @@ class Reading:
         self._guard = threading.Lock()  # guards the attributes below
         self._expired = 0
         self._lost = 0
-        self._counted = 0  # sum of both, for results after the last one that was sent
+        self._counted = 0  # expired and lost results after the last one that was sent
         self._known = 0  # losses that the previous run has counted
         self._taken = 0  # number of the last line that take() has passed
         self._reader: SegmentReader | None = None
@@ -54,7 +54,7 @@ class Reading:
         return lines
 
     def _next_line(self) -> Line | None:
-        """Returns None if there is none here; the next call continues the search."""
+        """Returns the next line, or None if none was found yet and the next call has to continue."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead.n == self._taken + 1:
             self._taken = ahead.n

@@ -1,4 +1,4 @@
-"""Reads the contents of a folder when a program opens it. Never deletes whole lines."""
+"""Reads the contents of a folder when a program opens it. Never deletes complete lines."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _is_there(path: str, first: int) -> bool:
 
 
 def _remove(path: str, data: bytes) -> None:
-    """Removes a last file without any whole line.
+    """Removes a newest segment that has no complete line, or renames it if it is another file.
 
     A power cut may leave a file that is empty, torn or full of zeros.
     """

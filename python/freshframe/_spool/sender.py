@@ -74,7 +74,7 @@ class Sender:
     """
 
     def __init__(self, box: Box, how: Sending, on_change: Callable[[], None]) -> None:
-        """Does not start yet: start() does."""
+        """The thread is started by start()."""
         self.counts = Counts()
         self._box = box
         self._how = how

@@ -1,4 +1,4 @@
-"""Space on disk that a box reserves: for the head of a segment when the disk is full."""
+"""Disk space that a box reserves, so that it can write the head of a segment when the disk is full."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

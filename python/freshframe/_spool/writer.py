@@ -24,7 +24,7 @@ _LONGEST_PAUSE = 60.0  # seconds between two checks for expired results
 
 
 class Writer:
-    """put() adds a record, which is committed later. `on_commit` is called after each commit."""
+    """Writes the records passed to put() on its own thread. `on_commit` is called after each commit."""
 
     def __init__(self, box: Box, on_commit: Callable[[], None], max_age: float | None = None) -> None:
         """Starts the thread.

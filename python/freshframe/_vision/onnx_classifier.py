@@ -44,10 +44,10 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         antialias: How a crop larger than the input is scaled. True: with all of its pixels, as in Pillow's
             ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers. False: by
             bilinear interpolation between neighbours, as in ``cv2.resize``. None: by the file's metadata.
-        threads: As of OnnxDetector.
-        provider: As of OnnxDetector.
-        provider_options: As of OnnxDetector.
-        size: As of OnnxDetector.
+        threads: As for OnnxDetector.
+        provider: As for OnnxDetector.
+        provider_options: As for OnnxDetector.
+        size: As for OnnxDetector.
 
     Raises:
         MissingPackageError: ONNX Runtime is not installed.

@@ -52,9 +52,9 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         max_iou: For non-maximum suppression: of boxes of one class with a larger IoU (ProbIoU for oriented
             boxes), only the most confident one is kept, 0 to 1. Ignored for layouts without duplicates.
         classes: Names of the classes to report; None: all.
-        threads: As of OnnxModel.
-        provider: As of OnnxModel.
-        provider_options: As of OnnxModel.
+        threads: As for OnnxModel.
+        provider: As for OnnxModel.
+        provider_options: As for OnnxModel.
         layout: The output layout, if it cannot be determined from the file: "yolov5", "yolov8" (v8, v11:
             columns of centre, size and scores), "end2end" (rows of corners, confidence and class), "rtdetr",
             "rtdetr6", "rfdetr", "detr", "boxes", "ssd".

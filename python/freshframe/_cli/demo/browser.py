@@ -17,7 +17,7 @@ from .table import live_table
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Prints the link (on stderr with --json), waits for a browser, runs the game and prints the ages."""
+    """Prints the link (on stderr with --json), waits for a browser, and runs the game. Prints latencies."""
     pipeline = ff.Pipeline("demo", stall_timeout=None)
     camera = pipeline.add(ff.open("browser:", size=(1280, 720), fps=30), name="camera")
     circles = pipeline.add(ff.CircleTracker(), camera, name="tracker")

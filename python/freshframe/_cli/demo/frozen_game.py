@@ -85,7 +85,7 @@ def draw_timelines(strips: Sequence[Strip], seconds: float, refresh: float, path
     Args:
         strips: The cases, from top to bottom.
         seconds: Length of the shown part of each case.
-        refresh: Interval of the screen in seconds.
+        refresh: Refresh interval of the screen in seconds.
         path: Path of the image.
 
     Raises:

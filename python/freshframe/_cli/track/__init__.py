@@ -105,7 +105,7 @@ def _track(source: int | str, outputs: list[str], options: Any, messages: Messag
 
 
 def _completeness(work: TrackRun, report: ff.stats.Report, options: Any, messages: Messages) -> ExitCode:
-    """Returns whether every selected frame was processed, and a sentence about what is missing."""
+    """Prints whether every selected frame was processed, or what is missing. Returns the exit code."""
     limited = work.pick is not None and work.pick.full.is_set()
     missing = lost_samples(report, stopped_below=[work.source] if limited else [])
     if not missing and not limited and not report.complete:
