@@ -49,7 +49,7 @@ class ExactTime:
 
 
 class ApproximateTime:
-    """ROS's policy of that name."""
+    """ROS's ApproximateTime policy."""
 
     def __init__(self, count: int, within: float) -> None:
         """`within`: the maximum interval of a set."""
@@ -137,7 +137,7 @@ class ApproximateTime:
                 self._publish(now)
                 return
             if (end - self._end) * (1 + AGE_PENALTY) < start - self._start:
-                return  # a better one is possible
+                return  # a later message may still make a better set
             first = heads.index(start)
             if moved[first] >= len(self._queues[first]):
                 return

@@ -32,7 +32,7 @@ RESULTS = ROOT / "bench" / "results"  # ignored by git; the tables in docs/ have
 PROGRAMS = ROOT / "build" / "release" / "bench"
 SPREAD_LIMIT = 0.05
 
-__all__ = [  # quantile is the command line's
+__all__ = [  # quantile is re-exported from freshframe._cli
     "PROGRAMS",
     "RESULTS",
     "ROOT",

@@ -121,7 +121,7 @@ def turns(length: int, samples: int, rounds: int, hertz: float = 0) -> dict[str,
 
 
 def burst(length: int, samples: int, rounds: int) -> Row:
-    """Samples per second."""
+    """Returns a row with the samples per second."""
     runs = turns(length, samples, rounds)
     rates = {name: [run.per_second for run in kind] for name, kind in runs.items()}
     theirs = rates["threads"] + rates["threads again"]

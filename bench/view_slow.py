@@ -168,7 +168,7 @@ def film(pictures: int, *, group: int = 2) -> Clip:
 
 
 def report(seen: list[tuple[float, float]], states: list[list[Any]]) -> None:
-    """Prints the oldest look of each second, and what the view said in it."""
+    """Prints the highest age in each second, and the states that the view reported in it."""
     begun = int(seen[0][0])
     for second in range(begun, int(seen[-1][0]) + 1):
         mine = [age for at, age in seen if second <= at < second + 1]

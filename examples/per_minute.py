@@ -12,7 +12,7 @@ import freshframe as ff
 
 
 class PerPeriod(ff.Node[ff.Circles, int]):
-    """The number of circles seen in each period."""
+    """Counts the circles seen in each period."""
 
     def __init__(self, period: float) -> None:
         self.tick_every = period

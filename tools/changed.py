@@ -1,7 +1,8 @@
 """Prints the tests of the folders that have changed, for ./dev test.
 
     changed.py tests    a line `python FOLDER` for each folder of pytest, `cpp PATTERN` for suites of ctest
-    changed.py plots    the plots, such as gil, that have not changed, nor the files that they import:
+    changed.py plots    the plots (parts of the tree with their own tests, such as gil) that have not
+                        changed, nor the files that they import:
                         `./dev test` leaves out their tests
     changed.py digests  a hash for each plot, before its tests run: `./dev test` stores them if all pass
 

@@ -202,7 +202,7 @@ def count_branches(files: Iterable[Path], root: Path) -> Rows:
 
 
 def count_pairs(files: Iterable[Path], root: Path) -> Rows:
-    """Returns for each two folders that include each other the includes in the rarer direction."""
+    """Returns, for each pair of folders that include each other, the includes in the rarer direction."""
     arrows: Counter[tuple[str, str]] = Counter()
     for path in files:
         place = in_src(path, root)
@@ -243,7 +243,7 @@ def beside(place: str) -> str:
 
 
 def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
-    """Returns for each layer headers that are too small for a file, and those that only one `.cpp` uses."""
+    """Returns, by layer, headers that are too small for a file, and those that only one `.cpp` uses."""
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
     users = includers(root)
     small: Counter[str] = Counter()
@@ -292,7 +292,7 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def count_fragments(files: Iterable[Path], root: Path) -> Rows:
-    """Returns for each folder the percentage of comments and docstrings that start with a fragment."""
+    """Returns each folder's percentage of comments and docstrings that start with a fragment."""
     totals: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for path in files:

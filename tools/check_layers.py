@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Fails if a C++ file includes a header that its layer or its room may not use (rules: tools/layers.toml).
 
-Also fails if an internal header declares names in the public namespace, or if a string is converted for
-Python in a way that raises for bytes that are not UTF-8. The compiler cannot check includes, because headers
-of FFmpeg or Python may be in its default search path, and every layer can include from src/.
+A room is a folder of a layer. Also fails if an internal header declares names in the public namespace, or if
+a string is converted for Python in a way that raises for bytes that are not UTF-8. The compiler cannot check
+includes, because headers of FFmpeg or Python may be in its default search path, and every layer can include
+from src/.
 """
 # SPDX-License-Identifier: Apache-2.0
 

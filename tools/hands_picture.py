@@ -1,4 +1,4 @@
-"""Makes the moving picture of "Track hands in a game": the camera with the points, beside the game.
+"""Makes the animation of "Track hands in a game": the camera with the points, beside the game.
 
 Uses the step of the page and the drawn hand of its test. Run it with the environment of ./dev test-libraries:
 build/libraries/venv/bin/python tools/hands_picture.py

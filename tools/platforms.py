@@ -145,7 +145,7 @@ def write_page(rows: Mapping[str, Row]) -> None:
 
 
 def _order(row: Row) -> int:
-    """Returns a number that increases from run to run; 0 for runs from before there were such numbers."""
+    """Returns a number that increases from run to run; 0 for old runs, which have no number."""
     return int(row.get("order", 0))
 
 

@@ -288,7 +288,7 @@ def span(group: Sequence[Source]) -> str:
 
 
 def check_in_time(group: Sequence[Source], folder: Path, end: float) -> Outcome | None:
-    """Returns None if it is too late to start."""
+    """Checks a group of files, or returns None if it is too late to start."""
     return check(group, folder) if time.monotonic() < end else None
 
 

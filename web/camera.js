@@ -63,7 +63,7 @@ class FreshframeCamera extends HTMLElement {
       { change: () => this.#tell() },
     );
     this.#tell();
-    // Without permission for cameras, the first thing that the page shows is the table of ways.
+    // In an insecure context, start() fails, and the page shows how to reach it securely.
     if (this.hasAttribute("start") || !isSecureContext) this.start();
   }
 

@@ -102,7 +102,7 @@ export class Graph {
     this.#again();
   }
 
-  // All of it, with charts.
+  // Updates everything, including all charts.
   #again() {
     this.#shown.update(this.#state, (read) => read(), bySubject(this.#state.problems));
     this.#sift();

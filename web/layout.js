@@ -1,6 +1,6 @@
 // Where the graph's cards and curves go: nodes in columns by their distance from the sources, each edge's card in
 // the gap before its child. Layers, barycentres against crossings (Sugiyama, Tagawa and Toda, 1981), then heights by
-// isotonic regression (pool adjacent violators). What is too wide goes on in a row below, as a text does. Pure
+// isotonic regression (pool adjacent violators). A graph that is too wide continues in a row below, like text. Pure
 // functions; pixels.
 // SPDX-License-Identifier: Apache-2.0
 
@@ -215,7 +215,7 @@ const wish = (others, item) =>
 const mean = (numbers, otherwise) =>
   numbers.length === 0 ? otherwise : numbers.reduce((total, number) => total + number, 0) / numbers.length;
 
-// Gives the items heights as close as possible to those wished for, in order and without overlap.
+// Places the items as close as possible to the heights in `wishes`, in order and without overlap.
 function spread(column, wishes, space) {
   const offsets = [0];
   for (let index = 1; index < column.length; ++index) {

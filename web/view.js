@@ -215,7 +215,7 @@ class FreshframeView extends HTMLElement {
   async #begin(head, body) {
     const ends = this.#ends;
     this.#stop();
-    this.#ends = ends; // a new size that was on its way does not continue what ends
+    this.#ends = ends; // #stop() resets it, but a stream that is ending still ends, even if its frame size changes
     const start = JSON.parse(new TextDecoder().decode(body.subarray(0, body.length - head.sampleSize)));
     start.init = body.slice(body.length - head.sampleSize);
     this.#start = start;
@@ -423,8 +423,8 @@ class FreshframeView extends HTMLElement {
     return this.#due.wait(asked === null ? undefined : Number(asked));
   }
 
-  // When Firefox's player starts, it reports a time between two images, in which case the first is a guess, or an image
-  // that it has not received yet.
+  // When Firefox's player starts, it may report a time between two images, so the first one is a guess. Or it reports
+  // an image that it has not received yet.
   #showNamed(video, named) {
     const near = this.#due.near(named);
     const pts = (near ?? this.#due.standing(named, GAP))?.pts ?? named;
@@ -434,7 +434,7 @@ class FreshframeView extends HTMLElement {
     this.#show(video, pts);
   }
 
-  // In the meantime the video advances, so a frame whose result has not arrived is copied.
+  // A frame whose result has not arrived is copied, because the video advances in the meantime.
   #show(video, pts) {
     if (this.#due.settled(pts) || this.#wait() === 0) {
       this.#held.clear();

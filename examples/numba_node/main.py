@@ -17,7 +17,7 @@ import freshframe as ff
 
 @ff.native.numba(out=(2,))
 def centroid(pixels: Any, out: Any) -> None:
-    """Centre (x, y) in pixels."""
+    """Writes the brightness-weighted centre (x, y) in pixels into `out`."""
     total = x_sum = y_sum = 0
     for y in range(pixels.shape[0]):
         row = x_row = 0

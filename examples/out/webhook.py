@@ -57,7 +57,7 @@ class Connection(http.client.HTTPConnection):
 
 
 class SafeConnection(http.client.HTTPSConnection):
-    """One with encryption."""
+    """An encrypted connection."""
 
     response_class = Answer
 

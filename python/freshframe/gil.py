@@ -244,7 +244,7 @@ def watch(
     Raises:
         OptionTypeError: An argument is of the wrong type.
         OptionError: An argument is out of range.
-        StateError: From entering it: the interpreter is not supported, or another watch is active.
+        StateError: On entering the watch: the interpreter is not supported, or another watch is active.
     The watching thread never takes the GIL. A second thread does, when a thread seems to be stuck.
     """
     return GilWatch(threshold, on_stall, max_stalls)

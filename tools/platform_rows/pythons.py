@@ -156,7 +156,7 @@ def _group(name: str) -> list[str]:
 
 
 def _build(name: str, folder: Path, python: Path) -> None:
-    """The modules for several Pythons are all in python/freshframe, with different file names."""
+    """Builds into python/freshframe. Modules for several Pythons fit there, as their file names differ."""
     build = str(folder.parent / f"cmake-{name}")  # as many levels deep as build/dev
     variables = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
     settings = [f"-DPython_EXECUTABLE={python}"]

@@ -36,7 +36,7 @@ class Scene:
 
 
 def scene(rng: np.random.Generator) -> Scene:
-    """One random scene."""
+    """Returns a random scene."""
     if rng.random() < _EMPTY_SHARE:
         return Scene(_pattern(rng), np.zeros((0, 4)), np.zeros(0, np.int64))
     picture = _background(rng)

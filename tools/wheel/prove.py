@@ -107,7 +107,7 @@ def write_video() -> object:
 
 
 def command(*arguments: str) -> list[str]:
-    """The command line."""
+    """Runs the command line. Returns the last lines of its output."""
     program = [sys.executable, "-m", "freshframe", *arguments]
     ended = subprocess.run(program, capture_output=True, text=True, check=False)
     if ended.returncode != 0:

@@ -75,7 +75,7 @@ class Resizer {
 // encoder. A stamp is an object, to which `codec`, `width` and `height` are added.
 class CodecEncoder {
   mode = "webcodecs";
-  most = 2; // frames inside
+  most = 2; // maximum number of frames in the encoder
   left = 0; // frames for which there was no output
   duration = null; // ms per frame, smoothed
   #config;

@@ -88,7 +88,7 @@ class ProcessedFrames {
     this.#video = playing(track);
     this.#video.requestVideoFrameCallback((_, meta) => this.#tie(meta));
     this.#reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
-    this.#read().catch(() => {}); // the track has ended, for which there is another event
+    this.#read().catch(() => {}); // another event reports that the track has ended
   }
 
   get stamped() {

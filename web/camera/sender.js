@@ -343,7 +343,7 @@ export class Sender {
     this.#alive = at;
   }
 
-  // The browser may copy an image after a suspension that was there before it, and give it a new timestamp.
+  // After a suspension, the browser may deliver an image from before it, with a new timestamp.
   #isOld(timestamp) {
     this.#noteAlive();
     const isAfterGap = timestamp - this.#last > GAP;

@@ -1,4 +1,4 @@
-// The server's clock, as a page sees it: an offset with the bounds of its error. Also what other files compute from times.
+// The server's clock, as a page sees it: an offset with the bounds of its error. Also helpers for times that other files use.
 // SPDX-License-Identifier: Apache-2.0
 
 const WINDOW = 30_000; // ms for which an answer, or a value of Lowest, is used

@@ -25,8 +25,8 @@ export class Clock {
   }
 
   add(sent, server, received) {
-    // An answer is outdated if the server's clock was set forward since: it would be less far ahead than this one
-    // shows.
+    // If this message shows a larger lead of the server's clock than an answer, the clock was set forward since, and
+    // the answer is outdated.
     const holds = ({ at, ahead }) => received - at < WINDOW && ahead >= server - received;
     this.#answers = [...this.#answers.filter(holds), { at: received, ahead: server - sent }];
     this.trip = Math.min(this.trip, received - sent);

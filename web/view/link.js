@@ -1,7 +1,7 @@
 // Measures the link of a view: whether it is too slow for the video, and whether the video could be tried again.
 // SPDX-License-Identifier: Apache-2.0
 
-// A link that skips images more often than `most` times `within` so many seconds is too slow.
+// A link on which images are skipped more than `most` times in `within` seconds is too slow.
 const LAGS = { most: 3, within: 30 };
 export const LONG = 0.35; // seconds: an image that was in transit for less does not indicate a slow link
 const SPAN = 0.25; // seconds: two consecutive spans indicate a slow link, while a stall causes only one

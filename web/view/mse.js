@@ -1,7 +1,7 @@
 // Plays fragments in a <video>. It never stalls, because each fragment declares a longer duration than it has.
 // SPDX-License-Identifier: Apache-2.0
 
-const SEEK = 0.5; // seconds in addition to that, above which the player jumps instead of playing faster
+const SEEK = 0.5; // seconds beyond the target distance above which the player jumps instead of playing faster
 const [SLOWEST, FASTEST] = [0.9, 1.5];
 const KEPT = 10; // seconds kept in the buffer
 const NAMES = { avc: "H.264", hvc: "H.265", hev: "H.265", av0: "AV1", vp0: "VP9", vp8: "VP8" };

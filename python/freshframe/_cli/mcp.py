@@ -52,9 +52,9 @@ _AT_ONCE = 8  # concurrent questions
 _MOST_EVENTS = 100
 _CONNECTIONS = 64
 _SILENT_AT_ONCE = 16  # maximum number of connections that have not sent the token
-_SILENT_FOR = 2.0  # seconds after which such a connection is closed
+_SILENT_FOR = 2.0  # seconds after which a connection without the token is closed
 _CLOCKS_DIFFER = 1.0  # seconds by which a frame's timestamp may be ahead of the server's clock
-_PACKETS = ".packets"  # suffix of a camera's name: the source of its packets
+_PACKETS = ".packets"  # a camera's name with this suffix is the name of its packets' source
 _JPEG = b"\xff\xd8"  # magic bytes
 _ORIGINS = {  # where the UTC of a frame comes from
     "camera": "the camera's clock",

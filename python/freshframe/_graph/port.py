@@ -115,7 +115,7 @@ class Port(Generic[T_co]):
                 try:
                     self._add_packets(make())
                 except (GraphError, StateError):
-                    if is_gone(self):  # in the meantime
+                    if is_gone(self):  # removed in the meantime
                         raise self._has_gone() from None
                     raise
             port: Port[_native.Packet] = place.packets  # type: ignore[assignment]

@@ -108,7 +108,7 @@ def replace(
         engine.check_replaceable(index, handle)
         if isinstance(node, Node):
             call: Callable[[], object] = node.open
-            is_open = (call(), True)[1]  # one line: a signal handler raises before or after both
+            is_open = (call(), True)[1]  # on one line, so that no signal handler can raise between the two
         if engine.is_on_native_thread(index):
             start(index, place, handle, gate)
         engine.replace(index, handle, Entry(node, handle), place, gate.release, timeout)

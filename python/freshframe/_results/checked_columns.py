@@ -145,7 +145,7 @@ _has_warned = False  # a detector would repeat it for each frame
 def _warn_of_shares(xyxy: npt.NDArray[np.float32]) -> None:
     """Logs a WARNING, once, if all boxes are within one pixel: they are shares of the width and height."""
     global _has_warned  # noqa: PLW0603
-    # Nearly always the first box is enough.
+    # The first box nearly always proves that these are pixels, so the others need not be checked.
     if _has_warned or not len(xyxy) or xyxy[0, 2] > 1 or xyxy.max() > 1 or not (xyxy % 1).any():
         return
     _has_warned = True

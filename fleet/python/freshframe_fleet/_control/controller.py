@@ -33,7 +33,7 @@ _END_TIMEOUT = 8.0  # seconds within which agents have to close their cameras
 
 
 class Life:
-    """The phases of a controller's life."""
+    """Starts and closes a controller, and runs its thread."""
 
     def __init__(self, parts: Parts, actions: Actions) -> None:
         """The thread is started by start()."""

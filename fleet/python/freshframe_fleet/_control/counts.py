@@ -25,7 +25,7 @@ class CameraCounts:
         self._told: dict[int, Counter[str]] = {}
 
     def tell(self, epoch: int, counts: Mapping[str, int]) -> None:
-        """Updates the counts of a start. Those before the newest eight starts are final."""
+        """Updates the counts of a start. Ignores starts before the newest eight, whose counts are final."""
         if epoch <= self._newest_finished:
             return
         told = self._told.get(epoch)

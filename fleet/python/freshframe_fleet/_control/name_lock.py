@@ -77,7 +77,7 @@ class NameLock:
 
     def close(self) -> None:
         """Releases the name and removes the file. Idempotent."""
-        lock, self._lock = self._lock, -1  # only one of two threads gets it
+        lock, self._lock = self._lock, -1  # so that only one of two threads closes it
         if lock < 0:
             return
         with contextlib.suppress(OSError):

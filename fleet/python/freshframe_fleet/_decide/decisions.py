@@ -112,7 +112,7 @@ class Decisions:
 
     @property
     def moves(self) -> bool:
-        """True if a camera has two runs, so that give_results() matters."""
+        """True while a camera has two runs. Only then must give_results() be called."""
         return self.state.handovers.is_waiting
 
     def python_ran(self, name: str, now: float) -> None:

@@ -9,7 +9,7 @@ from .model import Action, Camera, ForgetRun, Former, Run, StopRun, Times
 
 
 class Handovers:
-    """The former runs of all cameras that have one."""
+    """Moves in progress: former runs that continue until the next run of their camera delivers results."""
 
     def __init__(self, times: Times, is_flushed: Callable[[Run], bool]) -> None:
         """Starts without any handovers."""

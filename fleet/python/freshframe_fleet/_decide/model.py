@@ -116,7 +116,7 @@ class Camera:
     closed_at: float | None = None  # while closing: when the agent reported that it is closed
     former: Former | None = None  # while it moves; handovers.py explains it
     renewed: int = 0  # epoch when it got its current build: earlier starts do not have this build
-    gives_results: bool = False  # for the current run; updated while there is a former one
+    gives_results: bool = False  # whether the current run has delivered results; updated only in a handover
     hangs: bool = False  # while closing: its start has not returned, and may have a session open
     then: CameraState = "unplaced"  # the state after closing
 

@@ -1,4 +1,4 @@
-"""A reader's records of each outbox that it reads from, so that its counters balance."""
+"""Counts a reader's results from its outboxes' records, so that every result is accounted for."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
