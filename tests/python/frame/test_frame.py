@@ -180,7 +180,7 @@ def test_a_frame_is_immutable_and_has_a_telling_repr() -> None:
 
 
 def disc(dark: int, bright: int) -> Array:
-    """A disc of radius 40 around (150, 100)."""
+    """Returns an image with a disc of radius 40 around (150, 100)."""
     y, x = np.mgrid[:240, :320]
     inside = np.clip(40.5 - np.hypot(x - 150, y - 100), 0, 1)
     pixels: Array = (dark + (bright - dark) * inside).astype(np.uint8)

@@ -136,7 +136,7 @@ def test_a_native_thread_keeps_one_thread_state_for_life(module: types.ModuleTyp
     assert seen[0][0] != threading.get_ident()
     seen.clear()
     module.call_on_native_thread(count, 2)
-    assert [calls for _, calls in seen] == [1, 2]  # it stays so
+    assert [calls for _, calls in seen] == [1, 2]  # a new native thread starts with a new thread state
 
 
 def test_a_native_thread_shows_up_in_python_while_it_calls(module: types.ModuleType) -> None:

@@ -34,13 +34,13 @@ def picture(**boxes: tuple[int, int, int, int]) -> npt.NDArray[np.uint8]:
 
 
 class Boxes(ff.Node[ff.Frame, ff.Detections]):
-    """The given boxes for each picture."""
+    """Emits the given results in turn, one per image."""
 
     def __init__(self, *results: ff.Detections) -> None:
         self.results = list(results)
 
     def process(self, sample: ff.Sample[ff.Frame]) -> ff.Detections:
-        """The next ones."""
+        """Returns the next result."""
         return self.results[sample.seq % len(self.results)]
 
 

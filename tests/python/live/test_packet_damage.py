@@ -86,7 +86,7 @@ class Read(NamedTuple):
 
 
 def nothing(frame: ff.Frame) -> None:
-    """Only takes it."""
+    """Accepts a frame, and does nothing."""
 
 
 def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.VideoFile | None = None) -> Read:

@@ -30,7 +30,7 @@ def test_a_function_gives_a_number() -> None:
         return pixels.mean()
 
     assert values(mean, frames(3)) == [0, 1, 2]
-    assert values(mean, frames(1)) == [0]  # as often as you like
+    assert values(mean, frames(1)) == [0]  # the same function can be added repeatedly
 
 
 @pytest.mark.slow

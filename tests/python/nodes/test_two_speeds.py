@@ -146,7 +146,7 @@ def test_the_results_of_a_file_do_not_depend_on_the_speed_of_the_steps(name: str
 
 
 def spooled(folder: Path, slow: str) -> list[dict[str, Any]]:
-    """The four events of a Spool behind Presence, without what is of the machine's clocks."""
+    """Returns the four events of a Spool downstream of Presence, without the machine's clock readings."""
     pipeline = ff.Pipeline(stall_timeout=None)
     events: list[dict[str, Any]] = []
 

@@ -14,7 +14,7 @@ UPRIGHT = (("red", "green"), ("blue", "white"))
 
 
 def paint(_: int, width: int, height: int) -> Pixels:
-    """The image, (height, width, 3) uint8 RGB."""
+    """Returns the image, (height, width, 3) uint8 RGB."""
     pixels = np.zeros((height, width, 3), np.uint8)
     for row, names in enumerate(UPRIGHT):
         for column, name in enumerate(names):
@@ -25,7 +25,7 @@ def paint(_: int, width: int, height: int) -> Pixels:
 
 
 def see(pixels: Any) -> tuple[tuple[str, str], tuple[str, str]]:
-    """The colours of the quarters of an (H, W, 3) RGB image, row by row."""
+    """Returns the colours of the quarters of an (H, W, 3) RGB image, row by row."""
     height, width = pixels.shape[:2]
 
     def name(y: int, x: int) -> str:
@@ -36,6 +36,6 @@ def see(pixels: Any) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def after(degrees: int) -> tuple[tuple[str, ...], ...]:
-    """What see() returns for the image when it is rotated clockwise."""
+    """Returns what see() returns for the image rotated clockwise."""
     rotated = np.rot90(np.array(UPRIGHT), -degrees // 90)
     return tuple(tuple(str(each) for each in row) for row in rotated)

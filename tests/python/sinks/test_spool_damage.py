@@ -203,7 +203,7 @@ def test_a_damage_keeps_no_program_from_starting_and_each_loss_is_a_gap(
     caplog.clear()
     last = small_box(folder, 8 << 20)
     assert (last.next, drain(last), last.held().lost, last.held().expired) == (64, [], 0, 0)
-    assert not caplog.records, caplog.text  # once is enough
+    assert not caplog.records, caplog.text  # the damage was already logged
     last.close(complete=True)
 
 

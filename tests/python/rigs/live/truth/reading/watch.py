@@ -57,7 +57,7 @@ class Watch(Opened):
         return sum(edge.dropped for edge in self.pipeline.stats().edges)
 
     def read(self, count: int) -> list[Seen]:
-        """The next pictures."""
+        """Returns the next images."""
         seen = []
         for _ in range(count):
             sample = self.reader.get(timeout=WATCHDOG)

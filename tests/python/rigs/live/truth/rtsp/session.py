@@ -50,7 +50,7 @@ class Session:
         self._id = secrets.token_hex(4)
         self._nonce = secrets.token_hex(8)
         self._uses = 0  # number of requests that used the nonce
-        self._renewed = time.monotonic()  # the time limit
+        self._renewed = time.monotonic()  # time of the last sign of life
         self._film: Film | None = None
         self._fps = camera.fps
         self._transport: Transport | None = None

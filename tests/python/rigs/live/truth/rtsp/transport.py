@@ -18,7 +18,7 @@ RTP, RTCP = 0, 1
 
 
 class Transport(Protocol):
-    """One client's way."""
+    """How packets reach one client."""
 
     described: str  # value of the Transport header in the response to SETUP
 
