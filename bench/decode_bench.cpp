@@ -2,7 +2,7 @@
 //
 //   decode_bench bare|luma|bgr FILE THREADS
 //
-// Opens, decodes all, closes; prints the number of frames, ms and processor ms per frame as JSON.
+// Opens the file, decodes all of it and closes it. Prints the number of frames, and ms and CPU ms per frame, as JSON.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/media.hpp"

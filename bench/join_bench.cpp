@@ -1,5 +1,5 @@
-// The cost of a set of a join beside two samples of a merge, and how long after its last member it is processed.
-// Run by join.py.
+// Compares the cost of a join's set with two samples of a merge, and measures how long after its last member a set is
+// processed. Run by join.py.
 //
 //   join_bench ROUNDS
 //

@@ -1,12 +1,12 @@
-// Measures whether frozen pictures are found after encoders, and sound ones are not, and the cost.
+// Measures whether frozen images are reported after encoding, whether those of a working camera are not, and the cost.
 //
 //   still_bench [SEEDS [HOURS [FIRST [SCENE]]]]
 //
 // Each scene is painted again with each seed, encoded with a keyframe every 2 s, and decoded, in simulated time. The
-// rule gets the keyframes. A table shows how often it reported a sound scene, and after how many keyframes a frozen
-// one: the fewest, the median, and the most. A loop is counted from its first picture. With HOURS it looks at sound
-// scenes alone, each for that long in simulated time and with each seed, and only keyframes are encoded. FIRST is the
-// first seed, 1 if it is not given. With SCENE, it looks only at scenes whose name contains it.
+// rule gets the keyframes. A table shows how often it reported a working scene, and after how many keyframes a frozen
+// one: the minimum, the median, and the maximum. A loop is counted from its first image. With HOURS, only working
+// scenes are tried, each for that long in simulated time and with each seed, and only keyframes are encoded. FIRST is
+// the first seed, by default 1. With SCENE, only scenes whose names contain it are tried.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
@@ -49,7 +49,7 @@ using Kind = StillRule::Kind;
 constexpr int kWidth = 640;
 constexpr int kHeight = 360;
 constexpr int kFps = 4;
-constexpr int kGroup = 8;  // pictures: a keyframe every 2 s
+constexpr int kGroup = 8;  // images from one keyframe to the next, 2 s
 constexpr int kKeys = 50;
 constexpr int kFirst = 20;  // keyframes before a scene freezes
 constexpr std::size_t kPixels = std::size_t{kWidth} * kHeight;

@@ -1,5 +1,5 @@
-/* The fast branch as a native node: it notes what measure.Branch notes, and no Python runs for it.
- * Args of its state: the descriptor of the file, as int32_t. The picture is BGR, as for the other peers.
+/* The fast branch as a native node: it records what measure.Branch records, without running any Python.
+ * Args of its state: the descriptor of the file, as int32_t. The image is BGR, as for the other peers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>

@@ -1,4 +1,4 @@
-// Where a picture changes: a native node in C++, with state, options and a table as its result.
+// Finds where an image changes: a native node in C++, with state, options and a table as its result.
 // SPDX-License-Identifier: Apache-2.0
 //
 //   c++ -std=c++17 -O3 -shared -fPIC -I"$(python -c 'import freshframe; print(freshframe.native.get_include())')" motion.cpp -o libmotion.so

@@ -19,7 +19,7 @@ const TONE = {
   ended: "ended",
 };
 
-// A column has a text for each camera, and a key to sort by.
+// Each column has a function for the string to show, and one for the key to sort by.
 const COLUMNS = [
   { key: "name", title: "Camera", show: (camera) => camera.name, by: (camera) => camera.name },
   { key: "state", title: "State", show: (camera) => camera.state, by: (camera) => STATES.indexOf(camera.state) },

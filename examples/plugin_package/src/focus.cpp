@@ -1,4 +1,4 @@
-// How sharp a picture is: the variance of the Laplacian of its luma.
+// Measures how sharp an image is: the variance of the Laplacian of its luma.
 // SPDX-License-Identifier: Apache-2.0
 //
 // The measure is LAPV of Pertuz, Puig and Garcia, Analysis of focus measure operators for shape-from-focus, 2013.

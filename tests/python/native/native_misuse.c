@@ -40,7 +40,7 @@ static void destroy(void* object) {
   free(self);
 }
 
-/* Waits again and again, also when the node has been closed. */
+/* Waits repeatedly, even after the node has been closed. */
 static void* waits(void* object) {
   node* self = object;
   while (!self->ended) (void)self->host->wait(self->host->self, 1000);
@@ -57,7 +57,7 @@ static int32_t open_(void* object, const freshframe_host* host, freshframe_error
   return is(self, "open fails") ? -4 : 0;
 }
 
-/* Calls of the host with null where there must be something; all are refused. */
+/* Calls the host with null arguments where that is not allowed. All of these calls must fail. */
 static int with_null(const freshframe_host* host) {
   freshframe_picture picture = {.size = sizeof picture};
   host->log(host->self, 1, 0);
@@ -68,7 +68,7 @@ static int with_null(const freshframe_host* host) {
          !host->wrap_frame(host->self, 0, 0, 0);
 }
 
-/* A frame that is still being written cannot be converted or kept; its planes can be looked at. */
+/* A frame that is still being written cannot be converted or kept, but its planes can be read. */
 static int with_unwritten(const freshframe_host* host) {
   const freshframe_picture wanted = {.size = sizeof wanted, .width = 8, .height = 8, .format = "gray"};
   freshframe_picture out = {.size = sizeof out};
@@ -87,7 +87,7 @@ static int with_a_huge_stride(const freshframe_host* host) {
   return !host->wrap_frame(host->self, &wanted, 0, 0);
 }
 
-/* A side that no picture of the engine may have. */
+/* Asks for an image with a side that is longer than the engine allows. */
 static int with_a_long_side(const freshframe_host* host) {
   static uint8_t pixels[65537];
   const freshframe_plane plane = {pixels, 1, 65537, 65537};
@@ -139,7 +139,7 @@ static int32_t process(void* object, const freshframe_sample* sample, freshframe
   return 1;
 }
 
-/* Gives the frame that it was lent in the call before, when it is between two calls. */
+/* Emits the frame that it borrowed in the previous call, which is no longer valid. */
 static int32_t process_frame(void* object, const freshframe_sample* sample, freshframe_value* out,
                              freshframe_error* error) {
   node* self = object;
@@ -154,7 +154,7 @@ static int32_t close_(void* object, freshframe_error* error) {
   freshframe_picture picture = {.size = sizeof picture};
   (void)error;
   if (self->first == 0) return 0;
-  /* It has been given away: all of this is refused. */
+  /* The frame is no longer valid here, so all of these calls must fail. */
   if (self->host->picture(self->host->self, self->first, 0, &picture) == 0) return -1;
   if (self->host->keep_frame(self->host->self, self->first) != 0) return -2;
   self->host->release_frame(self->host->self, (freshframe_frame*)self->first);
@@ -175,7 +175,7 @@ static int32_t read_(void* object, freshframe_value* out, freshframe_stamp* stam
   return 1;
 }
 
-/* Columns, with the mistake that `how` names. */
+/* Emits columns with the mistake named by `how`. */
 static int32_t boxes(void* object, const freshframe_sample* sample, freshframe_value* out,
                      freshframe_error* error) {
   static float numbers[8];
@@ -215,7 +215,7 @@ static int32_t boxes(void* object, const freshframe_sample* sample, freshframe_v
 }
 
 #define HEAD sizeof(freshframe_node), FRESHFRAME_ABI_VERSION
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // about functions that the first version does not have
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"  // for functions that the first version does not have
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_misuse = {
     HEAD, "misuse", "frame", "float64", 0, 0, create, destroy, open_, process, 0, close_, 0};
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_keeper = {

@@ -1,4 +1,4 @@
-// A card that is not there: what its two libraries share.
+// The part of the fake GPU that its two libraries share.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

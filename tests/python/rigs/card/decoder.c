@@ -1,8 +1,8 @@
-// libnvcuvid.so.1 of the fake card: decoders.
+// libnvcuvid.so.1 of the fake GPU: decoders.
 //
-// H.264 gives the stream's own pictures (true_h264.c). A picture of another codec is green, with two rows of 16 squares of
-// 16 pixels, white for 1: the number of the picture in decoding order, and the number of its decoder. Mapping copies into
-// one of few output surfaces, as on a card.
+// H.264 is decoded to the stream's own images (true_h264.c). An image of another codec is green, with two rows of 16
+// squares of 16 pixels, white for 1: the number of the image in decoding order, and the number of its decoder. Mapping
+// copies into one of a few output surfaces, as on a real GPU.
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "card.h"

@@ -1,4 +1,4 @@
-// libcuda.so.1 of the fake card: devices, contexts, streams, events and copies.
+// libcuda.so.1 of the fake GPU: devices, contexts, streams, events and copies.
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "card.h"

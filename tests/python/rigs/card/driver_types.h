@@ -1,4 +1,4 @@
-// The types of the driver that the fake card needs, laid out as the driver's. Fields that nothing here reads are padding.
+// The driver's types that the fake GPU needs, with the same layout. Fields that nothing here reads are padding.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

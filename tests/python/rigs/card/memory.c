@@ -1,7 +1,7 @@
-// The memory, the counts and the faults of the fake card.
+// The memory, the counters and the faults of the fake GPU.
 //
-// The memory is a file in memory that is mapped twice. Nobody may read or write it at the addresses that callers get, so
-// that a host that touches a plane of the card ends with SIGSEGV, as with a card. The other view is the fake's own.
+// Its memory is a memory file that is mapped twice. The addresses that callers get are not readable or writable, so
+// that host code that touches a plane on the GPU ends with SIGSEGV, as on a real one. The fake uses the other mapping.
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "card.h"

@@ -1,7 +1,7 @@
-// An ONNX Runtime with a CUDA provider for the fake card: the true library, whose table of functions gets other ones at the
-// places where a card's memory comes in. The operators run on the CPU, over the fake's own view of that memory.
+// An ONNX Runtime with a CUDA provider for the fake GPU: the real library with functions of its API table replaced,
+// namely those that deal with GPU memory. The operators run on the CPU, using the fake's own mapping of that memory.
 //
-// Memory of a card that is given as the host's stays unreadable, so that such a mistake ends with SIGSEGV, as with a card.
+// GPU memory that is passed as host memory stays unreadable, so this mistake ends with SIGSEGV, as with a real GPU.
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "card.h"

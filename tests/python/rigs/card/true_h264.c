@@ -1,7 +1,7 @@
-// The pictures that the slices of an H.264 stream give.
+// Decodes the slices of an H.264 stream to its real images.
 //
-// The slices that a card would get go to libavcodec, after parameter sets that are written again from the fields that a
-// card gets. A picture is taken from the buffer that it is decoded into, so its place in display order does not matter.
+// The slices that a GPU would get are passed to libavcodec, after parameter sets that are rebuilt from the fields that
+// a GPU gets. An image is taken from the buffer that it is decoded into, so its place in display order does not matter.
 // SPDX-License-Identifier: Apache-2.0
 #include "true_h264.h"
 

@@ -1,4 +1,4 @@
-// The pictures that the slices of an H.264 stream give.
+// Decodes the slices of an H.264 stream to its real images.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
