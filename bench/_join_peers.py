@@ -37,7 +37,7 @@ class ExactTime:
         self._waiting: dict[float, dict[int, tuple[float, float]]] = {}
 
     def put(self, parent: int, time: float, now: float) -> list[Made]:
-        """A message arrives; returns the sets that are delivered now."""
+        """Handles a message, and returns the sets that are delivered now."""
         members = self._waiting.setdefault(time, {})
         members[parent] = (time, now)
         if len(members) < self._count:
@@ -62,7 +62,7 @@ class ApproximateTime:
         self._made: list[Made] = []
 
     def put(self, parent: int, time: float, now: float) -> list[Made]:
-        """A message arrives; returns the sets that are delivered now."""
+        """Handles a message, and returns the sets that are delivered now."""
         self._made = []
         self._queues[parent].append((time, now))
         if len(self._queues[parent]) + len(self._past[parent]) > DEPTH:
@@ -154,7 +154,7 @@ class Sync:
         self._held: list[tuple[float, float] | None] = [None] * count
 
     def put(self, parent: int, time: float, now: float) -> list[Made]:
-        """A message arrives; returns the sets that are delivered now."""
+        """Handles a message, and returns the sets that are delivered now."""
         self._queues[parent].append((time, now))
         made: list[Made] = []
         while True:

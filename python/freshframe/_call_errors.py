@@ -33,7 +33,7 @@ def explain(text: str) -> OptionTypeError:
     """Returns the error to raise instead of nanobind's, given its message.
 
     Raises:
-        ValueError: It is another message.
+        ValueError: This is another message.
     """
     name, supported, rest = text.partition(_SUPPORTED)
     signatures, given, types = rest.partition(_GIVEN)
@@ -76,7 +76,7 @@ class _Parameter:
         return cls(name, annotation, not equals)
 
     def refuses(self, found: str) -> bool:
-        """Whether a value of this type can certainly not be passed."""
+        """Returns True if a value of this type is certainly rejected."""
         accepted = set(re.findall(r"\w+", self.annotation))
         known = _ACCEPTING.get(found)
         if known is None or not accepted:

@@ -70,8 +70,8 @@ def number(what: str, value: Any, unit: str = "") -> float:
         unit: Appended to "must be a number" in messages, such as " of seconds".
 
     Raises:
-        OptionTypeError: It is not a number.
-        OptionError: It is infinite or nan.
+        OptionTypeError: The value is not a number.
+        OptionError: The value is infinite or nan.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's numbers are Real, too
         raise OptionTypeError(f"{what} must be a number{unit}, got {show(value)}")
@@ -88,8 +88,8 @@ def positive_seconds(what: str, value: Any) -> float:
     """Returns a duration above 0.
 
     Raises:
-        OptionTypeError: It is not a number.
-        OptionError: It is 0, negative, infinite or nan.
+        OptionTypeError: The value is not a number.
+        OptionError: The value is 0, negative, infinite or nan.
     """
     seconds = number(what, value)
     if not seconds > 0:
@@ -101,8 +101,8 @@ def few_seconds(what: str, value: Any) -> float:
     """Returns seconds that are usually below one. Logs a warning if they look like milliseconds.
 
     Raises:
-        OptionTypeError: It is not a number.
-        OptionError: It is infinite or nan.
+        OptionTypeError: The value is not a number.
+        OptionError: The value is infinite or nan.
     """
     seconds = number(what, value, " of seconds, such as 0.1")
     if seconds > _MANY_SECONDS:
@@ -120,8 +120,8 @@ def timeout(value: Any) -> float:
     """Returns the seconds to wait, at least 0; infinity for None.
 
     Raises:
-        OptionTypeError: It is not a number.
-        OptionError: It is negative, infinite or nan.
+        OptionTypeError: The value is not a number.
+        OptionError: The value is negative, infinite or nan.
     """
     return math.inf if value is None else seconds("timeout", value, " or None")
 
@@ -130,8 +130,8 @@ def seconds(what: str, value: Any, more: str = "") -> float:
     """Returns a duration of at least 0.
 
     Raises:
-        OptionTypeError: It is not a number.
-        OptionError: It is negative, infinite or nan.
+        OptionTypeError: The value is not a number.
+        OptionError: The value is negative, infinite or nan.
     """
     duration = number(what, value)
     if not duration >= 0:
@@ -143,8 +143,8 @@ def integer(what: str, value: Any, bits: int = 32) -> int:
     """Returns a Python or NumPy integer that fits into `bits` bits, signed.
 
     Raises:
-        OptionTypeError: It is not an integer.
-        OptionError: It is too large or too small.
+        OptionTypeError: The value is not an integer.
+        OptionError: The value is too large or too small.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise OptionTypeError(f"{what} must be a whole number, got {show(value)}")
@@ -161,8 +161,8 @@ def size_bytes(what: str, value: Any) -> int:
     """Returns a number of bytes: an int, or a float such as 1e9.
 
     Raises:
-        OptionTypeError: It is not a number.
-        OptionError: It is infinite, nan or too large.
+        OptionTypeError: The value is not a number.
+        OptionError: The value is infinite, nan or too large.
     """
     if isinstance(value, numbers.Integral):
         return integer(what, value, bits=64)
@@ -176,7 +176,7 @@ def flag(what: str, value: Any) -> bool:
     """Returns a bool.
 
     Raises:
-        OptionTypeError: It is not True or False.
+        OptionTypeError: The value is not True or False.
     """
     if not isinstance(value, bool):
         raise OptionTypeError(f"{what} must be True or False, got {show(value)}")
@@ -187,8 +187,8 @@ def text(what: str, value: Any) -> str:
     """Returns a string that is not empty.
 
     Raises:
-        OptionTypeError: It is not a string.
-        OptionError: It is empty, or contains lone surrogates.
+        OptionTypeError: The value is not a string.
+        OptionError: The value is empty, or contains lone surrogates.
     """
     if not isinstance(value, str):
         raise OptionTypeError(f"{what} must be a string, got {show(value)}")
@@ -201,8 +201,8 @@ def line(what: str, value: Any) -> str:
     """Returns a string that is not empty and has no control characters.
 
     Raises:
-        OptionTypeError: It is not a string.
-        OptionError: It is empty, or contains control characters or lone surrogates.
+        OptionTypeError: The value is not a string.
+        OptionError: The value is empty, or contains control characters or lone surrogates.
     """
     given = text(what, value)
     if any(each < " " or each == "\x7f" for each in given):
@@ -214,8 +214,8 @@ def path(what: str, value: Any) -> str:
     """Returns a path as a string.
 
     Raises:
-        OptionTypeError: It is not a path.
-        OptionError: It cannot be encoded, contains NUL, or is a URL.
+        OptionTypeError: The value is not a path.
+        OptionError: The path cannot be encoded, contains NUL, or is a URL.
     """
     text = path_or_url(what, value)
     if is_url(text):
@@ -227,8 +227,8 @@ def path_or_url(what: str, value: Any) -> str:
     """Returns a path or a URL as a string.
 
     Raises:
-        OptionTypeError: It is not a path.
-        OptionError: It cannot be encoded, or contains NUL.
+        OptionTypeError: The value is not a path.
+        OptionError: The path cannot be encoded, or contains NUL.
     """
     if isinstance(value, bytes):
         raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: pass os.fsdecode(path)")
@@ -252,14 +252,14 @@ def engine_name(what: str, value: Any) -> bytes:
     """Returns a path or URL as bytes for the engine: a path in the file system's encoding.
 
     Raises:
-        OptionTypeError: It is not a path.
-        OptionError: It cannot be encoded, or contains NUL.
+        OptionTypeError: The value is not a path.
+        OptionError: The path cannot be encoded, or contains NUL.
     """
     return _encoded(path_or_url(what, value))
 
 
 def is_url(text: str) -> bool:
-    """Whether it is a URL other than file://."""
+    """Returns True for a URL other than file://."""
     return "://" in text and not text.lower().startswith("file:")
 
 
@@ -268,7 +268,7 @@ def _encoded(text: str) -> bytes:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether it can be encoded: file names with undecodable bytes have lone surrogates."""
+    """Returns False for a string with lone surrogates, which stand for undecodable bytes of file names."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -289,7 +289,7 @@ def items(value: Any, wanted: str) -> list[Any]:
         wanted: Start of the message, such as "names must be a list of strings".
 
     Raises:
-        OptionTypeError: It is a string, or cannot be iterated.
+        OptionTypeError: The value is a string, or cannot be iterated.
     """
     with contextlib.suppress(Exception):  # a zero-dimensional array, or a class whose methods raise
         if not isinstance(value, str | bytes):
@@ -301,7 +301,7 @@ def several(value: Any, count: int, wanted: str) -> list[Any]:
     """Returns the items of a sequence of `count` items, see items().
 
     Raises:
-        OptionTypeError: It has another length or is not a sequence.
+        OptionTypeError: The value has another length or is not a sequence.
     """
     length = 0
     if not isinstance(value, Mapping):
@@ -317,7 +317,7 @@ def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
     """Returns a rectangle of whole pixels, or None.
 
     Raises:
-        OptionTypeError: It is not a rectangle.
+        OptionTypeError: The value is not a rectangle.
     """
     if value is None:
         return None
@@ -330,8 +330,8 @@ def pair(what: str, value: Any) -> tuple[float, float]:
     """Returns two numbers.
 
     Raises:
-        OptionTypeError: It is not a pair of numbers.
-        OptionError: One of them is infinite or nan.
+        OptionTypeError: The value is not a pair of numbers.
+        OptionError: A number is infinite or nan.
     """
     first, second = several(value, 2, f"{what} must be two numbers")
     return number(what, first), number(what, second)
@@ -341,7 +341,7 @@ def size(what: str, value: Any) -> tuple[int, int]:
     """Returns a width and height in pixels, each at least 1.
 
     Raises:
-        OptionTypeError: It is not a pair of integers.
+        OptionTypeError: The value is not a pair of integers.
         OptionError: A side is below 1 or too large.
     """
     sides = several(value, 2, f"{what} must be (width, height) in pixels")

@@ -91,7 +91,7 @@ def _match_letter(letter: str) -> str:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host is localhost or a loopback address."""
+    """Returns True for localhost and for a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

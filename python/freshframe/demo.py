@@ -35,7 +35,7 @@ def circles(url: str, seq: int) -> list[DemoCircle]:
     """Returns the ground truth of frame ``seq`` of a ``demo:circles?...`` URL.
 
     Raises:
-        OptionError: It is another URL, or seq is negative.
+        OptionError: The URL is of another kind, or seq is negative.
     """
     return [
         DemoCircle(circle.id, circle.x, circle.y, circle.r, circle.visible)
@@ -70,7 +70,7 @@ def shapes(url: str, seq: int) -> list[DemoShape]:
     """Returns the ground truth of frame ``seq`` of a ``demo:shapes?...`` URL.
 
     Raises:
-        OptionError: It is another URL, or seq is negative.
+        OptionError: The URL is of another kind, or seq is negative.
     """
     return [
         DemoShape(shape.id, shape.class_name, shape.x1, shape.y1, shape.x2, shape.y2, shape.visible)

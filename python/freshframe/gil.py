@@ -161,7 +161,7 @@ class GilWatch:
             return list(self._stalls)
 
     def summary(self) -> list[GilCulprit]:
-        """The stalls grouped by culprit, the largest total time first."""
+        """Returns the stalls grouped by culprit, the largest total time first."""
         if self._running is None:
             return find_culprits(self.stalls)
         return [GilCulprit(*culprit) for culprit in self._running.summary()[2]]

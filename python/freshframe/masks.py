@@ -35,7 +35,7 @@ def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
 
     Raises:
         OptionError: The array is not three-dimensional.
-        OptionTypeError: It is not an array of bool.
+        OptionTypeError: ``masks`` is not an array of bool.
 
     GIL: released while encoding.
 

@@ -37,7 +37,7 @@ def _find_address(pointer: Any) -> int:
     """Returns the address in a ctypes or cffi pointer or a Cython capsule.
 
     Raises:
-        OptionTypeError: It has another type, is null, is a callback into Python, or needs the GIL.
+        OptionTypeError: The pointer has another type, is null, is a callback into Python, or needs the GIL.
         OptionError: The capsule has another signature.
     """
     if isinstance(pointer, _POINTER):
@@ -256,7 +256,7 @@ def numba(
     max_rows: int | None = None,
     state: bytes | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
-    """Decorator that compiles a Python function with numba and makes it a node.
+    """Returns a decorator that compiles a Python function with numba and makes it a node.
 
     The function is called with those of these arguments that it has parameters for: ``pixels``, a read-only
     uint8 array (H, W) or (H, W, 3), shared by all users of the frame; ``out``, the zeroed result, of shape

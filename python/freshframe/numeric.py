@@ -129,7 +129,7 @@ def absdiff_mean(
         The mean, in the unit of the numbers.
 
     Raises:
-        OptionTypeError: One of them has another type, or their types differ.
+        OptionTypeError: An argument has another type, or their types differ.
         OptionError: Their shapes differ, there are no numbers, or ``threads`` is out of range.
 
     GIL: released above 16 MiB in total, held otherwise.

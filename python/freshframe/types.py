@@ -118,5 +118,5 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """All public names, including those loaded at first use."""
+    """Lists all public names, including those loaded at first use."""
     return sorted({*globals(), *__all__})

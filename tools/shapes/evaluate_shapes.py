@@ -70,7 +70,7 @@ def detect(path: Path, pictures: Sequence[npt.NDArray[np.uint8]], confidence: fl
 
 
 def measure(path: Path, scenes: int = SCENES, noises: int = NOISES) -> dict[str, float]:
-    """All figures."""
+    """Returns all figures."""
     rng = np.random.default_rng(SEED)
     unseen = [scene(rng) for _ in range(scenes)]
     truth = [(one.boxes, np.ones(len(one.boxes)), one.classes) for one in unseen]

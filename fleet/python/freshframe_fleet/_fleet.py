@@ -310,7 +310,8 @@ class Fleet(ClosedByWith):
             OptionError: The timeout is negative.
             OptionTypeError: An argument is of the wrong type.
             StateError: There is no such agent, or the fleet was closed.
-            StopTimeoutError: It still has cameras after a ``timeout`` above 0. They continue to be moved.
+            StopTimeoutError: The agent still has cameras after a ``timeout`` above 0. They continue to be
+                moved.
         """
         self._life.check_process()
         agent = check.text("the name of an agent", agent)

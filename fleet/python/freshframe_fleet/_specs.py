@@ -33,8 +33,8 @@ def checked_name(what: str, name: Any) -> str:
     """Returns a name that is valid as part of a file name.
 
     Raises:
-        OptionError: It contains other characters.
-        OptionTypeError: It is not a string.
+        OptionError: The name contains other characters.
+        OptionTypeError: The name is not a string.
     """
     name = check.text(what, name)
     if not _NAME.fullmatch(name):
@@ -50,7 +50,7 @@ def agent_specs(agents: Any) -> Specs:
 
     Raises:
         OptionError: There are no agents, too many, or two of the same name.
-        OptionTypeError: It is neither of these.
+        OptionTypeError: The value is neither of these.
     """
     is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
     if not is_number and (not isinstance(agents, Sequence) or isinstance(agents, (str, bytes))):
@@ -74,8 +74,8 @@ def checked_times(start_timeout: Any, gil_timeout: Any) -> tuple[Times, dict[str
     """Returns the fleet's timeouts, and the options of its agents.
 
     Raises:
-        OptionError: One is out of range.
-        OptionTypeError: One is not a number.
+        OptionError: A timeout is out of range.
+        OptionTypeError: A timeout is not a number.
     """
     if start_timeout is not None:
         check.positive_seconds("start_timeout", start_timeout)
@@ -94,8 +94,8 @@ def checked_outbox_bytes(size: Any) -> int:
     """Returns the limit in bytes for all results queued at an agent.
 
     Raises:
-        OptionError: It is too small for one large result, or larger than any machine's memory.
-        OptionTypeError: It is not a number.
+        OptionError: The limit is too small for one large result, or larger than any machine's memory.
+        OptionTypeError: The limit is not a number.
     """
     if check.number("outbox_bytes", size) < _LEAST_OUTBOXES:
         raise OptionError(
@@ -111,7 +111,7 @@ def checked_labels(what: str, labels: Any) -> dict[str, str]:
 
     Raises:
         OptionError: A string is empty.
-        OptionTypeError: It is not a mapping of strings to strings.
+        OptionTypeError: The value is not a mapping of strings to strings.
     """
     if not isinstance(labels, Mapping):
         raise OptionTypeError(
@@ -127,7 +127,7 @@ def checked_build(build: Any) -> Any:
     """Returns the build function unchanged.
 
     Raises:
-        OptionTypeError: It cannot be called.
+        OptionTypeError: ``build`` cannot be called.
     """
     if not callable(build):
         raise OptionTypeError(
@@ -142,7 +142,7 @@ def camera_specs(cameras: Any) -> list[CameraSpec]:
 
     Raises:
         OptionError: A row is incomplete, or a name appears twice.
-        OptionTypeError: It is neither.
+        OptionTypeError: The value is neither of these.
         OSError: The file cannot be read.
     """
     if isinstance(cameras, (str, os.PathLike)):

@@ -384,7 +384,7 @@ def _refuse_strangers(tool: Any) -> Any:
 
 
 def _make_tools(eyes: Eyes) -> list[Any]:
-    """The tools, which read and change nothing. The docstrings are for the agent."""
+    """Returns the tools, which only read. Their docstrings are for the agent."""
     from anyio import CapacityLimiter, to_thread  # noqa: PLC0415  (it comes with mcp)
     from mcp.server.mcpserver import Image  # noqa: PLC0415
     from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415

@@ -155,7 +155,7 @@ class Graph:
         """Checks that a node fits its parents; returns its input and output types.
 
         Raises:
-            GraphError: It does not fit.
+            GraphError: The node does not fit.
         """
         if joined:
             wanted, given = value_types.set_types(node, [port.name for port in ports])

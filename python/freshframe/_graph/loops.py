@@ -61,9 +61,9 @@ class Looped(Generic[Out]):
         """Opens the source if needed, and iterates over its samples.
 
         Raises:
-            SourceError: It could not be opened.
-            StateError: It was added to a pipeline, it was already looped over or closed, or another thread is
-                looping over it.
+            SourceError: The source could not be opened.
+            StateError: The source was added to a pipeline, was already looped over or closed, or another
+                thread is looping over it.
         """
         return iter(self._looped())
 
@@ -80,8 +80,8 @@ class Looped(Generic[Out]):
         """Opens the source.
 
         Raises:
-            SourceError: It could not be opened.
-            StateError: It was added to a pipeline, or was already looped over or closed.
+            SourceError: The source could not be opened.
+            StateError: The source was added to a pipeline, or was already looped over or closed.
         """
         self._looped().__enter__()
         return self
@@ -106,7 +106,7 @@ class Looped(Generic[Out]):
         """Closes the source and ends loops over it. Thread-safe. GIL: released while waiting.
 
         Raises:
-            StateError: It was added to a pipeline.
+            StateError: The source was added to a pipeline.
         """
         self._looped().close()
 

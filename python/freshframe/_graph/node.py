@@ -158,7 +158,7 @@ def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
 
     Raises:
         OptionError: There are too many or too few.
-        OptionTypeError: They are not a list or tuple.
+        OptionTypeError: The results are not a list or tuple.
     """
     if not isinstance(results, (list, tuple)):
         raise OptionTypeError(
@@ -192,7 +192,7 @@ class Native:
 
 
 def _is_settable(cls: type, name: str) -> bool:
-    """Whether an option may be set while a native node is running."""
+    """Returns True for an option that may be set while a native node is running."""
     found = getattr(cls, name, None)
     return isinstance(found, property) and found.fset is not None
 

@@ -77,7 +77,7 @@ class Port(Generic[T_co]):
 
         Raises:
             GraphError: There is not exactly one source, or its samples do not reach this port.
-            OptionTypeError: It is not a port.
+            OptionTypeError: ``source`` is not a port.
         """
         if not isinstance(source, Port):
             raise OptionTypeError(f"of() needs a port that add() returned, got {_check.show(source)}")
@@ -190,12 +190,12 @@ def value_type(port: Port[Any]) -> Any:
 
 
 def have_packets(ports: Sequence[Port[Any]]) -> bool:
-    """Whether any of the ports is that of a camera's packets."""
+    """Returns True if any of the ports is that of a camera's packets."""
     return any(value_type(port) is _native.Packet for port in ports)
 
 
 def is_gone(port: Port[Any]) -> bool:
-    """Whether the port's node was removed."""
+    """Returns True if the port's node was removed."""
     return port._index not in port._engine.node_numbers()
 
 
@@ -213,7 +213,7 @@ def find_index(port: Port[Any]) -> int:
 
 
 def is_among(port: Port[Any], numbers: Collection[int]) -> bool:
-    """Whether the port's node, and the source that it is limited to (if any), are among these numbers."""
+    """Returns True if the numbers include the port's node, and the source that it is limited to, if any."""
     return port._index in numbers and (port._only == _ALL or port._only in numbers)
 
 
@@ -233,8 +233,8 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
     """Returns ``given`` as a list of ports of this engine's pipeline; None becomes an empty list.
 
     Raises:
-        GraphError: One belongs to another pipeline.
-        OptionTypeError: One is not a port.
+        GraphError: A port belongs to another pipeline.
+        OptionTypeError: An item is not a port.
     """
     if given is None:
         return []
@@ -280,8 +280,8 @@ def own_port(given: Any, use: str, engine: _native.Engine) -> Port[Any]:
         engine: The engine of the pipeline.
 
     Raises:
-        GraphError: It belongs to another pipeline.
-        OptionTypeError: It is not a port.
+        GraphError: The port belongs to another pipeline.
+        OptionTypeError: The argument is not a port.
     """
     if not isinstance(given, Port):
         raise OptionTypeError(f"{use} a port that add() returned; got {_check.show(given)}{advice(given)}")

@@ -77,5 +77,5 @@ def show_queue(queue: Queue) -> str:
 
 
 def blocks(queue: Queue) -> bool:
-    """Whether a full edge makes its producer wait instead of dropping samples."""
+    """Returns True if a full edge makes its producer wait instead of dropping samples."""
     return queue._policy().blocks

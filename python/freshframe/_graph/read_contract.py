@@ -48,7 +48,7 @@ def check_contract(node: Any, label: str) -> None:
     """Rejects a node that could never run.
 
     Raises:
-        GraphError: It has tick_every without on_tick() or the reverse, a method is not callable, or one
+        GraphError: The node has tick_every without on_tick() or the reverse, a method is not callable, or one
             is a generator or coroutine where that is not possible.
     """
     if not isinstance(node, Node):
@@ -87,12 +87,12 @@ def _check_function(function: Any, label: str) -> None:
 
 
 def is_generator(function: Any) -> bool:
-    """Whether calling it returns a generator."""
+    """Returns True if calling the function returns a generator."""
     return any(inspect.isgeneratorfunction(each) for each in _calls(function))
 
 
 def never_gives(node: Any) -> bool:
-    """Whether a Python node or function can never give a result, because no `return` in it has a value."""
+    """Returns True for a Python node or function in which no `return` has a value."""
     if isinstance(node, Native | Source):
         return False
     if not isinstance(node, Node):
@@ -106,7 +106,7 @@ def never_gives(node: Any) -> bool:
 
 
 def returns_its_sample(node: Any) -> bool:
-    """Whether process() of a Python node has a `return sample`, so that its value would be a Sample."""
+    """Returns True if a Python node's process() has a `return sample`, whose value would be a Sample."""
     function = getattr(getattr(node, "process", None), "__func__", None)
     if not isinstance(node, Node) or isinstance(node, Native) or not isinstance(function, types.FunctionType):
         return False
@@ -127,7 +127,7 @@ _CONSTANTS = ("LOAD_CONST", "LOAD_COMMON_CONSTANT", "RETURN_CONST")
 
 
 def _returns_nothing(function: Any) -> bool:
-    """Whether every return in its bytecode returns the constant None. False if that is uncertain."""
+    """Returns True if every return in a function's bytecode returns the constant None. False if uncertain."""
     function = getattr(function, "__func__", function)
     if not isinstance(function, types.FunctionType) or function.__code__.co_flags & _OPAQUE:
         return False

@@ -36,7 +36,7 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
         is_in_process: Whether the old node runs in worker processes.
 
     Raises:
-        GraphError: They are of different kinds, or nodes of this kind cannot be replaced.
+        GraphError: The nodes are of different kinds, or nodes of this kind cannot be replaced.
     """
     name, old = port.name, member.place.node
     if is_in_process:
@@ -91,7 +91,7 @@ def replace(
 
     Raises:
         StateError: The node has ended, or is already being replaced.
-        StopTimeoutError: It is still in a call.
+        StopTimeoutError: The old node is still in a call.
     """
     place = member.place
     if isinstance(node, Native):

@@ -52,7 +52,7 @@ def check_calls(node: Any, parents: int, *, batched: bool) -> None:
     """Checks that the engine can call a node or callable without a join.
 
     Raises:
-        GraphError: It requires a different number of arguments.
+        GraphError: The node requires a different number of arguments.
     """
     if isinstance(node, Native | Source):
         return

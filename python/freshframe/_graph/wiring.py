@@ -140,7 +140,7 @@ def check_join(node: Any, join: Any, batch: Any, process: Any) -> None:
 
     Raises:
         GraphError: This node cannot have a join.
-        OptionTypeError: It is not a Join.
+        OptionTypeError: The value is not a Join.
     """
     checked_join(join)
     if isinstance(node, Source):

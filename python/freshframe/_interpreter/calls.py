@@ -101,7 +101,7 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_raised_after_call(error: BaseException, function: Callable[..., Any]) -> bool:
-    """Whether a signal handler raised in the wrapper after the function had returned."""
+    """Returns True if a signal handler raised in the wrapper after the function had returned."""
     inner = None if error.__traceback__ is None else error.__traceback__.tb_next
     return inner is not None and inner.tb_frame.f_code is not function.__code__
 

@@ -23,7 +23,7 @@ _loading = threading.RLock()
 
 
 def loading() -> AbstractContextManager[object]:
-    """Held while this package imports modules after its own import.
+    """Returns the lock to hold while this package imports modules after its own import.
 
     A child forked while another thread imports a module would deadlock on that module's import lock, so a
     fork waits for the import.

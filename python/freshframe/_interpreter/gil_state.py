@@ -20,7 +20,7 @@ _switched_on: list[str] = []  # the modules, in the order in which they were see
 
 
 def enabled() -> bool:
-    """Whether the GIL is currently enabled."""
+    """Returns True if the GIL is currently enabled."""
     return not FREE_THREADED or bool(sys._is_gil_enabled())  # type: ignore[attr-defined,unused-ignore]
 
 

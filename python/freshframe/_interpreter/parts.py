@@ -33,7 +33,7 @@ def native(name: str) -> Any:
     """Returns a native module of freshframe that is loaded on first use.
 
     Raises:
-        ImportError: It was not built, or cannot be loaded.
+        ImportError: The module was not built, or cannot be loaded.
     """
     try:
         return importlib.import_module(f"freshframe.{name}")

@@ -187,7 +187,7 @@ class Dashboard(ClosedByWith):
             source: The port of the source, or its name.
 
         Raises:
-            OptionError: It is not a ``browser:`` source.
+            OptionError: The source is not a ``browser:`` source.
             OptionTypeError: ``source`` is neither a Port nor a string.
             StateError: The dashboard is closed.
         """
@@ -210,7 +210,7 @@ class Dashboard(ClosedByWith):
             source: The port of the source, or its name.
 
         Raises:
-            OptionError: It is not a ``browser:`` source.
+            OptionError: The source is not a ``browser:`` source.
             OptionTypeError: ``source`` is neither a Port nor a string.
             StateError: The dashboard is closed.
         """

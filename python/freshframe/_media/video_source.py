@@ -88,7 +88,7 @@ class VideoSource(NativeSource["Frame"]):
             _native.need_first_frame(self._handle)
 
     def __repr__(self) -> str:
-        """The URL with its password masked."""
+        """Returns the URL with its password masked."""
         return f"<VideoSource {self.url!r}>"
 
     @property

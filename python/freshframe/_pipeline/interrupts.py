@@ -56,7 +56,7 @@ def look() -> None:
 
 
 def _ends_the_program(handler: Callable[..., object]) -> bool:
-    """Whether the handler raises or cancels anyway, or is wrapped already."""
+    """Returns True if the handler raises or cancels by itself, or is already wrapped."""
     if isinstance(handler, _Handler) or handler is signal.default_int_handler:
         return True
     owner = getattr(getattr(handler, "func", None), "__self__", None)  # set for asyncio.Runner

@@ -147,7 +147,7 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
 
 
 def interrupts_a_start() -> bool:
-    """Whether this thread holds the lock of `threading` that each thread needs to start and to end.
+    """Returns True if this thread holds the lock of `threading` that threads need to start and to end.
 
     That is the case in a signal handler or finalizer that has interrupted Thread.start() or similar.
     """

@@ -213,8 +213,8 @@ class Pipeline(RunByWith):
 
         Raises:
             GraphError: The node was added without ``batch=``, or belongs to another pipeline.
-            OptionError: It is negative or not finite.
-            OptionTypeError: It is not a number.
+            OptionError: ``max_wait`` is negative or not finite.
+            OptionTypeError: ``max_wait`` is not a number.
             StateError: The node was removed, or the pipeline has ended.
         """
         self._changes.set_max_wait(port, max_wait)
@@ -278,7 +278,7 @@ class Pipeline(RunByWith):
             on a node's own thread, where removal is only requested.
 
         Raises:
-            GraphError: It belongs to another pipeline.
+            GraphError: The port belongs to another pipeline.
             NodeError: A node failed while it closed.
             StateError: The pipeline is not running.
             StopTimeoutError: Nodes are still busy after ``timeout`` seconds; they are removed when they
@@ -331,7 +331,7 @@ class Pipeline(RunByWith):
 
         Raises:
             GraphError: The graph cannot run.
-            StateError: It was started or stopped before.
+            StateError: The pipeline was started or stopped before.
             SourceError: A source could not be opened.
             NodeError: A node's open() failed.
         GIL: released while waiting.
@@ -549,5 +549,5 @@ def find_engine(pipeline: Pipeline) -> _native.Engine:
 
 
 def is_live(pipeline: Pipeline) -> bool:
-    """Whether all of its sources are live."""
+    """Returns True if all sources of the pipeline are live."""
     return pipeline._graph.live

@@ -64,7 +64,7 @@ class RunByWith:
         """Starts the pipeline if necessary.
 
         Raises:
-            StateError: It has already run.
+            StateError: The pipeline has already run.
         """
         if not self._engine.started or self._was_left:
             self.start()

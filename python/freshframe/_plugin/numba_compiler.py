@@ -40,7 +40,7 @@ class _Given(NamedTuple):
 
 
 def python_function(written: Callable[..., Any]) -> Callable[..., Any]:
-    """The original function, without numba's own decorator."""
+    """Returns the original function, without numba's own decorator."""
     plain: Callable[..., Any] = getattr(written, "py_func", written)
     return plain
 
@@ -50,9 +50,10 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
 
     Raises:
         MissingPackageError: numba is not installed.
-        OptionError: It cannot be compiled, writes to the pixels, returns an unused value, or would take the
-            GIL.
-        OptionTypeError: It has a parameter that ff.native.numba does not define, or ``out`` is missing.
+        OptionError: The function cannot be compiled, writes to the pixels, returns an unused value, or would
+            take the GIL.
+        OptionTypeError: The function has a parameter that ff.native.numba does not define, or ``out`` is
+            missing.
     """
     try:
         numba: Any = importlib.import_module("numba")

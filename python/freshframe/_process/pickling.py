@@ -84,7 +84,7 @@ def _number(definition: Any) -> int:
 
 
 def learn(definitions: dict[int, Any]) -> None:
-    """In a worker: stores the parent's numbers of these definitions."""
+    """Called in a worker. Stores the numbers that the parent has given these definitions."""
     for number, definition in definitions.items():
         _keep(number, definition)
         _learned.append(definition)
@@ -298,7 +298,7 @@ def opened(parts: Sequence[bytes | bytearray | memoryview], producer: str) -> An
     """Loads like loads(). Used for a value on an edge.
 
     Raises:
-        FreshframeError: It cannot be unpickled here.
+        FreshframeError: The value cannot be unpickled here.
     """
     try:
         return loads(parts)

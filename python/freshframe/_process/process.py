@@ -69,8 +69,8 @@ class Process:
         """Checks the options.
 
         Raises:
-            OptionError: One is out of range.
-            OptionTypeError: One is of the wrong type.
+            OptionError: An option is out of range.
+            OptionTypeError: An option is of the wrong type.
         """
         count = _check.integer("workers", workers)
         if not 1 <= count <= _MOST_WORKERS:
@@ -117,7 +117,7 @@ def checked(process: Any, node: Any) -> Process:
     """Returns the options of a ``process=`` other than False.
 
     Raises:
-        OptionTypeError: It is neither a bool nor a Process.
+        OptionTypeError: The value is neither a bool nor a Process.
         GraphError: The node cannot run in another process.
     """
     if process is not True and not isinstance(process, Process):

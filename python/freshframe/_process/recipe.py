@@ -34,7 +34,7 @@ class Recipes:
     """Makes the recipes of one pipeline's nodes, whose workers share the numbers of classes."""
 
     def __init__(self) -> None:
-        """For a new pipeline."""
+        """Starts without recipes."""
         self.definitions = pickling.Definitions()
 
     def of(self, node: Any, process: Any, batch: Batch | None) -> Callable[[], _native.ProcessPlan]:

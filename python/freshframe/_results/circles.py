@@ -108,8 +108,9 @@ class Circles:
         """Concatenates the circles of several results.
 
         Raises:
-            OptionError: They do not have the same columns. Results without circles are always accepted.
-            OptionTypeError: One of them is not a Circles.
+            OptionError: The results do not have the same columns. Results without circles are always
+                accepted.
+            OptionTypeError: One of the results is not a Circles.
         """
         return merged(Circles, several)
 

@@ -23,7 +23,7 @@ def checked_corners(given: Any) -> list[tuple[float, float]]:
 
     Raises:
         OptionError: There are too many.
-        OptionTypeError: They are not a sequence of pairs of numbers.
+        OptionTypeError: The corners are not a sequence of pairs of numbers.
     """
     corners = _check.items(given, "corners must be a sequence of (x, y) in pixels")
     if len(corners) > _MOST:
@@ -36,7 +36,7 @@ def checked_anchor(given: Any) -> str:
 
     Raises:
         OptionError: There is no such anchor.
-        OptionTypeError: It is not a string.
+        OptionTypeError: The value is not a string.
     """
     anchor = _check.text("anchor", given)
     if anchor not in ("center", "bottom"):
@@ -49,7 +49,7 @@ def are_inside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], given: An
 
     Raises:
         OptionError: There are too few or too many corners, or they look like fractions of the frame.
-        OptionTypeError: They are not a sequence of pairs of numbers.
+        OptionTypeError: The corners are not a sequence of pairs of numbers.
     """
     corners = checked_corners(given)
     if len(corners) < _LEAST:

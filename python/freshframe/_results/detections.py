@@ -138,9 +138,9 @@ class Detections:
         box keeps its ``class_name``.
 
         Raises:
-            OptionError: They do not have the same columns, or only some have names. Results without boxes are
-                always accepted.
-            OptionTypeError: One of them is not a Detections.
+            OptionError: The results do not have the same columns, or only some have names. Results without
+                boxes are always accepted.
+            OptionTypeError: One of the results is not a Detections.
         """
         return merged(Detections, several)
 
@@ -163,8 +163,8 @@ class Detections:
         columns ``corners``, ``mask`` and ``keypoints`` of ``data``.
 
         Raises:
-            OptionError: It is the result of a classifier.
-            OptionTypeError: It is not a result, but for example the list of results.
+            OptionError: ``result`` is the result of a classifier.
+            OptionTypeError: ``result`` is not a single result, but for example the list of them.
         """
         return cls(**exchange().from_ultralytics(result))
 

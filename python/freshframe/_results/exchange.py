@@ -133,8 +133,8 @@ def from_ultralytics(result: Any) -> dict[str, Any]:
     """Returns the arguments of Detections for an Ultralytics result.
 
     Raises:
-        OptionError: It is not the result of a detector.
-        OptionTypeError: It is not a result.
+        OptionError: ``result`` is not the result of a detector.
+        OptionTypeError: ``result`` is something else.
     """
     if not hasattr(result, "boxes"):
         several = isinstance(result, list | tuple) or hasattr(result, "__next__")

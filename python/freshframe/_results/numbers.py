@@ -36,7 +36,7 @@ def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") 
         advice: What to append to the message about strings.
 
     Raises:
-        OptionTypeError: It contains anything but real numbers.
+        OptionTypeError: The array contains anything but real numbers.
         OptionError: A number is outside the range of `kind`, or not an integer although `kind` is.
     """
     array = _array_of(what, given, kind, advice)

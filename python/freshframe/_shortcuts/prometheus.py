@@ -81,5 +81,5 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
 
 
 def _is_fleet(one: object) -> bool:
-    """Whether it is a Fleet, without importing freshframe.fleet."""
+    """Returns True for a Fleet, without importing freshframe.fleet."""
     return hasattr(type(one), "_metrics_text")

@@ -156,7 +156,7 @@ class Stream(Generic[T_co]):
 
         Raises:
             SourceError: The source could not be opened.
-            StateError: It was read by a loop or closed before.
+            StateError: The stream was read by a loop or closed before.
         """
         self._hold()
         try:
@@ -250,7 +250,7 @@ class _Loop:
         self._stream = stream
 
     def runs_on_another_thread(self) -> bool:
-        """Whether it is still running, on another thread."""
+        """Returns True if the loop is still running, on another thread."""
         return not self._ended and self._thread.is_alive() and self._thread is not threading.current_thread()
 
     def _end(self) -> None:

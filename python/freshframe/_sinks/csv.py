@@ -220,7 +220,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _cells(fields: dict[str, Any], value: Any) -> list[Any]:
-    """Converts the columns of a value."""
+    """Returns a table cell for each column of a value."""
     try:
         return [_cell(field) for field in fields.values()]
     except TypeError as error:

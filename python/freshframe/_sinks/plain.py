@@ -40,7 +40,7 @@ def plain(value: Any) -> Any:
     """Converts a value to JSON types: None, bool, int, finite float, str, list and dict with str keys.
 
     Raises:
-        OptionError: It contains itself, or is nested too deeply.
+        OptionError: The value contains itself, or is nested too deeply.
         UnwritableError: A part of it cannot be converted.
     """
     try:

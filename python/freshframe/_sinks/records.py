@@ -57,8 +57,8 @@ def value_record(value: Any) -> dict[str, Any]:
     """Returns a value in JSON types, under a single key that names its kind.
 
     Raises:
-        OptionError: It cannot be written.
-        TypeError: It contains a type that cannot be written.
+        OptionError: The value cannot be written.
+        TypeError: The value contains a type that cannot be written.
     """
     if isinstance(value, Circles):
         return {"circles": records(value)}

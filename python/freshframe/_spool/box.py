@@ -83,7 +83,7 @@ class Box(Reading):
         Raises:
             OptionError: The folder is not a box.
             StateError: Another Spool is using it.
-            OSError: It cannot be written to.
+            OSError: The folder cannot be written to.
         """
         super().__init__(folder)
         self._max_bytes = max_bytes

@@ -49,7 +49,7 @@ class Cursor:
         """Opens or creates the file.
 
         Raises:
-            OSError: It cannot be opened or written to.
+            OSError: The file cannot be opened or written to.
         """
         path = os.path.join(folder, "sent")
         old = _read(path)  # before a file with a second link is renamed

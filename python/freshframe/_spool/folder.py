@@ -43,7 +43,7 @@ def make_folder(path: str) -> None:
 
     Raises:
         OptionError: Something else exists at this path.
-        OSError: It cannot be created or written to.
+        OSError: The folder cannot be created or written to.
     """
     try:
         os.mkdir(path)
@@ -94,7 +94,7 @@ def open_own(path: str, is_ours: Callable[[int], bool], flags: int = 0) -> int:
         The file descriptor.
 
     Raises:
-        OSError: It can be neither opened nor renamed.
+        OSError: The file can be neither opened nor renamed.
     """
     flags |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
@@ -127,7 +127,7 @@ def create(path: str) -> int:
         The file descriptor.
 
     Raises:
-        OSError: It cannot be created.
+        OSError: The file cannot be created.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
     try:

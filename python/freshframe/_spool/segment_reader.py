@@ -21,7 +21,7 @@ class SegmentReader:
         """Opens the segment.
 
         Raises:
-            OSError: It does not exist, or cannot be read. line() raises it, too.
+            OSError: The segment does not exist, or cannot be read. line() raises it, too.
         """
         self.first = first
         self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

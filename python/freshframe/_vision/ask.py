@@ -362,7 +362,7 @@ def _make_fields(options: Any, model: str) -> dict[str, Any]:
 
     Raises:
         OptionTypeError: ``options`` is not a mapping with str keys, or a value cannot be written as JSON.
-        OptionError: It contains a field that the node sets itself.
+        OptionError: ``options`` contains a field that the node sets itself.
     """
     given = {} if options is None else options
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):

@@ -47,7 +47,7 @@ class Server:
         """Parses a URL. Error messages never contain its user or password.
 
         Raises:
-            OptionError: It is not an http or https URL, has a user or a query, or names another machine
+            OptionError: The URL is not an http or https URL, has a user or a query, or names another machine
                 without ``remote``.
         """
         text = _check.line("url", url)

@@ -94,7 +94,7 @@ class CircleDetector(NativeNode["Frame", Circles]):
         Raises:
             StateError: This detector was added to a pipeline.
             OptionError: The shape is not that of an image, or the image does not contain ``roi``.
-            OptionTypeError: It is neither a Frame nor a uint8 array.
+            OptionTypeError: ``frame`` is neither a Frame nor a uint8 array.
             FreshframeError: The image has more than 2**28 pixels, or more than 2**20 on a side.
 
         Example:

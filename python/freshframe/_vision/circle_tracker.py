@@ -84,7 +84,7 @@ class CircleTracker(NativeNode["Frame", Circles]):
         Raises:
             StateError: This tracker was added to a pipeline.
             OptionError: The shape is not that of an image, or pts is infinite or nan.
-            OptionTypeError: It is neither a Frame nor a uint8 array, or pts is not a number.
+            OptionTypeError: ``frame`` is neither a Frame nor a uint8 array, or pts is not a number.
 
         Example:
             >>> import freshframe as ff

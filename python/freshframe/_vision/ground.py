@@ -107,7 +107,7 @@ def find_handle(ground: Any) -> _native.GroundHandle | None:
     """Returns the native handle of a Ground; None for None.
 
     Raises:
-        OptionTypeError: It is neither.
+        OptionTypeError: The value is neither a Ground nor None.
     """
     if ground is None:
         return None

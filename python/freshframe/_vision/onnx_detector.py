@@ -145,7 +145,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         Raises:
             StateError: This detector was added to a pipeline, or loaded in the parent of a forked process.
             OptionError: The shape is not that of an image, or the image does not contain ``roi``.
-            OptionTypeError: It is neither a Frame nor a uint8 array.
+            OptionTypeError: ``frame`` is neither a Frame nor a uint8 array.
             FreshframeError: ONNX Runtime could not run the model.
 
         Example:

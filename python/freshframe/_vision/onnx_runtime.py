@@ -57,7 +57,7 @@ def prepare() -> str:
 
 
 def _is_frozen() -> bool:
-    """Whether this program was packaged with PyInstaller, cx_Freeze or similar."""
+    """Returns True if this program was packaged with PyInstaller, cx_Freeze or similar."""
     return bool(getattr(sys, "frozen", False))
 
 

@@ -23,18 +23,18 @@ class Zones(Mapping[str, ZoneCounts]):
     tracks: Circles | Detections
 
     def __getitem__(self, name: str) -> ZoneCounts:
-        """The counts of one zone."""
+        """Returns the counts of one zone."""
         return self._zones[name]
 
     def __iter__(self) -> Iterator[str]:
-        """The zones' names."""
+        """Iterates over the zones' names."""
         return iter(self._zones)
 
     def __len__(self) -> int:
-        """How many zones there are."""
+        """Number of zones."""
         return len(self._zones)
 
     def __repr__(self) -> str:
-        """The number of objects in each zone."""
+        """Returns the number of objects in each zone."""
         inside = ", ".join(f"{name} {len(zone.inside)}" for name, zone in self.items())
         return f"<Zones: {inside} inside>"

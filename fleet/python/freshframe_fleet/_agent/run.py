@@ -52,7 +52,7 @@ class ReceivedBuild:
         """Returns the function; the first call loads it.
 
         Raises:
-            FreshframeError: It cannot be loaded.
+            FreshframeError: The function cannot be loaded.
         """
         with self._lock:
             if self._function is None:
@@ -73,7 +73,7 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
     """Checks what a build function returned; returns the pipeline and its outputs.
 
     Raises:
-        GraphError: It is something else.
+        GraphError: The function returned something else.
     """
     if not isinstance(made, tuple) or len(made) != 2:
         raise GraphError(f"build must return (pipeline, outputs), got {type(made).__name__}")

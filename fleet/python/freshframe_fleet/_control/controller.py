@@ -210,7 +210,7 @@ class Controller:
         """Adds cameras.
 
         Raises:
-            StateError: One of them already exists, or the fleet was closed.
+            StateError: One of the cameras already exists, or the fleet was closed.
         """
         self.call(lambda: self._add(cameras, build, exclusive))
 

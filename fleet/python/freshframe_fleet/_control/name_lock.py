@@ -94,7 +94,7 @@ def _locked(path: Path, flags: int) -> int:
 
     Raises:
         BlockingIOError: Another program has locked it.
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
     while True:
         descriptor = os.open(path, flags | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -20,7 +20,7 @@ from .readers import Readers
 class Parts:
     """The parts of a controller, each with one task. Requires the lock of the loop."""
 
-    name: str  # name of the fleet
+    name: str
     lock: NameLock
     loop: Loop
     options: dict[str, Any]  # options for its agents

@@ -122,7 +122,7 @@ class Camera:
 
     @property
     def run(self) -> Run:
-        """Returns the current run."""
+        """The current run: (camera number, epoch)."""
         return self.number, self.epoch
 
     @property
@@ -156,7 +156,7 @@ class RunAction:
 
     @property
     def run(self) -> Run:
-        """Returns the run that the action is about."""
+        """The run that the action is about: (camera number, epoch)."""
         return self.camera, self.epoch
 
 

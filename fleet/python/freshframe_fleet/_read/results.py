@@ -19,7 +19,7 @@ class Result(NamedTuple):
     """A result that has arrived for a reader, still pickled."""
 
     camera: int
-    epoch: int  # epoch of the camera's run
+    epoch: int
     seq: int
     part: int
     pts: float  # seconds

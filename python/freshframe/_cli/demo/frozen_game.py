@@ -225,7 +225,7 @@ def _beside_capture(seconds: float, step: Callable[[], object]) -> Diary:
 
 
 def _capture_and_wait_for_key() -> None:
-    """OpenCV's usual loop: a read() that holds the GIL, then waitKey(), which releases it."""
+    """Does what OpenCV's usual loop does: a read() that holds the GIL, then waitKey(), which releases it."""
     _SLEEP_HOLDING(int(CAPTURE * 1e6))
     _SLEEP_RELEASING(_WAITING * 1000)
 

@@ -213,7 +213,7 @@ class TrackRun:
         return self.stdout is not None and self.stdout.unwanted.is_set()
 
     def failed_to_close(self, error: ff.NodeError) -> bool:
-        """True if all frames were processed, and only an output could not be finished."""
+        """Returns True if all frames were processed, and only an output could not be finished."""
         return self.started and error.seq is None and error.node in self.sinks
 
     def _has_enough(self, elapsed: float) -> bool:

@@ -42,7 +42,7 @@ class SentBuilds:
         """Returns the number of a build. A new build is pickled and sent.
 
         Raises:
-            OptionTypeError: It cannot be called, or cannot be sent to another process.
+            OptionTypeError: The build cannot be called, or cannot be sent to another process.
         """
         with self._lock:
             known = self._known.get(id(build))
@@ -67,7 +67,7 @@ def pickle_build(build: Any, definitions: pickling.Definitions | None = None) ->
     """Returns the pickles of the known definitions and of a build function.
 
     Raises:
-        OptionTypeError: It cannot be called, or cannot be sent to another process.
+        OptionTypeError: The function cannot be called, or cannot be sent to another process.
     """
     _specs.checked_build(build)
     try:
