@@ -1,9 +1,9 @@
-# The mirrors of Debian with which this machine's apt is configured: a function of other scripts.
+# Finds the Debian mirrors that this machine's apt uses. Sourced by other scripts.
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 
-# The address of Debian's archive or of its security archive, without the slash at its end. DEBIAN_MIRROR and
-# DEBIAN_SECURITY_MIRROR come first.
+# Prints the address of Debian's archive or security archive, without a slash at the end. DEBIAN_MIRROR and
+# DEBIAN_SECURITY_MIRROR take precedence.
 debian_mirror() { # Debian|Debian-Security
   local found=${DEBIAN_MIRROR:-}
   [ "$1" = Debian ] || found=${DEBIAN_SECURITY_MIRROR:-}

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs a command as root in a bare Debian, in which a folder of this machine is /src: wheels are built on Debian 12, and
-# the README's commands are tried where nothing is installed. It needs root, or sudo without a password, and no
-# containers. Where apt is not Debian's, DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR are the addresses of Debian's archives.
+# Runs a command as root in a bare Debian, in which a folder of this machine is mounted at /src. It is used to build
+# wheels on Debian 12, and to try the README's commands where nothing is installed. Needs root, or sudo without a
+# password, but no containers. If apt is not Debian's, set DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR to Debian's archives.
 #
 #   debian_root.sh [-s SUITE] [-r FOLDER] [--] COMMAND...    SUITE: bookworm (default), trixie, forky; FOLDER: this checkout
 #
-# The root is new for each command and thrown away after it. debootstrap's packages are kept, in ~/.cache/freshframe/roots.
+# Each command gets a new root, which is deleted afterwards. The result of debootstrap is kept in ~/.cache/freshframe/roots.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -13,7 +13,7 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 say() { printf 'debian_root.sh: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
-passed='PIP_.*|CI|[a-z]+_proxy|[A-Z]+_PROXY'  # variables that the command gets
+passed='PIP_.*|CI|[a-z]+_proxy|[A-Z]+_PROXY'  # environment variables that are passed to the command
 suite=bookworm folder=$here/..
 while [ $# -gt 0 ]; do
   case $1 in
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ $# -gt 0 ] || die "a command is wanted: debian_root.sh [-s SUITE] [-r FOLDER] [--] COMMAND..."
-if [ "$(id -u)" != 0 ]; then  # chroot and mount want root
+if [ "$(id -u)" != 0 ]; then  # chroot and mount require root
   kept=$(compgen -e | grep -E "^(DEBIAN_(SECURITY_)?MIRROR|$passed)$" | paste -sd , || true)
   exec sudo ${kept:+"--preserve-env=$kept"} "$here/debian_root.sh" -s "$suite" -r "$folder" -- "$@"
 fi
@@ -48,9 +48,9 @@ flock 9
 if [ ! -s "$packed" ]; then
   say "debootstrap of $suite"
   new=$(mktemp -d "$cache/new-XXXXXX")
-  # Where the keys of Debian's archive are not installed, debootstrap would not check signatures.
+  # Without the keys of Debian's archive, debootstrap would not check signatures.
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || die "the keys of Debian's archive are missing: apt-get install debian-archive-keyring"
-  [ -e "/usr/share/debootstrap/scripts/$suite" ] || ln -s sid "/usr/share/debootstrap/scripts/$suite"  # newer than debootstrap
+  [ -e "/usr/share/debootstrap/scripts/$suite" ] || ln -s sid "/usr/share/debootstrap/scripts/$suite"  # the suite is newer than debootstrap
   debootstrap --force-check-gpg --keyring=/usr/share/keyrings/debian-archive-keyring.gpg --variant=minbase \
     --include=ca-certificates,git "$suite" "$new" "$mirror" >"$cache/log" 2>&1 9>&- ||
     { tail -5 "$cache/log" >&2; rm -rf --one-file-system "$new"; die "debootstrap failed; all of it: $cache/log"; }
@@ -62,8 +62,8 @@ fi
 exec 9>&-
 
 root=$(mktemp -d "${TMPDIR:-/tmp}/debian-XXXXXX")
-# All mounts are in the command's own namespace, and gone when it has ended. What it has made in the folder belongs to the
-# folder's owner then.
+# All mounts are in the command's own namespace, and disappear when it ends. Files that it created in the folder are then
+# given to the folder's owner.
 leave() {
   rm -rf --one-file-system "$root"
   [ "$(stat -c %u "$folder")" = 0 ] || chown -R --reference="$folder" "$folder"
@@ -73,13 +73,13 @@ tar -C "$root" -xf "$packed"
 chmod 755 "$root"
 mkdir -p "$root/src"
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
-cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"  # a proxy's own certificate, too
+cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"  # includes the certificate of a proxy
 for file in /etc/apt/apt.conf.d/*proxy*; do if [ -f "$file" ]; then cp "$file" "$root/etc/apt/apt.conf.d/"; fi; done
 {
   printf 'deb %s %s main\n' "$mirror" "$suite"
   case $suite in sid) ;; *) printf 'deb %s %s-updates main\ndeb %s %s-security main\n' "$mirror" "$suite" "$security" "$suite" ;; esac
 } >"$root/etc/apt/sources.list"
-# A mirror that is a copy of some day counts as too old, unless this machine's apt does not mind.
+# apt rejects a mirror that is a snapshot of an earlier day, unless this machine's apt is configured to accept it.
 { apt-config dump Acquire::Check-Valid-Until || true; } >"$root/etc/apt/apt.conf.d/valid-until" 2>/dev/null
 printf '[safe]\n\tdirectory = *\n' >"$root/etc/gitconfig"  # the folder belongs to another user
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the container image of a release for this machine from the Dockerfile, as dist/freshframe-VERSION-image-MACHINE.tar.gz:
-# image.sh build VERSION. `docker load` reads the file. It uses buildah, which needs neither a daemon nor root.
-# IMAGE_BASE is another base than debian:12-slim. Where there is no container around the build, BUILDAH_ISOLATION=chroot and
-# STORAGE_DRIVER=vfs are buildah's own settings. Without buildah it is installed, where root or sudo without a password can.
+# Builds the container image of a release for this machine from the Dockerfile: image.sh build VERSION. The result is
+# dist/freshframe-VERSION-image-MACHINE.tar.gz, which `docker load` reads. Uses buildah, which needs neither a daemon nor
+# root, and installs it if it is missing (as root, or by sudo without a password). IMAGE_BASE replaces debian:12-slim. If
+# buildah cannot create containers here, set its own variables BUILDAH_ISOLATION=chroot and STORAGE_DRIVER=vfs.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
@@ -16,9 +16,9 @@ if ! command -v buildah >/dev/null; then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
   "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" apt-get install -qq -y buildah >/dev/null  # with what it recommends: a runtime, and ids for a user
+  "${as_root[@]}" apt-get install -qq -y buildah >/dev/null  # with its recommended packages: a runtime, and subordinate user IDs
 fi
-# The other format of images has no health check.
+# The OCI image format does not support health checks.
 buildah bud --format docker --tag "$name" ${IMAGE_BASE:+--build-arg "BASE=$IMAGE_BASE"} .
 
 tried=$(buildah from "$name")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Publishes what dist/ has of a release: publish.sh page|site|image TAG. .github/workflows/release.yml calls it, with GH_TOKEN,
-# GITHUB_REPOSITORY (OWNER/NAME) and GITHUB_ACTOR in its environment.
+# Publishes the parts of a release that are in dist/: publish.sh page|site|image TAG. .github/workflows/release.yml calls it
+# with GH_TOKEN, GITHUB_REPOSITORY (OWNER/NAME) and GITHUB_ACTOR in its environment.
 #   page   the release's page on the host, with its notes and files
 #   site   the documentation, as VERSION/ and, for the newest version, as latest/, on the branch gh-pages
 #   image  the container images of each machine, and one name for all, in the host's registry
-# Each can run again after it has failed: what it had published is replaced by the same.
+# Each can be repeated after a failure: whatever was already published is replaced.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
@@ -17,7 +17,7 @@ version=${tag#v}
 
 remote=${SITE_REMOTE:-https://github.com/${GITHUB_REPOSITORY:-}.git}
 
-# A repair of an older version does not become the newest one.
+# A fix for an older version must not become the newest one.
 is_newest() {
   [ "$(git ls-remote --tags --refs "$remote" 'v*' | sed -n 's|.*refs/tags/v\([0-9.]*\)$|\1|p' | sort -V | tail -1)" = "$version" ]
 }
@@ -33,7 +33,7 @@ page() {
   fi
 }
 
-# The folders of versions, the oldest first.
+# Prints the folders of versions, oldest first.
 versions() { (cd build/pages && printf '%s\n' [0-9]*/ | tr -d / | sort -V); }
 
 site() {
@@ -59,9 +59,9 @@ site() {
     printf '<meta http-equiv="refresh" content="3; url=latest/">\n<a href="latest/">the newest version</a>\n'
     for each in $(versions); do printf '<a href="%s/">%s</a>\n' "$each" "$each"; done
   } >build/pages/index.html
-  touch build/pages/.nojekyll  # folders whose names begin with _ are shown, too
+  touch build/pages/.nojekyll  # otherwise folders whose names start with _ are not served
   git -C build/pages add --all
-  if git -C build/pages diff --cached --quiet; then return; fi  # it is there already
+  if git -C build/pages diff --cached --quiet; then return; fi  # already published
   git -C build/pages -c user.name=freshframe -c user.email=freshframe@users.noreply.github.com commit --quiet -m "site of $version"
   git -C build/pages push --quiet origin gh-pages
 }

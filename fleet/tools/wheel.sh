@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes dist/freshframe_fleet-*-py3-none-any.whl, and proves it beside freshframe's wheel: wheel.sh [PYTHON]
+# Builds dist/freshframe_fleet-*-py3-none-any.whl, and tests it with freshframe's wheel: wheel.sh [PYTHON]
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 umask 022
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
-# Its Python has the pinned build backend: ./dev wheel --fleet sets it up.
+# The Python in .venv has the pinned build backend. ./dev wheel --fleet sets it up.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800)
 export SOURCE_DATE_EPOCH
 rm -rf build/freshframe_fleet

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs a wheel of freshframe-fleet and freshframe's wheel of dist/ into bare environments: wheel_prove.sh WHEEL PYTHON
-# Freshframe alone says what to install. Both together run a fleet of two agents.
+# Without freshframe-fleet, the error must say what to install. With both, a fleet of two agents must run.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 wheel=$(readlink -f "$1") python=$(realpath -s "$(command -v "$2")")

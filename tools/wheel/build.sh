@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes dist/freshframe-*-manylinux_2_34_*.whl for one Python: libraries, module, bundling, licences, checks.
-# With BILL, the bill of materials of a wheel (its .cdx.json), the libraries have the versions of that wheel.
-# build.sh [PYTHON [ARCHITECTURE]]: for another architecture than this machine's it cross-builds.
-# Debian 12 is the place to build: a newer C library would put its functions into the wheel, which the check refuses.
+# Builds dist/freshframe-*-manylinux_2_34_*.whl for one Python: libraries, module, bundling, licences, checks.
+# If BILL is the bill of materials of a wheel (its .cdx.json), the libraries have the versions of that wheel.
+# build.sh [PYTHON [ARCHITECTURE]] cross-builds if ARCHITECTURE is not this machine's.
+# Build on Debian 12: with a newer C library, the wheel would use its functions, which the check refuses.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 umask 022
@@ -47,7 +47,7 @@ if [ -n "${BILL:-}" ]; then
   export BILL
 fi
 
-# What is bundled as Debian has it should have Debian's security fixes.
+# Libraries that are bundled as Debian built them should have Debian's security fixes.
 packages=$(PYTHONPATH=tools/wheel python3 -c 'import bundled; print(*{x.package for x in bundled.LIBRARIES} - {""})')
 older=''
 # shellcheck disable=SC2086  # a list of words
@@ -62,7 +62,7 @@ if [ -n "$older" ]; then
   fi
 fi
 
-# The tools that need no particular Python: pinned in pyproject.toml, group `wheel`.
+# The tools that work with any Python, pinned in the group `wheel` of pyproject.toml.
 tools=$common/tools
 wanted=$(sed -n '/^wheel = \[/,/^\]/p' pyproject.toml | sha256sum)
 if [ "$(cat "$tools/.stamp" 2>/dev/null)" != "$wanted" ]; then
@@ -94,7 +94,7 @@ fi
 
 say "freshframe for $tag, $machine"
 build=build/wheel-objects${cross:+-$machine}
-# In one folder and with the same flags ccache compiles the engine once for all Pythons.
+# All Pythons use the same folder and flags, so that ccache compiles the engine only once.
 if [ "$(cat "$build/.tag" 2>/dev/null)" != "$tag" ]; then
   rm -rf "$build"
   mkdir -p "$build"
@@ -103,7 +103,7 @@ fi
 compiler=(CC=/usr/bin/cc CXX=/usr/bin/c++)
 search=(LD_LIBRARY_PATH="$prefix/lib")
 auditwheel=(auditwheel)
-from=()  # where bill.py and check_wheel.py find Debian's packages
+from=()  # options that tell bill.py and check_wheel.py where Debian's packages are
 link_paths=''
 if [ -n "$cross" ]; then
   # shellcheck source=tools/wheel/aarch64.sh
@@ -112,15 +112,15 @@ if [ -n "$cross" ]; then
 fi
 raw=$work/raw/$tag
 rm -rf "$raw"
-# Two checkouts give the same bytes: no path of this one, none of the environment, no day, no rights of this user. A build
-# id hashes the names in a table of symbols, and with it the paths in there: the linker leaves the table out.
+# Two checkouts must produce the same bytes, so the wheel contains no path of this checkout or the environment, no date,
+# and no file modes of this user. The linker strips the symbol table, because the build id would hash the paths in it.
 same="-ffile-prefix-map=$PWD=/freshframe -ffile-prefix-map=$common/python-=/environment-"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800)
 export SOURCE_DATE_EPOCH
 ${CC:-cc} -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
-# The Python of the environment, its headers, and of libraries those of the prefix only (Boost and nlohmann-json are
-# headers). libgcc stays shared: what unwinds forced exits and finds frames must be one for the whole process. The
-# flags are those of the preset `release`, so that ccache knows its objects.
+# Uses the Python of the environment with its headers, and only the libraries of the prefix (Boost and nlohmann-json are
+# headers). libgcc stays shared, because forced exits and frame lookups need a single unwinder per process. The flags
+# are those of the preset `release`, so that ccache can reuse its objects.
 env "${compiler[@]}" "${search[@]}" PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig" PKG_CONFIG_PATH='' VIRTUAL_ENV="$environment" \
   CMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" CMAKE_BUILD_PARALLEL_LEVEL="$(nproc)" CMAKE_PREFIX_PATH="$prefix" \
   CFLAGS="$same" CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion $same" \

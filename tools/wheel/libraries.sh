@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the libraries that a wheel carries, in build/wheel/prefix: from Debian's source packages, where Debian's own
-# binary is GPL or wants a hundred others, else that binary. A library that is there stays until its version or its
-# recipe changes. Shared are those under the LGPL, so that a user can replace them; what is built here under a BSD-like
-# licence is static. With ARCH=aarch64 on another machine it cross-builds them, in build/wheel/aarch64/prefix.
+# Makes the libraries that a wheel contains, in build/wheel/prefix. If Debian's own binary is GPL or has a hundred
+# dependencies, it is built from Debian's source package, otherwise that binary is used. A library is built again only if
+# its version or its recipe changes. Libraries under the LGPL are shared, so that users can replace them; those built here
+# under a BSD-like licence are static. ARCH=aarch64 on another machine cross-builds them in build/wheel/aarch64/prefix.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -11,19 +11,19 @@ cd "$here/../.."
 suite=trixie  # newer than Debian 12, and gets security fixes for longer
 # shellcheck source=tools/debian-mirror.sh
 . tools/debian-mirror.sh
-common=$PWD/build/wheel  # Debian's sources
+common=$PWD/build/wheel  # has Debian's sources
 work=$common
 prefix=$work/prefix
 jobs=$(nproc)
-# Of a cross build:
+# Set for a cross build:
 root='' root_libraries='' link_paths='' old_glibc_header='' meson_file='' ffmpeg_options=''
 # shellcheck source=tools/wheel/aarch64.sh
 if [ "${ARCH:-$(uname -m)}" != "$(uname -m)" ]; then . "$here/$ARCH.sh"; fi
-# Nothing of the machine's own libraries may slip in.
+# The machine's own libraries must not be found.
 export PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH=
 old_glibc="-include ${old_glibc_header:-$here/old_glibc.h}"
-# Two checkouts give the same bytes: no path of this one, no day, no rights of this user. A build id hashes the names in a
-# table of symbols, and with it the paths in there: the linker leaves the table out.
+# Two checkouts must produce the same bytes, so the libraries contain no path of this checkout, no date, and no file modes
+# of this user. The linker strips the symbol table, because the build id would hash the paths in it.
 old_glibc+=" -ffile-prefix-map=$PWD=/freshframe"
 export SOURCE_DATE_EPOCH=315532800
 umask 022
@@ -35,7 +35,7 @@ die() { printf '\ntools/wheel/libraries.sh: %s\n' "$*" >&2; exit 1; }
 
 # --- Debian's source packages -------------------------------------------------------------------------------
 
-# An apt of our own, so that the machine's lists stay as they are.
+# Uses separate apt lists, so that those of the machine do not change.
 apt_setup() {
   local mirror security
   mirror=$(debian_mirror Debian)
@@ -61,14 +61,14 @@ versions_of() { # SOURCE: newest first
   APT_CONFIG=$common/apt/apt.conf apt-cache showsrc --only-source "$1" | sed -n 's/^Version: //p' | sort -uVr
 }
 
-not_below() { # LEAST: of the versions on standard input
+not_below() { # LEAST: prints the versions on standard input that are not older
   local version
   while read -r version; do
     if dpkg --compare-versions "$version" ge "$1"; then echo "$version"; fi
   done
 }
 
-# With BILL, the bill of materials of a wheel, its version: of that wheel or none.
+# Prints the version of a library in BILL, the bill of materials of a wheel; nothing if it is not in there.
 version_in_bill() { # SOURCE
   python3 - "$BILL" "$1" <<'END'
 import json, sys
@@ -82,8 +82,8 @@ upstream_of() { # VERSION: without Debian's epoch and revision
   echo "${version%-*}"
 }
 
-# Downloads a source package, checked by apt against Debian's signed lists. A mirror may lack a file: without the
-# upstream author's signature (.asc) it is complete for us.
+# Downloads a source package; apt checks it against Debian's signed lists. A mirror may not have all files: one without
+# the upstream author's signature (.asc) counts as complete.
 fetch() { # SOURCE VERSION
   local dsc=$common/download/${1}_${2#*:}.dsc missing
   cd "$common/download"
@@ -94,7 +94,7 @@ fetch() { # SOURCE VERSION
   [ -z "$missing" ] && [ -f "$dsc" ] && sed -i '/\.asc$/d' "$dsc"
 }
 
-is_there() { # SOURCE VERSION: by hand, or from an earlier build
+is_there() { # SOURCE VERSION: succeeds if the source was put there by hand or by an earlier build
   [ -n "$(find "$common/download" -name "${1}_${2#*:}.dsc" -o -name "${1}_$2.orig.tar.*" ! -name '*.asc')" ]
 }
 
@@ -109,8 +109,8 @@ unpack() { # SOURCE VERSION
   fi
 }
 
-# library SOURCE FUNCTION [LEAST]: builds it unless this version was built by this recipe. LEAST: the oldest version that
-# serves.
+# library SOURCE FUNCTION [LEAST]: builds it unless this version was already built by this recipe. LEAST: the oldest
+# usable version.
 library() {
   local source=$1 recipe=$2 least=${3:-0} version stamp=$prefix/share/freshframe-wheel/$1 wanted versions
   if [ -n "${BILL:-}" ]; then versions=$(version_in_bill "$source"); else versions=$(versions_of "$source" | not_below "$least"); fi
@@ -129,7 +129,7 @@ library() {
   [ "$version" != none ] || version=$(orig_version "$source") || { cat "$work/log/$source.fetch" >&2; die "no version of $source can be fetched"; }
   say "$source $version"
   unpack "$source" "$version"
-  # In the background, since `set -e` is off in what stands before ||.
+  # In the background, because `set -e` has no effect in a command before ||.
   (cd "$work/src/$source"; set -x; $recipe) >"$work/log/$source.build" 2>&1 &
   wait $! ||
     { tail -30 "$work/log/$source.build" >&2; die "building $source failed; all of it: $work/log/$source.build"; }
@@ -140,12 +140,13 @@ library() {
   rm -rf "${work:?}/src/$source"
 }
 
-# Where only Debian's own additions cannot be fetched: the version of the author's archive, used without them.
+# Prints the version of the upstream archive, which is used alone if only Debian's additions cannot be fetched.
 orig_version() { # SOURCE
   find "$common/download" -name "${1}_*.orig.tar.*" ! -name '*.asc' -printf '%f\n' | sed 's/^[^_]*_//; s/\.orig\..*//' | sort -V | tail -1 | grep .
 }
 
-# Debian 12's own binary, by a .pc file that names nothing else of the machine. auditwheel takes along what it wants.
+# Uses Debian 12's own binary, through a .pc file that refers to nothing else on the machine. auditwheel bundles its
+# dependencies.
 debian_library() { # MODULE LIBRARIES
   local of_debian=(-u PKG_CONFIG_LIBDIR)
   if [ -n "$root" ]; then of_debian=("PKG_CONFIG_LIBDIR=$root_libraries/pkgconfig:$root/usr/share/pkgconfig"); fi
@@ -168,7 +169,7 @@ meson_build() { # static|shared OPTIONS...
   ninja -C build-wheel install
 }
 
-# A library that can say how it was configured says it without this checkout's path.
+# Removes this checkout's path from the configuration that a library reports.
 without_checkout() { # FILE
   sed -i "s|${here%/tools/wheel}|/freshframe|g" "$1"
 }
@@ -199,16 +200,16 @@ build_vpx() {  # the encoders only: FFmpeg's own decoders are faster
 build_pixman() {
   meson_build static -Dtests=disabled -Ddemos=disabled -Dgtk=disabled -Dlibpng=disabled -Dopenmp=disabled
 }
-build_cairo() {  # pictures in memory and a font of its own: no X, no fontconfig, no FreeType
+build_cairo() {  # draws only into memory, with a font of ours: no X, no fontconfig, no FreeType
   meson_build shared -Dfontconfig=disabled -Dfreetype=disabled -Dpng=disabled -Dxlib=disabled -Dxcb=disabled -Dxlib-xcb=disabled \
     -Dzlib=disabled -Dtee=disabled -Dquartz=disabled -Dtests=disabled -Dgtk2-utils=disabled -Dglib=disabled -Dspectre=disabled \
     -Dsymbol-lookup=disabled -Dlzo=disabled -Ddwrite=disabled -Dgtk_doc=false
 }
-build_card_headers() {  # the licence stands in each of them alone
+build_card_headers() {  # there is no licence file, only the text in each header
   make PREFIX="$prefix" install
   sed -n '2,/\*\//p' include/ffnvcodec/dynlink_loader.h >COPYING
 }
-ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure, and those of a cross build
+ffmpeg_parts() {  # prints the lines of ffmpeg_parts.txt as options of configure, and those for a cross build
   local kind names name
   echo "$ffmpeg_options"
   while read -r kind names; do
@@ -219,7 +220,7 @@ ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure, and t
   done <"$here/ffmpeg_parts.txt"
 }
 build_ffmpeg() {
-  # FFmpeg's configure takes these from the environment, too: hidden, its libraries would export nothing.
+  # FFmpeg's configure also reads these variables. With -fvisibility=hidden, its libraries would export nothing.
   local name compiler_flags=${CFLAGS/-fvisibility=hidden/} linker_flags=$LDFLAGS
   unset CFLAGS CXXFLAGS LDFLAGS
   patch -p1 --fuzz=0 <"$here/ffmpeg_status.patch" ||
@@ -230,10 +231,10 @@ build_ffmpeg() {
     --enable-zlib --enable-gnutls --enable-libvpx --enable-libdav1d --enable-ffnvcodec --enable-nvdec --enable-pthreads --pkg-config-flags=--static \
     --extra-cflags="$compiler_flags" --extra-ldflags="$linker_flags"
   grep '^#define FFMPEG_LICENSE "LGPL' config.h
-  # configure leaves one out in silence when it wants something else.
+  # configure silently omits a hwaccel if one of its dependencies is missing.
   # shellcheck disable=SC2013  # words
   for name in $(sed -n 's/^hwaccel //p' "$here/ffmpeg_parts.txt"); do grep "^#define CONFIG_${name^^}_HWACCEL 1" config_components.h; done
-  # Of glibc 2.36; getrandom() does the same.
+  # arc4random_buf() requires glibc 2.36. getrandom() does the same.
   sed -i 's/^#define HAVE_ARC4RANDOM_BUF 1/#define HAVE_ARC4RANDOM_BUF 0/' config.h
   without_checkout config.h
   make -j"$jobs"
@@ -241,7 +242,7 @@ build_ffmpeg() {
   nm -D --defined-only "$prefix/lib/libavutil.so" | grep -c ' av_frame_alloc'
 }
 
-# The sources of Debian 12's binaries, which must be handed on with a wheel that has them inside.
+# Downloads the sources of Debian 12's binaries, which must be distributed with a wheel that contains these.
 sources_of() { # PACKAGE...
   local package source version
   for package in "$@"; do
@@ -266,7 +267,7 @@ main() {
   library ffmpeg build_ffmpeg
 }
 
-# libraries.sh sources PACKAGE...: only these sources, into build/wheel/download
+# libraries.sh sources PACKAGE... only downloads these sources, into build/wheel/download
 if [ "${1:-}" = sources ]; then
   apt_setup
   mkdir -p "$common/download" "$work/log"

@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Proves the wheels of dist/ in bare Debian roots, where only the C library and Python are: prove.sh SUITE...
-# `forky-3.15`: with another Python of that suite than its default.
-# `3.12`, `3.14t` and so on instead of a suite: bookworm, with that interpreter of tools/interpreters.sh instead of Debian's.
-# `aarch64` instead of a suite: the wheel for aarch64 under QEMU, with Debian's Python of tools/aarch64/root.sh.
-# `aarch64-3.13`: the one for that Python, of tools/aarch64/python.sh.
-# tools/debian_root.sh makes the roots, or FRESH_ROOT, a program with the same arguments.
+# Tests the wheels of dist/ in bare Debian roots, which contain only the C library and Python: prove.sh SUITE...
+# `forky-3.15`: with a Python of that suite that is not its default.
+# `3.12`, `3.14t` and so on: bookworm, with that interpreter of tools/interpreters.sh instead of Debian's.
+# `aarch64`: the wheel for aarch64 under QEMU, with Debian's Python from tools/aarch64/root.sh.
+# `aarch64-3.13`: the same for that Python, from tools/aarch64/python.sh.
+# tools/debian_root.sh makes the roots, or the program FRESH_ROOT, which gets the same arguments.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
-if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environment, the wheels that fit
+if [ "${1:-}" = --inside ]; then  # inside the root: installs Python, makes a virtual environment, and installs the matching wheels
   cd "$2"
   python=python${3:-3}
   packages=("$python" "$python-venv")
-  if [ -d interpreter ]; then  # and what Debian's own Python would bring
+  if [ -d interpreter ]; then  # and the libraries that Debian's own Python would install
     packages=(libssl3 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 zlib1g libuuid1) python=$PWD/interpreter/bin/python3
   fi
   apt-get update -qq >/dev/null
   apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null 2>&1
   "$python" -m venv /tmp/venv
   began=$(date +%s%N)
-  # The wheels of this folder, even if an index has newer versions. There is none of gil-budget for a free-threaded Python.
+  # Takes the wheels of this folder, even if an index has newer versions. gil-budget has none for a free-threaded Python.
   for name in freshframe gil-budget; do
     /tmp/venv/bin/pip download --quiet --no-index --no-deps --find-links dist --dest /tmp/wheel "$name" || [ "$name" = gil-budget ]
   done
@@ -46,7 +46,7 @@ cp tools/wheel/prove.sh "$folder/tools/wheel"
 mkdir -p "$folder/servers/rigs/live"
 cp tests/python/rigs/{__init__,ports}.py "$folder/servers/rigs"
 cp tests/python/rigs/live/{__init__,faulty_server,rtsp,servers}.py "$folder/servers/rigs/live"
-# Made here, by PyAV's x264 and openssl, which the roots do not have.
+# Clips and a certificate are made here, because the roots have neither PyAV's x264 nor openssl.
 PYTHONPATH=tests/python "$tools_python" - "$folder" <<'END'
 import sys
 from pathlib import Path
@@ -60,13 +60,13 @@ END
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost -keyout "$folder/key" -out "$folder/certificate" 2>/dev/null
 cat "$folder/certificate" "$folder/key" >"$folder/localhost.pem"
-keep() {  # a root gets a clone
+keep() {  # commits the folder, because a root gets a clone of it
   git -C "$folder" init -q
   git -C "$folder" add -f .
   git -C "$folder" -c user.name=proof -c user.email=proof@example.org commit --allow-empty -qm proof
 }
 
-# An interpreter of tools/interpreters.sh beside the wheels. Both kinds find their own folder.
+# Copies an interpreter of tools/interpreters.sh next to the wheels. Both kinds of interpreters can be moved.
 take_along() { # VERSION
   local path
   path=$(tools/interpreters.sh "$1")
@@ -75,8 +75,8 @@ take_along() { # VERSION
   rm -rf "$folder"/interpreter/lib/python3*/{test,config-*} "$folder"/interpreter/lib/*.a
 }
 
-# What pip takes for such a machine, in an empty folder; then all steps with Python alone. The libraries are looked at
-# again where Debian's own FFmpeg is, which must not be taken.
+# Installs what pip chooses for such a machine into an empty folder, and runs all steps with only Python installed. The
+# step "libraries" is repeated in the root with Debian's FFmpeg, which must not be loaded.
 emulated() { # [VERSION]
   local site=$folder/site-packages version=$1 here=$PWD/build/aarch64
   local root=$here/root bare=$here/bare python=$here/bare-python
