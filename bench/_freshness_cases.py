@@ -105,7 +105,7 @@ def cases() -> list[Case]:
 
 
 def _rates() -> Iterator[Case]:
-    """RTSP: codecs, transports, rates."""
+    """Yields RTSP cases: codecs, transports, rates."""
     beside = {
         "h264-tcp": (PYAV, CV2, BEFORE),
         "h264-udp": (),
@@ -121,7 +121,7 @@ def _rates() -> Iterator[Case]:
 
 
 def _shapes() -> Iterator[Case]:
-    """RTSP: slices, reordering, stream descriptions and marker bits."""
+    """Yields RTSP cases: slices, reordering, stream descriptions and marker bits."""
     way, fps = "RTSP over TCP", 30
     for codec, title in TITLES.items():
         shape = replace(PICTURES, codec=codec)
@@ -134,7 +134,7 @@ def _shapes() -> Iterator[Case]:
 
 
 def _others() -> Iterator[Case]:
-    """MPEG-TS, MJPEG and HLS."""
+    """Yields cases of MPEG-TS, MJPEG and HLS."""
     for fps in (5, 30):
         for way in ("TS over TCP", "TS over UDP"):
             yield Case(f"{way}, H.264, {fps} fps", JOINED, fps, way, "ts", (PYAV, CV2, BEFORE))

@@ -4,7 +4,7 @@
 const FIRST_WAIT = 0.5; // seconds until the first reconnection attempt
 const LONGEST_WAIT = 5;
 const SILENCE = 3; // seconds without a state after which the numbers count as stale; the server sends four per second
-const GIVE_UP = 8; // and after which it reconnects
+const GIVE_UP = 8; // seconds without a state after which it reconnects
 
 // Calls `on.history`, `on.state`, and `on.link(link)` with {state: "open" | "silent" | "lost" | "refused", retry: seconds}.
 export class Connection {

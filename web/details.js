@@ -178,7 +178,7 @@ export class Details {
     [[first, dropped], [waiting], [inMilliseconds(age)]].forEach((points, at) => this.#charts[at].set(...points));
   }
 
-  // The points of the range as text, newest last; `seconds` is relative to now.
+  // Saves the points of the range as CSV, newest last. `seconds` is relative to now.
   #save(isEdge) {
     const series = this.#series(isEdge);
     const rows = series[0][1]

@@ -22,7 +22,7 @@ const MASKS = [
 const sizeOf = (version) => 17 + 4 * version;
 const alignmentsOf = (version) => Math.floor(version / 7) + 2;
 
-// Codewords of data and of error correction together.
+// The number of codewords in total, for data and for error correction.
 function codewordsOf(version) {
   let modules = (16 * version + 128) * version + 64;
   const count = alignmentsOf(version);

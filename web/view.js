@@ -24,7 +24,7 @@ const STEP = 160; // px: widths are rounded to this, so that resizing a page doe
 const GAP = 1; // seconds for which the last results are shown on later images
 const LABELS = "{class_name} {tracker_id}";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
-// State of a player, in seconds of pts: the last image of a video, one that it did not report itself, and the one whose
+// State of a player, as pts in seconds: the last image of a video, the image whose pts was guessed, and the image whose
 // results were last reported.
 const UNPLAYED = { last: -Infinity, guessed: null, said: null };
 const own = new URL(".", import.meta.url).href;

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Stamped:
-    """What stamped() returns. The engine unwraps it."""
+    """The result of stamped(), which the engine unwraps."""
 
     __slots__ = ("frame", "like", "value")
 

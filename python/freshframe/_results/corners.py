@@ -22,7 +22,7 @@ def checked_corners(given: Any) -> list[tuple[float, float]]:
     """Returns the corners as pairs of numbers.
 
     Raises:
-        OptionError: There are too many.
+        OptionError: There are too many corners.
         OptionTypeError: The corners are not a sequence of pairs of numbers.
     """
     corners = _check.items(given, "corners must be a sequence of (x, y) in pixels")

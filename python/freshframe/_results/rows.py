@@ -37,7 +37,7 @@ MEANT_OF_ALL = {  # attribute names of Ultralytics, supervision and OpenCV
 
 
 def exchange() -> Any:
-    """Returns the module for other libraries, loaded on first use."""
+    """Returns the module `exchange`, which converts results for other libraries. Loads it on first use."""
     with fork.explaining(), fork.loading():
         from . import exchange as module  # noqa: PLC0415  (most programs keep their results)
 

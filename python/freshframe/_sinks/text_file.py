@@ -242,11 +242,11 @@ def _count_lines(blocks: list[bytes]) -> int:
 
 
 def find_place(fd: int, path: str) -> Literal["same", "moved", "gone"]:
-    """Returns whether an open regular file is still at its path.
+    """Finds out whether an open regular file is still at its path.
 
     Returns:
-        "moved" if the file has another name now, "gone" if it was deleted. The equivalent for recordings is
-        File::place().
+        "same" if it is, "moved" if the file has another name now, "gone" if it was deleted. The equivalent
+        for recordings is File::place().
     """
     named = None
     try:

@@ -1,3 +1,3 @@
-"""The decisions of a controller, on a clock that is passed in."""
+"""The decisions of a controller. The current time is always passed in."""
 
 # SPDX-License-Identifier: Apache-2.0

@@ -96,7 +96,7 @@ class Overlaps:
 
     def __init__(self) -> None:
         """Starts without any overlaps."""
-        self._left: dict[str, list[Camera]] = {}  # by the agent that may still be running them
+        self._left: dict[str, list[Camera]] = {}  # cameras, by the agent that may still run them
 
     def leave(self, camera: Camera, agent: str) -> None:
         """Called when an agent may still be running a camera that was released from it."""

@@ -24,7 +24,7 @@ class Times:
     give_away_after: float = 2.2  # seconds of silence from an agent that was not seen to end
     # Seconds for which an agent's Python code may be blocked; None: no limit.
     gil_timeout: float | None = 30.0
-    start_timeout: float | None = 120.0  # the same while one of its cameras is starting
+    start_timeout: float | None = 120.0  # gil_timeout while one of its cameras is starting
     own_pause: float = (
         0.5  # with ticks further apart, the controller was paused, and earlier silence does not count
     )
