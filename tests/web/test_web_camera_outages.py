@@ -50,6 +50,17 @@ def own_browser(tmp_path: Path) -> Iterator[Page]:
 
 
 @contextlib.contextmanager
+def hidden(page: Page) -> Iterator[None]:
+    """Hides the page behind another tab until the block ends."""
+    tab = page.driver.execute_cdp_cmd("Target.createTarget", {"url": "about:blank"})["targetId"]
+    try:
+        page.until("return document.hidden")
+        yield
+    finally:
+        page.driver.execute_cdp_cmd("Target.closeTarget", {"targetId": tab})
+
+
+@contextlib.contextmanager
 def stopped(page: Page) -> Iterator[None]:
     """Stops all processes of the browser until the block ends."""
     group = os.getpgid(page.driver.service.process.pid)
@@ -84,3 +95,16 @@ def test_a_frame_from_before_a_suspension_is_not_sent_with_a_new_time(
     since = page.until("return camera.busySince")
     camera.until(len(camera.seen) + 15)
     assert min(one.painted for one in camera.seen if one.arrived > since + STOP / 2) > since + 1
+
+
+def test_a_hidden_page_does_not_send_a_frame_from_before_a_suspension_with_a_new_time(
+    page: Page, server: VideoServer, camera: Waiting
+) -> None:
+    open_page(page, server, camera)
+    camera.until(30)
+    with hidden(page):
+        camera.until(len(camera.seen) + 3)
+        page.run(BUSY_AFTER_PAINTING, STOP)
+        since = page.until("return camera.busySince")
+        camera.until(len(camera.seen) + 3)
+    assert min(one.painted for one in camera.seen if one.arrived > since + STOP) > since + 1

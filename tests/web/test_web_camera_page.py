@@ -261,6 +261,21 @@ def test_a_hidden_tab_continues_and_says_so(page: Page, server: VideoServer) -> 
     page.until("return desk.heard.findLast((one) => one.hidden !== undefined)?.hidden === false")
 
 
+def test_a_hidden_tab_whose_timers_are_throttled_keeps_its_frames(page: Page, server: VideoServer) -> None:
+    show(page, server, script=PAINTED + DESK + "window.setInterval = () => 0;", more="start")
+    until_frames(page, 5)
+    tab = page.driver.execute_cdp_cmd("Target.createTarget", {"url": "about:blank"})["targetId"]
+    try:
+        page.until("return document.hidden")
+        page.run("camera.fps = 0.4")
+        painted = page.run("window.sentBefore = desk.heard.length; return camera.painted")
+        page.until("return camera.painted >= arguments[0]", painted + 4)
+        sent = page.run("return desk.heard.slice(sentBefore).filter((one) => one.frame).length")
+    finally:
+        page.driver.execute_cdp_cmd("Target.closeTarget", {"targetId": tab})
+    assert sent >= 2  # the first one after the change looks like the end of a suspension
+
+
 def test_a_wrong_token_and_the_end_are_explained(page: Page, server: VideoServer) -> None:
     show(page, server, more="start")
     until_frames(page, 3)

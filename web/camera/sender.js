@@ -67,6 +67,7 @@ export class Sender {
   #alive = 0; // when this page ran last
   #wasSuspended = false;
   #last = 0; // timestamp of the last frame
+  #interval = 0; // ms between the timestamps of the last two frames
   #lostAt = null;
   #wakeLock = null;
 
@@ -336,21 +337,23 @@ export class Sender {
     }
   }
 
-  // The timers of a hidden page are slow.
   #noteAlive() {
     const at = now();
-    if (at - this.#alive > SUSPENDED && !document.hidden) this.#wasSuspended = true;
+    if (at - this.#alive > SUSPENDED) this.#wasSuspended = true;
     this.#alive = at;
   }
 
-  // After a suspension, the browser may deliver an image from before it, with a new timestamp.
+  // After a suspension, the browser may copy an image from before it and give it a new timestamp. A hidden page whose
+  // timers are throttled looks suspended before each frame, so there the gap must also be longer than the previous one.
   #isOld(timestamp) {
     this.#noteAlive();
-    const isAfterGap = timestamp - this.#last > GAP;
+    const interval = timestamp - this.#last;
+    const isUsual = document.hidden && interval < 2 * this.#interval;
     this.#last = timestamp;
-    if (!isAfterGap || !this.#wasSuspended) return false;
+    this.#interval = interval;
+    if (interval <= GAP || !this.#wasSuspended) return false;
     this.#wasSuspended = false;
-    return true;
+    return !isUsual;
   }
 
   #mayStart(size) {
