@@ -7,13 +7,13 @@ import { stateOf } from "./words.js";
 
 const MOST = 4; // images shown at first
 
-const screenOf = (port) =>
-  el(
-    "figure",
-    { class: "screen", "data-port": port },
-    el("figcaption", {}, el("b", {}, port)),
-    el("freshframe-view", { port, class: "frame" }),
-  );
+function screenOf(port) {
+  const view = el("freshframe-view", { port, class: "frame" });
+  view.addEventListener("click", (event) => {
+    if (event.composedPath()[0] instanceof HTMLCanvasElement) view.zoom(event);
+  });
+  return el("figure", { class: "screen", "data-port": port }, el("figcaption", {}, el("b", {}, port)), view);
+}
 
 export class Pictures {
   #ports = [];

@@ -34,6 +34,7 @@ class FreshframeView extends HTMLElement {
 
   #face = new Face(this.attachShadow({ mode: "open" }), {
     pause: () => this.#pause(),
+    zoom: () => this.zoom(),
     fullScreen: () => (document.fullscreenElement ? document.exitFullscreen() : this.requestFullscreen?.()),
     save: () => this.#save(),
     pick: (object) => this.#pick(object),
@@ -77,9 +78,10 @@ class FreshframeView extends HTMLElement {
     this.#visible = entries.at(-1).isIntersecting;
     this.#want();
   });
+  #width = 0; // px
   #sized = new ResizeObserver(([entry]) => {
-    this.#drawing.resize(entry.contentRect.width);
-    this.#server?.resize(this.#id, this.#pixels);
+    this.#width = entry.contentRect.width;
+    this.#resize();
   });
   #hidden = () => this.#want();
 
@@ -135,8 +137,20 @@ class FreshframeView extends HTMLElement {
     this.#tryLater();
   }
 
+  // Enlarges the image around the position of a pointer event, by default its center, or shows all of it again.
+  zoom(event) {
+    this.#face.toggleZoom(event);
+    this.#resize();
+  }
+
+  #resize() {
+    this.#drawing.resize(this.#width * this.#face.zoom);
+    this.#server?.resize(this.#id, this.#pixels);
+  }
+
   get #pixels() {
-    return Math.min(1920, Math.max(1, Math.ceil((this.clientWidth * devicePixelRatio) / STEP)) * STEP);
+    const width = this.clientWidth * this.#face.zoom * devicePixelRatio;
+    return Math.min(1920, Math.max(1, Math.ceil(width / STEP)) * STEP);
   }
 
   #leave() {
@@ -501,7 +515,7 @@ class FreshframeView extends HTMLElement {
     const told = [state, mode, why, message].join("\n");
     const at = performance.now();
     if (told !== this.#told || at - this.#toldAt >= 250) {
-      this.#face.tell({ state, mode, why, age, message });
+      this.#face.tell({ state, mode, why, age, message, slow: why === SLOW });
       this.#face.label(this.getAttribute("port") ?? "", this.#shown?.objects ?? [], age);
       this.#toldAt = at;
     }

@@ -68,8 +68,8 @@ def test_a_card_shows_how_its_network_is_computed(page: Page, running: Run) -> N
     assert page.until(f"{line}.match(/cpu, 1 thread · .* a run/)", "[data-node=detector]")
     assert " a run" not in page.run(line, "[data-node=scene]")
     page.run("document.querySelector(arguments[0] + ' button').click()", "[data-node=detector]")
-    page.until(f"{ROWS}['runs of the network'] > '0'")
-    assert page.run(ROWS)["network computed by"] == "cpu, 1 thread"
+    page.until(f"{ROWS}['runs of the model'] > '0'")
+    assert page.run(ROWS)["model runs on"] == "cpu, 1 thread"
     assert page.complaints() == []
 
 
@@ -171,7 +171,7 @@ def test_a_picture_fills_the_screen_and_is_saved_as_it_is_shown(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
     )
     root = page.driver.find_element(By.TAG_NAME, "freshframe-view").shadow_root
-    _, full, save = root.find_elements(By.CSS_SELECTOR, ".bar button")
+    _, _, full, save = root.find_elements(By.CSS_SELECTOR, ".bar button")
     save.click()
     saved = until(
         lambda: list(tmp_path.glob("Annotate*.png")), lambda: f"a PNG in {list(tmp_path.iterdir())}"
@@ -266,9 +266,9 @@ def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run)
     )
     assert "queue full" in page.text(".edge[data-child=tired] .cause")
     terms = page.texts(".edge[data-child=tired] dt") + page.texts(".node[data-node=tired] dt")
-    assert {"median age", "median time", "99th percentile", "waiting"} <= set(terms)
+    assert {"median age", "median time", "99th percentile", "waiting now"} <= set(terms)
     assert not page.texts("#event-list li[data-kind=drop]"), "drops by design are no events"
-    page.until("return document.querySelector('.node[data-node=tired] .state').textContent === 'full'")
+    page.until("return document.querySelector('.node[data-node=tired] .state').textContent === 'fully busy'")
     stats = {edge.child: edge for edge in pipeline.stats().edges}
     assert stats["tired"].dropped > 0
     for child in ("brightness", "CircleTracker"):

@@ -247,7 +247,7 @@ def test_without_https_it_is_mse_and_says_why(page: Page, server: VideoServer) -
     shown = page.run(
         "const {innerText, title} = view.shadowRoot.querySelector('.mode'); return [innerText, title]"
     )
-    assert shown == ["MSE", "this page is not https"]
+    assert shown == ["sent as video", "this page is not https"]
 
 
 @pytest.mark.parametrize(
@@ -262,6 +262,7 @@ def test_jpeg_says_why(page: Page, server: VideoServer, scene: dict[str, Any], w
     show(page, server)
     live(page, "jpeg")
     assert page.run("return states.at(-1).why") == why
+    assert page.run("return view.shadowRoot.querySelector('.mode').innerText") == "sent as JPEG images"
 
 
 def test_a_mode_that_was_asked_for_is_not_replaced(page: Page, server: VideoServer) -> None:
@@ -388,7 +389,7 @@ def test_objects_and_buttons_are_reached_by_key(page: Page, server: VideoServer)
         page.press("Tab")
         keys.append(page.run("return view.shadowRoot.activeElement?.textContent"))
     assert keys[:2] == [None, "person 0"]
-    assert keys[-3:] == ["Pause", "Full screen", "Snapshot"] or "Pause" in keys
+    assert keys[-4:] == ["Pause", "Zoom in", "Full screen", "Snapshot"] or "Pause" in keys
 
 
 def test_the_picture_has_a_label_of_its_objects_and_age(page: Page, server: VideoServer) -> None:

@@ -36,6 +36,8 @@ def test_a_link_that_carries_less_than_the_video_gets_jpegs_and_the_video_later(
     page.until("return states.some(one => one.state === 'old' && one.left_out > 0)")
     live(page, "jpeg")
     assert page.run("return states.at(-1).why") == "the connection is too slow for the video"
+    shown = page.run("return view.shadowRoot.querySelector('.mode').innerText")
+    assert shown == "sent as JPEG images: the connection is too slow for the video"
     server.scene.only_keys = False
     live(page, "webcodecs")
 

@@ -5,7 +5,8 @@ import { attribute, el, text } from "../dom.js";
 
 const LISTED = 500; // ms between updates of the list of objects
 const LABELLED = 5000; // ms between updates of the image's label
-const MODES = { webcodecs: "WebCodecs", mse: "MSE", jpeg: "JPEG" };
+const MODES = { webcodecs: "sent as video", mse: "sent as video", jpeg: "sent as JPEG images" };
+export const ZOOM = 3;
 const STYLE = `
 :host { display: block; color-scheme: light dark; --text: #16202b; --dim: #56657a; --bar: #eef2f6; --line: #b9c4d0;
   font: 13px/1.4 system-ui, sans-serif; color: var(--text); }
@@ -15,6 +16,8 @@ const STYLE = `
 }
 .stage { position: relative; background: #000; overflow: hidden; }
 canvas { display: block; width: 100%; height: auto; object-fit: contain; cursor: crosshair; }
+.pan { overflow: auto; }
+.pan[data-zoomed] canvas { width: ${100 * ZOOM}%; max-height: none !important; }
 .stage[data-old] canvas { opacity: 0.45; filter: saturate(0.4); }
 .notice { position: absolute; left: 8px; right: 8px; top: 8px; margin: 0; padding: 6px 10px; width: fit-content;
   max-width: calc(100% - 36px); background: #10161d; color: #fff; border: 1px solid #fff6; border-radius: 6px;
@@ -23,7 +26,7 @@ canvas { display: block; width: 100%; height: auto; object-fit: contain; cursor:
   font-variant-numeric: tabular-nums; }
 .age { min-width: 7.5em; font-weight: 600; }
 .mode { color: var(--dim); flex: 1 1 8em; min-width: 0; overflow-wrap: anywhere; }
-.buttons { display: flex; flex-wrap: wrap; gap: 4px 12px; }
+.buttons { display: flex; flex-wrap: wrap; gap: 4px 8px; }
 button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 6px;
   padding: 3px 9px; min-height: 26px; cursor: pointer; }
 :focus-visible { outline: 2px solid #5eb1ff; outline-offset: 1px; }
@@ -33,7 +36,8 @@ li button:not(:focus) { clip-path: inset(50%); width: 1px; height: 1px; min-heig
 figure { margin: 0; }
 :host(:fullscreen) figure { height: 100%; display: flex; flex-direction: column; }
 :host(:fullscreen) .stage { flex: 1; min-height: 0; }
-:host(:fullscreen) canvas { height: 100%; }
+:host(:fullscreen) .pan { height: 100%; aspect-ratio: auto !important; }
+:host(:fullscreen) .pan:not([data-zoomed]) canvas { height: 100%; }
 [hidden] { display: none; }`;
 
 const keyOf = (object) => String(object.tracker_id ?? `#${object.index}`);
@@ -54,18 +58,20 @@ export class Face {
   #listed = -Infinity;
   #labelled = -Infinity;
 
-  // `on.pause()`, `on.fullScreen()`, `on.save()`, `on.pick(object)`, `on.point(event)`.
+  // `on.pause()`, `on.zoom()`, `on.fullScreen()`, `on.save()`, `on.pick(object)`, `on.point(event)`.
   constructor(root, on) {
     this.on = on;
     this.canvas = el("canvas", { part: "picture", role: "img", "aria-label": "Live picture", onclick: on.point });
     this.notice = el("p", { class: "notice", role: "status", hidden: true });
-    this.stage = el("div", { class: "stage", part: "stage" }, this.canvas, this.#objects, this.notice);
+    this.pan = el("div", { class: "pan" }, this.canvas);
+    this.stage = el("div", { class: "stage", part: "stage" }, this.pan, this.#objects, this.notice);
     this.age = el("span", { class: "age" }, "no picture yet");
     this.mode = el("span", { class: "mode" });
     this.pause = el("button", { type: "button", "aria-pressed": "false", onclick: on.pause }, "Pause");
+    this.zoomer = el("button", { type: "button", "aria-pressed": "false", onclick: on.zoom }, "Zoom in");
     const full = el("button", { type: "button", onclick: on.fullScreen }, "Full screen");
     const save = el("button", { type: "button", onclick: on.save }, "Snapshot");
-    const buttons = el("span", { class: "buttons" }, this.pause, full, save);
+    const buttons = el("span", { class: "buttons" }, this.pause, this.zoomer, full, save);
     const bar = el("div", { class: "bar", part: "bar" }, this.age, this.mode, buttons);
     root.append(el("figure", {}, this.stage, bar));
     const style = new CSSStyleSheet();
@@ -73,14 +79,35 @@ export class Face {
     root.adoptedStyleSheets = [style];
   }
 
-  // `state`: live, old, joining, paused, gone, lost, ...; `message`: why there is no image.
-  tell({ state, mode, why, age, message }) {
+  get zoom() {
+    return this.pan.hasAttribute("data-zoomed") ? ZOOM : 1;
+  }
+
+  // Enlarges the image around a position in the page, by default its center, or shows all of it again.
+  toggleZoom({ clientX, clientY } = {}) {
+    const zoomed = this.zoom === 1;
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    this.pan.style.setProperty("aspect-ratio", zoomed ? `${width} / ${height}` : "auto");
+    attribute(this.pan, "data-zoomed", zoomed);
+    attribute(this.pan, "tabindex", zoomed && "0"); // arrow keys scroll it
+    attribute(this.canvas, "part", zoomed ? "picture zoomed" : "picture");
+    attribute(this.zoomer, "aria-pressed", String(zoomed));
+    text(this.zoomer, zoomed ? "Zoom out" : "Zoom in");
+    const across = clientX === undefined ? 0.5 : (clientX - left) / width;
+    const down = clientY === undefined ? 0.5 : (clientY - top) / height;
+    this.pan.scrollLeft = across * this.pan.scrollWidth - this.pan.clientWidth / 2;
+    this.pan.scrollTop = down * this.pan.scrollHeight - this.pan.clientHeight / 2;
+  }
+
+  // `state`: live, old, joining, paused, gone, lost, ...; `message`: why there is no image; `slow`: whether the
+  // connection is too slow for the video.
+  tell({ state, mode, why, age, message, slow }) {
     attribute(this.stage, "data-old", age !== null && state !== "live" && state !== "joining");
     attribute(this.pause, "aria-pressed", String(state === "paused"));
     text(this.pause, state === "paused" ? "Resume" : "Pause");
     const since = age === null ? "no picture yet" : `${secondsOf(age)} old`;
     text(this.age, ["live", "old", "connecting"].includes(state) ? since : `${state} · ${since}`);
-    text(this.mode, mode === null ? "" : MODES[mode]);
+    text(this.mode, mode === null ? "" : slow ? `${MODES[mode]}: ${why}` : MODES[mode]);
     attribute(this.mode, "title", why || null);
     text(this.notice, message ?? "");
     this.notice.hidden = !message;

@@ -1,0 +1,67 @@
+"""A view can be zoomed in, so that labels drawn into an image can be read on a phone."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import axe
+import pytest
+from browser import VIEW, until
+from pipelines import example
+from view_page import live, show, watched
+
+if TYPE_CHECKING:
+    from browser import Page
+    from video_server import VideoServer
+
+Run = Callable[..., str]
+PLACE = f"const canvas = {VIEW}.querySelector('canvas');"
+# Returns the displayed width of the image, and the size of the part of the page that it takes.
+SIZES = f"""{PLACE}
+const {{clientWidth, clientHeight}} = {VIEW}.querySelector('.stage');
+return [canvas.clientWidth, clientWidth, clientHeight];"""
+BUTTON = f"[...{VIEW}.querySelectorAll('.bar button')].find(one => one.textContent === arguments[0])"
+
+
+def test_a_button_enlarges_the_image_and_asks_for_more_pixels(page: Page, server: VideoServer) -> None:
+    server.change(packets=False)
+    show(page, server)
+    live(page, "jpeg")
+    width, across, down = page.run(SIZES)
+    assert width == across
+    asked = watched(server)[0]["width"]
+    page.run(f"{BUTTON}.click()", "Zoom in")
+    assert page.run(SIZES) == [3 * width, across, down]
+    until(lambda: watched(server)[0]["width"] == 3 * asked, lambda: str(watched(server)))
+    page.until(f"{PLACE} return canvas.width === 3 * {width}")
+    assert page.run(f"return {VIEW}.querySelector('.pan').scrollLeft") == width, "its center"
+    assert axe.remarks(page) == []
+    page.run(f"{BUTTON}.click()", "Zoom out")
+    assert page.run(SIZES) == [width, across, down]
+    until(lambda: watched(server)[0]["width"] == asked, lambda: str(watched(server)))
+
+
+@pytest.mark.parametrize("phone", [True, False], ids=["phone", "desk"])
+def test_a_tap_on_an_image_of_the_dashboard_enlarges_what_is_there(
+    page: Page, running: Run, phone: bool
+) -> None:
+    page.size(390 if phone else 1440, 844, phone=phone)
+    pipeline, drawn = example()
+    page.open(running(pipeline, view=drawn))
+    page.until_picture()
+    page.run(f"{VIEW}.host.scrollIntoView({{block: 'center'}})")
+    width, across, down = page.run(SIZES)
+    box = page.run(f"{PLACE} return canvas.getBoundingClientRect().toJSON()")
+    page.click(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
+    page.until(f"{PLACE} return canvas.part.contains('zoomed')")
+    assert page.run(SIZES) == [3 * width, across, down]
+    large = page.run(f"{PLACE} return canvas.getBoundingClientRect().toJSON()")
+    for axis, extent, share in (("x", "width", 0.7), ("y", "height", 0.4)):
+        middle = box[axis] + box[extent] / 2
+        assert abs(large[axis] + share * large[extent] - middle) < 3, axis
+    assert page.run("return document.documentElement.scrollWidth") <= (390 if phone else 1440)
+    page.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.until(f"{PLACE} return !canvas.part.contains('zoomed')")
+    assert page.run(SIZES) == [width, across, down]
