@@ -177,7 +177,7 @@ export class NodeCard {
     this.busy = row(list, "busy", "share of the run in which the node worked");
     // For a source, this would be the camera's frame interval.
     if (node.kind !== "source") {
-      this.time = pair(list, "median time", "time per sample");
+      this.time = pair(list, "median time", "time per sample, in the last ten seconds");
       this.time[0].classList.add("time");
     }
     if (node.language === "python") {
@@ -302,8 +302,8 @@ export class EdgeCard {
     this.rate = el("b", { class: "num" }, "–");
     this.lead = el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s"));
     const list = el("dl", { class: "rows" });
-    this.age = pair(list, "median age", "from capture to the consumer");
-    this.waiting = row(list, "waiting", "samples in the queue, of at most so many");
+    this.age = pair(list, "median age", "from capture to the consumer, in the last ten seconds");
+    this.waiting = row(list, "waiting now", "samples in the queue, of at most so many");
     this.drops = el("p", { class: "drops num" }, NO_DROPS);
     this.cause = el("p", { class: "cause" });
     this.element = el(
@@ -352,7 +352,7 @@ export class EdgeCard {
     text(
       this.cause,
       causes
-        .map(([cause, value]) => `${cause.replaceAll("_", " ")} ${falling > 0 ? `${format.rate(value)}/s` : format.count(value)}`)
+        .map(([cause, value]) => `${cause.replaceAll("_", " ")}: ${falling > 0 ? `${format.rate(value)}/s` : format.count(value)}`)
         .join(" · "),
     );
     attribute(

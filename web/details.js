@@ -6,7 +6,7 @@ import { chart } from "./charts.js";
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
 import { bySubject, stateBeside, textsOf } from "./problems.js";
-import { CAUSES, policySentence, roomOf, stateOf, word } from "./words.js";
+import { CAUSES, periodOf, policySentence, roomOf, stateOf, word } from "./words.js";
 
 const BESIDE = matchMedia("(min-width: 1000px)"); // if there is room, as in page.css
 const RANGES = [
@@ -33,6 +33,7 @@ export class Details {
       if (this.#dialog.open) return; // another card was selected in the meantime
       document.body.classList.remove("with-details");
       this.#closed();
+      this.#mark();
     });
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.#dialog.open) this.#leave();
@@ -108,12 +109,17 @@ export class Details {
   }
 
   // The page becomes narrower next to the drawer, and the graph is laid out again.
-  #reveal({ parent, child, name }) {
-    const isIts = ({ dataset }) =>
-      parent === undefined ? dataset.node === name : dataset.parent === parent && dataset.child === child;
-    const scroll = () =>
-      [...document.querySelectorAll(".card")].find(isIts)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  #reveal(item) {
+    const scroll = () => cardOf(item)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     requestAnimationFrame(() => requestAnimationFrame(scroll));
+  }
+
+  // Marks the card whose details are shown, which a new layout of the graph may have replaced.
+  #mark(item) {
+    const card = item === undefined ? undefined : cardOf(item);
+    for (const other of document.querySelectorAll(".card[data-chosen]"))
+      if (other !== card) other.removeAttribute("data-chosen");
+    card?.setAttribute("data-chosen", "");
   }
 
   update(state, ticked) {
@@ -124,9 +130,11 @@ export class Details {
       this.#dialog.close();
       return;
     }
+    this.#mark(item);
     const problems = problemsOf(item, state);
     this.#tell(problems);
-    const rows = item.parent !== undefined ? edgeRows(item) : nodeRows(item, problems);
+    const period = periodOf(state);
+    const rows = item.parent !== undefined ? edgeRows(item, period) : nodeRows(item, problems, period);
     for (const [term, value] of rows) this.#write(term, value);
     if (ticked) this.#draw(item.parent !== undefined);
   }
@@ -218,6 +226,11 @@ export class Details {
   }
 }
 
+const cardOf = ({ parent, child, name }) =>
+  [...document.querySelectorAll(".card")].find(({ dataset }) =>
+    parent === undefined ? dataset.node === name : dataset.parent === parent && dataset.child === child,
+  );
+
 // Problems of an edge, or of a node and its incoming edges: a card in the list is red for both.
 function problemsOf(item, state) {
   const of = bySubject(state.problems);
@@ -250,8 +263,8 @@ function inferenceRows(node) {
   if (node.inference === undefined) return [];
   const { provider, threads, runs, duration_p50, duration_p99 } = node.inference;
   return [
-    ["network computed by", provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider],
-    ["runs of the network", format.count(runs)],
+    ["model runs on", provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider],
+    ["runs of the model", format.count(runs)],
     ["time per run, median", format.time(duration_p50)],
     ["time per run, 99th percentile", format.time(duration_p99)],
   ];
@@ -301,21 +314,21 @@ const causeRows = (item) =>
     `${format.count(number)} · ${format.rate(item.drop_rate[cause] ?? 0)}/s`,
   ]);
 
-function edgeRows(edge) {
+function edgeRows(edge, period) {
   return [
-    ["throughput", `${format.rate(edge.rate)} /s`],
-    ["age, median", format.time(edge.age_p50)],
-    ["age, 99th percentile", format.time(edge.age_p99)],
+    ["throughput now", `${format.rate(edge.rate)} /s`],
+    ["age, median", `${format.time(edge.age_p50)} · ${period}`],
+    ["age, 99th percentile", `${format.time(edge.age_p99)} · ${period}`],
     ["passed in", format.count(edge.passed_in)],
     ["delivered", format.count(edge.delivered)],
-    ["waiting", format.count(edge.waiting)],
+    ["waiting now", format.count(edge.waiting)],
     ["dropped", format.count(edge.dropped)],
     ["of these lost, not skipped by design", format.count(edge.lost)],
     ...causeRows(edge),
   ];
 }
 
-function nodeRows(node, problems) {
+function nodeRows(node, problems, period) {
   const python = [
     ["waited for the GIL", `${format.time(node.gil_wait)} · ${format.percent(node.gil_wait_rate)} now`],
     ["held the GIL", `${format.time(node.gil_hold)} · ${format.percent(node.gil_hold_rate)} now`],
@@ -326,8 +339,8 @@ function nodeRows(node, problems) {
     ["rate", `${format.rate(node.rate)} fps`],
     ["processed", format.count(node.processed)],
     ["busy, of the run", format.percent(node.busy)],
-    ["time per sample, median", format.time(node.duration_p50)],
-    ["time per sample, 99th percentile", format.time(node.duration_p99)],
+    ["time per sample, median", `${format.time(node.duration_p50)} · ${period}`],
+    ["time per sample, 99th percentile", `${format.time(node.duration_p99)} · ${period}`],
     ...(node.language === "python" ? python : []),
     ...inferenceRows(node),
     ...spoolRows(node),

@@ -5,10 +5,15 @@ import { Drawing } from "./drawing.js";
 import { attribute, byId, el, text } from "./dom.js";
 import { List } from "./list.js";
 import { bySubject } from "./problems.js";
+import { periodOf } from "./words.js";
 
 const LIST_BELOW = 700; // px of available width
 const MOST_CARDS = 14; // nodes and readers: more than this are easier to read as a list
 const FILTER_ABOVE = 8; // the filter is shown for more nodes than this
+
+// The periods that the figures on the cards cover.
+const hintOf = (state) =>
+  `rates: last second · ages and times: ${periodOf(state)} · busy: whole run · charts: last minute · select a card for more`;
 
 export class Graph {
   #history;
@@ -42,6 +47,7 @@ export class Graph {
 
   update(state, ticked) {
     this.#state = state;
+    text(byId("graph-hint"), hintOf(state));
     const key = JSON.stringify([
       state.nodes.map((node) => [node.number, node.name, node.language, node.kind]),
       state.edges.map((edge) => [edge.parent, edge.child, edge.queue]),

@@ -85,9 +85,9 @@ class Group {
     this.element.toggleAttribute("data-alarm", broken);
     this.element.dataset.state = source ? stateOf(source) : "idle";
     text(this.rate, source ? `${format.rate(source.rate)} fps` : "");
-    const others = alarmed.filter((row) => row.name !== this.name).map((row) => row.name);
+    const other = alarmed.find((row) => row.name !== this.name);
     const own = alarmed.find((row) => row.name === this.name);
-    const words = source && own ? own.words : (others[0] ?? "");
+    const words = source && own ? own.words : other ? [other.name, other.words].filter(Boolean).join(": ") : "";
     text(this.state, broken ? words : source ? stateText(source) : "");
     if (!this.#touched) this.element.open = few || broken;
   }

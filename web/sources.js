@@ -16,7 +16,7 @@ const COLUMNS = [
   ["pace", "num", "seconds of the camera's timestamps per second, where it is not 1: ages follow the arrivals"],
   ["clock", "num", "the camera's clock minus this machine's, its drift, and the reports that say so"],
   ["delay", "num", "frames that the decoder held back"],
-  ["decoder", "", "the card that decodes, or why it does not"],
+  ["decoder", "", "the GPU that decodes, or why it does not"],
   ["sender", "", "the browser that sends the camera, and the frames that it did not send"],
   ["packets lost", "num", "packets of RTP that have not come, and the jitter of those that have"],
   ["lost", "num", "frames that were not read in time, or that the decoder lost"],

@@ -66,7 +66,9 @@ export class Status {
     this.sources = fact(list, "in", "frames per second from all sources");
     this.lost = fact(list, "lost", "samples per second lost: in nodes, and on queues that should keep them");
     this.skipped = fact(list, "skipped", "samples per second that LATEST and NEXT skip by design");
-    this.age = fact(list, "highest age", "the highest 99th percentile of age on an edge in use");
+    this.age = fact(list, "highest age", "age of the frames that the named consumer gets: 99th percentile of the last ten seconds");
+    this.oldest = el("dd", { class: "where" });
+    this.age.after(this.oldest);
     this.gil = fact(list, "GIL wait", "seconds per second that Python nodes wait for the GIL");
     this.viewers = fact(list, "viewers", "number of pages that show this pipeline");
     setInterval(() => this.#tellLink(), 500);
@@ -88,7 +90,9 @@ export class Status {
     text(this.lost, `${format.rate(lost)} /s`);
     this.lost.parentElement.classList.toggle("bad", lost > 0 && !isSettling(state));
     text(this.skipped, `${format.rate(skipped)} /s`);
-    text(this.age, edges.length > 0 ? format.time(Math.max(...edges.map((edge) => edge.age_p99 ?? 0))) : "–");
+    const oldest = edges.reduce((a, b) => ((b.age_p99 ?? 0) > (a?.age_p99 ?? -1) ? b : a), null);
+    text(this.age, oldest === null ? format.NONE : format.time(oldest.age_p99 ?? 0));
+    text(this.oldest, oldest === null ? "" : `at ${oldest.child}`);
     const waits = state.nodes
       .map((node) => node.gil_wait_rate)
       .filter((rate) => rate !== null && rate !== undefined);

@@ -5,7 +5,7 @@ export const STATES = {
   ok: "ok",
   idle: "idle",
   busy: "busy",
-  full: "full",
+  full: "fully busy",
   away: "away",
   frozen: "frozen",
   loop: "in a loop",
@@ -117,6 +117,9 @@ export function markRecorded({ nodes, edges }) {
 const SETTLING = 10; // seconds
 const FULL_FROM = 0.9; // fraction of the run
 const SMALL_LOSS = 0.01; // fraction of the frames of a source
+
+// The period that percentiles cover.
+export const periodOf = ({ phase }) => (["ended", "stopped", "failed"].includes(phase) ? "whole run" : "last 10 s");
 
 export const isSettling = ({ phase, elapsed }) => phase === "running" && elapsed < SETTLING;
 

@@ -62,6 +62,11 @@ const ratios = shown.filter((one) => one.textContent !== "").map((one) => {
 return [ratios.length, Math.min(...ratios)]"""
 
 
+# Returns the figures of the open details by their label.
+FIGURES = """return Object.fromEntries([...document.querySelectorAll("#details dt")].map(
+  (term) => [term.textContent, term.nextElementSibling.textContent]))"""
+
+
 @pytest.fixture
 def shop_page(page: Page, running: Run, tmp_path: Path) -> Page:
     page.size(1440, 1000)
@@ -231,3 +236,36 @@ def test_rows_do_not_overlap(page: Page, running: Run) -> None:
     pipeline.add(ff.open(pipelines.SLOW_SCENE))
     page.open(running(pipeline))
     assert page.wait_for(ROWS) == []
+
+
+def test_figures_say_what_they_cover_and_the_highest_age_where_it_is(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("slow archive")
+    camera = pipeline.add(ff.open(pipelines.SCENE), name="camera")
+    pipeline.add(lambda frame: None, camera, name="quick")
+    pipeline.add(pipelines.tired, camera, queue=ff.Queue(8), name="archive")
+    page.open(running(pipeline))
+    place = "document.querySelector('#facts .where')"
+    page.until(f"return {place}.textContent === 'at archive'")
+    assert page.run(f"return {place}.parentElement.firstChild.textContent") == "highest age"
+    assert "rates: last second · ages and times: last 10 s" in page.text("#graph-hint")
+    page.run("document.querySelector('.edge[data-child=archive] button').click()")
+    page.until(f"{FIGURES}['age, median'].endsWith('s · last 10 s')")
+    assert int(page.run(FIGURES)["waiting now"]) <= 8
+    pipeline.stop()
+    page.until("return document.getElementById('graph-hint').textContent.includes('times: whole run')")
+    page.until(f"{FIGURES}['age, median'].endsWith('s · whole run')")
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1050, 900)], ids=["graph", "list"])
+def test_the_card_whose_details_are_open_is_marked(page: Page, running: Run, size: tuple[int, int]) -> None:
+    page.size(*size)
+    page.open(running(pipelines.example()[0]))
+    marked = """[...document.querySelectorAll(".card")]
+      .filter((card) => getComputedStyle(card).outlineStyle === "solid")
+      .map(({dataset}) => dataset.node ?? dataset.child).join()"""
+    page.until("return document.querySelector('.node[data-node=tired]') !== null")
+    for name in ("tired", "camera"):
+        page.run("document.querySelector(`.node[data-node=${arguments[0]}] h3 button`).click()", name)
+        page.until(f"return {marked} === arguments[0]", name)
+    page.run("document.querySelector('#details .close').click()")
+    page.until(f"return {marked} === ''")
