@@ -45,7 +45,7 @@ std::string describe_encoder(const SenderStats& sender) {
 
 std::string away_remedy(const SourceStats& source) {
   if (!source.sender && source.state != SourceState::WaitingSender)
-    return "It is tried again and again. `freshframe probe` with its URL shows what answers there.";
+    return "freshframe keeps trying. `freshframe probe` with its URL shows what answers there.";
   return "Open the link of Dashboard.camera_url() in the browser where the camera is, and permit the camera "
          "there. The source continues by itself.";
 }

@@ -98,14 +98,15 @@ void add_away(const GraphState& seen, const Circumstances& around, const QuietTi
     const bool is_ill = limit && away > *limit;
     if (away < kAwayFor && !is_ill) continue;
     auto text = "has given no frame for " + fixed_text(away, is_ill || away < 10 ? 1 : 0) + " s";
-    if (is_ill) text += ", more than away_after=" + number_text(*limit, std::chars_format::general, 6);
     if (const auto reason = outage_reason(*node.source); !reason.empty()) text += ": " + std::string(reason);
-    add(out, {.kind = "away",
-              .subject = node.name,
-              .text = end_sentence(std::move(text)),
-              .remedy = away_remedy(*node.source),
-              .evidence = {{"away", away}, {"outages", static_cast<double>(node.source->outages)}},
-              .ill = is_ill});
+    Finding finding{.kind = "away",
+                    .subject = node.name,
+                    .text = end_sentence(std::move(text)),
+                    .remedy = away_remedy(*node.source),
+                    .evidence = {{"away", away}, {"outages", static_cast<double>(node.source->outages)}},
+                    .ill = is_ill};
+    if (is_ill) finding.evidence["away_after"] = *limit;
+    add(out, std::move(finding));
   }
 }
 

@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/snapshot.hpp"
 
+#include <charconv>
 #include <string>
 #include <string_view>
+
+#include "core/unit_text.hpp"
 
 namespace freshframe::serve {
 
@@ -45,7 +48,11 @@ std::string_view to_string(core::NodeKind kind) noexcept {
 Health judge_health(const Snapshot& seen) {
   std::string reason;
   for (const auto& finding : seen.findings) {
-    if (finding.ill) reason += (reason.empty() ? "" : " ") + finding.subject + ": " + finding.text;
+    if (!finding.ill) continue;
+    reason += (reason.empty() ? "" : " ") + finding.subject + ": " + finding.text;
+    if (const auto limit = finding.evidence.find("away_after"); limit != finding.evidence.end())
+      reason +=
+          " The limit is away_after=" + core::number_text(limit->second, std::chars_format::general, 6) + ".";
   }
   if (reason.empty() && seen.graph.phase != core::LifePhase::Running)
     reason = "no frames flow: " + phase_text(seen.graph.phase);

@@ -207,7 +207,8 @@ TEST_F(StatesTest, ASourceThatIsAwayHasOneLineFromTwoSecondsOnUntilItIsBack) {
   around_.away_limit = 100;
   look();
   EXPECT_TRUE(found().ill);
-  EXPECT_EQ(found().text, "has given no frame for 250.0 s, more than away_after=100: no route to host.");
+  EXPECT_EQ(found().text, "has given no frame for 250.0 s: no route to host.");
+  EXPECT_EQ(found().evidence.at("away_after"), 100);
   source.state = SourceState::Reading;
   look();
   EXPECT_EQ(kinds(), Kinds());

@@ -32,7 +32,7 @@ FAULTS = {
     "box": ("spool", r"\d+ results? not sent, the oldest for \d+ s: OSError: away\."),
     "pair": ("join", r"'roof' sends nothing"),
     "picky": ("error", r"\d+ errors, the last: ValueError: no\."),
-    "roof": ("away", r"has given no frame for [\d.]+ s: .*It is tried again and again\."),
+    "roof": ("away", r"has given no frame for [\d.]+ s: .*freshframe keeps trying\."),
 }
 BY_DESIGN = ("keys", "scene->slow")
 
