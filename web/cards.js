@@ -150,7 +150,10 @@ function pair(list, median, title) {
 }
 
 function writePair(places, known, ...values) {
-  places.forEach((place, index) => text(place, known ? format.time(values[index]) : "–"));
+  places.forEach((place, index) => {
+    text(place, known ? format.time(values[index]) : format.NONE);
+    place.toggleAttribute("data-known", known);
+  });
 }
 
 function head(button, tag) {
