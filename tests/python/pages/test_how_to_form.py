@@ -28,7 +28,6 @@ FOREIGN = {
     "No matching distribution found for freshframe",
     "No module named 'gi'",
     "No module named 'mediapipe'",
-    "No module named 'mss'",
     "No module named 'rclpy'",
     "No module named 'rerun'",
     "TypingError: Failed in nopython mode pipeline",
