@@ -36,7 +36,6 @@ ELSEWHERE = {
     "step-in-cpp.md",
     "native-forms.md",
     "boxes-in-a-browser.md",
-    "clips.md",
     "genicam.md",
 }  # separate tests
 OUTPUT = re.compile(r"\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # directly below the program
