@@ -1,4 +1,4 @@
-"""The mean of an image as a step in each language in the table of docs/reference/native-nodes.md."""
+"""The mean of an image as a step in each language that docs/reference/native-nodes.md lists."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
