@@ -1,4 +1,4 @@
-"""Runs the tests on several Pythons and distributions, and fills docs/reference/platforms.md.
+"""Runs the tests on several Pythons and distributions, and fills docs/development/reliability.md.
 
     ./dev platforms                       all Pythons
     ./dev platforms 3.10 3.14t            these
@@ -39,7 +39,7 @@ from platform_rows.thread_sanitizer import INSTRUMENTED, run_instrumented
 from platform_rows.wheels import run_emulated_wheel, run_proof, run_wheel
 
 FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
-PAGE = ROOT / "docs" / "reference" / "platforms.md"
+PAGE = ROOT / "docs" / "development" / "reliability.md"
 OF_CROSS_WHEELS = ("3.10", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in OF_CROSS_WHEELS)
 IN_ROOTS = (*SUITES, "forky-3.13", "forky-3.15")

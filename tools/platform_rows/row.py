@@ -1,4 +1,4 @@
-"""A row of docs/reference/platforms.md: what was run, and the result."""
+"""A row of docs/development/reliability.md: what was run, and the result."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
