@@ -75,6 +75,7 @@ class Site:
         self._life = time.time_ns()
         self._spec = SiteSpec(agents=spec.agents, exclusive=spec.exclusive)
         self._number = -1  # number of the current build
+        self._newest = ("", 0)  # the program that sent the newest list, and that program's number of it
         self._lock = threading.Lock()  # guards the specification and the sources
         self._sources: dict[tuple[str, str], _Source] = {}
         self._fleet = Fleet(agents=spec.agents)
@@ -97,9 +98,8 @@ class Site:
                     "the site runs freshframe {} with agents={} and exclusive={}, which cannot change while "
                     "it runs: call RaySites.shutdown(), and start the sites again".format(*fixed)
                 )
-            if (
-                not now.cameras.keys() & spec.cameras.keys() or spec.build != now.build
-            ):  # see Builds.release()
+            # Without a camera that stays, Builds.release() drops the build.
+            if not now.cameras.keys() & spec.cameras.keys() or spec.build != now.build:
                 self._number = controller.add_build(*spec.build) if spec.cameras else -1
             for name in now.cameras.keys() - spec.cameras.keys():
                 controller.remove(name)
@@ -158,21 +158,24 @@ class _Remote:
         self.reason = "starts"
         self._ray, self._name, self._limit = ray, name, limit
         self._spec = spec
-        self._program, self._number = uuid.uuid4().hex, 0  # of the lists of cameras
+        self._program, self._number = uuid.uuid4().hex, 0  # sender and number of the latest list of cameras
+        self._lock = threading.Lock()  # guards the latest list: each reader may have its own thread
         self._actor: Any = None
         self._change: Any = None  # the open call of change()
         self._failures, self._retry_at = 0, 0.0  # failures in a row
 
-    def change(self, spec: SiteSpec) -> Any:
-        """Starts the site or attaches to it, and sends it its list of cameras. Returns its actor."""
-        actor, self._spec = self._actor, spec
-        self._number += 1
-        if actor is None:
-            options = {"name": self._name, "label_selector": spec.labels, **_ACTOR}
-            actor = self._actor = self._ray.remote(Site).options(**options).remote(spec)
-        # No retries: one could undo a later change.
-        self._change = actor.change.options(max_task_retries=0).remote(spec)
-        return actor
+    def change(self, spec: SiteSpec | None = None) -> Any:
+        """Starts the site or attaches to it, and sends it `spec` or the latest list. Returns its actor."""
+        with self._lock:
+            actor, self._spec = self._actor, self._spec if spec is None else spec
+            self._number += 1
+            if actor is None:
+                options = {"name": self._name, "label_selector": self._spec.labels, **_ACTOR}
+                actor = self._actor = self._ray.remote(Site).options(**options).remote(self._spec)
+            # No retries: one could undo a later change by another program.
+            change = actor.change.options(max_task_retries=0)
+            self._change = change.remote(self._spec, self._program, self._number)
+            return actor
 
     def ask(self, calls: _Calls, method: str, *arguments: Any) -> list[Any]:
         """Calls the actor, unless the caller's previous call is open. Returns the open call.
@@ -184,7 +187,7 @@ class _Remote:
             if actor is None:
                 if time.monotonic() < self._retry_at:
                     return []
-                actor = self.change(self._spec)
+                actor = self.change()
             starts = self.reason != ""
             # Ray keeps the first call until the site has started. Later ones fail when the site ends.
             call = getattr(actor, method).options(max_task_retries=-1 if starts else 0).remote(*arguments)

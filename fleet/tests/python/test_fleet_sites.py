@@ -305,6 +305,17 @@ def test_an_error_of_a_change_is_raised_to_the_program(asked: Asked) -> None:
     assert asked.answer({}) == {}
 
 
+def test_a_site_can_tell_which_list_of_a_program_is_newer(asked: Asked) -> None:
+    asked.ask()
+    asked.site.change(newest := spec({"new": "ticks:0.01"}))
+    asked.fail()
+    asked.ask()  # sends the newest list again
+    lists = [arguments for name, arguments in asked.ray.calls if name == "change"]
+    assert [(each, number) for each, _, number in lists] == [(spec(FAST), 1), (newest, 2), (newest, 3)]
+    assert len({program for _, program, _ in lists}) == 1
+    assert asked.site._program != _Remote(asked.ray, "sites/north", newest, 20.0)._program
+
+
 # ---- what is counted
 
 
