@@ -123,7 +123,7 @@ void close(core::ReaderCore& reader);
 }  // namespace reader_verbs
 
 /// Reads samples from one or more nodes. Use it from one thread at a time. Returned frames are on loan.
-/// docs/reference/queues.md describes each function.
+/// docs/reference/readers.md describes each function.
 template <class T>
 class Reader {
  public:

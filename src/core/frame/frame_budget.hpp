@@ -17,7 +17,7 @@
 namespace freshframe::core {
 
 /// Thread-safe. Sources wait for room before they publish; see "Frames and memory" in
-/// docs/reference/queues.md.
+/// docs/reference/readers.md.
 ///
 /// Note [Kept shares]
 ///
