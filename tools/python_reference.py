@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Samples and readers": (
         *("Sample", "types.Stamp", "Reader", "Frame", "types.Packet", "Circles", "Detections"),
         *(
+            "types.DevicePlane",
             "types.Circle",
             "types.Box",
             "types.LineCounts",
