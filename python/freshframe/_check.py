@@ -21,7 +21,7 @@ _MANY_SECONDS = 10.0  # for an age or wait in a pipeline: probably meant as mill
 
 
 def show(value: object) -> str:
-    """Formats a value for a message: one short line, with passwords of URLs masked.
+    """Formats a value for a message: one short line, with passwords in URLs masked.
 
     Never raises, whatever the value's class does.
     """

@@ -20,7 +20,10 @@ class Listener:
     """Listens for connections. The caller completes its own setup between the constructor and start()."""
 
     def __init__(self, listening: socket.socket, take: Callable[[socket.socket], None], name: str) -> None:
-        """`take` is called with each connection, which it owns then, on a thread with this name."""
+        """Calls `take` with each connection, on a thread called `name`.
+
+        `take` then owns the connection. If it raises, the connection is closed.
+        """
         self._socket = listening
         self._take = take
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)

@@ -178,9 +178,9 @@ class _Remote:
             return actor
 
     def ask(self, calls: _Calls, method: str, *arguments: Any) -> list[Any]:
-        """Calls the actor, unless the caller's previous call is open. Returns the open call.
+        """Calls the actor, unless the caller's previous call is still pending.
 
-        The list is empty while the site has to wait for its next start.
+        Returns a list with the pending call. It is empty while waiting to retry the start of the site.
         """
         if self not in calls:
             actor = self._actor
@@ -195,7 +195,7 @@ class _Remote:
         return [calls[self][0]]
 
     def answer(self, calls: _Calls, done: list[Any]) -> Any:
-        """Returns what the caller's open call has returned, or None. Raises what the call has raised.
+        """Returns the result of the caller's pending call, or None until it is done. Raises the call's error.
 
         Raises:
             ConnectionError: The site has ended, or was killed because it did not answer in time. It will be

@@ -146,10 +146,10 @@ class MessageReader:
         """Starts without any data."""
         self._head = b""  # header of a message whose length is not known yet
         self._begun: bytearray | None = None  # an incomplete message, preceded by its length
-        self._filled = 0  # how many bytes of it have arrived
+        self._filled = 0  # how many bytes of the incomplete message have arrived
 
     def add(self, data: bytes | memoryview) -> Iterator[memoryview]:
-        """Yields the messages that are complete now.
+        """Adds bytes, and yields each message that they complete.
 
         Raises:
             ValueError: A length is invalid.

@@ -46,7 +46,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class TimedOut(KeyboardInterrupt):
-    """--timeout has passed. A KeyboardInterrupt, which `except Exception` in other code does not catch."""
+    """--timeout has expired. A KeyboardInterrupt, which `except Exception` in other code does not catch."""
 
     def __init__(self, seconds: float) -> None:
         nodes = [

@@ -177,7 +177,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
     table = _table([column for column in columns if column not in left_out], narrow)
     for node in state["nodes"]:
         python = node["language"] == "python"
-        source = node["kind"] == "source"  # its duration would be the interval between frames
+        source = node["kind"] == "source"  # no times: its duration would be the interval between frames
         word, style = _state(node)
         cells: dict[str, str | Text] = {
             "node": Text(node["name"] + "".join(about(node) for about in _ABOUT)),

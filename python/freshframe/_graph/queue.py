@@ -45,7 +45,7 @@ class Queue:
         self._policy()
 
     def _policy(self) -> _native.QueuePolicy:
-        """Converts it for the engine, which checks the values."""
+        """Converts to the engine's QueuePolicy, which checks the values."""
         return _native.QueuePolicy(
             _check.integer("queue depth", self.depth),
             _check.text("when_full", self.when_full),

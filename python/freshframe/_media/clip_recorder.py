@@ -104,10 +104,11 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         when the first frame is written.
 
         Args:
-            path: Must end in .mp4, .mov or .mkv; with packets also .webm. With ``keep_names``, it must match.
-            pts: The time of the event in seconds, as ``sample.pts``. Default: now. The clip has those frames
-                that are still in memory. If there are none, or the recorder's stream has ended, a WARNING is
-                logged and no file is written.
+            path: Must end in .mp4, .mov or .mkv; with packets also .webm. With ``keep_names``, it must match
+                that pattern.
+            pts: The time of the event in seconds, like ``sample.pts``. Default: now. The clip contains only
+                frames that are still in memory. If there are none, or the recorder's stream has ended, a
+                WARNING is logged and no file is written.
 
         Raises:
             OptionError: The suffix is not supported, the name does not match ``keep_names``, or ``pts`` is

@@ -256,9 +256,10 @@ class Box(Reading):
             self._write_cursor()
 
     def _is_in_place(self) -> bool:
-        """Returns True if the newest segment is still the file of that name, with a single link.
+        """Returns True if the newest segment's path still refers to the open file, and no other path does.
 
-        An editor may have replaced the file, and a backup may have made a hard link, which must not change.
+        An editor may have replaced or truncated the file. A backup may have hard-linked it, and appending
+        would then change the backup.
         """
         newest = self._segments[-1]
         with contextlib.suppress(OSError):
@@ -555,7 +556,7 @@ def _size(segments: Sequence[Segment]) -> int:
 
 
 def _is_by(zero: float, segment: Segment) -> bool:
-    """Returns True if a segment's timestamps are by the clock as it is currently set."""
+    """Returns True if the clock has not been set since the segment's timestamps were taken."""
     return segment.zero is not None and abs(zero - segment.zero) <= clock.TOLERANCE
 
 

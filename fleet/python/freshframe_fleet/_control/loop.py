@@ -136,7 +136,7 @@ class Loop:
     # ---- the end
 
     def join(self, timeout: float) -> None:
-        """Waits for the thread to end."""
+        """Waits up to `timeout` seconds for the thread to end."""
         if self._thread is not None:
             self._thread.join(timeout)
 
