@@ -308,7 +308,8 @@ class Out {
  public:
   explicit Out(AnyOut& out) noexcept : out_(out) {}
 
-  /// Emits a result of the current sample; in on_tick() and finish(), one of the node's own stream.
+  /// Emits a result for the current sample. In on_tick() and finish() there is none, and the result goes to
+  /// the node's own stream.
   bool operator()(T value) { return out_.emit(detail::to_emitted<T>(std::move(value))); }
   /// Emits a result with the stamp of an earlier sample. Within a source `seq` must not decrease, or it
   /// throws Error. `frame` is the frame that the children get with a value.

@@ -298,7 +298,8 @@ class Pipeline {
   void disconnect_any(int child, const AnyPort& parent);
   void set_max_wait_any(int node, double max_wait);
 
-  /// Untyped forms for embedders, with run-time type checks. Returns the node's index.
+  /// Untyped forms of add() and reader() for embedders. Types are checked at run time. add_any() returns the
+  /// node's index.
   int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, const AddOptions& options);
   std::shared_ptr<core::ReaderCore> reader_any(std::span<const AnyPort> parents,
                                                const ReaderOptions& options);

@@ -126,8 +126,8 @@ class Server {
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
   /// The token for images; empty if none is needed.
   [[nodiscard]] const std::string& picture_token() const noexcept;
-  /// The tokens in the links of the "browser:" sources, by the names of their nodes. Each gives a page the right to
-  /// send one camera and to see images. Empty after close().
+  /// The tokens in the links of the "browser:" sources, keyed by node name. Each lets a page send video for
+  /// one camera and view images. Empty after close().
   [[nodiscard]] std::map<std::string, std::string> camera_tokens();
   /// Closes all connections and stops the threads. Idempotent.
   void close();

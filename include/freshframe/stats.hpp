@@ -159,7 +159,7 @@ struct SourceStats {
   double frozen_period = 0;           // length of the loop in seconds
   std::uint64_t frozen_frames = 0;    // number of keyframes while the image was frozen
   std::uint64_t frozen_contents = 0;  // number of different images among them
-  bool frozen_is_ill = false;         // OpenOptions::frozen_after was set, so /healthz fails
+  bool frozen_is_ill = false;         // makes /healthz fail; true if OpenOptions::frozen_after is set
   /// The camera settings (CameraSettings) as the driver reports them after each was set; nullopt means
   /// automatic.
   std::map<std::string, std::optional<std::int64_t>> settings;

@@ -159,8 +159,8 @@ auto acquire(const Released& /*released*/, F&& /*function*/, A&&... /*args*/) {
 
 /// Runs `function(released, args...)` on a thread that Python did not make, under the rules of release(). The
 /// thread's state is made at the first acquire() and kept for the rest of the call: from then on, taking the
-/// GIL costs no more than on a thread that Python made. A function object, so that it can be passed to the
-/// constructor of a thread, or of a jthread whose function takes a std::stop_token after the token:
+/// GIL costs no more than on a thread that Python made. A function object, so it can be passed to std::thread
+/// or std::jthread. With jthread, `function` may take a std::stop_token right after the Released token:
 ///   std::jthread worker(gil::native_thread, &work, std::move(ref));
 struct NativeThread {
   template <class F, class... A>

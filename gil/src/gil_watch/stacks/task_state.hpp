@@ -48,7 +48,7 @@ TaskTimes task_times(pid_t thread);
 /// Only the CPU time, which is cheaper. Zero if the thread has ended.
 std::chrono::nanoseconds computed_time(pid_t thread);
 
-/// The kernel's name of the thread, at most 15 bytes; empty if it has ended.
+/// The kernel's name for the thread, at most 15 bytes; empty if it has ended.
 std::string task_name(pid_t thread);
 
 }  // namespace freshframe::gil
