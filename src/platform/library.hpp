@@ -34,8 +34,8 @@ class Library {
   /// Returns the library at `path`, or nullopt if it is not loaded.
   [[nodiscard]] static std::optional<Library> find_loaded(const std::string& path);
 
-  /// Returns false if its file has changed since the first call for it in this process, which still uses the
-  /// old code.
+  /// Returns false if the library's file has changed since is_current() was first called for the library in
+  /// this process. The old code is still in use then.
   [[nodiscard]] bool is_current() const;
   /// Returns the symbol; its address is null if the library does not have it.
   [[nodiscard]] Symbol find(const std::string& name) const;

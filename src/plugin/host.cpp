@@ -56,7 +56,8 @@ void show(const PictureFormat& format, std::span<const Plane> planes, freshframe
   picture.size = out->size;
   picture.width = format.width;
   picture.height = format.height;
-  picture.format = to_string(format.format).data();  // string literals are zero-terminated
+  // Null-terminated, because to_string() returns views of string literals.
+  picture.format = to_string(format.format).data();
   picture.range = to_string(format.range).data();
   picture.space = to_string(format.space).data();
   picture.planes = {planes.data(), planes.size(), sizeof(Plane)};

@@ -43,8 +43,9 @@ class Findings {
   [[nodiscard]] std::optional<Time> earliest() const;
   /// Returns the seconds for which each source has been away, by number.
   [[nodiscard]] std::map<int, double> away(Time now) const { return quiet_times_.away(now); }
-  /// Returns sources, and nodes downstream of a change. Nodes whose sources are all among these are not
-  /// judged now.
+  /// Returns the names of sources that are still in a quiet time, and of nodes and readers downstream of a
+  /// recent change. Nodes all of whose sources are listed are not judged yet either: see Note [Quiet
+  /// branches].
   [[nodiscard]] std::vector<std::string> list_unsettled(Time now) const { return quiet_times_.names(now); }
 
  private:

@@ -25,7 +25,7 @@ namespace {
 using std::chrono::duration;
 
 constexpr std::chrono::milliseconds kPeriod{250};  // between two checks
-constexpr std::chrono::seconds kForgotten{2};      // the watch has ended after this long without a check
+constexpr std::chrono::seconds kForgotten{2};      // a watch counts as ended after this long without a check
 constexpr Seconds kRecent{10};                     // ages are averaged over these seconds
 constexpr double kStillLimit = 5;                  // seconds; used if the pipeline has no stall_timeout
 

@@ -51,11 +51,12 @@ class QuietTimes {
   bool follow(const GraphState& seen, Time now);
   /// Returns what is quiet in a window from `since` until `seen`.
   [[nodiscard]] Quiet find_quiet(const GraphState& seen, Time since) const;
-  /// Returns since when a source has been away, or nullopt if it is not.
+  /// Returns the time since which a source has been away, or nullopt if it is not away.
   [[nodiscard]] std::optional<Time> away_since(int number) const;
   /// Returns the seconds for which each source has been away, by number.
   [[nodiscard]] std::map<int, double> away(Time now) const;
-  /// Returns sources with a quiet time, and nodes and readers downstream of a change.
+  /// Returns the names of sources that are still in a quiet time, and of nodes and readers downstream of a
+  /// recent change.
   [[nodiscard]] std::vector<std::string> names(Time now) const;
 
  private:

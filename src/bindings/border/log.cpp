@@ -30,7 +30,7 @@ namespace {
 class LogLines {
  public:
   struct Line {
-    int level;  // 0..3, or Python's level if there is a logger
+    int level;  // a LogLevel, or one of Python's levels if `logger` is not empty
     std::string text;
     std::string logger = {};  // the logger of a worker process's record; empty for the engine's logger
   };

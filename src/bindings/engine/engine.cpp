@@ -170,7 +170,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
   });
 }
 
-// Second step of an add() while the pipeline is running. Returns None if it is not.
+// Second step of add(): waits until the node has opened, then connects it. Does nothing before start().
 PyObject* finish_add(gil::Held& held, PyObject* self, PyObject* index) {
   return raw_call(held, [&]() -> PyObject* {
     const int node = static_cast<int>(PyLong_AsLong(index));

@@ -25,11 +25,11 @@ struct PythonColumns final : FurtherColumns {
   std::size_t native = 0;  // number of columns with a native form, which were copied
 };
 
-/// `found` belongs to `value`; the arrays are read-only views of it. An unchanged object from Python is
-/// returned as the same object.
+/// `found` belongs to `value`; the arrays are read-only views of it. Returns the original object if it came
+/// from Python in this process and has not changed.
 [[nodiscard]] nanobind::object detections_to_python(gil::Held& held, const ValueRef& value,
                                                     const Detections& found);
-/// Whether it is one of the package's Detections; `exactly`: no subclass.
+/// Returns true if `object` is one of the package's Detections. `exactly`: subclasses do not count.
 [[nodiscard]] bool is_detections(nanobind::handle object, bool exactly);
 /// Copies the columns. Throws OptionError or OptionTypeError.
 [[nodiscard]] Detections detections_from_python(gil::Held& held, nanobind::handle object);

@@ -27,7 +27,7 @@ struct Producer {
 /// A Python object that another process has pickled. A third process gets the same pickle.
 class PickledBytes {
  public:
-  /// The pickle begins with part `first_part`.
+  /// `first_part`: index of the part of `bytes` at which the pickle begins.
   PickledBytes(process::ReceivedValue bytes, Producer producer, std::size_t first_part = 0)
       : bytes_(std::move(bytes)), producer_(std::move(producer)), first_part_(first_part) {}
 

@@ -12,7 +12,8 @@
 
 namespace freshframe::core {
 
-/// `holder`: number of the node or reader that gets it.
+/// Returns the sample with its frame, and the frames of a set's members, as handles for use outside the
+/// engine. `holder`: number of the node or reader that gets the sample.
 [[nodiscard]] inline AnySample on_loan(AnySample sample, std::uint16_t holder) {
   if (sample.frame) sample.frame = FrameAccess::loan(sample.frame, holder);
   if (const auto* const set = sample.value.as<Joined>()) {

@@ -74,7 +74,7 @@ bool HttpHead::may_be_kept() const {
   constexpr int kMoved = 301;
   constexpr int kMovedForGood = 308;
   if (status_ == kMoved || status_ == kMovedForGood || !values("expires").empty()) return true;
-  // FFmpeg ignores the second line of a header, which may contain no-store.
+  // FFmpeg ignores the continuation line of a folded header, which may contain no-store.
   if (std::ranges::any_of(
           lines_, [](const auto& line) { return line.folded && name_of(line.text) == "cache-control"; }))
     return true;

@@ -109,7 +109,7 @@ class PacketCompletion {
   std::optional<DecodeTimes> times_;  // nullopt while the depth is unknown
   LiveTimeline timeline_;
   std::deque<Waiting> waiting_;
-  bool begun_ = false;  // whether this connection has begun
+  bool begun_ = false;  // a keyframe with all parameter sets has arrived on this connection
   double last_pts_ = 0;
 };
 

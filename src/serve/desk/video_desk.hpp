@@ -42,7 +42,7 @@ class VideoDesk {
   void start() {
     bell_->answer_by([this] { net::post(io_, [this] { take(); }); });
   }
-  /// Stops that: other threads post nothing from now on.
+  /// Stops processing: other threads post no more work.
   void close() {
     bell_->answer_by({});
     is_open_ = false;

@@ -82,7 +82,8 @@ class Gate {
   PageOrigins origins_;
 };
 
-/// The tokens in the links of cameras: each gives a page the right to send one camera, and to see images. Thread-safe. A node that replaces another of the same name keeps its token, so that links stay valid.
+/// The tokens in the links of cameras. Each lets a page send video for one camera and view images.
+/// Thread-safe. A node that replaces another of the same name keeps its token, so that links stay valid.
 class CameraTokens {
  public:
   /// Returns the token of a camera, by the name of its node. Generates it on the first call.

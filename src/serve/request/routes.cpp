@@ -187,8 +187,8 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
   return routed;
 }
 
-/// The target if the request has a valid image token in its URL; nullopt if the token is another one or the
-/// path is not that of an image.
+/// The target if the request has a valid image token in its URL; nullopt if the token is missing or not an
+/// image token, or if the path is not that of an image or stream.
 std::optional<Routed> picture_by_token(std::string_view path, std::string_view query, const Gate& gate,
                                        StateSource& source) {
   const auto token = query_value(query, "token");

@@ -62,7 +62,7 @@ std::vector<Event> EventLog::events() const {
   return result;
 }
 
-// A name can be reused by a node with another number. Nodes that were there before the start are not events.
+// A name can be reused by a node with another number. Nodes that existed before the start are not reported.
 void EventLog::follow_changes(const Snapshot& seen) {
   const bool runs = phase_ == core::LifePhase::Running;
   std::map<std::string, int> numbers;

@@ -54,7 +54,7 @@ bool is_within(double number, double most) {
 /// The string for logs and pages: at most `most` bytes, without control characters.
 std::string clean(std::string_view text, std::size_t most) {
   std::string result(core::first_letters(text, most));
-  // U+0080 to U+009F, which some terminals obey too, have two bytes.
+  // C1 control characters (U+0080 to U+009F), which some terminals act on, take two bytes in UTF-8.
   for (auto at = result.find('\xC2'); at != std::string::npos; at = result.find('\xC2', at + 1)) {
     if (at + 1 < result.size() && static_cast<unsigned char>(result[at + 1]) < 0xA0)
       result.replace(at, 2, 2, ' ');

@@ -19,7 +19,7 @@ constexpr float kParts = 8;       // units per pixel
 constexpr float kToCorner = .5F;  // circles use pixel centers as integer coordinates, pages use pixel corners
 constexpr float kThousandths = 1000;
 
-/// Writes a coordinate in units of 1/8 pixel, or null if it is not finite.
+/// Writes a coordinate in units of 1/8 pixel, or null if it is not finite or its magnitude exceeds 1e8.
 void write_parts(JsonWriter& json, float pixels) {
   if (!std::isfinite(pixels) || std::abs(pixels) > 1e8F) {
     json.null();

@@ -22,9 +22,10 @@ class CameraFinder {
   CameraFinder(std::string path, V4l2System& system);
 
   [[nodiscard]] std::string path() const;
-  /// Returns the errno of `device`, opened at path(), ENODEV if another camera has the number now, or 0.
+  /// Checks `device`, which was opened at path(). Returns its errno, ENODEV if its number now belongs to
+  /// another camera, or 0.
   [[nodiscard]] int find_fault(const V4l2Handle& device) const;
-  /// Stores the identity of `device`, opened at path(), as the source's camera.
+  /// Stores the identity of `device`, which was opened at path(), as that of the source's camera.
   void remember(const V4l2Handle& device);
   /// Call before reopening the camera. If it is not at its path, searches all paths. Throws SourceError,
   /// once, if another camera has its path and it is not found.

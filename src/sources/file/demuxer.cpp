@@ -44,8 +44,9 @@ std::string streams_text(const AVFormatContext& input) {
   return text.empty() ? "no streams at all" : text;
 }
 
-/// Returns true for formats that hold a single image. Ignores whatever was appended to it (a thumbnail, a
-/// video, remains of an older file). Netpbm files may contain several images.
+/// Returns true for formats that hold a single image, so that whatever was appended to the file can be
+/// ignored (a thumbnail, a video, remains of an older file). Not for Netpbm, whose files may contain several
+/// images.
 bool is_one_picture(const AVInputFormat& format) {
   const std::string_view name = format.name;
   constexpr std::array<std::string_view, 4> kSeveral{"pbm_pipe", "pgm_pipe", "ppm_pipe", "pam_pipe"};
@@ -484,8 +485,8 @@ bool Demuxer::is_picture() const {
 
 std::optional<double> Demuxer::fps() const {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 11, 100)
-  // For raw streams FFmpeg compares its guess with its demuxer's default of 25, and would take 12.5 fps for
-  // 25 fields.
+  // For raw streams, av_guess_frame_rate() also weighs the demuxer's default of 25, and would report a 12.5
+  // fps stream as 25 fps.
   const AVRational own = stream_->codecpar->framerate;
   if ((input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 && own.num > 0 && own.den > 0) return av_q2d(own);
 #endif

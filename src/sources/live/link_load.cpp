@@ -118,9 +118,9 @@ std::optional<double> LinkLoad::find_busy_share() const {
   return busy / span;
 }
 
-/// Returns true if the stream does not catch up after short interruptions. On a link with room to spare, the
-/// frames after one arrive faster than usual. Interruptions are rare: frames that are read in groups have gaps
-/// too.
+/// Returns true if the stream does not catch up after short interruptions. On a link with capacity to spare,
+/// the frames after an interruption arrive faster than usual. Returns false if irregular intervals are
+/// common, as when frames are read in groups: those gaps are not interruptions.
 bool LinkLoad::keeps_delays() const {
   constexpr double kShortestUsual = 1e-3;  // seconds
   constexpr double kFewestUsual = 0.6;     // share of intervals near the usual one

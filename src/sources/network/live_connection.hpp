@@ -56,11 +56,13 @@ class LiveConnection final : public PacketConnection {
   [[nodiscard]] std::string target(const core::LiveUrl& url);
   void open(const std::string& target);
   void check_pace() const;
-  /// Throws, unless the result is a damaged packet, which is counted.
+  /// Handles a failed read. Counts a damaged packet and returns. Throws for any other result, if the input
+  /// has failed, and after too many damaged packets in a row.
   void check_result(int result, const Context& context);
-  /// `known`: of a packet that FFmpeg's parser has not seen.
+  /// `known`: notes of a packet that FFmpeg's parser did not handle; nullopt: made from the packet.
   [[nodiscard]] PictureNotes take_notes(const AVPacket& packet, const std::optional<PictureNotes>& known);
-  /// Packets of a burst count at their own intervals.
+  /// Updates the usual interval between packets, from this packet's arrival or, for a playlist, from the time
+  /// until which its data lasts.
   void note_packet(const ReadPacket& read, const Context& context);
   void check_stop() const;
   void check_open(bool in_time) const;

@@ -72,8 +72,8 @@ class Group {
     return static_cast<bool>(static_cast<int>(d2 >= nearest2_) & static_cast<int>(d2 <= furthest2_));
   }
 
-  // Returns true if any of the middles is near. Without a branch in the loop, so that the compiler vectorises
-  // it; most blocks contain none.
+  // Returns true if any of the middles is near. No early exit, so that the compiler can vectorise the loop;
+  // most blocks have no near arc anyway.
   [[nodiscard]] bool any_near(std::span<const CandidateFinder::Middle> middles) const {
     int near = 0;
     for (const auto& middle : middles) near |= static_cast<int>(is_near(middle));

@@ -37,8 +37,8 @@ inline constexpr std::uint8_t kEdge = 1;    // a local maximum of the magnitude 
 inline constexpr std::uint8_t kSeed = 2;    // an edge strong enough to start a chain
 inline constexpr std::uint8_t kLinked = 4;  // is part of a chain
 
-/// The output memory of compute_gradient_rows(). Each row must be followed by at least 64 writable elements,
-/// and the first row also preceded by them. `scratch`: 7 * stride + 64 elements.
+/// Output buffers of compute_gradient_rows(). In `smoothed`, `gradients` and `flags`, at least 64 writable
+/// elements must follow each row and precede the first. `scratch`: 7 * stride + 64 elements.
 struct GradientRows {
   int width = 0;
   int height = 0;

@@ -70,7 +70,7 @@ std::array<double, kProfileFeatures> profile_numbers(const RimProfile& profile) 
   std::array<double, kProfileFeatures> numbers = {
       double{profile.central},    // 31 largest change of brightness at the rim
       double{profile.near},       // 32
-      double{profile.shading},    // 33 contrast as caused by light from one side
+      double{profile.shading},    // 33 share of the contrast that light from one side explains
       double{profile.lopsided},   // 34
       double{profile.reversals},  // 35 changes of polarity along the rim
   };

@@ -71,7 +71,8 @@ namespace {
 constexpr float kSameCircle = 0.93F;  // overlap beyond which two candidates are one circle found twice
 constexpr float kMaxOverlap = 0.55F;  // maximum overlap of two selected circles
 constexpr float kAlmostSure = 0.9F;   // score of a circle that does not have to be searched for again
-constexpr float kMuchAlike = 0.2F;    // sum of the differences in place and size, fraction of the radius
+// Circles are alike if |dx| + |dy| + |dr| is below this fraction of the radius.
+constexpr float kMuchAlike = 0.2F;
 // overlap beyond which concentric circles are one ring: their radii differ by less than 5 %
 constexpr float kSameRing = 0.9F;
 // Circles are concentric if their centres are closer than this: pixels plus a fraction of the smaller radius.

@@ -135,8 +135,8 @@ class Graph {
   /// Ends the merges that have lost all of their parents and can get no more samples from any source. Called
   /// whenever a source has ended, or a merge may have lost its last parent.
   void end_orphans() const;
-  /// Removes the drained edges of removed nodes. Returns their final counters, which are also added to their
-  /// removals.
+  /// Removes the drained edges of removed nodes and returns the edges' final counters. Also adds them to
+  /// Removal::drained of the removal that each edge belongs to, if any.
   std::vector<EdgeStats> sweep();
   /// Returns the names of the nodes in which samples of these removals are still queued.
   [[nodiscard]] std::set<std::string> draining(const std::set<const Removal*>& removals) const;

@@ -67,8 +67,8 @@ void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& opti
   node.inbox().stay_open(merge.open);
 }
 
-// Farthest downstream first, so that no node learns that a source has ended while its samples are on another
-// path to it.
+// Begins the streams farthest downstream first. Otherwise a node could see a source end while samples of it
+// are still on another path to the node.
 void Graph::begin_below(int node, const Sources& sources, Change change) {
   const auto begin = [&](Wire& wire, Inbox& inbox, int consumer) {
     if (wire.parent != node || !wire.edge) return;

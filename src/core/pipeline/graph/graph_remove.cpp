@@ -125,7 +125,8 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   for (const auto& [number, each] : places_) {
     if (going.contains(number) || each.runner->life().removal() != nullptr || !goes_with(each.wires, going))
       continue;
-    if (drains) {  // nodes downstream end with their producer, and a merge continues without edges
+    if (drains) {
+      // Nodes downstream end with their producer. Only a merge that loses all its edges stays open.
       keep_merge_open(*this, each);
     } else {
       each.runner->inbox().stay_open(true);

@@ -127,7 +127,7 @@ class Life {
   void notify() {
     change([] {});
   }
-  /// Waits until `ready`, which is called with the mutex held, returns true.
+  /// Waits until `ready` returns true. Calls it with the mutex held.
   template <class Ready>
   void wait(const Ready& ready) {
     const Lock lock(mutex_);
@@ -138,7 +138,8 @@ class Life {
     const Lock lock(mutex_);
     return changed_.wait_until(mutex_, *Clock::real(), deadline, ready);
   }
-  /// Waits in slices. Calls `hook` in between, without the mutex.
+  /// Waits in short slices until `over` returns true. Calls `over` with and without holding the mutex, and
+  /// `hook` between the slices without it.
   void wait_with_hook(const std::function<bool()>& over, const WaitHook& hook);
 
  private:

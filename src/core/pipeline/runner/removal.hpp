@@ -12,8 +12,8 @@
 
 namespace freshframe::core {
 
-/// Shared by the call of remove() and the nodes that it removes. Guarded by the mutex of Life, except
-/// `drained`, which is guarded by the graph's mutex.
+/// Shared by the remove() call and the nodes that it removes. Guarded by the mutex of Life, except `drained`,
+/// which is guarded by the graph's mutex.
 struct Removal {
   std::set<std::string> closing;        // nodes that have not closed yet
   Stats books;                          // final statistics of the nodes that have closed

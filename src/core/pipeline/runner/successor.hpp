@@ -17,7 +17,7 @@ class Runner;
 /// Note [Replacing a node]
 ///
 /// Each replacement has a thread, which opens the new node, offers it to the runner, waits until it is in
-/// place, and closes the old one. The runner swaps the two between two calls, so it has exactly one node at
+/// place, and closes the old one. The runner swaps the nodes between two calls, so it has exactly one node at
 /// any time, and keeps its inbox, outlet and name. A runner that is waiting for a sample is woken by
 /// Inbox::wake(). The read() of a source is interrupted by the stop of its NodeRun. The pipeline does not end
 /// before the replacement's thread. A runner that is waiting for room downstream may be waiting for the very
@@ -36,7 +36,7 @@ struct Successor {
   std::shared_ptr<Runner> runner;  // reset when the replacement has finished
   std::shared_ptr<NodeRun> next;
   std::shared_ptr<NodeRun> old;           // set once the new node is in place
-  std::shared_ptr<NodeBase> before = {};  // the previous node, if it runs outside
+  std::shared_ptr<NodeBase> before = {};  // the previous node, if it has NodeContract::runs_outside
   State state = State::Opening;
   bool given_up = false;          // whether the caller of replace() has given up
   bool left = false;              // whether the caller left once the outcome was certain
@@ -44,7 +44,7 @@ struct Successor {
   bool is_callers = true;         // whether the caller closes a left-over node that runs outside
   bool takes_thread = false;      // whether an embedder's thread continues where a native one ends; constant
   std::exception_ptr error = {};  // thrown by the new node's open() or the old node's close()
-  std::atomic<bool> over{false};  // whether nothing is left to do; read `error` only after it
+  std::atomic<bool> over{false};  // true once nothing is left to do; read `error` only then
 };
 
 }  // namespace freshframe::core

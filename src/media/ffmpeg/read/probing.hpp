@@ -50,9 +50,10 @@ namespace freshframe::media {
 /// parameters.
 [[nodiscard]] bool header_tells_all(AVFormatContext& input);
 
-/// Calls avformat_find_stream_info(), which does not limit the number of new streams: ignores further ones in
-/// transport and program streams. If necessary, call read_ahead() first. `most_pixels`: limit per image,
-/// FFmpeg's option max_pixels. Returns a negative FFmpeg error code on failure.
+/// Calls avformat_find_stream_info(), which does not limit the number of new streams. So in transport and
+/// program streams, only the streams that are already known are kept. If must_read_ahead(), call read_ahead()
+/// first. `most_pixels`: limit per image, FFmpeg's option max_pixels. Returns a negative FFmpeg error code on
+/// failure.
 [[nodiscard]] int find_streams_within(AVFormatContext& input, const std::string& most_pixels);
 
 /// Reads packets up to the first of a video stream, without decoding, and appends them to `packets`. Stops

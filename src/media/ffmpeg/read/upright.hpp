@@ -44,7 +44,7 @@ struct Orientation {
 /// Reads a frame's own display matrix or Exif orientation; otherwise returns `otherwise`.
 [[nodiscard]] Turn read_turn(const AVFrame& frame, Turn otherwise) noexcept;
 
-/// Sets the rotation of a stream that is to be written. Muxers of containers without rotation ignore it. Throws
+/// Sets the rotation of an output stream. Muxers of containers without rotation ignore it. Throws
 /// std::bad_alloc.
 void store_turn(AVStream& stream, Turn turn);
 

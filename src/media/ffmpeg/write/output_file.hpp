@@ -17,7 +17,8 @@
 
 namespace freshframe::media {
 
-/// Thrown if the name of a new file was taken by another program, or by another recorder of this one.
+/// Thrown if a file that must be new exists, or if another program, or another recorder in this one, takes
+/// its name while it is created.
 class NameTakenError : public Error {
   using Error::Error;
 };

@@ -55,8 +55,8 @@ class VideoMuxer {
   /// Empties the file. Removes the options that the muxer knows from `options`. Returns a negative error code
   /// if the container refuses the stream; finish() then removes a new file.
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
-  /// Starts a file of packets that no encoder of this process makes. `rate`: frame rate, or 0/1 if unknown.
-  /// `turn`: ignored unless stores_turn().
+  /// Starts a file for packets that were not encoded by this process (stream copy). `rate`: frame rate, or
+  /// 0/1 if unknown. `turn`: ignored unless stores_turn().
   [[nodiscard]] int start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
                           Dictionary& options, Turn turn = {});
   /// Timestamps of `packet` are in `time_base`. After a failure throws again.

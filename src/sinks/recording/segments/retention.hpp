@@ -147,7 +147,7 @@ class Retention final : public DiskRoom {
   /// A file with this name, relative to the pattern's base, is about to be written. It is not deleted while
   /// it is open.
   void begin_file(const std::string& name);
-  /// Marks the open file of this name as complete. It may be missing.
+  /// Marks this open file as complete. Does nothing if no such file is open.
   void finish(const std::string& name) noexcept;
   /// Marks all open files as complete.
   void finish() noexcept;
@@ -160,7 +160,7 @@ class Retention final : public DiskRoom {
   [[nodiscard]] std::uint64_t finished_bytes() const;
 
  private:
-  /// What is known of a file from before it was opened.
+  /// What was known about a file before it was opened.
   struct Before {
     std::optional<OwnFile> on_disk;  // nullopt if the file did not exist
     std::optional<double> written;   // modification time of the file in the list

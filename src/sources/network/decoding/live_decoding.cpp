@@ -203,7 +203,7 @@ std::optional<LivePicture> LiveDecoding::give(AvFramePtr frame, const Context& c
   const auto time = stream_.seconds(frame->best_effort_timestamp);
   const auto notes = take_held(*frame);
   ++seq_;
-  // Packets that the decoder skips at the start are not losses, like those before the first keyframe.
+  // Neither packets that the decoder skips at the start nor those before the first keyframe count as losses.
   if (counts_pictures()) count_missing(notes, context);
   note(LiveEvent::Frame);
   context.counters.source().set_decoder_frames(static_cast<int>(notes.held));
@@ -258,9 +258,9 @@ void LiveDecoding::count_undecoded(const Context& context) {
   }
 }
 
-/// Counts the frames missing before the one that the decoder has returned, or before the end. A decoder first
-/// skips frames that refer to some before the keyframe, so until its first frame only those with an error
-/// count.
+/// Counts the frames missing before the one that the decoder has returned, or before the end. At first, a
+/// decoder skips frames that refer to frames before the keyframe, so until its first frame only frames with
+/// an error count.
 void LiveDecoding::count_missing(const HeldPackets::Taken& notes, const Context& context) {
   if (phase_ == LivePhase::Showing && counts_pictures()) return count_before(notes, context);
   if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);

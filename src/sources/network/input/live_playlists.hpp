@@ -23,17 +23,22 @@
 
 namespace freshframe::media {
 
-// Schedules playlist requests so that a new segment is found soon after it appears.
-
-/// Note [Reloads]: A reader that requests a playlist once per segment starts at a random moment of a segment,
-/// and gets every later one just as late: half a segment on average, forever. Segments appear at regular
-/// times, so the time is searched for. It lies between a request whose answer lacked the segment and one
-/// whose answer had it. Until such a pair is known, requests are an eighth of a segment apart, which costs at
-/// most eight requests more per connection. Then each request halves the interval until it is short, and is
-/// sent at its end: about five requests for four segments. The interval grows with each segment, to detect a
-/// server that becomes faster, and a segment that was late does not affect the next one. A segment that is
-/// late is requested again, with waits that double up to half a segment, as in RFC 8216 (6.3.4). Not
-/// thread-safe, no I/O, real time.
+/// Schedules playlist requests so that a new segment is found soon after it appears. Not thread-safe. Does no
+/// I/O; all times are real times.
+///
+/// Note [Reloads]
+///
+/// Requesting a playlist once per segment finds each new segment half a segment late on average, forever: the
+/// first request is made at a random moment of a segment. Segments appear at regular intervals, so the
+/// schedule does a binary search for the moment at which they appear. It lies between a request whose answer
+/// lacked the segment and one whose answer had it. Until such a pair is known, requests are an eighth of a
+/// segment apart, at most eight more per connection. After that, each request is sent in the middle of the
+/// interval and halves it. Once the interval is short, requests are sent at its end. This takes about five
+/// requests for four segments.
+///
+/// The interval grows with each segment, to detect a server that publishes earlier than before. A late
+/// segment does not affect the search for the next one; it is requested again, with waits that double up to
+/// half a segment, as in RFC 8216 (6.3.4).
 class ReloadSchedule {
  public:
   struct Answer {
