@@ -39,8 +39,8 @@ class PipelineCore final : public PipelineParts {
   bool wait(std::optional<Seconds> timeout, const WaitHook& hook = {});
   /// Asks all nodes to stop, without waiting. For most of `timeout` they may still receive remaining events.
   void request_stop(Seconds timeout = kStopTime);
-  /// request_stop(), then join(). Throws StopTimeoutError. On a node's own thread it only asks, and returns
-  /// false.
+  /// Calls request_stop(), then join(). Throws StopTimeoutError. On a node's own thread, only requests the
+  /// stop and returns false.
   bool stop(Seconds timeout, const WaitHook& hook = {});
   /// If every source has ended by itself, lets the nodes process the samples in flight; readers get nothing
   /// more. Returns true if the pipeline has ended. Returns false immediately if a source is still running, or

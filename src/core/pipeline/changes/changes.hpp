@@ -53,10 +53,11 @@ Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, 
 void close_reader(ReaderCore& reader);
 /// Removes a node with OnError::Remove. Called on its thread.
 void remove_failed(PipelineParts& core, Runner& runner, std::string text);
-/// Asks a node and those downstream of it to finish. Returns the ones that another removal has already asked.
+/// Asks a node and those downstream of it to finish. Returns the nodes that an earlier removal has already
+/// asked to finish.
 std::vector<std::shared_ptr<Runner>> ask_to_end(PipelineParts& core, int index,
                                                 const std::shared_ptr<Removal>& removal, bool drains);
-/// Removes a node from the graph that has closed and is being removed.
+/// Removes a closed node, which is part of a removal, from the graph.
 void forget(PipelineParts& core, Runner& runner);
 
 /// Starts to replace a running node, see Pipeline::replace(); finish_replace() must follow. Takes ownership

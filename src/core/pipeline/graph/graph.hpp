@@ -183,7 +183,8 @@ class Graph {
   void hold_open(Place& merge);
   /// Starts the streams of these sources on all edges downstream of a node, those farthest downstream first.
   void begin_below(int node, const Sources& sources, Change change);
-  /// Called when a source leaves the graph: passes on the ends of it that keep_end() has deferred.
+  /// Called when a source leaves the graph: passes the source's end on at the nodes where keep_end() has
+  /// deferred it.
   void pass_kept_ends(int source);
 
   std::map<int, Place> places_;  // by number

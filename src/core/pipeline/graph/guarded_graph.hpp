@@ -24,7 +24,7 @@ class GuardedGraph {
   /// Removed nodes and edges, for reports and statistics.
   struct Left {
     RemovedStats sums;
-    // True if none of them failed, and all removed files were read to their ends.
+    // True if no removed node failed, and all removed files were read to their ends.
     bool whole = true;
     std::vector<std::string> failures;  // reasons of nodes that were removed because they failed
   };

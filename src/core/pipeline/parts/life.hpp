@@ -66,8 +66,8 @@ class Life {
   bool wait_ended(Real::time_point until);
   /// Waits for the end and joins the threads. Returns false if the deadline passes first.
   bool join(Real::time_point deadline);
-  /// The hook is called once, on the last node's thread when it has ended. It must not block or call back.
-  /// Set it before launch().
+  /// The hook is called once, when the last node has ended, on that node's thread. It must not block or call
+  /// back. Set it before launch().
   void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
 
   // ---- state
@@ -78,7 +78,8 @@ class Life {
   [[nodiscard]] bool has_ended() const;
   [[nodiscard]] LifePhase phase() const;
   [[nodiscard]] double uptime() const;
-  /// Returns when the last node ended, on the pipeline's clock, or nullopt if it has not.
+  /// Returns the time at which the last node ended, on the pipeline's clock, or nullopt if the pipeline has
+  /// not ended.
   [[nodiscard]] std::optional<TimePoint> ended_at() const;
   [[nodiscard]] const std::shared_ptr<Failure>& failure() const noexcept { return failure_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }

@@ -30,8 +30,9 @@ struct Caught {
 /// Whether the error means that an image could not be read from its GPU. Such an error never ends a node.
 [[nodiscard]] bool is_device_error(const std::exception_ptr& cause);
 
-/// The samples of the call that failed. Empty: it was not process(), on_tick() or finish(). `batch`: one call
-/// got all of them. `is_final`: the node cannot continue, not even with OnError::Skip.
+/// The samples of the call that failed. Empty for a call other than process(), on_tick() and finish().
+/// `batch`: the call got all of the samples. `is_final`: the node cannot continue, not even with
+/// OnError::Skip.
 struct FailedOn {
   std::span<const AnySample> samples;
   bool batch = false;
@@ -58,8 +59,9 @@ class NodeErrors {
   [[nodiscard]] std::uint64_t total() const noexcept { return total_.load(std::memory_order_relaxed); }
   /// Returns the message of the latest exception.
   [[nodiscard]] std::string latest() const;
-  /// Logs that the node continues after `failure`, and why. The first one is logged with its traceback,
-  /// further ones once per minute, since a node may fail on every sample. `pts` is the sample's.
+  /// Logs that the node continues after `failure`, and why. The first failure is logged with its traceback,
+  /// further ones once per minute, since a node may fail on every sample. `pts`: of the sample on which the
+  /// node failed.
   void log_skipped(const std::string& failure, double pts, const std::string& traceback,
                    std::string_view reason);
   /// Call at the end. Logs how many exceptions were not logged before.

@@ -58,7 +58,7 @@ class NodeLife {
     opening_.store(opened ? Opening::Opened : Opening::Failed, std::memory_order_release);
   }
   [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
-  /// Called when add() has connected its edges.
+  /// Called when add() has connected the node's edges.
   void set_connected() noexcept { connected_.store(true, std::memory_order_release); }
   [[nodiscard]] bool is_connected() const noexcept { return connected_.load(std::memory_order_acquire); }
   /// Keeps a failure for add() to throw. Returns false if no add() is waiting any more.

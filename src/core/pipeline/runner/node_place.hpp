@@ -47,8 +47,8 @@ class NodePlace {
   /// Lets the successor replace the node after the current call. Returns the current node, or null if it can
   /// no longer be replaced.
   std::shared_ptr<NodeRun> offer(const std::shared_ptr<Successor>& successor);
-  /// Returns false if the successor is in place or certain to be. For a source it is certain, because the
-  /// current source has already been stopped.
+  /// Withdraws an offered successor. Returns false if it is in place or certain to be. For a source always
+  /// returns false, because the current source has already been stopped.
   [[nodiscard]] bool withdraw(const Successor& successor);
 
   // ---- the runner's thread

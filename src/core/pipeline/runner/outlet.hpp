@@ -70,11 +70,11 @@ class Outlet {
   /// Marks further results as final, which recorders accept even after a stop.
   void begin_last() noexcept { is_last_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_last() const noexcept { return is_last_.load(std::memory_order_relaxed); }
-  /// Whether results had stamps of earlier samples, so that more may follow after their source has ended.
+  /// Whether results had stamps of earlier samples, so that more results may follow after a source has ended.
   [[nodiscard]] bool delays() const noexcept { return delays_.load(std::memory_order_relaxed); }
   /// Ends the edges.
   void end_edges();
-  /// Tells the children that a source has ended. Thread-safe. Call after its last send().
+  /// Tells the children that a source has ended. Thread-safe. Call after the last send() of its samples.
   void end_edges(const GoneSource& gone);
 
   /// Number of results so far, sent or not.

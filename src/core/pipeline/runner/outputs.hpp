@@ -74,7 +74,7 @@ class Outputs {
       edge.inbox->end_edge(*edge.edge, edge.source, *upto);
     }
   }
-  /// Call when a Python node has replaced the node, upstream of children that declare types.
+  /// Call when a Python node has replaced the node and its children declare input types.
   void want(Demand demand) {
     change([&](List& list) { list.demand = std::move(demand); });
   }

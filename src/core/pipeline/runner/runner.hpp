@@ -45,8 +45,8 @@ class Runner {
 
   /// Call first on the runner's thread.
   void adopt_thread() noexcept;
-  /// Opens the node and reports to the pipeline. Returns false if it failed or was stopped; then call
-  /// close_step().
+  /// Opens the node and reports to the pipeline. Returns false if the node failed to open or was stopped;
+  /// then call close_step().
   bool open_step();
   /// For a node with its own stream: waits until every node has opened, when its clock starts. Returns false
   /// if stopped first.

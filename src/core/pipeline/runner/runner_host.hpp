@@ -59,7 +59,8 @@ class RunnerHost {
 
   // ---- failures
 
-  /// Returns true for the first failure of the pipeline, which the next call of its user throws.
+  /// Returns true for the first failure of the pipeline, which is thrown by the user's next call on the
+  /// pipeline.
   virtual bool fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                     const FailedOn& where) = 0;
   /// A node cannot run at all: makes start() throw `error`.

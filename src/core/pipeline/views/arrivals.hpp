@@ -31,7 +31,7 @@ class Arrivals {
   /// Returns the capture time up to which everything from a live source has arrived at the node or was
   /// dropped. Returns nullopt if unknown: samples are in flight, or the source is a file or was removed.
   [[nodiscard]] std::optional<TimePoint> until(const PipelineParts& core, int source);
-  /// Returns until() for each source upstream, without those for which it is unknown.
+  /// Returns until() of each source upstream, if known.
   [[nodiscard]] std::map<int, TimePoint> list(const PipelineParts& core);
 
  private:
@@ -50,7 +50,7 @@ class Arrivals {
 };
 
 /// Whether the node has taken everything and nothing more will arrive, or all sources upstream have ended and
-/// none can follow. Their last samples may still be on the way.
+/// no other source can be connected. In the second case, the last samples may still be on the way.
 [[nodiscard]] bool has_input_ended(const PipelineParts& core, int node);
 /// Whether the source sends samples as they are captured, and was not removed.
 [[nodiscard]] bool is_live_source(const PipelineParts& core, int source);

@@ -15,8 +15,8 @@ namespace freshframe::core {
 void report_lossy_edges(const PipelineParts& core);
 /// Returns how many samples the nodes and readers have taken so far.
 [[nodiscard]] std::uint64_t delivered_by(const PipelineParts& core);
-/// Throws StalledError if nothing has moved for stall_timeout because of a full blocking edge; after a
-/// failure, throws that instead, since the remaining samples cannot be delivered.
+/// Throws StalledError if nothing has moved for stall_timeout because of a full blocking edge. If a node has
+/// failed, throws its failure instead, since the remaining samples cannot be delivered.
 void check_stalled(PipelineParts& core);
 /// See ReaderHost.
 void check_stalled_for(PipelineParts& core, const ReaderCore& waiting);
