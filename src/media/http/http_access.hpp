@@ -71,7 +71,7 @@ class HttpAccess {
   [[nodiscard]] std::string next_url();
   /// Removes the user's own Authorization and Cookie headers before a redirect to another origin.
   void keep_secrets(void* request, const std::string& next);
-  /// Puts the headers back that keep_secrets() has removed, for the next request to the first URL.
+  /// Restores the headers that keep_secrets() has removed, for the next request to the first URL.
   void restore_secrets(void* request);
   void note_redirect(const std::string& next);
   /// Returns the URL to which FFmpeg sends the next request, for example to seek; empty if it may have

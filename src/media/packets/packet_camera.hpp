@@ -60,12 +60,12 @@ class PacketCamera {
 
   /// See make_packet_source().
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
-  /// Also passes packets to `kept`, until it is closed. Thread-safe.
+  /// Also passes packets to `kept`, until `kept` is closed. Thread-safe.
   virtual void keep_packets(std::shared_ptr<KeptPackets> kept) = 0;
   /// See freshframe::take_frames().
   virtual void take_frames(bool wanted) = 0;
-  /// Decodes frames while `taken` says that they are wanted. It is called for each packet on any reading
-  /// thread until close(), and must be short.
+  /// Decodes frames while `taken` returns true. `taken` is called for each packet, on any reading thread,
+  /// until close(), and must be short.
   virtual void take_frames_while(FrameDemand::Taken taken) = 0;
   /// See freshframe::wake() and wake_until().
   virtual void wake(std::optional<double> seconds, std::optional<double> until) = 0;

@@ -56,12 +56,12 @@ class PacketSource final : public Source<Packet> {
   bool live_;
 };
 
-/// Does nothing until node() or keep() is called. These two are thread-safe, even while the source reads:
-/// packets then start at the next keyframe. All other methods are for the source's thread.
+/// Does nothing until node() or keep() is called. node() and keep() are thread-safe and may be called while
+/// the source reads: packets then start at the next keyframe. All other methods are for the source's thread.
 class PacketOutput {
  public:
-  /// Returns the node that emits the packets, or a new one after that has closed. `title`: the source's, for
-  /// messages. Throws GraphError.
+  /// Returns a node that emits the packets. Throws GraphError if an earlier node is still open. `title`: the
+  /// source's, for the message.
   [[nodiscard]] std::unique_ptr<Source<Packet>> node(const std::string& title, bool live) {
     const auto tap = std::make_shared<PacketTap>();
     bool is_over = false;
@@ -78,7 +78,7 @@ class PacketOutput {
     return std::make_unique<PacketSource>(tap, live);
   }
 
-  /// Also passes all packets to `kept`, until it is closed.
+  /// Also passes all packets to `kept`, until `kept` is closed.
   void keep(std::shared_ptr<KeptPackets> kept) {
     const Lock lock(mutex_);
     kept_.push_back(std::move(kept));
@@ -87,7 +87,7 @@ class PacketOutput {
     wanted_ = true;
   }
 
-  /// Call for a new connection. `decoder`: takes its packets.
+  /// Call for a new connection. `decoder`: the context of the decoder of its packets.
   void connect(const AVCodecContext& decoder, const Orientation& orientation) {
     const CodecParametersPtr known(avcodec_parameters_alloc());
     if (!known || avcodec_parameters_from_context(known.get(), &decoder) < 0) throw std::bad_alloc();
@@ -95,7 +95,7 @@ class PacketOutput {
   }
   /// Returns true if any consumer takes packets.
   [[nodiscard]] bool is_wanted() const noexcept { return wanted_; }
-  /// Returns true while a new consumer waits for a keyframe, which add() has not been given yet.
+  /// Returns true while a new consumer waits for a keyframe that was not passed to add() yet.
   [[nodiscard]] bool awaits_key() const noexcept { return awaits_key_; }
   /// See PacketCompletion::add().
   void add(const AVPacket& packet, const PacketCompletion::About& about) {

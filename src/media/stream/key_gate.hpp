@@ -14,9 +14,9 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// Normally at a keyframe. But some streams have none (intra refresh), and parsers do not recognise the
-/// keyframes of others. So after a while all packets pass, and the decoder starts where it can. Not
-/// thread-safe.
+/// Decides where decoding starts: normally at a keyframe. But some streams have none (intra refresh), and
+/// parsers do not recognise the keyframes of others. So after a while all packets pass, and the decoder
+/// starts where it can. Not thread-safe.
 class KeyGate {
  public:
   /// `patience`: seconds without a keyframe.
@@ -43,8 +43,9 @@ class KeyGate {
   bool open_ = false;
 };
 
-/// Returns the seconds to hold back a stream without keyframes. Most decoders return no frame before the
-/// first complete one. Some do, so for them, wait until even a camera with few keyframes has sent one.
+/// Returns the seconds for which to hold back a stream without keyframes. Most decoders return no frame
+/// before the first complete one. Some do, so packets for them wait until even a camera with few keyframes
+/// has sent one.
 [[nodiscard]] inline double key_patience(AVCodecID codec) noexcept {
   constexpr double kUsual = 2;
   const bool invents = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_H263;

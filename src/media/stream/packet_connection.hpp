@@ -27,10 +27,10 @@ struct StatedTime {
 struct PacketNotes {
   TimePoint arrived{};                  // arrival of the first byte, on the context's clock
   std::optional<TimePoint> ended = {};  // arrival of the last byte, on the same clock, if known
-  // `arrived` is the time at which it was completely read, because nothing else is known
+  // `arrived` is the time at which the packet was completely read, because nothing else is known
   bool arrived_is_end = false;
   std::optional<double> waited = {};  // seconds that the reading thread has waited for the packet, if known
-  double late = 0;         // seconds that the packet has waited because its reader is too slow, if known
+  double late = 0;         // seconds that the packet has waited because its reader is too slow; 0 if unknown
   bool can_begin = false;  // decoding can start here: a keyframe
   /// Unix time of this packet in seconds, if the playlist states it.
   std::optional<double> program_time = {};
@@ -50,7 +50,7 @@ struct Unread {
   std::uint64_t dropped = 0;  // see PacketNotes
 };
 
-/// Thrown at the regular end of a finite stream, once all of it was received.
+/// Thrown at the regular end of a finite stream, once the whole stream was received.
 class StreamOver final : public SourceError {
  public:
   using SourceError::SourceError;
@@ -90,8 +90,8 @@ class PacketConnection {
   [[nodiscard]] virtual bool is_bursty() const = 0;
   /// Seconds after which timestamps in reports may wrap; 0 for never.
   [[nodiscard]] virtual double wrap() const { return 0; }
-  /// If patient, keeps packets for next() as long as memory permits: if they are not decoded they may be old,
-  /// but none may be missing. Otherwise old ones are dropped.
+  /// If patient, keeps packets for next() as long as memory permits: packets that are not decoded may be old,
+  /// but none may be missing. Otherwise old packets are dropped.
   virtual void set_patient(bool /*patient*/) noexcept {}
   /// Allows passing packets to `direct` on another thread while next() waits, with the context of that call.
   /// This saves waking a thread.
@@ -100,8 +100,8 @@ class PacketConnection {
   virtual void ask_key() {}
   /// Returns true if each packet is one frame and lost frames are counted.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
-  /// Ends the connection after an error. If frames are counted, returns those with at least one packet that
-  /// next() has not returned.
+  /// Ends the connection after an error. If frames are counted, returns the number of frames with at least
+  /// one packet that next() has not returned.
   [[nodiscard]] virtual Unread end_packets() { return {}; }
 };
 

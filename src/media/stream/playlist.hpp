@@ -14,7 +14,7 @@ namespace freshframe::media {
 struct Playlist {
   struct Segment {
     std::string uri;
-    std::optional<double> time;  // Unix time of its first frame, in seconds
+    std::optional<double> time;  // Unix time of the segment's first frame, in seconds
   };
   bool is_playlist = false;  // starts with #EXTM3U
   bool is_master = false;    // lists other playlists

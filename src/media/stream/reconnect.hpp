@@ -14,9 +14,8 @@
 
 namespace freshframe::media {
 
-// An error of a live source that another attempt would not fix.
-
-/// For example missing permissions, an unknown option, or a size that the camera does not have.
+/// An error of a live source that another attempt would not fix, for example missing permissions, an unknown
+/// option, or a size that the camera does not have.
 class SourceRefused final : public SourceError {
  public:
   using SourceError::SourceError;
@@ -42,8 +41,8 @@ inline unsigned random_seed() noexcept {
   return seed;
 }
 
-/// 0.5 s, doubled each time up to 10 s, with a jitter of 20 %, so that many sources of one server do not
-/// reconnect at the same moment. Not thread-safe.
+/// The delay before the next attempt: 0.5 s, doubled each time up to 10 s, with a jitter of 20 %, so that
+/// many sources of one server do not reconnect at the same moment. Not thread-safe.
 class BackOff {
  public:
   explicit BackOff(unsigned seed) : random_(seed) {}

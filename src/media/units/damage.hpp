@@ -21,7 +21,7 @@ namespace freshframe::media {
 enum class Refresh : std::uint8_t {
   None,   // earlier frames
   Alone,  // refers to no other frame, but later frames may refer to frames before it
-  Point,  // a recovery point: some frames later, all are intact
+  Point,  // a recovery point: all frames are intact some frames later
   All     // refers to no other frame, and later frames refer to none before it
 };
 
@@ -79,8 +79,8 @@ class DecoderResidue {
  public:
   enum class Handling : std::uint8_t {
     Decode,
-    Renew,    // decode it with a new decoder
-    LeaveOut  // do not decode it
+    Renew,    // decode the packet with a new decoder
+    LeaveOut  // do not decode the packet
   };
 
   /// Call for a new connection with a new decoder.
@@ -95,7 +95,7 @@ class DecoderResidue {
   enum class State : std::uint8_t {
     Clean,
     Fresh,  // the last frame was truncated
-    Old     // frames decoded since then have absorbed most of it
+    Old     // frames decoded since the truncated one have absorbed most of the residue
   };
 
   bool is_h264_ = false;

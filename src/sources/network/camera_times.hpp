@@ -25,12 +25,12 @@ namespace freshframe::media {
 
 // Detects packets that a server sends again at the start of a new connection.
 
-/// While its encoder is dead, a playlist keeps its newest segments, which a new connection receives again.
-/// They are recognised by bytes and timestamps, not timestamps alone, because a restarted encoder may count
-/// from 0. Not thread-safe.
+/// While a camera's encoder is dead, the playlist keeps its newest segments, and each new connection receives
+/// them again. Their packets are recognised by bytes and timestamps, not timestamps alone, because a
+/// restarted encoder may count from 0. Not thread-safe.
 class RepeatedPackets {
  public:
-  /// Call for a new connection. Packets that it shares with earlier ones come first.
+  /// Call for a new connection. Only its first packets may be repeated ones.
   void connect() noexcept { may_repeat_ = !known_.empty(); }
 
   /// Remembers the packet. Returns true if this packet, and every packet before it on this connection,
@@ -80,8 +80,8 @@ class CameraTimes {
   /// The next connection's timestamps are unrelated.
   void disconnect();
 
-  /// Records a packet's times. Returns the best estimate of when its frame was captured: delay relative to
-  /// other frames, by the timestamps, counts towards its age.
+  /// Records a packet's times. Returns the best estimate of when its frame was captured. If the packet is
+  /// late relative to others, judged by the timestamps, the delay is part of the frame's age.
   [[nodiscard]] Noted note(const Given& packet, const PacketNotes& notes, const Context& context);
   /// Whether a frame with a StatedTime was captured before a silence of its sender.
   [[nodiscard]] bool is_stale(TimePoint captured) const noexcept { return captured < stale_before_; }
@@ -115,7 +115,7 @@ class CameraTimes {
   bool named_implausible_ = false;
   std::optional<double> stated_error_;    // error of the latest StatedTime, in seconds
   std::optional<double> program_offset_;  // Unix time of timestamp 0, from the playlist
-  // Of packets with a StatedTime, also of earlier connections:
+  // The last packet with a StatedTime, also of an earlier connection:
   std::optional<TimePoint> last_arrived_;
   Seconds last_age_{};  // age of that packet when it arrived
   TimePoint stale_before_{};

@@ -44,7 +44,7 @@ class CardDecoding {
   /// The decoder that supports the GPU. For AV1 this is not the one used on the CPU.
   [[nodiscard]] const AVCodec& codec() const noexcept { return codec_; }
   [[nodiscard]] std::string name() const { return card_->name(); }
-  /// Call before opening the codec. This object must outlive it.
+  /// Call before opening the codec. This object must outlive `codec`.
   void prepare(AVCodecContext& codec);
 
   /// Calls avcodec_send_packet().
@@ -69,7 +69,7 @@ class CardDecoding {
   /// Returns true if the GPU was abandoned.
   [[nodiscard]] bool is_over() const noexcept { return !reason_.empty(); }
   [[nodiscard]] bool is_demand() const noexcept { return is_demand_; }
-  /// Returns the reason, "cuda:0: ...". Throws it as CardRefused for Demand.
+  /// Returns why the GPU was abandoned, as "cuda:0: ...". With Demand, throws CardRefused with that message.
   [[nodiscard]] std::string give_up() const;
 
  private:

@@ -39,9 +39,9 @@ class Decoder {
   /// max_pixels.
   static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
-  /// Removes the entries that the codec has used from `options`. Throws Error, and CardRefused if Demand
-  /// cannot be met. If such a GPU fails later, packets are no longer accepted: receive() returns the frames
-  /// so far, then throws CardRefused.
+  /// Removes the entries that the codec has used from `options`. Throws Error, and CardRefused if the
+  /// GPU that Demand requires cannot be used. If that GPU fails later, packets are no longer accepted:
+  /// receive() returns the frames so far, then throws CardRefused.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
   /// For packets without a demuxer. Timestamps are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
@@ -50,9 +50,9 @@ class Decoder {
   /// Returns max_pixels from the user's options, or the default.
   [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
 
-  /// `captured` is returned by read_captured() for frames of this packet. Returns false if it was damaged;
-  /// continue. With `strict`, send() and receive() throw Error for intact images of a kind that FFmpeg cannot
-  /// decode.
+  /// `captured` is returned by read_captured() for frames of this packet. Returns false if the packet was
+  /// damaged: continue with the next one. With `strict`, send() and receive() throw Error for intact images
+  /// of a kind that FFmpeg cannot decode.
   [[nodiscard]] bool send(AVPacket& packet, TimePoint captured);
   /// Call after the last packet: receive() returns the remaining frames, then End.
   void finish();
@@ -61,12 +61,13 @@ class Decoder {
   [[nodiscard]] std::string failure() const;
   /// Call after End or a seek, before sending packets again.
   void restart();
-  /// Returns true if it may decode another connection's packets, after begin_again(): it runs on a GPU, where
-  /// opening a decoder takes 0.1 s, and the stream is the same. (For H.264 FFmpeg opens a new one after each
-  /// end of stream.)
+  /// Returns true if this decoder may decode another connection's packets, after begin_again(): it runs on a
+  /// GPU, where opening a decoder takes 0.1 s, and the stream is the same. (For H.264 FFmpeg opens a new
+  /// decoder after each end of stream.)
   [[nodiscard]] bool goes_on_with(const AVCodecParameters& parameters, AVRational time_base) const;
   void begin_again();
-  /// Frees its memory and all frames in it. The next send() reopens it, and may throw Error.
+  /// Frees the decoder's memory and all frames in it. The next send() reopens the decoder, and may throw
+  /// Error.
   void rest();
   /// Decodes the next packet with a new decoder, after the frames of the old one. Does nothing after rest().
   void renew();
@@ -85,12 +86,13 @@ class Decoder {
   }
   [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
   [[nodiscard]] bool has_card() const noexcept { return card_ != nullptr; }
-  /// Returns why the GPU was abandoned, or an empty string. Throws it as CardRefused for Demand.
+  /// Returns why the GPU was abandoned, or an empty string. With Demand, throws CardRefused with that
+  /// message.
   [[nodiscard]] std::string card_failure() const {
     return card_ && card_->is_over() ? card_->give_up() : std::string();
   }
-  /// Returns where it decodes, once after each change, otherwise null. For a GPU this is known from the first
-  /// frame on.
+  /// Returns where packets are decoded, once after each change, otherwise null. For a GPU this is known from
+  /// the first frame on.
   [[nodiscard]] std::unique_ptr<DecoderPlace> take_place() noexcept { return std::move(new_place_); }
   /// Returns the number of copies from the GPU to host memory since the last call.
   [[nodiscard]] std::uint64_t take_downloads() noexcept {

@@ -69,7 +69,7 @@ class Bits {
 /// Returns true if the sequence parameter sets of this profile have the fields of the high profiles
 /// (7.3.2.1.1).
 [[nodiscard]] bool is_high_profile(std::uint32_t profile);
-/// Reads these fields. Returns separate_colour_plane_flag.
+/// Reads the fields of the high profiles. Returns separate_colour_plane_flag.
 bool read_high_profile(Bits& bits);
 
 }  // namespace freshframe::media

@@ -16,7 +16,8 @@ inline constexpr int kMostReordered = 16;
 
 /// Returns how many frames a decoder must hold back to return them in display order, from `avcc`: a
 /// configuration record (ISO/IEC 14496-15, 5.3.3.1), or parameter sets with start codes. Returns nullopt if
-/// they do not say, are damaged, or permit fields: FFmpeg then derives the number from the frames.
+/// the parameter sets do not contain the number, are damaged, or permit fields: FFmpeg then derives it from
+/// the frames.
 [[nodiscard]] std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc);
 
 /// Pixel aspect ratio, width to height (table E-1).
@@ -25,8 +26,8 @@ struct PixelAspect {
   int height = 1;
 };
 
-/// Returns the pixel aspect ratio from the same bytes. Returns nullopt if they do not contain it, or are
-/// damaged.
+/// Returns the pixel aspect ratio. `avcc`: as for h264_reordered_frames(). Returns nullopt if the parameter
+/// sets do not contain the ratio, or are damaged.
 [[nodiscard]] std::optional<PixelAspect> h264_pixel_aspect(std::span<const std::uint8_t> avcc);
 
 /// Size of an image in pixels.
@@ -35,8 +36,9 @@ struct CodedSize {
   std::int64_t height = 0;
 };
 
-/// The size of the encoded image, a multiple of 16 that the cropping does not reduce, from the same bytes.
-/// Returns nullopt if they have no sequence parameter set or several, or are damaged.
+/// Returns the size of the encoded image before cropping, a multiple of 16. `avcc`: as for
+/// h264_reordered_frames(). Returns nullopt if there is not exactly one sequence parameter set, or it is
+/// damaged.
 [[nodiscard]] std::optional<CodedSize> h264_coded_size(std::span<const std::uint8_t> avcc);
 
 }  // namespace freshframe::media

@@ -15,8 +15,8 @@ namespace freshframe::media {
 /// Images in an MP4 container: HEIC of phones, AVIF.
 [[nodiscard]] bool is_heif_brand(std::string_view brand);
 
-/// Returns true if this may be an HLS or DASH playlist, for which FFmpeg needs its own input: it queries that
-/// for the location and the options of segments.
+/// Returns true if this may be an HLS or DASH playlist. FFmpeg must open the input of a playlist itself,
+/// because it queries that input for the location and the options of segments.
 [[nodiscard]] bool begins_as_playlist(AVIOContext& io);
 
 /// Returns true if a JPEG lists the images after it as parts of one photo, such as a gain map (Multi-Picture
@@ -38,8 +38,8 @@ namespace freshframe::media {
 /// Formats any stream as "audio (mp3)".
 [[nodiscard]] std::string describe_kind(const AVStream& stream);
 
-/// Returns true for transport and program streams, where new streams may appear anywhere, and the demuxer
-/// skips those that may not be created. For other demuxers that is an error.
+/// Returns true for transport and program streams. In these, new streams may appear anywhere, and the demuxer
+/// skips those that exceed max_streams. For other demuxers, exceeding it is an error.
 [[nodiscard]] bool skips_new_streams(const AVFormatContext& input);
 
 /// Returns true if the header lists no video, but declares that more streams may follow.

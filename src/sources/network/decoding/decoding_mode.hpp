@@ -54,7 +54,7 @@ class DecodingMode {
   /// that is not to be decoded now.
   [[nodiscard]] virtual std::optional<bool> send(Decoder& decoder, AVPacket& packet,
                                                  const ArrivedPacket& arrived, TimePoint now) = 0;
-  /// Calls Decoder::receive(). NeedsPacket if the decoder sleeps.
+  /// Calls Decoder::receive(). Returns NeedsPacket if the decoder is asleep.
   [[nodiscard]] virtual Decoder::Result receive(Decoder& decoder, AVFrame& frame) = 0;
 
   /// Returns true if decoding must start now, because not all packets since the last keyframe can be kept.
@@ -67,7 +67,7 @@ class DecodingMode {
   [[nodiscard]] virtual bool counts_on_arrival() const noexcept = 0;
   /// Returns true if a decoder that returns no frames, without an error, proves that the connection is broken.
   [[nodiscard]] virtual bool expects_frames() const noexcept = 0;
-  /// Call if the stream sends no keyframe. Throws SourceError if it is useless without.
+  /// Call if the stream sends no keyframe. Throws SourceError if this mode shows nothing without one.
   virtual void go_on_without_key(Decoder& decoder) = 0;
   /// Decodes everything for some seconds, or up to a pts. Thread-safe.
   virtual void wake(std::optional<double> seconds, std::optional<double> until) noexcept = 0;

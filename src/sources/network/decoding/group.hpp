@@ -54,7 +54,7 @@ class Group {
     kept_.push_back(item(packet, notes, captured, damaged));
     full_ = bytes_ > kMostBytes || kept_.size() >= most_packets_;
   }
-  /// Returns true if nothing is kept until the next keyframe: decoding must start now, or there.
+  /// Returns true if nothing is kept until the next keyframe: decoding must start now, or at that keyframe.
   [[nodiscard]] bool is_full() const noexcept { return full_; }
   [[nodiscard]] bool is_empty() const noexcept { return kept_.empty(); }
   /// Drops all kept packets, and keeps none until the next keyframe.
@@ -115,8 +115,8 @@ class Group {
     note_given(*frame);
     return nullptr;
   }
-  /// Call after the last packet of a replay. Returns the newest frame, or null if that was already delivered:
-  /// the decoder may hold back more such frames.
+  /// Call after the last packet of a replay. Returns the newest frame, or null if all frames so far were
+  /// already delivered. The decoder may hold back more of those.
   [[nodiscard]] AvFramePtr take_newest() {
     if (!std::exchange(catches_up_, false)) return nullptr;
     passes_over_ = !newest_;

@@ -70,7 +70,7 @@ class LiveDecoding {
   void rest(const Context& context);
   /// Call when no more packets arrive: next() then returns the frames in the decoder.
   void finish() { mode_->finish(*stream_.decoder); }
-  /// Call when the connection ends. Counts its frames that were not delivered.
+  /// Call when the connection ends. Counts the connection's frames that were not delivered.
   void end_stream(const Unread& unread, const Context& context);
 
   /// Returns true if the decoder has received no packet since connect() or rest().

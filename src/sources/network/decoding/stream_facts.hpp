@@ -42,7 +42,7 @@ class StreamFacts {
     info_ = declared;
     return true;
   }
-  /// Call for a keyframe that is not decoded. Its frame would have this size.
+  /// Call for a keyframe that is not decoded. `size`: the size that its frame would have.
   [[nodiscard]] bool note_packet(const VideoInfo& declared, FrameSize size) {
     if (known_ || info_.width > 0) return false;
     info_ = declared;

@@ -73,16 +73,16 @@ class EarlyEnds {
 
   /// Takes the stream's own input, as FFmpeg opened it. Returns false if it needs no filter.
   [[nodiscard]] bool put_filter(AVFormatContext& input, AVIOContext*& io);
-  /// Call with a segment's video before FFmpeg opens the segment's demuxer. Disables its parser if each
+  /// Call with a segment's video before FFmpeg opens the segment's demuxer. Disables FFmpeg's parser if each
   /// segment's last frame is returned at the segment's end, see SegmentTails.
   void prepare_playlist(AVFormatContext& input, const std::optional<TsVideo>& video);
   /// Call when `input` is open. Returns true if each packet is one frame, and no probing is needed.
   [[nodiscard]] bool begin_input(AVFormatContext& input);
-  /// Call for each video packet. Sets its keyframe flag if decoding can start there.
+  /// Call for each video packet. Sets the packet's keyframe flag if decoding can start at it.
   void look_at(AVPacket& packet, AVFormatContext& input);
   /// Returns true if the packets of a playlist without a parser are not one frame each.
   [[nodiscard]] bool takes_parts() const noexcept { return takes_parts_; }
-  /// Notes on that packet; nullopt if FFmpeg's parser handled it.
+  /// Notes on the last packet of look_at(); nullopt if FFmpeg's parser handled the packet.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
   /// Returns why the filter ended the stream, or an empty string.
   [[nodiscard]] std::string failure() const { return io_ ? io_->failure() : std::string(); }
@@ -96,7 +96,7 @@ class EarlyEnds {
   std::unique_ptr<FilteredIo> io_;
   TsFilter* stream_ = nullptr;  // the filter of io_, for transport streams
   bool is_on_ = false;          // the parser is disabled
-  bool is_playlist_ = false;    // the parser is disabled for at least one of its videos
+  bool is_playlist_ = false;    // a playlist; the parser is disabled for at least one of its videos
   bool takes_parts_ = false;
   std::optional<PictureNotes> picture_;
 };

@@ -27,10 +27,10 @@ class JpegEnd {
  private:
   enum class State : std::uint8_t {
     Start,       // expects the first byte of SOI
-    Soi,         // its second byte
-    Marker,      // the first byte of a marker
-    Code,        // its second byte
-    LengthHigh,  // high byte of a segment's length
+    Soi,         // expects the second byte of SOI
+    Marker,      // expects the first byte of a marker
+    Code,        // expects the second byte of a marker
+    LengthHigh,  // expects the high byte of a segment's length
     LengthLow,
     Segment,     // inside a segment
     Scan,        // in entropy-coded data
@@ -94,7 +94,7 @@ class MultipartFilter final : public ByteFilter {
   bool has_heads_ = false;   // if false, images may follow each other without headers
   bool ends_part_ = false;   // the next line is the first after a part
   bool begins_ = false;      // the next byte starts an image, whose headers may have arrived long before
-  TimePoint arrived_{};      // arrival of that byte
+  TimePoint arrived_{};      // arrival of the first byte of the image
   bool has_length_ = false;  // the current headers have a Content-Length
   std::size_t length_ = 0;   // Content-Length
   bool believes_lengths_ = false;  // the last incomplete image had the announced length

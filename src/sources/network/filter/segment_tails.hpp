@@ -17,7 +17,7 @@ namespace freshframe::media {
 class TsTail {
  public:
   void add(Bytes bytes);
-  /// Returns the bytes that end the newest video frame; empty without one.
+  /// Returns the bytes that end the newest video frame; empty if there is none.
   [[nodiscard]] std::vector<std::uint8_t> end() const;
   /// Returns true if the first packet of `pid` continues an image of an earlier segment.
   [[nodiscard]] bool goes_on(int pid) const;

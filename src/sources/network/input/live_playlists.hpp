@@ -45,7 +45,7 @@ class ReloadSchedule {
     TimePoint asked{};
     TimePoint answered{};
     std::int64_t newest = 0;  // number of the newest segment
-    double seconds = 0;       // its duration
+    double seconds = 0;       // duration of the newest segment
   };
 
   /// Returns true if the answer differs from the previous one.
@@ -63,7 +63,7 @@ class ReloadSchedule {
   std::optional<std::int64_t> newest_;
   double segment_ = 0;  // seconds
   bool found_ = false;  // an answer without a segment and one with it are known
-  // The next segment appears between these two.
+  // The next segment appears between these two times.
   TimePoint lower_{};
   TimePoint upper_{};
   std::optional<TimePoint> before_;  // lower_ before the current segment was found to be late
@@ -133,7 +133,7 @@ class LivePlaylists {
 
   struct Known {
     ReloadSchedule schedule;
-    std::string newest = {};              // URI of its newest segment
+    std::string newest = {};              // URI of the playlist's newest segment
     bool is_read = false;                 // this segment was opened
     bool has_failed = false;              // the last request failed
     Playlist last = {};                   // the last valid playlist, with the server's numbers
@@ -155,7 +155,7 @@ class LivePlaylists {
   std::atomic<bool>& grows_;
   std::optional<Playlist> first_;                         // the first with segments
   std::map<std::string, std::vector<std::string>> maps_;  // URIs of init sections, by playlist URL
-  std::set<std::size_t> known_maps_;                      // hashes of their bytes
+  std::set<std::size_t> known_maps_;                      // hashes of the init sections' bytes
   std::set<TsVideo> known_videos_;
   std::atomic<bool> has_other_map_ = false;
   std::atomic<bool> has_other_video_ = false;

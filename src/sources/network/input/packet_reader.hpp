@@ -27,20 +27,20 @@ namespace freshframe::media {
 
 /// The result of one read by FFmpeg. All times are real time.
 struct ReadPacket {
-  int result = 0;  // FFmpeg's; negative: `packet` is empty
+  int result = 0;  // FFmpeg's result; negative: `packet` is empty
   AvPacketPtr packet = nullptr;
   double time = 0;                           // decoding timestamp in seconds
   std::optional<double> program_time = {};   // Unix time, if a playlist states it
   std::optional<PictureNotes> picture = {};  // set if FFmpeg's parser did not handle it
   TimePoint arrived{};
-  std::optional<TimePoint> ended = {};  // arrival of its last byte, if known
-  bool arrived_is_end = false;          // `arrived` is the end of its reading
+  std::optional<TimePoint> ended = {};  // arrival of the packet's last byte, if known
+  bool arrived_is_end = false;          // `arrived` is the time when the packet was completely read
   double waited = 0;                    // seconds that FFmpeg spent reading
   std::uint64_t reloads = 0;            // number of reloads of the playlist before this packet
   TimePoint due{};                      // set by pop() for a playlist
   // for a playlist: seconds from when the packet was available and due until pop() was called
   double late = 0;
-  /// Until then a missing next packet is not an outage. Set by pop() for a playlist.
+  /// Time until which a missing next packet is not an outage. Set by pop() for a playlist.
   TimePoint lasts_until{};
 };
 
@@ -74,7 +74,7 @@ class PacketQueue {
 /// take up to 0.1 s, which is too long for a stop.
 inline constexpr double kPatience = 0.005;
 
-/// Longer after a time limit, so that FFmpeg can report what it was waiting for.
+/// As kPatience, but after a time limit: longer, so that FFmpeg can report what it was waiting for.
 inline constexpr double kPatienceAtLimits = 0.12;
 
 /// Not thread-safe.
@@ -90,8 +90,9 @@ class PacketReader {
   [[nodiscard]] virtual std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) = 0;
 };
 
-/// What all readers need. `aside` runs one call at a time, and must outlive the reader. `keeps_thread`: its
-/// thread is kept for the next connection (see begin_call()), even if this one does not need it.
+/// What all readers need. `aside` runs one call at a time, and must outlive the reader. `keeps_thread`: the
+/// thread of `aside` is kept for the next connection (see begin_call()), even if this connection does not
+/// need it.
 struct ReadingParts {
   std::shared_ptr<LiveInput> input;  // shared with the detached call
   std::optional<DetachedCall>& aside;

@@ -26,8 +26,8 @@ struct Rendition {
 /// Parses "best", "worst", "720p" or "2". Returns nullopt for other strings.
 [[nodiscard]] std::optional<Rendition> parse_rendition(const std::string& text);
 
-/// Chooses the same video on each connection, regardless of what the server sends first. Returns null if it
-/// does not exist, or this build of FFmpeg cannot decode it.
+/// Chooses the same video on each connection, regardless of what the server sends first. Returns null if no
+/// video matches, or if this build of FFmpeg cannot decode the matching one.
 [[nodiscard]] AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted);
 
 /// Formats each video, in order, as "640x360 h264, 800 kbit/s".
