@@ -125,13 +125,13 @@ struct Lane {
 
   // ---- if the consumer gathers batches
   std::optional<TimePoint> heard = {};  // time of the last batch with a sample from this lane
-  TimePoint::duration interval{};       // mean time between such batches, not counting silences
+  TimePoint::duration interval{};       // mean time between batches with such a sample, not counting silences
 
   // ---- written for every sample: one cache line, including the first two counters
   alignas(kCacheLine) std::size_t head = 0;
   std::size_t size = 0;
   std::size_t in_sets = 0;  // number of queued samples that are part of a join's set
-  AdaptiveSpin spin;        // the producer's
+  AdaptiveSpin spin;        // of the producer
   bool ended = false;
   bool ready = false;  // whether there is a sample or an event to take
   bool producer_waits = false;

@@ -57,10 +57,11 @@ class Lanes {
   /// Ends all edges except those whose parent may still put samples that pass: edges with events and, with
   /// `keep_last`, those of parents with final results. With a join, ends all.
   void end_edges(bool joins, bool keep_last);
-  /// Ends a source's stream on an edge. Returns false if there is none that this change ends.
+  /// Ends a source's stream on an edge. Returns false if the edge has no stream of the source that `upto`
+  /// applies to.
   bool end_source(Edge& edge, int source, Change upto);
-  /// First half of a removal: ends the edge and drops its samples, including that of a producer waiting for
-  /// room.
+  /// First half of a removal: ends the edge and drops its samples, including the sample of a producer that is
+  /// waiting for room.
   void empty_edge(Edge& edge, std::vector<AnySample>& dropped);
   /// Second half: forgets the edge and its lanes.
   void forget_edge(const EdgeRef& edge, bool closed);

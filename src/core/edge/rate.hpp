@@ -23,8 +23,8 @@ class Rate {
   [[nodiscard]] bool reach_tick(double time) noexcept;
   /// Uses up the tick. Call when a sample for which reach_tick() was true passes.
   void use(double time) noexcept;
-  /// Call when a sample with a due tick replaces one that waited for the consumer. Returns true if the
-  /// consumer missed a tick, false if only one of the two could have passed anyway.
+  /// Call when a sample with a due tick replaces a sample that waited for the consumer. Returns true if the
+  /// consumer missed a tick, and false if only one of the two samples could have passed anyway.
   [[nodiscard]] bool misses(double time) noexcept;
 
  private:

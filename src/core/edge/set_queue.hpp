@@ -135,14 +135,14 @@ class SetQueue {
   /// Called when a parent or the join ends: keeps the explanation for JoinStats::reason, unless there is one
   /// already.
   void keep_trouble();
-  /// Explains why there has been no complete set for a while, or returns an empty string if there has.
+  /// Explains why there has been no complete set for a while. Returns an empty string if there was one.
   [[nodiscard]] std::string fruitless(TimePoint now) const;
   [[nodiscard]] std::string describe_silence(std::size_t parent, TimePoint now) const;
   [[nodiscard]] std::string describe_distance(std::size_t parent) const;
   /// Explains which queue is too short for `wait`, and what to do; empty if none is.
   [[nodiscard]] std::string too_short() const;
-  /// Explains that `within` is much longer than the parents' intervals. Empty if it is not, if that is not
-  /// known yet, or if it has been reported.
+  /// Explains that `within` is much longer than the parents' intervals. Returns an empty string if it is not,
+  /// if the intervals are not known yet, or if this was already reported.
   [[nodiscard]] std::string too_wide();
 
   const JoinRules rules_;
@@ -158,10 +158,10 @@ class SetQueue {
   Timings spread_;
   Timings waited_;
   std::vector<Current> current_;  // per parent; with one_source only the first is used
-  /// Per parent: wall time of its last sample if that was unusable.
+  /// Per parent: wall time of the parent's last sample, if that time was unusable.
   std::vector<std::optional<Utc>> without_clock_;
   std::optional<TimePoint> fruitless_since_;  // time since which there has been no complete set
-  std::vector<bool> overflowed_;              // per parent: whether its queue has been full since then
+  std::vector<bool> overflowed_;              // per parent: whether its queue was full since fruitless_since_
   bool reported_ = false;                     // whether fruitless() has been reported
   bool width_known_ = false;                  // whether too_wide() has been checked
   std::string last_trouble_;                  // JoinStats::reason after the join has ended

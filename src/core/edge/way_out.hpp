@@ -85,8 +85,8 @@ class WayOut {
   /// take no time.
   void set_call_times(const Timings* times) noexcept { call_times_ = times; }
   [[nodiscard]] bool take_next(AnySample& sample, Delivery& out);
-  /// Takes the newest sample of all lanes and drops the others. It is dropped as well if it is older than
-  /// `captured` and not from `source`, see Pick.
+  /// Takes the newest sample of all lanes and drops the others. The newest one is dropped as well if it is
+  /// older than `captured` and not from `source`, see Pick.
   [[nodiscard]] bool take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out);
   /// Accounts for a sample that goes to the consumer. `arrival` is its number on the lane.
   void deliver(Lane& lane, AnySample& sample, std::uint64_t arrival, Delivery& out);

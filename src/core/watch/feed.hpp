@@ -71,8 +71,8 @@ struct FeedAck {
 /// What the server has to pass on to the sender.
 struct FeedNews {
   std::vector<FeedAck> acks;  // in order
-  /// The source cannot use the packets of this sender, for this reason. The server must close its connection;
-  /// disconnect() is not needed. Only if it is still the latest one.
+  /// The source cannot use the packets of this sender, for the reason `why`. The server must close the
+  /// sender's connection; disconnect() is not needed. Only reported for the latest sender.
   struct Refused {
     std::uint64_t sender = 0;
     std::string why;
@@ -121,7 +121,7 @@ class CameraFeed {
   /// A new sender starts to send, and replaces the previous one, whose waiting packets are dropped. Returns
   /// its number, which is never 0 and never reused. The functions below are ignored for any other sender.
   std::uint64_t connect();
-  /// Applies to the packets that follow.
+  /// Declares the camera of the packets that follow.
   void declare(std::uint64_t sender, const FeedCamera& camera);
   /// Returns false if the packet was not accepted, because this sender was replaced or refused, has not declared
   /// its camera, or because too many packets wait. Then the server must disconnect the sender.
@@ -164,7 +164,8 @@ class CameraFeed {
   /// Returns why no packets arrive, as a clause: "no browser sends it", "the browser's user does not permit the
   /// camera".
   [[nodiscard]] std::string explain() const;
-  /// Asks this sender for a keyframe immediately: repeats the last acknowledgement, or marks a pending one.
+  /// Asks this sender for a keyframe immediately: sets FeedAck::key in the pending acknowledgement, or
+  /// repeats the last one with it.
   void ask_key(std::uint64_t sender);
   /// Refuses this sender: drops its packets, and reports the reason in FeedNews.
   void refuse(std::uint64_t sender, std::string why);
@@ -193,7 +194,7 @@ class CameraFeed {
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_skipped_ = 0;  // Taken::skipped of packets that were dropped, for the next one
   std::uint64_t senders_ = 0;          // number of the latest sender
-  bool connected_ = false;             // the latest one
+  bool connected_ = false;             // whether the latest sender is connected
   bool ended_ = false;
   std::optional<FeedCamera> camera_;         // the camera that the latest sender has declared
   std::optional<std::uint32_t> last_put_;    // number of the latest sender's last packet

@@ -27,8 +27,8 @@ class CameraFinder {
   [[nodiscard]] int find_fault(const V4l2Handle& device) const;
   /// Stores the identity of `device`, which was opened at path(), as that of the source's camera.
   void remember(const V4l2Handle& device);
-  /// Call before reopening the camera. If it is not at its path, searches all paths. Throws SourceError,
-  /// once, if another camera has its path and it is not found.
+  /// Call before reopening the camera. If the camera is not at path(), searches all paths. Throws
+  /// SourceError, once, if it is not found and another camera has the given path.
   void find();
 
  private:

@@ -59,7 +59,7 @@ class V4l2Capture {
   struct Buffer {
     std::span<const std::uint8_t> bytes;
     std::uint32_t sequence = 0;
-    std::optional<TimePoint> timestamp;  // the driver's, if it uses the monotonic clock
+    std::optional<TimePoint> timestamp;  // from the driver, if it uses the monotonic clock
     bool damaged = false;                // reported by the driver, or the image is incomplete
   };
   enum class Result { Buffer, Timeout, Stopped };

@@ -44,7 +44,7 @@ class CameraControls {
   struct Setting {
     std::string wish;
     std::optional<std::string> found = {};  // value in the driver after setting
-    std::string refused = {};               // why the camera runs without it
+    std::string refused = {};               // why the camera runs without this setting
   };
   void apply_all(const V4l2Handle& device, std::vector<std::string>& told) FRESHFRAME_REQUIRES(mutex_);
   void apply_each(const V4l2Handle& device, std::vector<std::string>& told) FRESHFRAME_REQUIRES(mutex_);

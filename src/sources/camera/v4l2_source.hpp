@@ -76,7 +76,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   std::deque<PictureTimes> in_decoder_;
 
   TimePoint began_{};        // start of this connection
-  TimePoint quiet_since_{};  // arrival of the last packet of this connection, or its start
+  TimePoint quiet_since_{};  // arrival of this connection's last packet; its start before the first
   bool delivering_ = false;  // this connection has delivered a frame
   bool seen_key_ = false;    // earlier packets cannot be decoded
   std::int64_t next_seq_ = 0;

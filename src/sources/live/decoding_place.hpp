@@ -11,9 +11,9 @@
 
 namespace freshframe::media {
 
-/// Call after each frame. Reports only changes, and counts copies from the GPU and waits for it. `url`:
-/// without passwords. Falling back to the CPU is logged once, even if each new connection has the same
-/// reason.
+/// Call after each frame. Reports where frames are decoded, if that has changed. Counts copies from the GPU
+/// and the time spent waiting for it. `url`: without passwords. Falling back to the CPU is logged once, even
+/// if each new connection has the same reason.
 inline void note_place(Decoder& decoder, const std::string& url, const Context& context) {
   if (const auto count = decoder.take_downloads(); count > 0)
     context.counters.source().downloads()->fetch_add(count);

@@ -32,8 +32,8 @@ class EdgePace {
   /// Returns when the newest burst runs out if it is played from the arrival of its first packet on. Until
   /// then, the next burst is not late. Never before the arrival of the newest packet; zero if there is none.
   [[nodiscard]] TimePoint lasts_until() const;
-  /// Returns when `packet`, which has arrived, is due; a past time means immediately, and how late it is.
-  /// Call in order.
+  /// Returns the time at which `packet`, which has arrived, is due. A past time means that it is due
+  /// immediately, and how late it is. Call in order.
   [[nodiscard]] TimePoint due(const Timed& packet, TimePoint now);
 
  private:

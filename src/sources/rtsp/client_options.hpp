@@ -30,8 +30,8 @@ struct ClientOptions {
 // Chooses the RTSP client for the next attempt: freshframe's own, or FFmpeg's.
 
 /// freshframe's own client is used first. If it does not understand the server, or loses two connections in a
-/// row before their first frame, the clients take turns until one delivers a frame. That one is kept, but
-/// after three failures in a row the other gets one attempt. Not thread-safe.
+/// row before their first frame, the clients take turns until one delivers a frame. The client that did is
+/// kept, but after three failures in a row the other client gets one attempt. Not thread-safe.
 class ClientChoice {
  public:
   /// `wanted`: Any, or the client to use always.

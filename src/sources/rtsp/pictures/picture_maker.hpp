@@ -133,7 +133,7 @@ class PictureMaker {
   bool open_ = false;
   bool too_large_ = false;
   bool usable_ = false;      // has a slice whose start arrived
-  bool unit_open_ = false;   // the start of the NAL unit has arrived that the next packet may continue
+  bool unit_open_ = false;   // the next packet may continue a NAL unit whose start has arrived
   bool unit_ended_ = false;  // the last NAL unit was complete
   bool unit_coded_ = false;  // the newest unit has a slice
   bool torn_ = false;        // part of the frame was lost

@@ -81,7 +81,7 @@ class PictureQueue {
   TimePoint waits_since_{};          // guarded by mutex_
   bool ended_ = false;               // guarded by mutex_
   std::optional<TimePoint> newest_;  // guarded by mutex_
-  const Offer* offer_ = nullptr;     // guarded by mutex_; the consumer's, while it waits
+  const Offer* offer_ = nullptr;     // guarded by mutex_; set by the consumer while it waits
   bool offering_ = false;            // guarded by mutex_
   std::exception_ptr why_;           // guarded by mutex_
 };
