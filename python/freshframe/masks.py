@@ -174,7 +174,7 @@ def _sides(size: Any) -> tuple[int, int]:
     given = _check.several(size, 2, "size must be two numbers")
     width, height = (_check.integer("each number of size", each) for each in given)
     if not (0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE):
-        raise OptionError(f"masks have sides of 1 to {_LONGEST_SIDE} pixels, got {width} x {height}")
+        raise OptionError(f"the sides of a mask must be 1 to {_LONGEST_SIDE} pixels, got {width} x {height}")
     return height, width
 
 

@@ -258,7 +258,7 @@ def _from_csv(path: Path) -> list[CameraSpec]:
         raise OptionError(f"{path} must be text in UTF-8, and byte {error.start} of it is not") from None
     except csv.Error as error:
         raise OptionError(
-            f"{path} must be a CSV file with the columns name, url and perhaps needs: {error}"
+            f"{path} must be a CSV file with the columns name, url and optionally needs: {error}"
         ) from None
 
 
@@ -269,7 +269,7 @@ def _read_rows(path: Path) -> list[CameraSpec]:
         missing = {"name", "url"} - set(rows.fieldnames or ())
         if missing:
             raise OptionError(
-                f"{path}: the first line must name the columns name, url and perhaps needs, "
+                f"{path}: the first line must have the columns name, url and optionally needs, "
                 f"got {','.join(rows.fieldnames or ()) or 'nothing'}"
             )
         for row in rows:

@@ -15,7 +15,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
     )
-    run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
+    run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and optionally needs")
     run.add_argument(
         "--agents",
         type=option_values.count,

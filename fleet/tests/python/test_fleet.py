@@ -332,7 +332,7 @@ def test_cameras_come_from_a_csv_file(fleet: ff.fleet.Fleet, tmp_path: Path) -> 
     assert fleet.add_many(file, fleet_builds.ticks) == 2
     assert fleet.stats().cameras["b"].needs == {"site": "east", "gpu": "yes"}
     for text, what in (
-        ("name\na\n", "must name the columns name, url"),
+        ("name\na\n", "must have the columns name, url"),
         ("name,url\na,\n", "cameras.csv:2: a camera needs a name and a url"),
         ("name,url\na,x\na,y\n", "cameras.csv:3: the name 'a' is used twice"),
         ("name,url,needs\na,x,east\n", "needs must be such as site=north;gpu=yes"),

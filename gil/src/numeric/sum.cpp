@@ -61,7 +61,7 @@ void check(const View& view) {
                                 std::to_string(view.strides.size()));
   }
   if (view.shape.size() > kMaxAxes) {
-    throw std::invalid_argument("an array may have " + std::to_string(kMaxAxes) + " axes, got " +
+    throw std::invalid_argument("an array may have at most " + std::to_string(kMaxAxes) + " axes, got " +
                                 std::to_string(view.shape.size()));
   }
 }
@@ -110,7 +110,7 @@ std::int64_t count_of(const std::vector<Axis>& axes) {
   std::int64_t count = 1;
   for (const Axis& axis : axes) {
     if (axis.count < 0 || __builtin_mul_overflow(count, axis.count, &count)) {
-      throw std::invalid_argument("an array may have up to 2^63 - 1 numbers, got an axis of " +
+      throw std::invalid_argument("an array may have at most 2^63 - 1 numbers, got an axis of " +
                                   std::to_string(axis.count));
     }
   }

@@ -158,9 +158,9 @@ class Port(Generic[T_co]):
             StateError: The camera was removed, its pipeline has ended, or this is a forked child.
         """
         if self._engine.ended:
-            raise StateError(f"{self.name!r} cannot wake: its pipeline has ended")
+            raise StateError(f"cannot wake {self.name!r}: its pipeline has ended")
         if is_gone(self):
-            raise StateError(f"{self.name!r} cannot wake: it was removed")
+            raise StateError(f"cannot wake {self.name!r}: it was removed")
         wake = declared(self.node).wake
         if wake is None:
             raise GraphError(

@@ -99,7 +99,7 @@ class Look(NativeNode["Frame | Packet", None]):
         limit = None if max_age is None else _check.number("max_age", max_age)
         found = self._snapshots([0.0], exact=True)
         if not found:
-            raise self._stale("the Look has no frame yet: it keeps frames while its pipeline runs")
+            raise self._stale("the Look has no frame yet: start its pipeline, or wait for the first frame")
         ((snapshot, source),) = found
         if limit is not None and snapshot.age > limit:
             newest = f"the newest frame of {snapshot.source!r} is {snapshot.age:.1f} s old"

@@ -127,7 +127,7 @@ def checked(process: Any, node: Any) -> Process:
     if isinstance(node, Source):
         raise GraphError(
             f"{wiring.label(node)!r} is a source and cannot have process=: a source must stay in the "
-            "engine's process. Pass process= to the node downstream of it that computes"
+            "engine's process. Pass process= to a node downstream of it"
         )
     if isinstance(node, Native) and not declared(node).travels:
         raise GraphError(

@@ -56,8 +56,8 @@ def are_inside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], given: An
         raise OptionError(f"corners must be at least {_LEAST}, got {len(corners)}")
     if all(0 <= number <= 1 for corner in corners for number in corner):
         raise OptionError(
-            f"corners are in pixels, and all of {_check.show(corners)} are within one: multiply fractions "
-            "by the frame's width and height"
+            f"corners must be in pixels, but {_check.show(corners)} are all between 0 and 1: multiply "
+            "fractions by the frame's width and height"
         )
     result = np.zeros(len(x), np.bool_)
     for (ax, ay), (bx, by) in zip(corners, [*corners[1:], corners[0]], strict=True):

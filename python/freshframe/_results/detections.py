@@ -231,7 +231,7 @@ class Detections:
         """
         for name in columns:
             if name in OWN_COLUMNS:
-                raise OptionError(f"with_data() adds columns, and {name!r} is already one of Detections")
+                raise OptionError(f"Detections already have a column {name!r}: choose another name")
         data = {**self.data, **columns}
         given = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "data"}
         return Detections(**given, data=data)

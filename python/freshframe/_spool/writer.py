@@ -62,8 +62,8 @@ class Writer:
             self._changed.wait_for(lambda: len(self._waiting) < _MOST or self._has_ended, patience)
             if self._has_ended:
                 raise StateError(
-                    f"the thread that writes the spool {self._box.folder!r} has ended: "
-                    f"{self._fault or 'without an error'}; {len(self._waiting)} results are in memory only"
+                    f"the writer thread of the spool {self._box.folder!r} has ended "
+                    f"({self._fault or 'no error'}): {len(self._waiting)} results are not on disk"
                 )
             is_full = len(self._waiting) >= _MOST
             self._dropped += is_full

@@ -70,9 +70,9 @@ nb::object PythonSample::frame(nb::handle self) {
   if (!sample_.frame) {
     throw StateError(
         "the sample with seq " + std::to_string(sample_.stamp.seq) + " of '" + node() +
-        "' has no frame: its reader was made with frames=False, or its value was not made from a "
-        "frame, as a packet, a number or the result of a tick. Make the reader without "
-        "frames=False, or use sample.value");
+        "' has no frame: its reader was made with frames=False, or its value, such as a packet, a number "
+        "or the result of a tick, was not made from a frame. Make the reader without frames=False, or "
+        "use sample.value");
   }
   return keep_member(self, frame_, [&] { return nb::cast(sample_.frame); });
 }

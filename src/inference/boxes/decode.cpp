@@ -81,7 +81,7 @@ class Decoder {
     if (columns != 0 && width != columns) refuse_outputs("rows of " + std::to_string(width) + " numbers");
     if (from.floats.size() != rows * width) {
       throw Error("the model's output " + std::to_string(index) +
-                  " must be of float32, float16 or float64: export it with one of them");
+                  " must be float32, float16 or float64: export it with one of these types");
     }
     return {from.floats.data(), rows, width};
   }

@@ -45,7 +45,7 @@ struct ElementTypes {
 const native::Dtype& get_dtype(Element element) {
   const auto& types = forks::ProcessWide<ElementTypes>::get().all;
   const auto* const found = std::ranges::find(kOutputElements, element);
-  if (found == kOutputElements.end()) throw Error("an output has elements that arrays cannot hold");
+  if (found == kOutputElements.end()) throw Error("an output has elements of a type that arrays cannot hold");
   return types[static_cast<std::size_t>(found - kOutputElements.begin())];
 }
 

@@ -56,9 +56,9 @@ InputForm picture_form(const Session& session, const std::optional<Size>& size) 
   const auto& input = session.inputs().front();
   if (input.element != ort::Element::Float) {
     const auto name = element_name(input.element);
-    refuse(session, "the input must be of float32, it is of " +
-                        (name.empty() ? "another type" : std::string(name)) +
-                        ": export it with float32 inputs (its weights may be of other types)");
+    refuse(session, "the input must be float32, but is " +
+                        (name.empty() ? "of another type" : std::string(name)) +
+                        ": export it with float32 inputs (its weights may have other types)");
   }
   auto shape = input.shape;
   if (shape.size() == 3)

@@ -206,7 +206,7 @@ Tensor::Tensor(const Runtime& runtime, ort::Value* value) : value_(runtime, valu
   TensorInfo read;
   read_shape(runtime, info.get(), read);
   element_ = read.element;
-  if (get_kind(element_) == nullptr) throw Error("an output has elements that arrays cannot hold");
+  if (get_kind(element_) == nullptr) throw Error("an output has elements of a type that arrays cannot hold");
   shape_ = std::move(read.shape);
   count_ = 1;
   for (const auto size : shape_) count_ *= static_cast<std::size_t>(size);

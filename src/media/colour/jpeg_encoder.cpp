@@ -41,8 +41,7 @@ Frame planar(const Frame& frame) {
   }
   FrameBuilder builder(to);
   if (!pixel_ops().convert(frame.picture(), builder.picture())) {
-    throw Error("cannot encode as JPEG a frame of the format " + std::string(to_string(frame.format())) +
-                " frame");
+    throw Error("cannot encode as JPEG a " + std::string(to_string(frame.format())) + " frame");
   }
   return std::move(builder).publish(pixel_ops());
 }

@@ -158,7 +158,7 @@ void CardMemory::note_reader(std::uintptr_t stream) const noexcept {
 std::shared_ptr<const DevicePicture> CardMemory::copied() const {
   check_process();
   auto block = card_->take(layout_.bytes());
-  if (!block) throw DeviceError(card_->name() + " has no memory for a copy of a frame");
+  if (!block) throw DeviceError(card_->name() + " has no memory left for a copy of a frame");
   const auto copy = std::make_shared<CardMemory>(card_, *std::move(block), layout_);
   copy->downloads_ = downloads_;
   const auto& driver = card_->driver();

@@ -23,7 +23,7 @@ constexpr std::size_t kBoxHead = 8;  // bytes: size and name
 constexpr std::string_view kDigits = "0123456789abcdef";
 
 void fragment_check(int result) {
-  if (result < 0) throw Error("cannot make a fragment of MP4: " + ffmpeg_text(result));
+  if (result < 0) throw Error("cannot write an MP4 fragment: " + ffmpeg_text(result));
 }
 
 std::uint32_t byte_at(std::string_view bytes, std::size_t at) {
@@ -99,7 +99,7 @@ std::string codec_name(std::string_view init) {
     return "av01." + std::to_string(byte_at(box, 1) >> 5U) + "." + two_digits(byte_at(box, 1) & 31U) +
            ((form & 128U) != 0 ? "H" : "M") + "." + two_digits(bits);
   }
-  throw Error("cannot make fragments of MP4: the muxer has written no configuration of the codec");
+  throw Error("cannot write MP4 fragments: the muxer wrote no codec configuration");
 }
 
 void put_big_endian(std::string& bytes, std::size_t at, std::uint64_t number, std::size_t size) {
@@ -118,7 +118,7 @@ void put_times(std::string& fragment, std::int64_t dts) {
   const auto time = find_box(fragment, "moof/traf/tfdt");
   const auto flags = big_endian(sample, 0);
   if ((flags & kHasDuration) == 0 || byte_at(time, 0) != 1)
-    throw Error("cannot make a fragment of MP4: the muxer has written no times in it");
+    throw Error("cannot write an MP4 fragment: the muxer wrote no timestamps");
   const std::size_t before = 8 + ((flags & 1U) != 0 ? 8U : 0U) + ((flags & 2U) != 0 ? 4U : 0U);
   const auto ticks =
       static_cast<std::uint64_t>(std::lround(FragmentWriter::kClaim / av_q2d(PacketTicks::kTimeBase)));
@@ -196,7 +196,7 @@ struct FragmentWriter::Impl {
 };
 
 FragmentWriter::FragmentWriter(const PacketStream& stream) {
-  if (!is_for_browsers(stream)) throw Error("no browser plays " + stream.codec + " as fragments of MP4");
+  if (!is_for_browsers(stream)) throw Error("no browser plays " + stream.codec + " in fragmented MP4");
   impl_ = std::make_unique<Impl>(*make_parameters(stream).codec);
 }
 

@@ -326,7 +326,7 @@ void WorkerEnd::reply_all(std::span<const WorkerResult> results) {
   if (results.size() > kMostResultsOfCall) {
     throw Error("returned " + std::to_string(results.size()) +
                 " results of one call; a worker process may return at most " +
-                std::to_string(kMostResultsOfCall) + " at most");
+                std::to_string(kMostResultsOfCall));
   }
   std::vector<ReplyMessage> messages;
   std::uint64_t shared = 0;

@@ -68,7 +68,8 @@ std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts) {
   const bool needs_host = facts.version >= 11;
   if (facts.hosts > 1 || (needs_host && facts.hosts == 0) || facts.origins > 1)
     return plain(400, "a request must have one Host header, and at most one Origin");
-  if (!is_authority(head.host)) return plain(400, "Host must be a name or an address, and perhaps a port");
+  if (!is_authority(head.host))
+    return plain(400, "Host must be a name or an address, optionally followed by a port");
   if (facts.has_other_coding) return plain(501, "this server knows no transfer coding but chunked");
   if (head.method != "GET" && head.method != "HEAD" && head.method != "OPTIONS")
     return refuse_method(head.method);

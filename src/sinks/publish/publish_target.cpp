@@ -136,8 +136,8 @@ std::string PublishTarget::encoder(const std::string& wanted) const {
                         "': the installed FFmpeg has no encoder for codec '" + wanted + "'");
     }
     if (!takes(encoder->id)) {
-      throw OptionError("cannot publish to '" + masked_ + "': " + url_.scheme + " servers do not know " +
-                        wanted + "; they know " + codecs());
+      throw OptionError("cannot publish to '" + masked_ + "': " + url_.scheme + " servers do not support " +
+                        wanted + "; they support " + codecs());
     }
     return wanted;
   }
@@ -146,9 +146,9 @@ std::string PublishTarget::encoder(const std::string& wanted) const {
     if (encoder != nullptr && takes(encoder->id)) return name;
   }
   throw OptionError(
-      "cannot publish frames to '" + masked_ + "': " + url_.scheme + " servers know " + codecs() +
-      ", and the installed FFmpeg can encode none of them; a camera's own packets need no encoder, "
-      "and rtsp:// takes others");
+      "cannot publish frames to '" + masked_ + "': " + url_.scheme + " servers support " + codecs() +
+      ", but the installed FFmpeg can encode none of them: publish a camera's own packets, which need no "
+      "encoder, or use an rtsp:// URL, which supports other codecs");
 }
 
 }  // namespace freshframe::media

@@ -28,7 +28,7 @@ struct KeyAndValue {
 };
 
 [[noreturn]] void refuse_url(const std::string& url, const std::string& why) {
-  throw OptionError("cannot use '" + core::shown_url(url) + "': " + why + "; accepted is " +
+  throw OptionError("cannot use '" + core::shown_url(url) + "': " + why + "; expected " +
                     std::string(kAccepted));
 }
 

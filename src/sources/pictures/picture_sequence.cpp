@@ -116,7 +116,7 @@ void PictureSequence::describe(const Context& context) {
     }
   }
   throw SourceError("cannot open '" + url() + "': none of its " + std::to_string(list_.pictures.size()) +
-                        " images could be decoded; of the first: " + why,
+                        " images could be decoded; the first one failed: " + why,
                     url());
 }
 

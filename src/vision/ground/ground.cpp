@@ -140,7 +140,7 @@ void check(const GroundOptions& options) {
   for (const auto& place : options.places) {
     if (within(kFarthestPlace, place.x, place.y)) continue;
     refuse("needs places within ", kFarthestPlace / 1000, " km of their origin, got (", place.x, ", ",
-           place.y, "): subtract one of them from all, as with coordinates of a map (UTM)");
+           place.y, "): subtract one of them from all, for example with UTM coordinates");
   }
   if (!(options.click_error >= 0 && options.click_error <= 1000))
     refuse("needs click_error from 0 to 1000 pixels, got ", options.click_error);
@@ -157,8 +157,8 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
   const bool is_plane = found && std::abs(compute_determinant(*found)) > 0;
   if (!is_plane) {
     throw OptionError(
-        "a Ground needs points that are not all on a line, and points and places in the same order: "
-        "take the corners of something flat and large, such as a crossing or a court");
+        "a Ground needs points that are not all on one line, in the same order as their places: use the "
+        "corners of something large and flat, such as a crossing or a court");
   }
   matrix_ = *found;
   const auto third = [&](const Place& p) { return matrix_[6] * p.x + matrix_[7] * p.y + matrix_[8]; };

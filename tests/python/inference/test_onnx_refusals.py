@@ -228,7 +228,5 @@ def test_outputs_of_other_floats_are_decoded(tmp_path: Path, dtype: type[Any]) -
 
 def test_outputs_of_whole_numbers_are_refused_at_once(tmp_path: Path) -> None:
     path = constant(tmp_path / "whole.onnx", {"output0": np.zeros((1, 1, 6), np.int32)})
-    with pytest.raises(
-        ff.OptionError, match=r"(?s)whole.onnx.*output 0 must be of float32, float16 or float64"
-    ):
+    with pytest.raises(ff.OptionError, match=r"(?s)whole.onnx.*output 0 must be float32, float16 or float64"):
         ff.OnnxDetector(path, layout="end2end")

@@ -268,9 +268,9 @@ def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
             )
             not_decoded = pipeline.stats().nodes["door"].drops["not_decoded"]
             pipeline.remove(camera)
-            with pytest.raises(ff.StateError, match="'door' cannot wake: it was removed"):
+            with pytest.raises(ff.StateError, match="cannot wake 'door': it was removed"):
                 camera.wake(1)
-    with pytest.raises(ff.StateError, match="'door' cannot wake: its pipeline has ended"):
+    with pytest.raises(ff.StateError, match="cannot wake 'door': its pipeline has ended"):
         camera.wake(1)
     assert [seq % 10 for seq in asleep] == [0, 0, 0, 0]
     assert [b - a for a, b in zip(awake[-15:], awake[-14:], strict=False)] == [1] * 14

@@ -237,7 +237,7 @@ def test_what_cannot_be_published_is_refused(tmp_path: Path) -> None:
     for url in ("http://host/a", "a.mp4", "rtsp://", "udp://127.0.0.1"):
         with pytest.raises(ff.OptionError, match="cannot publish to"):
             ff.Publish(url)
-    with pytest.raises(ff.OptionError, match="rtmp servers do not know mpeg4"):
+    with pytest.raises(ff.OptionError, match="rtmp servers do not support mpeg4"):
         ff.Publish("rtmp://host/a/b", codec="mpeg4")
     with pytest.raises(ff.OptionError, match=r"max_wait of Publish must be 0\.1 to 60"):
         ff.Publish("rtsp://host/a", max_wait=0)

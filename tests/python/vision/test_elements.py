@@ -239,7 +239,7 @@ def test_a_further_column_is_added_or_replaced() -> None:
 
 @pytest.mark.parametrize("name", ["xyxy", "confidence", "class_name", "tracker_id", "track_age", "names"])
 def test_a_column_of_detections_is_no_further_column(name: str) -> None:
-    with pytest.raises(ff.OptionError, match=f"'{name}' is already one of Detections"):
+    with pytest.raises(ff.OptionError, match=f"already have a column '{name}'"):
         BOXES.with_data(**{name: [1, 2, 3]})
 
 

@@ -252,7 +252,7 @@ def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
     with pytest.raises(ff.OptionError, match="mask"):
         ff.masks.decode([text])
     for size in ((-6, 4), (0, 4)):
-        with pytest.raises(ff.OptionError, match="masks have sides of 1 to 32768"):
+        with pytest.raises(ff.OptionError, match="the sides of a mask must be 1 to 32768"):
             ff.masks.decode([""], size=size)
     with pytest.raises(ff.OptionTypeError, match="each number of size must be a whole number"):
         ff.masks.decode([""], size=(6.7, 4.2))  # type: ignore[arg-type]

@@ -121,7 +121,7 @@ def test_in_a_pipeline_the_size_is_that_of_the_frame() -> None:
         (
             lambda: at((1, 1)).inside([(0, 0), (0.5, 0), (0.5, 1)]),
             ff.OptionError,
-            "corners are in pixels",
+            "corners must be in pixels",
         ),
         (lambda: ff.Annotate(caption="{nope}"), ff.OptionError, "there are only pts, utc, seq and count"),
         (lambda: ff.LineCounter((0.1, 0.5), (0.1, 0.5), relative=True), ff.OptionError, "a line of at least"),

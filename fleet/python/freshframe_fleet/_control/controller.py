@@ -357,7 +357,8 @@ def _refuse_leaving(camera: Camera) -> None:
     """Raises for a removed camera that is still closing, so that no camera ever has two runs."""
     if camera.removed:
         raise StateError(
-            f"camera {camera.name!r} was removed and is still closing; stats().cameras has it until then"
+            f"camera {camera.name!r} was removed but is still closing: "
+            "wait until stats().cameras no longer has it"
         )
 
 

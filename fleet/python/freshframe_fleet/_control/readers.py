@@ -54,9 +54,9 @@ class Readers:
         known = self._named.get(name) if name is not None else None
         if known is not None:
             if known.output != output:
-                raise StateError(f"the reader {name!r} reads {known.output!r}, not {output!r}")
+                raise StateError(f"reader {name!r} reads {known.output!r}, not {output!r}")
             if not known.closed:
-                raise StateError(f"the reader {name!r} is open; close it first")
+                raise StateError(f"reader {name!r} is already open: close it first")
             known.reopen()
             self._check(known)
             return known

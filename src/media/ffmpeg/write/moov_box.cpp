@@ -33,7 +33,7 @@ class BoxReader {
     return value;
   }
   BoxBytes bytes(std::size_t size) {
-    if (size > rest_.size()) throw Error("cannot make the index of an MP4 file: its description is cut off");
+    if (size > rest_.size()) throw Error("cannot write the index of an MP4 file: its moov box is cut off");
     const auto front = rest_.first(size);
     rest_ = rest_.subspan(size);
     return front;
@@ -53,7 +53,7 @@ class MoovOpener {
   OpenMoov open(BoxBytes moov) {
     copy_boxes(moov);
     if (moov_.tables_at == 0) {
-      throw Error("cannot make the index of an MP4 file: its description has no place for tables");
+      throw Error("cannot write the index of an MP4 file: its moov box has no place for tables");
     }
     return std::move(moov_);
   }
@@ -165,7 +165,7 @@ class MoovOpener {
   }
   void put_bytes(BoxBytes bytes) { moov_.bytes.insert(moov_.bytes.end(), bytes.begin(), bytes.end()); }
   void set_size(std::size_t start, std::uint64_t size) {
-    if (size > UINT32_MAX) throw Error("cannot make the index of an MP4 file: it has too many frames");
+    if (size > UINT32_MAX) throw Error("cannot write the index of an MP4 file: it has too many frames");
     for (std::size_t i = 0; i < 4; ++i)
       moov_.bytes[start + i] = static_cast<std::uint8_t>(size >> (8 * (3 - i)));
   }

@@ -21,7 +21,7 @@ constexpr std::uint32_t kKey = 0x80000000;
 constexpr std::uint32_t kHead = 16;  // bytes of a table before its rows
 
 void check_index(int result) {
-  if (result < 0) throw Error("cannot make the index of an MP4 file: " + ffmpeg_text(result));
+  if (result < 0) throw Error("cannot write the index of an MP4 file: " + ffmpeg_text(result));
 }
 
 /// `version`: the first byte of the table.

@@ -139,7 +139,7 @@ std::string without_header(std::string_view head, std::string_view name) {
 }
 
 [[noreturn]] void throw_too_large(const std::string& what) {
-  throw Error("the server " + what + "; an image may have at most 16 MiB");
+  throw Error("the server " + what + "; the limit is 16 MiB");
 }
 static_assert(MultipartFilter::kMostPartBytes == 16U << 20U, "the message names it");
 

@@ -140,7 +140,8 @@ bool StreamReader::read_head() {
   const auto size =
       length.empty() ? std::optional(0L) : core::number_at(length, static_cast<long>(kLongestBody));
   if (!size)
-    throw NotRtsp("a message whose length is '" + visible_text(core::first_letters(length, 20)) + "'");
+    throw NotRtsp("a message with the invalid length '" + visible_text(core::first_letters(length, 20)) +
+                  "'");
   body_size_ = static_cast<std::size_t>(*size);
   return true;
 }
@@ -160,7 +161,7 @@ void StreamReader::skip() {
   astray_ = true;
   ++skipped_;
   if (++skipped_in_row_ > kMostSkipped)
-    throw NotRtsp("more than 64 KiB that are neither messages nor packets");
+    throw NotRtsp("more than 64 KiB of data that is neither a message nor a packet");
 }
 
 }  // namespace freshframe::media::rtsp

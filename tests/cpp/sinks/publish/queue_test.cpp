@@ -188,7 +188,7 @@ TEST(PublishTargets, KnowTheirCodecs) {
   EXPECT_TRUE(PublishTarget("rtsp://host/a").takes(AV_CODEC_ID_VP8));
   EXPECT_FALSE(PublishTarget("tcp://host:9").takes(AV_CODEC_ID_VP9));
   const auto text = message_of<OptionError>([&] { static_cast<void>(rtmp.encoder("mpeg4")); });
-  EXPECT_TRUE(contains(text, "rtmp servers do not know mpeg4; they know h264")) << text;
+  EXPECT_TRUE(contains(text, "rtmp servers do not support mpeg4; they support h264")) << text;
 }
 
 }  // namespace

@@ -229,14 +229,12 @@ TEST(MultipartFilter, RefusesAPartThatIsLargerThanAPictureCanBe) {
   std::string parts;
   while (parts.size() < much.size()) parts += part();
   const auto open = kPicture.substr(0, kPicture.size() - 3);
-  EXPECT_EQ(refusal(kHead + open, much),
-            "the server sends an image without an end; an image may have at most 16 MiB");
+  EXPECT_EQ(refusal(kHead + open, much), "the server sends an image without an end; the limit is 16 MiB");
   EXPECT_EQ(refusal("--edge\r\nContent-Length: 16777217\r\n\r\n", much),
-            "the server announces an image of 16777217 bytes; an image may have at most 16 MiB");
+            "the server announces an image of 16777217 bytes; the limit is 16 MiB");
   for (const auto& begin :
        {kHead + "hello", "--edge\r\nContent-Length: all\r\n\r\n"s, "--edge\r\nX: y"s, ""s}) {
-    EXPECT_EQ(refusal(begin, much),
-              "the server sends a part without an end; an image may have at most 16 MiB");
+    EXPECT_EQ(refusal(begin, much), "the server sends a part without an end; the limit is 16 MiB");
   }
   std::string largest;
   largest.resize(MultipartFilter::kMostPartBytes, 'x');
