@@ -193,7 +193,7 @@ def text(what: str, value: Any) -> str:
     if not isinstance(value, str):
         raise OptionTypeError(f"{what} must be a string, got {show(value)}")
     if not value or not is_utf8(value):
-        raise OptionError(f"{what} must be a string that is not empty and is UTF-8, got {show(value)}")
+        raise OptionError(f"{what} must be a non-empty UTF-8 string, got {show(value)}")
     return value
 
 

@@ -37,7 +37,7 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
         if len(body) > most:
             raise OSError(f"its answer is larger than {most >> 20} MiB")
         if time.monotonic() > deadline:
-            raise TimeoutError(f"its answer has not ended after {len(body)} bytes")
+            raise TimeoutError(f"its answer is still incomplete after {len(body)} bytes")
     return bytes(body)
 
 

@@ -150,7 +150,7 @@ def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]
 
 def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
     if len(sizes) != 1:
-        raise OptionError(f"masks must be of one size, got {sorted(sizes) or 'none: give size='}")
+        raise OptionError(f"masks must all have the same size, got {sorted(sizes) or 'none: give size='}")
     return sizes
 
 

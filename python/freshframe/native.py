@@ -47,10 +47,10 @@ def _find_address(pointer: Any) -> int:
     elif type(pointer).__module__ == "_cffi_backend":
         address = _read_cffi(pointer)
     elif hasattr(pointer, "py_func") or hasattr(pointer, "native_name"):
-        raise OptionTypeError("a function of numba needs @freshframe.native.numba on the Python function")
+        raise OptionTypeError("a numba function needs @freshframe.native.numba on the Python function")
     else:
         raise OptionTypeError(
-            "a function must be a pointer of ctypes or cffi, or a capsule of a Cython module's __pyx_capi__, "
+            "a function must be a ctypes or cffi pointer, or a capsule of a Cython module's __pyx_capi__, "
             f"got {_check.show(pointer)}"
         )
     if not address:
@@ -372,7 +372,7 @@ def _options(name: str, out: Any, format_: Any, dtype: Any, max_rows: Any, state
     except TypeError as error:
         raise OptionTypeError(f"dtype must be a NumPy dtype, got {_check.show(dtype)}") from error
     if not number_type.isnative:
-        raise OptionError(f"dtype must be of this machine's byte order, got {_check.show(dtype)}")
+        raise OptionError(f"dtype must have this machine's byte order, got {_check.show(dtype)}")
     return {
         "name": name,
         "shape": [

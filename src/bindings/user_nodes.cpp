@@ -52,7 +52,7 @@ struct LoneNode {
     throw StateError(now == State::Made     ? "this node is not open: call open() first"
                      : now == State::Closed ? "this node is closed"
                      : now == State::Busy   ? "this node is busy in a call on another thread"
-                                            : "this node is open already");
+                                            : "this node is already open");
   }
   /// Runs a call of the open node.
   template <class Body>

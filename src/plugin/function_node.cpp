@@ -69,7 +69,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
 
   std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
     if (sample.value || !sample.frame) {
-      throw GraphError("takes a frame, but its parent gave " +
+      throw GraphError("takes a frame, but its parent returned " +
                        std::string(sample.value ? sample.value.get()->type()->name : "nothing"));
     }
     // new[] of bytes is aligned for all column types.

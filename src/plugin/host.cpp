@@ -283,7 +283,7 @@ Frame Host::take(freshframe_frame* given) const {
 }
 
 Frame Host::wrap_frame(const freshframe_frame& given) {
-  if (given.builder) throw Error("attached a frame of make_frame() to a result before emitting it");
+  if (given.builder) throw Error("attached a frame from make_frame() to a result before emitting it");
   if (!given.frame)
     throw Error("attached a frame of an earlier call to a result: use keep_frame() to keep a frame longer");
   return core::FrameAccess::engine(given.frame);

@@ -235,7 +235,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
   void check_type(const AnySample& sample) const {
     const auto* type = sample.value ? sample.value.get()->type() : get_type<Frame>();
     if (type == input_type()) return;  // the types differ only if the parent has no declared output type
-    throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
+    throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent returned " +
                      std::string(type->name));
   }
 
@@ -516,7 +516,7 @@ std::unique_ptr<Instance> make_instance(const freshframe_node& table, const std:
   const OptionLookups given(options);
   ErrorText error;
   void* const self = table.create(&given.table(), error.get());
-  if (self == nullptr) throw OptionError(what + " cannot be made: " + error.text("create", -1));
+  if (self == nullptr) throw OptionError(what + " cannot be created: " + error.text("create", -1));
   auto instance = std::make_unique<Instance>(table, Instance::Object{self}, ops);
   given.check_all_known(what);
   return instance;

@@ -212,7 +212,9 @@ def _run(options: Any, messages: Messages) -> outcome.ExitCode:
     if options.sites is not None:
         return _run_sites(build, options, messages)
     if options.shutdown:
-        raise outcome.UsageError("--shutdown ends the sites of --sites FILE: name the file, or leave it out")
+        raise outcome.UsageError(
+            "--shutdown ends the sites of --sites FILE: add --sites, or leave --shutdown out"
+        )
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
         raise outcome.UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
@@ -284,7 +286,7 @@ def _add(fleet: Fleet, cameras: Any, build: Any, options: Any) -> int:
         named = where if options.cameras is not None else f"{cameras}, the {where}"
         raise outcome.UsageError(f"cannot read {named}: {error.strerror}") from error
     if not many:
-        raise outcome.UsageError(f"{where} must name a camera, and names none")
+        raise outcome.UsageError(f"{where} must name at least one camera")
     return many
 
 

@@ -122,7 +122,7 @@ def ask(name: str, what: str, **arguments: Any) -> Any:
             with connection.makefile("rb") as file:
                 reply = json.loads(file.readline())
     except (OSError, ValueError) as error:
-        raise FreshframeError(f"the fleet {name!r} does not answer, it may have ended: {error}") from error
+        raise FreshframeError(f"the fleet {name!r} does not answer and may have ended: {error}") from error
     if "error" in reply:
         raise FreshframeError(str(reply["error"]))
     return reply["ok"]

@@ -255,7 +255,7 @@ def _from_csv(path: Path) -> list[CameraSpec]:
     except OptionError as error:
         raise OptionError(masked(str(error))) from None  # the message contains the row, and so its URL
     except UnicodeDecodeError as error:
-        raise OptionError(f"{path} must be text in UTF-8, and byte {error.start} of it is not") from None
+        raise OptionError(f"{path} must be UTF-8, but its byte {error.start} is not") from None
     except csv.Error as error:
         raise OptionError(
             f"{path} must be a CSV file with the columns name, url and optionally needs: {error}"
@@ -291,6 +291,6 @@ def _needs(where: str, text: str) -> dict[str, str]:
     for part in filter(None, (each.strip() for each in text.split(";"))):
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise OptionError(f"{where}: needs must be such as site=north;gpu=yes, got {check.show(text)}")
+            raise OptionError(f"{where}: needs must look like site=north;gpu=yes, got {check.show(text)}")
         needs[name.strip()] = value.strip()
     return needs

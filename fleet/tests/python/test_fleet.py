@@ -335,7 +335,7 @@ def test_cameras_come_from_a_csv_file(fleet: ff.fleet.Fleet, tmp_path: Path) -> 
         ("name\na\n", "must have the columns name, url"),
         ("name,url\na,\n", "cameras.csv:2: a camera needs a name and a url"),
         ("name,url\na,x\na,y\n", "cameras.csv:3: the name 'a' is used twice"),
-        ("name,url,needs\na,x,east\n", "needs must be such as site=north;gpu=yes"),
+        ("name,url,needs\na,x,east\n", "needs must look like site=north;gpu=yes"),
     ):
         file.write_text(text)
         with pytest.raises(ff.OptionError, match=what):
@@ -360,9 +360,13 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
         (lambda: make(name="../x"), option, "name must be 1 to 64 characters of"),
         (lambda: given.add("cam", "x", ticks), state, "a camera named 'cam' already exists"),
         (lambda: given.add("c", "x", keeps(threading.Lock())), kind, "'what', a lock, cannot be pickled"),
-        (lambda: given.add("c", "x", keeps(bytes(33 << 20))), kind, "33 MiB when it is pickled, at most 32"),
+        (
+            lambda: given.add("c", "x", keeps(bytes(33 << 20))),
+            kind,
+            "33 MiB when it is pickled, but an agent accepts at most 32",
+        ),
         (lambda: given.add("c", "x", 3), kind, "build must be a function"),
-        (lambda: given.add("c", "", ticks), option, "url of 'c' must be a string that is not"),
+        (lambda: given.add("c", "", ticks), option, "url of 'c' must be a non-empty UTF-8 string"),
         (lambda: given.remove("c"), state, "no camera is named 'c'"),
         (lambda: given.move("cam", "agent7"), state, "named 'agent7'; the agents are 'agent0', 'agent1'"),
         (lambda: given.update("cam"), option, "needs url= or build="),

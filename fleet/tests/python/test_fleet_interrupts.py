@@ -268,7 +268,7 @@ def test_a_build_that_hangs_fails_and_others_start(hanging: ff.fleet.Fleet) -> N
     assert told(hanging, "in slow_to_build at")
     hanging.add("sound", "ticks:0.05", fleet_builds.ticks)
     until_state(hanging, "sound", "running")
-    until(lambda: told(hanging, "its build of an earlier start has not returned"), "a second start")
+    until(lambda: told(hanging, "its build from an earlier start has not returned"), "a second start")
 
 
 @pytest.mark.slow

@@ -201,8 +201,8 @@ class Eyes:
             taken = _moment(float(headers["X-Timestamp"]))
         except (TypeError, ValueError):
             raise NoPictureError(
-                f"{self.target.shown} did not report the age of its frames: it must have the version of this "
-                f"command, {ff.__version__}"
+                f"{self.target.shown} did not report the age of its frames: it must run the same version "
+                f"as this command, {ff.__version__}"
             ) from None
         words = f"{camera}, picture {headers['X-Seq']}, captured at {taken}"
         if age > self._max_age:
@@ -370,7 +370,7 @@ def _refuse_strangers(tool: Any) -> Any:
     def check(given: Any) -> Any:
         for name in set(given) - set(names):
             known = f"the arguments are {', '.join(names)}" if names else "this tool takes none"
-            raise ValueError(f"there is no argument {name!r} here: {known}")
+            raise ValueError(f"unknown argument {name!r}: {known}")
         return given
 
     strict: Any = type(

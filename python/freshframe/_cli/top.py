@@ -157,8 +157,9 @@ def readable(what: str, target: Target) -> Iterator[None]:
     except UNREADABLE as error:
         reason = show_reply(str(error), target.token)
         raise UnreachableError(
-            f"wanted {what} from {target.shown}, got an answer that cannot be read "
-            f"({type(error).__name__}: {reason}): it must have the version of this command, {ff.__version__}"
+            f"expected {what} from {target.shown}, but cannot read the answer "
+            f"({type(error).__name__}: {reason}): it must run the same version as this command, "
+            f"{ff.__version__}"
         ) from None
 
 

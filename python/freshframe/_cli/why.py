@@ -113,7 +113,7 @@ def _say_what_does_not_run(path: Path, pipeline: ff.Pipeline, messages: Messages
 def _check_begun(path: Path, attached: Attached) -> None:
     if not attached.begun:
         raise UsageError(
-            f"{str(path)!r} has ended, and has started no pipeline; expected a pipeline that it starts, a "
+            f"{str(path)!r} has ended without starting a pipeline; expected a pipeline that it starts, a "
             f"Pipeline named {DEFAULT_NAME!r}, or app.py:name"
         )
 

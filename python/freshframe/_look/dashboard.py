@@ -318,8 +318,8 @@ def _check_labels(labels: str | None) -> None:
     for field in list_fields(labels or ""):
         if field in _NOT_SENT:
             raise OptionError(
-                f"labels has the field {{{field}}}, which Annotate has and a live view does not get: "
-                "it has tracker_id, class_id, class_name, confidence, the numbers of the box or circle, and "
+                f"labels has the field {{{field}}}, which a live view does not get: "
+                "use tracker_id, class_id, class_name, confidence, the numbers of the box or circle, or "
                 "the columns of Detections.data"
             )
 
@@ -372,7 +372,7 @@ class Request:
             raise OptionTypeError(f"{wanted}, got {_check.show(port)}")
         if not 0 <= port < _MOST_PORTS:
             raise OptionError(f"{wanted}, got {_check.show(port)}")
-        wanted = "token must be a string of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
+        wanted = "token must be a string of 16 to 256 characters of a-z A-Z 0-9 - _, or None"
         if token is not None and not isinstance(token, str):
             raise OptionTypeError(f"{wanted}, got a value of type {type(token).__name__}")
         if token is not None and (token == "" or not token.isascii()):

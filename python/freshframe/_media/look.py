@@ -121,7 +121,7 @@ class Look(NativeNode["Frame | Packet", None]):
         """
         age = _check.number("seconds", seconds)
         if age < 0:
-            raise OptionError(f"seconds must be 0 for now or above 0 for earlier, got {age:g}")
+            raise OptionError(f"seconds must be at least 0, got {age:g}")
         found = self._snapshots([age], exact=True)
         if not found:
             raise self._stale(f"the Look has no frame from {age:g} s ago or earlier")

@@ -235,7 +235,7 @@ def _url(url: Any) -> bytes:
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
             # The URL is not shown: it may contain a password.
-            raise OptionError("url is not valid text: it contains unpaired surrogates")
+            raise OptionError("url is not valid Unicode: it contains unpaired surrogates")
         return _check.engine_name("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # only the type: the value may be a URL with a password

@@ -83,7 +83,8 @@ def _parameters(written: Callable[..., Any], options: dict[str, Any]) -> list[st
     for parameter in parameters:
         if parameter not in _PARAMETERS:
             raise OptionTypeError(
-                f"{name!r} has a parameter {parameter!r}; it may have {', '.join(_PARAMETERS)}, in any order"
+                f"{name!r} has a parameter {parameter!r}; the possible ones are "
+                f"{', '.join(_PARAMETERS)}, in any order"
             )
     if options["shape"] and "out" not in parameters:
         raise OptionTypeError(

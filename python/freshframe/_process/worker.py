@@ -109,7 +109,7 @@ def _all(generator: types.GeneratorType[Any, None, Any]) -> list[Any]:
             except StopIteration as end:
                 if end.value is not None:
                     raise OptionTypeError(
-                        "a generator must yield its results; at its end it returned "
+                        "a generator must yield its results, but it returned "
                         f"{end.value!r}, which would be lost"
                     ) from None
                 return results

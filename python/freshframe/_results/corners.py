@@ -27,7 +27,7 @@ def checked_corners(given: Any) -> list[tuple[float, float]]:
     """
     corners = _check.items(given, "corners must be a sequence of (x, y) in pixels")
     if len(corners) > _MOST:
-        raise OptionError(f"corners must be at most {_MOST}, got {len(corners)}")
+        raise OptionError(f"there must be at most {_MOST} corners, got {len(corners)}")
     return [_check.pair("a corner (x, y)", corner) for corner in corners]
 
 
@@ -53,7 +53,7 @@ def are_inside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], given: An
     """
     corners = checked_corners(given)
     if len(corners) < _LEAST:
-        raise OptionError(f"corners must be at least {_LEAST}, got {len(corners)}")
+        raise OptionError(f"there must be at least {_LEAST} corners, got {len(corners)}")
     if all(0 <= number <= 1 for corner in corners for number in corner):
         raise OptionError(
             f"corners must be in pixels, but {_check.show(corners)} are all between 0 and 1: multiply "

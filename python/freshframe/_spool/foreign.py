@@ -91,6 +91,6 @@ def check_answer(answer: object) -> None:
             if inspect.iscoroutine(part):
                 part.close()  # otherwise the interpreter warns that it was never awaited
         raise OptionTypeError(
-            f"send has returned {_check.show(answer)}, which has sent nothing yet: send must have sent the "
+            f"send returned {_check.show(answer)}, which has sent nothing yet: send must have sent the "
             "events when it returns"
         )

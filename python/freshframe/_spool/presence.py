@@ -243,8 +243,8 @@ def _expect_one_argument(key: Callable[..., object]) -> None:
         signature.bind(None)
     except TypeError as error:
         raise OptionTypeError(
-            f"key gets one argument, the value of a sample, and returns the keys: {error}. Write lambda "
-            f"zones: zones['till'].inside; got a function of {signature}"
+            f"key must take one argument, the value of a sample, and return the keys, got a function of "
+            f"{signature}: {error}. Write lambda zones: zones['till'].inside"
         ) from None
 
 

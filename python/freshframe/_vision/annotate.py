@@ -168,7 +168,7 @@ def _bones(given: Any) -> list[tuple[int, int]]:
         raise OptionTypeError(f"{wanted}, got {_check.show(given)}; one pair is [(0, 1)]")
     pairs = [_check.several(pair, 2, wanted) for pair in items]
     if not pairs:
-        raise OptionError(f"{wanted}, got no pair; True draws the points without lines")
+        raise OptionError(f"{wanted}, got no pair; pass True to draw the points without lines")
     return [
         (_check.integer("a key point of skeletons", start), _check.integer("a key point of skeletons", end))
         for start, end in pairs

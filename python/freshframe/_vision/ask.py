@@ -219,7 +219,7 @@ class Ask(Node["Frame", "Answer"]):
             )
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise OptionError(
-                f"{self._api_key_env} must be a key of printable ASCII without spaces and line ends"
+                f"{self._api_key_env} must be a key of printable ASCII without spaces or line breaks"
             )
         if not self._server.is_tls and not self._server.is_local:
             raise OptionError(f"a key is sent to {self._server.host} only over https, got an http URL")
@@ -324,7 +324,7 @@ def _copy_snapshots(snapshots: Any) -> tuple[Snapshot, ...]:
             f"snapshots must be a list of snapshots of a Look, got {_check.show(snapshots)}"
         )
     if len(given) > _MOST_SNAPSHOTS:
-        raise OptionError(f"snapshots must be at most {_MOST_SNAPSHOTS}, got {len(given)}")
+        raise OptionError(f"snapshots must contain at most {_MOST_SNAPSHOTS}, got {len(given)}")
     return given
 
 
@@ -366,14 +366,16 @@ def _make_fields(options: Any, model: str) -> dict[str, Any]:
     """
     given = {} if options is None else options
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
-        raise OptionTypeError(f"options must be a mapping with names of fields, got {_check.show(options)}")
+        raise OptionTypeError(
+            f"options must be a mapping of field names to values, got {_check.show(options)}"
+        )
     for name in ("messages", "model", "stream"):
         if name in given:
             raise OptionError(f"options must not have {name!r}, which the node sets itself")
     try:
         fields = dict(json.loads(json.dumps(dict(given), allow_nan=False)))
     except (TypeError, ValueError, RecursionError) as error:
-        raise OptionTypeError(f"options must be values of JSON: {error}") from None
+        raise OptionTypeError(f"options must be JSON values: {error}") from None
     if "max_completion_tokens" not in fields:
         fields.setdefault("max_tokens", 256)
     return {**fields, "model": model} if model else fields

@@ -61,7 +61,7 @@ class Server:
         except ValueError as error:
             raise OptionError(f"url cannot be read: {error}; got {_check.show(url)}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise OptionError(f'url must be such as "http://127.0.0.1:8000/v1", got {_check.show(url)}')
+            raise OptionError(f'url must look like "http://127.0.0.1:8000/v1", got {_check.show(url)}')
         if parts.query or parts.fragment or not (parts.path.isascii() and parts.path.isprintable()):
             raise OptionError(f"url must have an ASCII path and no query, got {_check.show(url)}")
         if port == 0 or " " in parts.path:

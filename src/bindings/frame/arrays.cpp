@@ -131,7 +131,7 @@ Wanted input_of_format(const AnyArray& array, const std::string& format) {
 Wanted parse_input(const AnyArray& array, const std::string& format) {
   for (std::size_t i = 0; i < array.ndim(); ++i) {
     if (array.shape(i) > std::numeric_limits<int>::max()) {
-      throw OptionError("a frame has at most 2147483647 rows and columns, got an array of shape " +
+      throw OptionError("a frame can have at most 2147483647 rows and columns, got an array of shape " +
                         shape_text(array));
     }
   }

@@ -153,11 +153,10 @@ std::int64_t stream_number(nb::handle given) {
   if (given.is_none()) return kLegacy;
   std::int64_t number = 0;
   if (!nb::try_cast(given, number))
-    throw OptionTypeError("stream must be a stream of CUDA as a number, or None, got " +
-                          describe_object(given));
+    throw OptionTypeError("stream must be a CUDA stream as a number, or None, got " + describe_object(given));
   if (number == kAmbiguous || number < kNoWaiting) {
     throw OptionError(
-        "stream must be 1 (the legacy default stream), 2 (the thread's), another stream of CUDA, or -1, got " +
+        "stream must be 1 (the legacy default stream), 2 (the thread's), another CUDA stream, or -1, got " +
         std::to_string(number));
   }
   return number;

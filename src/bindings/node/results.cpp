@@ -154,7 +154,7 @@ bool check_returned(PyObject* value) {
   const bool is_none = value == Py_None;
   if (!is_none) {
     PyErr_Format(classes().option_type_error,
-                 "a generator must yield its results; at its end it returned %R, which would be lost", value);
+                 "a generator must yield its results, but it returned %R, which would be lost", value);
   }
   Py_DECREF(value);
   return is_none;

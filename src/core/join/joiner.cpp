@@ -364,7 +364,7 @@ void validate(const Join& join) {
                       core::seconds_text(*join.max_wait));
   }
   if (join.by == JoinBy::Seq && join.within) {
-    throw OptionError("a join by seq takes samples of equal number: leave within out, got " +
+    throw OptionError("a join by seq matches samples with the same seq: leave within out, got " +
                       core::seconds_text(*join.within));
   }
 }

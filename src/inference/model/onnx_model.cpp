@@ -56,7 +56,7 @@ native::Column make_column(const std::string& name, const Tensor& tensor) {
   const auto shape = tensor.shape();
   if (shape.size() > column.shape.size()) {
     throw Error("the output '" + name + "' has " + std::to_string(shape.size()) +
-                " axes, and a node returns arrays of at most 4: use OnnxModel.run()");
+                " axes, but a node can return arrays of at most 4: use OnnxModel.run()");
   }
   column.dimensions = static_cast<int>(shape.size());
   std::int64_t stride = column.type->size_bytes;

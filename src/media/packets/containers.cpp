@@ -85,8 +85,9 @@ void check_container(const std::string& path, const PacketStream& stream) {
   const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
   if (holds_packets(container, parameters.codec->codec_id)) return;
   throw Error("cannot write '" + path + "': the container " + container.name +
-              " cannot hold the camera's own " + stream.codec + ", as players know it; names that end in " +
-              list_containers(parameters.codec->codec_id) + " can");
+              " cannot hold the camera's own " + stream.codec +
+              " in a form that players support: use a name that ends in " +
+              list_containers(parameters.codec->codec_id));
 }
 
 void check_container_options(const std::string& path, const std::map<std::string, std::string>& options) {

@@ -33,8 +33,8 @@ void wake(VideoSource& camera, std::optional<double> seconds, std::optional<doub
   auto* const sleeper = camera.abilities().packets;
   if (sleeper == nullptr)
     throw GraphError("'" + camera.url() +
-                     "' does not sleep: wake() is for a live network stream, such as rtsp://, that "
-                     "open(decode=\"keyframes\") made");
+                     "' does not sleep: wake() is for a live network stream, such as rtsp://, "
+                     "opened with decode=\"keyframes\"");
   if (seconds.has_value() == until.has_value())
     throw OptionError("wake() needs either seconds= or until= (a pts)");
   if (seconds && !(*seconds > 0 && *seconds <= kLongestWake))

@@ -44,7 +44,7 @@ std::string checked_token(const std::string& token, bool loopback) {
   if (token.empty()) return loopback ? std::string() : make_token();
   if (token.size() < kMinToken || token.size() > kMaxToken || !is_plain_token(token)) {
     throw OptionError("a token must have " + std::to_string(kMinToken) + " to " + std::to_string(kMaxToken) +
-                      " letters of a-z A-Z 0-9 - _; without one, serve() makes a token if it needs one");
+                      " characters of a-z A-Z 0-9 - _; without one, serve() makes a token if it needs one");
   }
   return token;
 }

@@ -48,8 +48,7 @@ std::unique_ptr<Source<Packet>> LiveSource::packets() {
 
 void LiveSource::wake(std::optional<double> seconds, std::optional<double> until) {
   if (!decoding_.sleeps())
-    throw GraphError(title() +
-                     " does not sleep: wake() is for sources that open() with decode=\"keyframes\"");
+    throw GraphError(title() + " does not sleep: wake() is for sources opened with decode=\"keyframes\"");
   decoding_.wake(seconds, until);
 }
 

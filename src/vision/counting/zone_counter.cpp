@@ -366,7 +366,7 @@ struct ZoneCounter::Impl {
     Named named;
     for (const auto& [name, options] : given) {
       if (std::ranges::find(named, name, &Named::value_type::first) != named.end())
-        throw OptionError("ZoneCounter needs names that differ, got '" + name + "' twice");
+        throw OptionError("ZoneCounter needs a different name for each zone, got '" + name + "' twice");
       named.emplace_back(name, vision::Zone("the zone '" + name + "'", options));
     }
     return named;

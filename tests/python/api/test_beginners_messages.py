@@ -100,8 +100,8 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "wake() of a scene": (
         with_camera(lambda pipeline, camera: camera.wake(3)),
         ff.GraphError,
-        'does not sleep: wake() is for a live network stream, such as rtsp://, that open(decode="keyframes") '
-        "made",
+        "does not sleep: wake() is for a live network stream, such as rtsp://, opened with "
+        'decode="keyframes"',
     ),
     "packets of a scene": (
         with_camera(lambda pipeline, camera: camera.packets),

@@ -62,11 +62,11 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a key of two": (
         lambda: ff.Presence(lambda one, two: one),  # type: ignore[misc, arg-type]
-        r"key gets one argument.*Write lambda zones",
+        r"key must take one argument.*Write lambda zones",
     ),
     "a key of none": (
         lambda: ff.Presence(lambda: []),  # type: ignore[misc, arg-type]
-        r"key gets one argument.*Write lambda zones",
+        r"key must take one argument.*Write lambda zones",
     ),
 }
 

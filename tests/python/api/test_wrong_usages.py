@@ -461,12 +461,12 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "NaN in a box": (
         lambda: ff.Detections(np.array([[0, 0, 5, 5], [0, 0, np.nan, 9]]), [0.5, 0.5], [0, 0]),
         ff.OptionError,
-        ("Detections.xyxy must have numbers, got the box (0, 0, nan, 9) in row 1", "np.isnan"),
+        ("Detections.xyxy must not contain NaN, got the box (0, 0, nan, 9) in row 1", "np.isnan"),
     ),
     "NaN in a box of a node": (
         through(lambda frame: ff.Detections([[float("nan")] * 4], [0.5], [0]), ff.BoxTracker),
         ff.NodeError,
-        ("Detections.xyxy must have numbers",),
+        ("Detections.xyxy must not contain NaN",),
     ),
     "a join with the parents' names in another order": (
         joined(swapped),

@@ -114,7 +114,7 @@ def test_annexb_makes_a_file_of_packets_that_decodes(
 def test_annexb_of_another_codec_is_refused() -> None:
     with HttpServer(clip("mjpeg")) as server:
         packet = packets_of(server.url, 1)[0]
-    with pytest.raises(ff.OptionError, match=r"needs a packet of h264 or hevc, got one of mjpeg"):
+    with pytest.raises(ff.OptionError, match=r"needs an h264 or hevc packet, got one of mjpeg"):
         packet.annexb()
 
 

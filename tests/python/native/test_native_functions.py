@@ -182,7 +182,7 @@ def test_a_callback_into_python_is_no_native_function() -> None:
         ff.native.function(ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: 0), out=())
     with pytest.raises(ff.OptionTypeError, match="null pointer"):
         ff.native.function(ctypes.CFUNCTYPE(ctypes.c_int32)(0), out=())
-    with pytest.raises(ff.OptionTypeError, match="must be a pointer of ctypes or cffi"):
+    with pytest.raises(ff.OptionTypeError, match="must be a ctypes or cffi pointer"):
         ff.native.function(print, out=())
 
 

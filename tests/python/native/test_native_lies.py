@@ -198,7 +198,7 @@ def test_a_table_of_functions_that_cannot_work_is_refused(library: Path, name: s
 
 
 def test_a_constructor_that_gives_nothing_says_why(library: Path) -> None:
-    with pytest.raises(ff.FreshframeError, match="cannot be made: out of luck"):
+    with pytest.raises(ff.FreshframeError, match="cannot be created: out of luck"):
         ff.native.node(library, "nothing_made")
 
 

@@ -259,7 +259,7 @@ def test_a_path_that_is_none_is_refused(path: str) -> None:
 def test_names_end_where_they_end(library: Path) -> None:
     with pytest.raises(ff.OptionError, match="name must not contain NUL"):
         ff.native.node(library, "misuse\0x")
-    with pytest.raises(ff.OptionError, match="dtype must be of this machine's byte order"):
+    with pytest.raises(ff.OptionError, match="dtype must have this machine's byte order"):
         ff.native.load(library, "data", out=(), dtype=np.dtype("f4").newbyteorder())
 
 

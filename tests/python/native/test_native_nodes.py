@@ -215,7 +215,7 @@ def test_an_exception_of_no_class_crosses_too_and_a_sample_may_be_skipped(plugin
 
 
 def test_a_bad_option_is_refused_by_the_constructor_or_by_name(plugin: Path) -> None:
-    with pytest.raises(ff.OptionError, match=r"node 'mean' of '.*' cannot be made: scale must not be 0"):
+    with pytest.raises(ff.OptionError, match=r"node 'mean' of '.*' cannot be created: scale must not be 0"):
         ff.native.node(plugin, "mean", scale=0)
     with pytest.raises(ff.OptionError, match=r"option 'scale' must be a number, got a string"):
         ff.native.node(plugin, "mean", scale="big")

@@ -142,7 +142,7 @@ def test_a_generator_that_returns_a_value_is_an_error() -> None:
         yield value
         return [value]
 
-    with pytest.raises(ff.NodeError, match=r"at its end it returned \[1\], which would be lost"):
+    with pytest.raises(ff.NodeError, match=r"but it returned \[1\], which would be lost"):
         run_node(mixed, [1])
 
 

@@ -57,7 +57,7 @@ def test_values_may_have_frames() -> None:
         (0, 0, "a 10"),
         (1, 0.1, "b 20"),
     ]
-    with pytest.raises(ff.OptionError, match="as many as values, 3, got 2"):
+    with pytest.raises(ff.OptionError, match="one entry per value, 3, got 2"):
         ff.testing.run_node(Levels(), ["a", "b", "c"], frames=frames)
     with pytest.raises(ff.OptionTypeError, match="each of frames must be a Frame, got 1"):
         ff.testing.run_node(Levels(), ["a"], frames=[1])  # type: ignore[list-item]
@@ -125,12 +125,12 @@ def test_values_with_stamps_may_have_frames() -> None:
 @pytest.mark.parametrize(
     ("stamps", "error", "message"),
     [
-        ([ff.testing.stamp()], ff.OptionError, "stamps must be as many as values, 2, got 1"),
+        ([ff.testing.stamp()], ff.OptionError, "stamps must have one entry per value, 2, got 1"),
         ([ff.testing.stamp(seq=3)] * 2, ff.OptionError, "greater than the previous one, 3, got 3"),
         (
             [ff.testing.stamp(), ff.testing.stamp(seq=1, source="b")],
             ff.OptionError,
-            r"of one source, got \['b', 'values'\]",
+            r"to one source, got \['b', 'values'\]",
         ),
         ([1, 2], ff.OptionTypeError, "list of ff.testing.stamp.*, got 1"),
         (7, ff.OptionTypeError, "list of ff.testing.stamp.*, got 7"),

@@ -201,7 +201,7 @@ def test_the_name_of_the_stream_is_unique_and_needs_one() -> None:
     camera = pipeline.add(Count(1), name="camera")
     with pytest.raises(ff.GraphError, match="the name 'camera' is taken"):
         pipeline.add(Window(), camera, as_source="camera")
-    with pytest.raises(ff.GraphError, match="it begins no stream"):
+    with pytest.raises(ff.GraphError, match="it does not start a stream"):
         pipeline.add(Collect(), camera, as_source="results")
     with pytest.raises(ff.OptionTypeError, match="source must be"):
         pipeline.add(Window(), camera, as_source=3)  # type: ignore[call-overload]

@@ -456,8 +456,8 @@ def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"url": "192.0.2.1:80"}, "url must be such as"),
-        ({"url": "ftp://127.0.0.1/"}, "url must be such as"),
+        ({"url": "192.0.2.1:80"}, "url must look like"),
+        ({"url": "ftp://127.0.0.1/"}, "url must look like"),
         ({"url": "http://127.0.0.1:99999/"}, "url cannot be read: Port out of range"),
         ({"url": "http://127.0.0.1:0/"}, "a port of 1 to 65535"),
         ({"url": "http://[::1/v1"}, "url cannot be read"),

@@ -132,7 +132,7 @@ class _Agent:
                 return
             try:
                 if hung is not None:
-                    raise FreshframeError(f"its build of an earlier start {hangs(hung)}")
+                    raise FreshframeError(f"its build from an earlier start {hangs(hung)}")
                 outputs = self._make(run, build)
             except BaseException as error:
                 if not self._has_returned(run):

@@ -265,7 +265,8 @@ void set_max_wait(PipelineParts& core, int index, double max_wait) {
   if (!guarded.graph.has(index)) throw StateError("the node whose max_wait is set was removed");
   auto& node = guarded.graph.runner(index);
   if (!node.facts().batch) {
-    throw GraphError("'" + node.name() + "' has no batch, and so no max_wait: add it with one");
+    throw GraphError("'" + node.name() +
+                     "' has no max_wait because it was added without a batch: add it with one");
   }
   validate(Batch{node.facts().batch->size, max_wait});
   node.intake().set_max_wait(max_wait);

@@ -223,12 +223,13 @@ void Admission::check_stream(const NodeBase& node, const std::string& name, cons
     }
   }
   if (node.is_source() && contract.has_own_stream()) {
-    throw GraphError("'" + name + "' is a source: it has no on_tick() and no finish(), its read() does both");
+    throw GraphError("'" + name +
+                     "' is a source and cannot have on_tick() or finish(): its read() does both");
   }
   if (options.as_source.empty()) return;
   if (!contract.has_own_stream()) {
     throw GraphError("'" + name + "' has as_source='" + options.as_source +
-                     "', but it begins no stream: it has neither on_tick() nor finish()");
+                     "', but it does not start a stream: it has neither on_tick() nor finish()");
   }
   if (graph_.names().has(options.as_source)) {
     throw GraphError("the name '" + options.as_source +

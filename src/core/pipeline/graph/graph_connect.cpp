@@ -53,7 +53,7 @@ void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& opti
     wires.pop_back();
     find_sources();
     throw GraphError(
-        whose + ", below '" + node.name() +
+        whose + ", downstream of '" + node.name() +
         "', takes the samples of one source: choose one for it with port.of(camera), or disconnect() the other, before '" +
         runner(parent.node).name() + "' is connected");
   }

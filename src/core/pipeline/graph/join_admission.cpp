@@ -115,7 +115,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
     const auto& parent = graph_.runner(parents[i].node);
     const auto* output = parent.node()->output_type();
     if (inputs[i].type != nullptr && output != nullptr && inputs[i].type != output) {
-      throw GraphError(quoted(name) + " takes " + std::string(inputs[i].type->name) + " as number " +
+      throw GraphError(quoted(name) + " takes " + std::string(inputs[i].type->name) + " as input " +
                        std::to_string(i + 1) + ", but its parent " + quoted(parent.name()) + " returns " +
                        std::string(output->name));
     }

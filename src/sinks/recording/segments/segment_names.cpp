@@ -24,7 +24,8 @@ std::string SegmentNames::next(double unix_time) {
   for (;; ++next_) {
     auto name = pattern_.make_name(seconds, next_);
     if (!pattern_.parse(name.substr(name.rfind('/') + 1))) {
-      throw Error("cannot write '" + path_ + "': no number is left, the folder has a file with number " +
+      throw Error("cannot write '" + path_ +
+                  "': the numbers are used up, because the folder has a file with number " +
                   std::to_string(next_ - 1));
     }
     if (!exists(name)) return name;

@@ -93,7 +93,7 @@ Message Dialogue::wait_for_answer(Waiter& waiter, TimePoint deadline) {
       throw Fault(Trouble::Silent, "the server does not answer", ETIMEDOUT);
     link_.flush();
     if (link_.read(reader_) == Link::Read::Closed) {
-      throw Fault(Trouble::Dialogue, "the server closed the connection instead of an answer", ECONNRESET);
+      throw Fault(Trouble::Dialogue, "the server closed the connection instead of answering", ECONNRESET);
     }
   }
   throw Fault(Trouble::Dialogue, "the server sends messages, but no answer");

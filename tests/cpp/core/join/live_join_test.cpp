@@ -115,13 +115,14 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
       return message_of<GraphError>([&] { pipeline.connect(child, yard); });
     };
     if (is_late) pipeline.start();
-    EXPECT_TRUE(contains(refused(people), "'difference', below 'people', takes the samples of one source"));
+    EXPECT_TRUE(
+        contains(refused(people), "'difference', downstream of 'people', takes the samples of one source"));
     EXPECT_THROW((void)pipeline.reader(people.of(yard)), GraphError) << "it was not connected";
     EXPECT_TRUE(contains(refused(difference), "'difference' joins its parents and cannot get another one"));
     if (!is_late) continue;
     pipeline.remove(difference);
     auto pairs = pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.max_wait = 1}});
-    EXPECT_TRUE(contains(refused(people), "reader 'pairs', below 'people'"));
+    EXPECT_TRUE(contains(refused(people), "reader 'pairs', downstream of 'people'"));
     pairs.close();
     pipeline.connect(people, yard);
   }

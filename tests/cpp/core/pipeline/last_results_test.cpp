@@ -27,7 +27,7 @@ TEST(OwnStream, HasANameThatIsUnique) {
                "the name 'camera' is taken"));
   EXPECT_TRUE(
       contains(message_of<GraphError>([&] { pipeline.add(pass_on<int>(), source, {.as_source = "other"}); }),
-               "it begins no stream"));
+               "it does not start a stream"));
   pipeline.add(clocked(), source, {.as_source = "counts"});
   EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.name = "counts"}); }),
                        "the name 'counts' is taken"));

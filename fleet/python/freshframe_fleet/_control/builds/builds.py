@@ -84,8 +84,8 @@ def pickle_build(build: Any, definitions: pickling.Definitions | None = None) ->
 def _check_size(what: str, size: int, advice: str) -> None:
     if size > _LARGEST:
         raise OptionTypeError(
-            f"{what} has {size / 2**20:.0f} MiB when it is pickled, at most {_LARGEST >> 20} MiB go to an "
-            f"agent. {advice}"
+            f"{what} has {size / 2**20:.0f} MiB when it is pickled, but an agent accepts at most "
+            f"{_LARGEST >> 20} MiB. {advice}"
         )
 
 
