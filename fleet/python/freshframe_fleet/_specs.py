@@ -278,9 +278,7 @@ def _read_rows(path: Path) -> list[CameraSpec]:
             if not name or not url:
                 raise OptionError(f"{where}: a camera needs a name and a url, got {dict(row)}")
             if name in specs:
-                raise OptionError(
-                    f"{where}: the name {name!r} is used twice: give each camera a name of its own"
-                )
+                raise OptionError(f"{where}: the name {name!r} is used twice: give each camera its own name")
             specs[name] = camera_spec(name, url, _needs(where, row.get("needs") or ""))
     return list(specs.values())
 

@@ -190,7 +190,7 @@ class MessageReader:
             return None, data[:0]
         (size,) = _LENGTH.unpack_from(data)
         if not 0 < size <= _MOST:
-            raise ValueError(f"a message has {size} bytes")
+            raise ValueError(f"a message must have 1 to {_MOST} bytes, got {size}")
         size += _LENGTH.size
         if len(data) >= size:
             return data[:size], data[size:]

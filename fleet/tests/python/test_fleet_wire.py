@@ -55,5 +55,5 @@ def test_the_rest_of_a_large_message_is_received_where_it_belongs() -> None:
 
 @pytest.mark.parametrize("size", [0, (64 << 20) + 1, 0xFFFFFFFF])
 def test_a_length_that_cannot_be_is_refused(size: int) -> None:
-    with pytest.raises(ValueError, match=f"a message has {size} bytes"):
+    with pytest.raises(ValueError, match=f"a message must have 1 to 67108864 bytes, got {size}"):
         taken_apart(STREAM + size.to_bytes(4, "little") + b"x")

@@ -440,7 +440,7 @@ def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
             raise StateError(
                 f"this pipeline is already served at {dashboard.url.partition('?')[0]} with another "
                 f"{' and another '.join(other)}: serve() without arguments returns that dashboard; close() "
-                "it before you serve with others"
+                "it before serving with other arguments"
             )
         return dashboard
 

@@ -109,7 +109,7 @@ def _environment(env: Any) -> dict[str, str]:
             kind = _check.with_article(type(value).__name__)  # not the value, which may be a secret
             raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(name)}: {kind}")
         if not name or "=" in name or "\0" in name + value:
-            raise OptionError(f"env must have names of environment variables, got {name!r}")
+            raise OptionError(f"the keys of env must be names of environment variables, got {name!r}")
     return dict(env)
 
 

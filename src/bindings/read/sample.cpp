@@ -185,7 +185,7 @@ PyObject* refuse_await(PyObject* /*self*/) {
 // Otherwise NumPy would create an array of one object.
 void refuse_array(const PythonSample& /*self*/, const nb::object& /*dtype*/, const nb::object& /*copy*/) {
   throw nb::type_error(
-      "a Sample is not an array: sample.frame.bgr are the pixels of its frame, and sample.value is its "
+      "a Sample is not an array: use sample.frame.bgr for the pixels of its frame, or sample.value for its "
       "value");
 }
 
@@ -205,8 +205,8 @@ nb::object make_path(const PythonSample& self) {
 
 [[noreturn]] nb::tuple refuse_sample_pickle(const PythonSample& /*self*/) {
   throw OptionTypeError(
-      "a Sample cannot be pickled: it may hold a frame, shared memory of this process; send what is "
-      "needed of it, such as sample.value, sample.seq and sample.pts");
+      "a Sample cannot be pickled: it may hold a frame, shared memory of this process; send the "
+      "parts that you need, such as sample.value, sample.seq and sample.pts");
 }
 
 std::string sample_text(const PythonSample& self) {

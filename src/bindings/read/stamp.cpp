@@ -39,7 +39,7 @@ namespace {
 
 [[noreturn]] nb::tuple refuse_stamp_pickle(const PythonStamp& /*self*/) {
   throw OptionTypeError(
-      "a Stamp cannot be pickled: it belongs to its pipeline; send what is needed of it, such as "
+      "a Stamp cannot be pickled: it belongs to its pipeline; send the parts that you need, such as "
       "stamp.source, "
       "stamp.seq, stamp.part and stamp.pts");
 }

@@ -141,7 +141,9 @@ void read_shape(const Runtime& runtime, const ort::TensorInfo* info, TensorInfo&
   to.element = static_cast<Element>(element);
   std::size_t count = 0;
   runtime.call(ort::GetDimensionsCount{}, info, &count);
-  if (count > kMostDimensions) throw Error("'" + to.name + "' has " + std::to_string(count) + " axes");
+  if (count > kMostDimensions)
+    throw Error("'" + to.name + "' has " + std::to_string(count) + " axes, but at most " +
+                std::to_string(kMostDimensions) + " are supported");
   to.shape.resize(count);
   std::vector<const char*> symbols(count);
   runtime.call(ort::GetDimensions{}, info, to.shape.data(), count);

@@ -312,7 +312,8 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
     case ToParent::Hello: {
       const auto version = process::read<HelloMessage>(reader).version;
       if (version != embedder_.version()) {
-        throw ProtocolError("it runs freshframe " + version + ", this process " + embedder_.version());
+        throw ProtocolError("it runs freshframe " + version + ", but this process runs " +
+                            embedder_.version());
       }
       break;
     }

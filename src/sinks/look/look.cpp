@@ -165,7 +165,7 @@ class LookRing {
   /// Implements LookBack::look().
   void look(const LookQuestion& question, const LookBack::Take& take) const {
     for (const double age : question.ages) {
-      if (!(age >= 0)) throw OptionError("an age must be 0 s or more, got " + core::seconds_text(age));
+      if (!(age >= 0)) throw OptionError("an age must be at least 0 s, got " + core::seconds_text(age));
     }
     const LookTurn turn(question.asker, question.stop);
     if (!turn.is_taken()) return;

@@ -283,8 +283,8 @@ std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
 
 void check_setting(const std::string& name, const std::string& value) {
   if (value != kAutomatic && !setting_number(value)) {
-    throw OptionError(std::string(find_setting(name).name) +
-                      " must be a whole number of 32 bits or \"auto\", got '" + value + "'");
+    throw OptionError(std::string(find_setting(name).name) + " must be a 32-bit integer or \"auto\", got '" +
+                      value + "'");
   }
 }
 

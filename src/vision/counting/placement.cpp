@@ -117,13 +117,13 @@ void check(const std::string& who, const std::vector<Point>& corners) {
     const auto next = (i + 1) % count;
     if (corners[i].x != corners[next].x || corners[i].y != corners[next].y) continue;
     throw OptionError(who + " needs each corner once, but corner " + std::to_string(std::max(i, next)) +
-                      " is corner " + std::to_string(std::min(i, next)) + " again: leave it out");
+                      " equals corner " + std::to_string(std::min(i, next)) + ": leave it out");
   }
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = i + 2; j < count; ++j) {
       if (i == 0 && j == count - 1) continue;  // adjacent sides
       if (!meet(corners[i], corners[i + 1], corners[j], corners[(j + 1) % count])) continue;
-      throw OptionError(who + " needs corners in their order around the zone, but the edges from corner " +
+      throw OptionError(who + " needs its corners in order around the zone, but the edges from corner " +
                         std::to_string(i) + " and from corner " + std::to_string(j) + " cross");
     }
   }

@@ -269,7 +269,7 @@ def test_a_tiff_of_several_pages_says_which_one_is_read(
         until(lambda: said in caplog.text, "the log")
     check(sample.value, image())
     check(source(tmp_path / "a.tif", options={"page": "2"})[0][0].value, 255 - image())
-    with pytest.raises(ff.SourceError, match="the TIFF has no page 4, but 3"):
+    with pytest.raises(ff.SourceError, match="the TIFF has no page 4: it has only 3"):
         source(tmp_path / "a.tif", options={"page": "4"})
 
 

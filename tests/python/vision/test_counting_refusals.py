@@ -56,7 +56,7 @@ def any_zone(corners: Any, **options: Any) -> ff.ZoneCounter:
         (
             lambda: any_zone([(0, 0), (90, 90), (90, 0), (0, 80)]),
             ff.OptionError,
-            "in their order around the zone, but the edges from corner 0 and from corner 2 cross",
+            "in order around the zone, but the edges from corner 0 and from corner 2 cross",
         ),
         (lambda: any_zone(7), ff.OptionTypeError, r"corners must be a sequence of \(x, y\)"),
         (lambda: any_zone("abc"), ff.OptionTypeError, r"corners must be a sequence of \(x, y\)"),
@@ -65,7 +65,7 @@ def any_zone(corners: Any, **options: Any) -> ff.ZoneCounter:
             ff.OptionTypeError,
             r"a corner \(x, y\) must be two numbers, got 1",
         ),
-        (lambda: any_zone([(0, 0)] * 1001), ff.OptionError, "at most 1000, got 1001"),
+        (lambda: any_zone([(0, 0)] * 1001), ff.OptionError, "at most 1000 corners, got 1001"),
         (lambda: any_zone(ZONE, max_gap=0), ff.OptionError, "max_gap of more than 0 .*, got 0"),
     ],
 )

@@ -116,7 +116,7 @@ def test_in_a_pipeline_the_size_is_that_of_the_frame() -> None:
         (
             lambda: ff.ZoneCounter({"till": [*ZONE, ZONE[0]]}),
             ff.OptionError,
-            "corner 4 is corner 0 again: leave it out",
+            "corner 4 equals corner 0: leave it out",
         ),
         (
             lambda: at((1, 1)).inside([(0, 0), (0.5, 0), (0.5, 1)]),

@@ -140,7 +140,7 @@ def _checked(outputs: Sequence[str], sources: Sequence[int | str]) -> list[list[
         _check_output(path)
         place = os.path.realpath(path)
         if place in seen:
-            raise UsageError(f"-o would write {path!r} twice: give each source and each -o a name of its own")
+            raise UsageError(f"-o would write {path!r} twice: give each source and each -o its own name")
         if place in read:
             raise UsageError(f"-o {path!r} would overwrite the source")
         seen.add(place)

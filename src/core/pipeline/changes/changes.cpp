@@ -262,7 +262,7 @@ void set_max_wait(PipelineParts& core, int index, double max_wait) {
   auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   core.life().check_changes("set_max_wait()");
-  if (!guarded.graph.has(index)) throw StateError("the node whose max_wait is set was removed");
+  if (!guarded.graph.has(index)) throw StateError("cannot set max_wait: the node was removed");
   auto& node = guarded.graph.runner(index);
   if (!node.facts().batch) {
     throw GraphError("'" + node.name() +

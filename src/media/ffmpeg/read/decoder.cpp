@@ -307,7 +307,8 @@ void Decoder::look_at_picture(AVPacket& packet) {
   }
   const auto facts = directories.tidy(static_cast<int>(std::max<std::int64_t>(page_, 1)));
   if (page_ > 0 && !facts.found) {
-    throw Error("the TIFF has no page " + std::to_string(page_) + ", but " + std::to_string(facts.pages));
+    throw Error("the TIFF has no page " + std::to_string(page_) + ": it has only " +
+                std::to_string(facts.pages));
   }
   orientation_ = facts.orientation;
   if (const auto why = unread_samples(facts.sample_format, facts.bits); !why.empty()) throw Error(why);

@@ -84,7 +84,7 @@ TEST(CameraControls, AValueOutsideTheRangeIsRefusedWithRangeStepAndDefault) {
       "camera '/dev/video7': white_balance must be 2800 to 6500 in steps of 10 (default 4600), got 2805");
   EXPECT_EQ(rig.camera.value(V4L2_CID_AUTO_WHITE_BALANCE), 1) << "a refused value changed the mode";
   EXPECT_EQ(refusal<OptionError>([&] { rig.source->set_setting("gain", "1.5"); }),
-            "gain must be a whole number of 32 bits or \"auto\", got '1.5'");
+            "gain must be a 32-bit integer or \"auto\", got '1.5'");
   rig.source->close();
 }
 
