@@ -260,12 +260,12 @@ double absdiff_mean(gil::Held& held, nb::handle a, nb::handle b, nb::handle thre
   const numeric::View left = first.view();
   const numeric::View right = second.view();
   if (left.type != right.type) {
-    refuse_type("numeric.absdiff_mean needs two arrays of one type, got " + describe(a) + " and " +
+    refuse_type("numeric.absdiff_mean needs two arrays of the same type, got " + describe(a) + " and " +
                 describe(b));
   }
   if (!std::ranges::equal(left.shape, right.shape)) {
-    refuse_value("numeric.absdiff_mean needs two arrays of one shape, got " + describe_shape(left) + " and " +
-                 describe_shape(right));
+    refuse_value("numeric.absdiff_mean needs two arrays of the same shape, got " + describe_shape(left) +
+                 " and " + describe_shape(right));
   }
   const numeric::Total total = work(
       held, cost(left) + cost(right),

@@ -367,7 +367,7 @@ void Session::describe() {
   read(ort::SessionGetInputCount{}, ort::SessionGetInputName{}, ort::SessionGetInputTypeInfo{}, inputs_);
   read(ort::SessionGetOutputCount{}, ort::SessionGetOutputName{}, ort::SessionGetOutputTypeInfo{}, outputs_);
   if (inputs_.empty() || outputs_.empty()) {
-    refuse(path_, "it must have inputs and outputs, it has inputs " + to_text(inputs_) + " and outputs " +
+    refuse(path_, "it must have inputs and outputs, but has inputs " + to_text(inputs_) + " and outputs " +
                       to_text(outputs_));
   }
   Owned<ort::Metadata, ort::ReleaseMetadata> metadata(runtime_);

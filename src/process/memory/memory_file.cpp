@@ -43,7 +43,7 @@ Descriptor make_memory_file(const char* name, std::size_t bytes) {
   do {  // unlike posix_fallocate(), never falls back to writing every page
     error = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   } while (error == EINTR);
-  if (error != 0) refuse("cannot make " + core::mebibytes_rounded_up(bytes) + " of shared memory", error);
+  if (error != 0) refuse("cannot allocate " + core::mebibytes_rounded_up(bytes) + " of shared memory", error);
   return file;
 }
 

@@ -129,11 +129,11 @@ void HttpConnection::read() {
 
 void HttpConnection::on_head(const ErrorCode& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    send(parser_->get().target().empty() ? plain(414, "the address is too long")
+    send(parser_->get().target().empty() ? plain(414, "the URL is too long")
                                          : plain(431, "the request's headers are too large"),
          false);
   } else if (error == http::error::bad_version) {
-    send(plain(505, "this server knows HTTP/1.1 and HTTP/1.0"), false);
+    send(plain(505, "this server supports only HTTP/1.1 and HTTP/1.0"), false);
   } else if (error.category() == make_error_code(http::error::bad_method).category() &&
              error != http::error::end_of_stream && error != http::error::partial_message) {
     send(plain(400, "this is not an HTTP request"), false);
@@ -199,21 +199,21 @@ bool HttpConnection::is_head() const {
 
 void HttpConnection::become_viewer() {
   if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
-    return send(plain(400, "/api/live speaks WebSocket only"), false);
+    return send(plain(400, "/api/live accepts only WebSocket connections"), false);
   }
   std::make_shared<Viewer>(host_, std::move(socket_))->start(parser_->release());
 }
 
 void HttpConnection::become_watcher(bool is_known) {
   if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
-    return send(plain(400, "/api/video speaks WebSocket only"), false);
+    return send(plain(400, "/api/video accepts only WebSocket connections"), false);
   }
   std::make_shared<VideoWatcher>(host_, std::move(socket_), is_known)->start(parser_->release());
 }
 
 void HttpConnection::become_sender() {
   if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
-    return send(plain(400, "/api/camera speaks WebSocket only"), false);
+    return send(plain(400, "/api/camera accepts only WebSocket connections"), false);
   }
   FeedDesk::welcome(host_, std::move(socket_), parser_->release());
 }

@@ -70,11 +70,11 @@ std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts) {
     return plain(400, "a request must have one Host header, and at most one Origin");
   if (!is_authority(head.host))
     return plain(400, "Host must be a name or an address, optionally followed by a port");
-  if (facts.has_other_coding) return plain(501, "this server knows no transfer coding but chunked");
+  if (facts.has_other_coding) return plain(501, "this server supports only the chunked transfer coding");
   if (head.method != "GET" && head.method != "HEAD" && head.method != "OPTIONS")
     return refuse_method(head.method);
   if (facts.has_body) return plain(413, "a request must not have a body");
-  if (head.target.size() > kMaxTarget) return plain(414, "the address is too long");
+  if (head.target.size() > kMaxTarget) return plain(414, "the URL is too long");
   if (head.method == "OPTIONS" && head.target == "*") head.target = "/";
   if (!head.target.starts_with('/') && !take_absolute_form(head))
     return plain(400, "the address must begin with /, or with http:// and a host");

@@ -142,7 +142,7 @@ void PublishConnection::write(const Packet& packet, double timeout) {
   }
   if (result < 0) {
     failed_ = true;
-    fail("go on publishing to", result);
+    fail("continue publishing to", result);
   }
   // FFmpeg's RTP packetizer for JPEG only logs an error for what RTP cannot carry, such as custom Huffman
   // tables, and sends nothing.

@@ -176,7 +176,7 @@ std::optional<BrowserConnection::Checked> BrowserConnection::take(const Context&
 void BrowserConnection::check_sender() const {
   if (const auto waiting = feed_->stream(); waiting && *waiting != stream_) {
     if (waiting->sender != stream_.sender) fail("another browser sends it now");
-    if (waiting->codec == stream_.codec) fail("the camera was turned");
+    if (waiting->codec == stream_.codec) fail("the camera was rotated");
     fail("the browser sends " + std::string(core::to_string(waiting->codec)) + " now");
   }
   if (!feed_->is_sending(stream_.sender)) fail(feed_->explain());

@@ -146,7 +146,8 @@ void V4l2Capture::settle_format(const CameraMode& mode, const CameraWish& wish) 
   constexpr std::uint32_t kLargestSide = 32768;
   if (pixels.width == 0 || pixels.height == 0 || pixels.width > kLargestSide ||
       pixels.height > kLargestSide) {
-    refuse("its driver says " + std::to_string(pixels.width) + "x" + std::to_string(pixels.height));
+    refuse("its driver reports a size of " + std::to_string(pixels.width) + "x" +
+           std::to_string(pixels.height));
   }
   picture_ = {.code = readable_format(pixels.pixelformat)->code,
               .width = static_cast<int>(pixels.width),
@@ -157,7 +158,7 @@ void V4l2Capture::settle_format(const CameraMode& mode, const CameraWish& wish) 
   const auto least = least_bytes_per_line(picture_);
   if (picture_.bytes_per_line == 0) picture_.bytes_per_line = least;
   if (picture_.bytes_per_line < least || picture_.bytes_per_line > kLongestLine) {
-    refuse("its driver says that a line of " + std::to_string(picture_.width) + " pixels has " +
+    refuse("its driver reports that a line of " + std::to_string(picture_.width) + " pixels has " +
            std::to_string(picture_.bytes_per_line) + " bytes");
   }
 }

@@ -331,7 +331,7 @@ def test_the_limit_of_the_size_can_be_chosen() -> None:
         with Camera(server.url, options={"max_pixels": str(200 * 200)}) as camera:
             camera.read()
         refused = Camera(server.url, options={"max_pixels": "1000"}, reconnect=False)
-        with pytest.raises(ff.SourceError, match="nothing of its video"):
+        with pytest.raises(ff.SourceError, match="no frame of its video"):
             refused.pipeline.start()
 
 

@@ -26,7 +26,7 @@ def test_a_camera_is_replaced_when_its_packets_have_gone() -> None:
         kept = camera.of(camera)
         packets = camera.packets
         with pipeline:
-            with pytest.raises(ff.GraphError, match="its packets are taken, too"):
+            with pytest.raises(ff.GraphError, match="its packets are also used"):
                 pipeline.replace(camera, ff.open(server.url, **PATIENT))
             with pytest.raises(ff.GraphError, match="it is an output of its camera"):
                 pipeline.replace(packets, ff.open(server.url, **PATIENT))

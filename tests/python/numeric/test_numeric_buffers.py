@@ -137,7 +137,7 @@ def test_threads_are_validated() -> None:
 
 
 def test_two_arrays_must_fit_together() -> None:
-    with pytest.raises(ValueError, match=r"one shape, got \(2, 3\) and \(6,\)"):
+    with pytest.raises(ValueError, match=r"the same shape, got \(2, 3\) and \(6,\)"):
         numeric.absdiff_mean(np.ones((2, 3)), np.ones(6))
-    with pytest.raises(TypeError, match=r"one type, got ndarray of uint8 and ndarray of int8"):
+    with pytest.raises(TypeError, match=r"the same type, got ndarray of uint8 and ndarray of int8"):
         numeric.absdiff_mean(np.ones(3, np.uint8), np.ones(3, np.int8))

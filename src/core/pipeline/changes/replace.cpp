@@ -66,7 +66,7 @@ std::shared_ptr<Runner> replaceable(const PipelineParts& core, const Graph& grap
                      ". remove() it and add() the new node");
   };
   if (graph.place(index).companion_of >= 0) refuse("it is an output of its camera");
-  if (!list_companions(graph, index).empty()) refuse("its packets are taken, too");
+  if (!list_companions(graph, index).empty()) refuse("its packets are also used");
   return found;
 }
 

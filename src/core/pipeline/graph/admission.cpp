@@ -39,14 +39,15 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   if (before.is_recorder() || after.is_recorder()) refuse("because it would split the file of a recorder");
   // An embedder has already checked the types of its own nodes.
   const bool is_embedders = before.runs_outside || after.runs_outside;
-  if (!is_embedders && old->output_type() != next.output_type()) refuse("which gives another type");
+  if (!is_embedders && old->output_type() != next.output_type()) refuse("which returns a different type");
   if (const auto source = runner.place().source();
       source && source->live() != static_cast<const SourceBase&>(next).live()) {
     refuse(source->live() ? "which is not live" : "which is live");
   }
-  if (before.gives_several != after.gives_several) refuse("which gives another number of results per sample");
+  if (before.gives_several != after.gives_several)
+    refuse("which returns a different number of results per sample");
   if (before.tick_every != after.tick_every || before.finishes != after.finishes)
-    refuse("which has another on_tick() or finish()");
+    refuse("which has a different on_tick() or finish()");
   if (runner.facts().batch && !after.takes_batches) refuse("which does not take batches");
 }
 

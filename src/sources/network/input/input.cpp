@@ -303,7 +303,7 @@ void LiveInput::choose_stream() {
   time_base_ = stream_->time_base;
   const auto& parameters = *stream_->codecpar;
   if (!is_described() && (parameters.width <= 0 || parameters.height <= 0)) {
-    fail("nothing of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
+    fail("no frame of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
   }
   tell_choice();
   for (unsigned i = 0; i < input_->nb_streams; ++i) {

@@ -472,7 +472,7 @@ TEST(Replace, RefusesASourceAndItsSecondOutputWhichAreRemovedTogether) {
   const auto refusal = [&](const Port<int>& port) {
     return message_of<GraphError>([&] { pipeline.replace(port, feed_source(feed, Kind::Live)); });
   };
-  EXPECT_TRUE(contains(refusal(cam), "its packets are taken, too")) << refusal(cam);
+  EXPECT_TRUE(contains(refusal(cam), "its packets are also used")) << refusal(cam);
   EXPECT_TRUE(contains(refusal(second), "an output of its camera")) << refusal(second);
   EXPECT_EQ(pipeline.remove(cam).nodes.size(), 2U);
   EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
