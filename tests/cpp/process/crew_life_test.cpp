@@ -25,7 +25,7 @@ TEST(Crew, ReportsAWorkerThatDiedWhileStarting) {
 TEST(Crew, RefusesAWorkerOfAnotherVersion) {
   Rig old({}, {}, {}, "0");
   const auto text = failure_of_start(old);
-  EXPECT_TRUE(contains(text, "it runs freshframe 0, this process 1")) << text;
+  EXPECT_TRUE(contains(text, "it runs freshframe 0, but this process runs 1")) << text;
 }
 
 TEST(Crew, NeedsTheRealClock) {

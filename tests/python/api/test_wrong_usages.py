@@ -369,7 +369,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         f"np.{function.__name__}(sample)": (
             lambda function=function: function(first_sample()),  # type: ignore[misc]
             TypeError,
-            ("a Sample is not an array", "sample.frame.bgr are the pixels", "sample.value is its value"),
+            ("a Sample is not an array", "use sample.frame.bgr for the pixels", "sample.value for its value"),
         )
         for function in (np.asarray, np.array, np.mean)
     },

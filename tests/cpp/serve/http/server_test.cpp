@@ -189,7 +189,7 @@ TEST(ServeHttp, RefusesOptionsThatCannotBe) {
   };
   EXPECT_TRUE(contains(refusal({.host = "example.org"}), "needs an address"));
   EXPECT_TRUE(contains(refusal({.host = ""}), "needs an address"));
-  EXPECT_TRUE(contains(refusal({.token = "short"}), "16 to 256 letters"));
+  EXPECT_TRUE(contains(refusal({.token = "short"}), "16 to 256 characters"));
   EXPECT_TRUE(contains(refusal({.view = std::vector<std::string>{"nowhere"}}), "no node 'nowhere'"));
   const Server server(pipeline);
   EXPECT_TRUE(
