@@ -139,11 +139,11 @@ def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.fleet.
     reader = fleet.reader("ticks", name="saver")
     fleet.add("cam", "ticks:0.001:300", fleet_builds.ticks)
     first = [reader.get(100).seq for _ in range(20)]
-    with pytest.raises(ff.StateError, match="the reader 'saver' is open"):
+    with pytest.raises(ff.StateError, match="reader 'saver' is already open"):
         fleet.reader("ticks", name="saver")
     reader.close()
     ended(fleet, "cam")
-    with pytest.raises(ff.StateError, match="the reader 'saver' reads 'ticks', not 'faces'"):
+    with pytest.raises(ff.StateError, match="reader 'saver' reads 'ticks', not 'faces'"):
         fleet.reader("faces", name="saver")
     again = fleet.reader("ticks", name="saver")
     assert first + [again.get(100).seq for _ in range(280)] == list(range(300))

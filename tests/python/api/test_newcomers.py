@@ -176,7 +176,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ff.OptionError,
         f"there is no such file in '{Path.cwd()}'",
     ),
-    "Look().now()": (lambda: ff.Look().now(), ff.StaleFrameError, "while its pipeline runs"),
+    "Look().now()": (lambda: ff.Look().now(), ff.StaleFrameError, "start its pipeline"),
 }
 NOTED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "for x in frame": (with_sample(lambda sample: list(sample.frame)), TypeError, "frame.bgr is its array"),

@@ -141,7 +141,7 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
 
 def test_questions_out_of_range_are_refused() -> None:
     look = ff.Look()
-    with pytest.raises(ff.OptionError, match="0 for now"):
+    with pytest.raises(ff.OptionError, match="seconds must be at least 0, got"):
         look.ago(-1)
     with pytest.raises(ff.OptionError, match="above 0"):
         look.last(0)

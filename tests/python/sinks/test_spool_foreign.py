@@ -461,7 +461,7 @@ def test_a_writer_that_dies_ends_the_pipeline_with_the_reason(
     running.source.push("a")
     until(lambda: "the thread that writes the spool" in caplog.text, "it is told")
     running.source.push("b")
-    with pytest.raises(ff.NodeError, match="has ended: ZeroDivisionError: of the test"):
+    with pytest.raises(ff.NodeError, match=r"has ended \(ZeroDivisionError: of the test\)"):
         running.pipeline.wait()
     running.pipeline.stop()
     assert "1 results could not be written and are lost" in caplog.text

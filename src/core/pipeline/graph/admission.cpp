@@ -202,8 +202,9 @@ void Admission::check_batch(const NodeBase& node, const std::string& name, const
   validate(*options.batch);
   if (node.is_source()) throw GraphError("'" + name + "' is a source and cannot have a batch");
   if (!node.contract().takes_batches) {
-    throw GraphError("'" + name +
-                     "' has a batch, but no process_batch(): implement it, or leave the batch out");
+    throw GraphError(
+        "'" + name +
+        "' has a batch, but takes one sample at a time, having no process_batch(): leave the batch out");
   }
   if (options.queue && options.queue->depth == 0 && options.batch->size > 1) {
     throw GraphError("'" + name + "' has queue=NEXT, which hands over one sample at a time, and a batch of " +
