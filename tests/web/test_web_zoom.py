@@ -24,6 +24,18 @@ const {{clientWidth, clientHeight}} = {VIEW}.querySelector('.stage');
 return [canvas.clientWidth, clientWidth, clientHeight];"""
 BUTTON = f"[...{VIEW}.querySelectorAll('.bar button')].find(one => one.textContent === arguments[0])"
 
+# Makes the canvas wider than its image.
+FLAT = """
+const style = new CSSStyleSheet();
+style.replaceSync('freshframe-view::part(picture) { max-height: 180px }');
+document.adoptedStyleSheets = [style];"""
+# Returns the place of the image on the page, without its margins.
+IMAGE = f"""{PLACE}
+const {{left, top, width, height}} = canvas.getBoundingClientRect();
+const scale = Math.min(width / canvas.width, height / canvas.height);
+const [wide, high] = [scale * canvas.width, scale * canvas.height];
+return [left + (width - wide) / 2, top + (height - high) / 2, wide, high];"""
+
 
 def test_a_button_enlarges_the_image_and_asks_for_more_pixels(page: Page, server: VideoServer) -> None:
     server.change(packets=False)
@@ -65,3 +77,38 @@ def test_a_tap_on_an_image_of_the_dashboard_enlarges_what_is_there(
     page.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.until(f"{PLACE} return !canvas.part.contains('zoomed')")
     assert page.run(SIZES) == [width, across, down]
+
+
+def test_an_image_narrower_than_the_view_is_enlarged_threefold(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    live(page, "webcodecs")
+    page.run(FLAT)
+    left, top, wide, high = page.run(IMAGE)
+    _, across, down = page.run(SIZES)
+    assert wide < across / 2 + 1
+    assert down == 180
+    x, y = left + 0.5 * wide, top + 0.6 * high
+    page.run("view.zoom({clientX: arguments[0], clientY: arguments[1]})", x, y)
+    assert page.run(SIZES)[1:] == [across, down]
+    large_left, large_top, large_wide, large_high = page.run(IMAGE)
+    assert abs(large_wide - 3 * wide) < 3
+    assert abs(large_left + 0.5 * large_wide - (left + wide / 2)) < 3
+    assert abs(large_top + 0.6 * large_high - (top + high / 2)) < 3
+    page.run("view.zoom()")
+    assert page.run(IMAGE) == [left, top, wide, high]
+
+
+def test_an_enlarged_image_is_scrolled_by_key_and_shows_its_focus(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    live(page, "webcodecs")
+    page.run("view.zoom()")
+    pan = f"{VIEW}.querySelector('.pan')"
+    page.press("Tab")
+    assert page.run(f"return {pan}.matches(':focus-visible')")
+    name, inset = page.run(f"return [{pan}.ariaLabel, getComputedStyle({pan}).outlineOffset]")
+    assert name == "Enlarged image"
+    assert inset == "-2px"  # the stage hides what is outside
+    assert axe.remarks(page) == []
+    page.run("view.zoom()")
+    page.press("Tab")
+    assert not page.run(f"return {pan}.matches(':focus')")

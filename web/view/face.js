@@ -17,7 +17,8 @@ const STYLE = `
 .stage { position: relative; background: #000; overflow: hidden; }
 canvas { display: block; width: 100%; height: auto; object-fit: contain; cursor: crosshair; }
 .pan { overflow: auto; }
-.pan[data-zoomed] canvas { width: ${100 * ZOOM}%; max-height: none !important; }
+.pan:focus-visible { outline-offset: -2px; }
+.pan[data-zoomed] canvas { width: var(--zoomed); max-height: none !important; margin-inline: auto; }
 .stage[data-old] canvas { opacity: 0.45; filter: saturate(0.4); }
 .notice { position: absolute; left: 8px; right: 8px; top: 8px; margin: 0; padding: 6px 10px; width: fit-content;
   max-width: calc(100% - 36px); background: #10161d; color: #fff; border: 1px solid #fff6; border-radius: 6px;
@@ -87,16 +88,22 @@ export class Face {
   toggleZoom({ clientX, clientY } = {}) {
     const zoomed = this.zoom === 1;
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    // The image itself, which has margins if the canvas has another shape.
+    const scale = Math.min(width / this.canvas.width, height / this.canvas.height);
+    const [wide, high] = [scale * this.canvas.width, scale * this.canvas.height];
     this.pan.style.setProperty("aspect-ratio", zoomed ? `${width} / ${height}` : "auto");
+    this.pan.style.setProperty("--zoomed", `${(100 * ZOOM * wide) / width}%`);
     attribute(this.pan, "data-zoomed", zoomed);
     attribute(this.pan, "tabindex", zoomed && "0"); // arrow keys scroll it
+    attribute(this.pan, "role", zoomed && "group");
+    attribute(this.pan, "aria-label", zoomed && "Enlarged image");
     attribute(this.canvas, "part", zoomed ? "picture zoomed" : "picture");
     attribute(this.zoomer, "aria-pressed", String(zoomed));
     text(this.zoomer, zoomed ? "Zoom out" : "Zoom in");
-    const across = clientX === undefined ? 0.5 : (clientX - left) / width;
-    const down = clientY === undefined ? 0.5 : (clientY - top) / height;
-    this.pan.scrollLeft = across * this.pan.scrollWidth - this.pan.clientWidth / 2;
-    this.pan.scrollTop = down * this.pan.scrollHeight - this.pan.clientHeight / 2;
+    const across = clientX === undefined ? 0.5 : (clientX - left - (width - wide) / 2) / wide;
+    const down = clientY === undefined ? 0.5 : (clientY - top - (height - high) / 2) / high;
+    this.pan.scrollLeft = across * this.canvas.clientWidth - this.pan.clientWidth / 2;
+    this.pan.scrollTop = down * this.canvas.clientHeight - this.pan.clientHeight / 2;
   }
 
   // `state`: live, old, joining, paused, gone, lost, ...; `message`: why there is no image; `slow`: whether the
