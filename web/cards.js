@@ -7,6 +7,7 @@ import * as format from "./format.js";
 import { stateBeside, textsOf } from "./problems.js";
 import {
   CAUSES,
+  PERIOD,
   STATES,
   WORKER_STATES,
   designSentence,
@@ -180,7 +181,7 @@ export class NodeCard {
     this.busy = row(list, "busy", "share of the run in which the node worked");
     // For a source, this would be the camera's frame interval.
     if (node.kind !== "source") {
-      this.time = pair(list, "median time", "time per sample, in the last ten seconds");
+      this.time = pair(list, "median time", `time per sample, ${PERIOD}`);
       this.time[0].classList.add("time");
     }
     if (node.language === "python") {
@@ -305,7 +306,7 @@ export class EdgeCard {
     this.rate = el("b", { class: "num" }, "–");
     this.lead = el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s"));
     const list = el("dl", { class: "rows" });
-    this.age = pair(list, "median age", "from capture to the consumer, in the last ten seconds");
+    this.age = pair(list, "median age", `from capture to the consumer, ${PERIOD}`);
     this.waiting = row(list, "waiting now", "samples in the queue, of at most so many");
     this.drops = el("p", { class: "drops num" }, NO_DROPS);
     this.cause = el("p", { class: "cause" });

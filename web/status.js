@@ -1,9 +1,9 @@
 // The top of the page: the pipeline's state, its main figures, and whether the page is up to date.
 // SPDX-License-Identifier: Apache-2.0
 
-import { byId, el, fact, text } from "./dom.js";
+import { attribute, byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
-import { isSettling } from "./words.js";
+import { PERIOD, isSettling } from "./words.js";
 
 const PHASES = {
   created: "not started",
@@ -66,7 +66,7 @@ export class Status {
     this.sources = fact(list, "in", "frames per second from all sources");
     this.lost = fact(list, "lost", "samples per second lost: in nodes, and on queues that should keep them");
     this.skipped = fact(list, "skipped", "samples per second that LATEST and NEXT skip by design");
-    this.age = fact(list, "highest age", "age of the frames that the named consumer gets: 99th percentile of the last ten seconds");
+    this.age = fact(list, "highest age", `age of the frames that the named consumer gets: 99th percentile, ${PERIOD}`);
     this.oldest = el("dd", { class: "where" });
     this.age.after(this.oldest);
     this.gil = fact(list, "GIL wait", "seconds per second that Python nodes wait for the GIL");
@@ -93,6 +93,7 @@ export class Status {
     const oldest = edges.reduce((a, b) => ((b.age_p99 ?? 0) > (a?.age_p99 ?? -1) ? b : a), null);
     text(this.age, oldest === null ? format.NONE : format.time(oldest.age_p99 ?? 0));
     text(this.oldest, oldest === null ? "" : `at ${oldest.child}`);
+    attribute(this.oldest, "title", oldest === null ? null : oldest.child);
     const waits = state.nodes
       .map((node) => node.gil_wait_rate)
       .filter((rate) => rate !== null && rate !== undefined);

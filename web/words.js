@@ -118,7 +118,8 @@ const SETTLING = 10; // seconds
 const FULL_FROM = 0.9; // fraction of the run
 const SMALL_LOSS = 0.01; // fraction of the frames of a source
 
-// The period that percentiles cover.
+// The period that percentiles cover, for tooltips and for a state.
+export const PERIOD = "in the last ten seconds; after the end, in the whole run";
 export const periodOf = ({ phase }) => (["ended", "stopped", "failed"].includes(phase) ? "whole run" : "last 10 s");
 
 export const isSettling = ({ phase, elapsed }) => phase === "running" && elapsed < SETTLING;
