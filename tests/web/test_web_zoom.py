@@ -64,19 +64,20 @@ def test_a_tap_on_an_image_of_the_dashboard_enlarges_what_is_there(
     page.open(running(pipeline, view=drawn))
     page.until_picture()
     page.run(f"{VIEW}.host.scrollIntoView({{block: 'center'}})")
-    width, across, down = page.run(SIZES)
-    box = page.run(f"{PLACE} return canvas.getBoundingClientRect().toJSON()")
-    page.click(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
+    _, across, down = page.run(SIZES)
+    left, top, wide, high = page.run(IMAGE)
+    x, y = left + 0.7 * wide, top + 0.4 * high
+    page.click(x, y)
     page.until(f"{PLACE} return canvas.part.contains('zoomed')")
-    assert page.run(SIZES) == [3 * width, across, down]
-    large = page.run(f"{PLACE} return canvas.getBoundingClientRect().toJSON()")
-    for axis, extent, share in (("x", "width", 0.7), ("y", "height", 0.4)):
-        middle = box[axis] + box[extent] / 2
-        assert abs(large[axis] + share * large[extent] - middle) < 3, axis
+    assert page.run(SIZES)[1:] == [across, down]
+    large_left, large_top, large_wide, large_high = page.run(IMAGE)
+    assert abs(large_wide - 3 * wide) < 3
+    assert abs(large_left + 0.7 * large_wide - (left + wide / 2)) < 3
+    assert abs(large_top + 0.4 * large_high - (top + high / 2)) < 3
     assert page.run("return document.documentElement.scrollWidth") <= (390 if phone else 1440)
-    page.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.click(x, y)
     page.until(f"{PLACE} return !canvas.part.contains('zoomed')")
-    assert page.run(SIZES) == [width, across, down]
+    assert page.run(IMAGE) == [left, top, wide, high]
 
 
 def test_an_image_narrower_than_the_view_is_enlarged_threefold(page: Page, server: VideoServer) -> None:
