@@ -65,10 +65,10 @@ def main() -> int:
     ):
         url = pipeline.serve(view=views).url
         with pipeline:
-            page.size(1440, 1330)
+            page.size(1440, 1360)
             page.open(url)
             time.sleep(options.seconds)
-            for name, size in (("dashboard", (1440, 1330)), ("dashboard-phone", (390, 844))):
+            for name, size in (("dashboard", (1440, 1360)), ("dashboard-phone", (390, 844))):
                 for scheme in ("dark", "light"):
                     page.size(*size, dark=scheme == "dark", phone=size[0] < 500)
                     time.sleep(2)  # waits for the layout, and for an image of the new width
