@@ -309,7 +309,7 @@ def test_the_wait_of_a_batch_may_be_set_while_the_node_works() -> None:
     cam = pipeline.add(source, name="cam")
     batch = pipeline.add(_same, cam, queue=ff.Queue(8), batch=ff.Batch(2, max_wait=1000))
     reader = pipeline.reader(batch, queue=ff.Queue(8))
-    with pytest.raises(ff.GraphError, match="no batch"):
+    with pytest.raises(ff.GraphError, match="added without a batch"):
         pipeline.set_max_wait(cam, 1)
     with pytest.raises(ff.OptionError, match="max_wait"):
         pipeline.set_max_wait(batch, -1)

@@ -110,7 +110,9 @@ def test_a_function_that_numba_cannot_compile_is_refused() -> None:
         def strange(pixels: Any) -> Any:
             return pixels.no_such_method()
 
-    with pytest.raises(ff.OptionTypeError, match=r"'other' has a parameter 'frame'; it may have pixels, out"):
+    with pytest.raises(
+        ff.OptionTypeError, match=r"'other' has a parameter 'frame'; the possible ones are pixels, out"
+    ):
 
         @ff.native.numba(out=())
         def other(frame: Any) -> Any:

@@ -370,7 +370,7 @@ def test_points_that_give_no_plane_are_said() -> None:
         ff.Ground(points=square[:3], places=metres[:3])
     with pytest.raises(ff.OptionError, match="a place in metres for each"):
         ff.Ground(points=square, places=metres[:3])
-    with pytest.raises(ff.OptionError, match="on a line"):
+    with pytest.raises(ff.OptionError, match="not all on one line"):
         ff.Ground(points=[(n, n) for n in range(4)], places=metres)
     with pytest.raises(ff.OptionError, match="the same order"):
         ff.Ground(points=square, places=[metres[1], metres[0], metres[2], metres[3]])
