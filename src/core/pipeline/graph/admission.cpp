@@ -289,18 +289,17 @@ void Admission::check_recordings() const {
   }
 }
 
-void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parents,
+void Admission::check_node(const NodeBase& node, std::span<const AnyPort> parents,
                            const AddOptions& options) const {
-  if (node == nullptr) throw GraphError("add() needs a node, got none");
-  const auto label = options.name.empty() ? node->default_name() : options.name;
-  if (node->is_source() && !parents.empty()) {
+  const auto label = options.name.empty() ? node.default_name() : options.name;
+  if (node.is_source() && !parents.empty()) {
     throw GraphError("'" + label + "' is a source and cannot have a parent, got " +
                      std::to_string(parents.size()));
   }
-  if (!node->is_source() && parents.empty() && !options.merge) {
+  if (!node.is_source() && parents.empty() && !options.merge) {
     throw GraphError("'" + label + "' takes samples and needs a parent: add(node, parent)");
   }
-  if (node->is_source() && (options.queue || options.max_age || options.max_rate || options.every != 1)) {
+  if (node.is_source() && (options.queue || options.max_age || options.max_rate || options.every != 1)) {
     throw GraphError(
         "'" + label +
         "' is a source and has no queue: pass queue=, max_age=, max_rate= and every= to its children");
@@ -308,16 +307,16 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
   const auto edge = options.edge();
   const bool joins = options.join.has_value();
   check_edge(label, edge, joins);
-  check_parents(node, label, parents);
+  check_parents(&node, label, parents);
   check_distinct(label, parents);
   check_packets(label, parents, edge, joins);
-  check_set_node(*node, label, parents, options);
+  check_set_node(node, label, parents, options);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
-  check_queue(label, parents, options.queue, node->contract().is_recorder());
-  check_batch(*node, label, options);
-  check_stream(*node, label, options);
-  check_companion(*node, label, options);
-  if (node->contract().needs_one_source) check_one_source("'" + label + "'", parents);
+  check_queue(label, parents, options.queue, node.contract().is_recorder());
+  check_batch(node, label, options);
+  check_stream(node, label, options);
+  check_companion(node, label, options);
+  if (node.contract().needs_one_source) check_one_source("'" + label + "'", parents);
 }
 
 void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const {

@@ -21,7 +21,7 @@ class Admission {
   /// Calls the node's set_input() with the first known output type of its parents, or with null.
   void choose_input(NodeBase& node, std::span<const AnyPort> parents) const;
   /// Checks a node that is about to be added.
-  void check_node(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) const;
+  void check_node(const NodeBase& node, std::span<const AnyPort> parents, const AddOptions& options) const;
   void check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const;
   /// Checks an additional edge into a merge.
   void check_connection(int child, const AnyPort& parent, const ConnectOptions& options) const;

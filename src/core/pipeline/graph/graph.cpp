@@ -84,9 +84,10 @@ void Readers::close_edges(const std::vector<int>& nodes) const {
 }
 
 std::string Graph::admit(NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) {
+  if (node == nullptr) throw GraphError("add() needs a node, got none");
   const Admission admission(*this);
-  if (node != nullptr) admission.choose_input(*node, parents);
-  admission.check_node(node, parents, options);
+  admission.choose_input(*node, parents);
+  admission.check_node(*node, parents, options);
   auto wanted = options.name;
   if (wanted.empty() && options.companion_of)
     wanted = runner(options.companion_of->node).name() + "." + node->default_name();
