@@ -9,7 +9,7 @@ from collections.abc import (
 )
 import os
 import types
-from typing import Annotated, Any, Generic, Literal
+from typing import Annotated, Any, Generic, Literal, NoReturn
 
 import numpy
 import numpy.typing
@@ -34,6 +34,8 @@ class Frame:
 
     Holding frames is safe: their memory is counted and limited (Pipeline(max_held_bytes=)).
     """
+
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
 
     def _repr_jpeg_(self) -> bytes:
         """
@@ -312,6 +314,8 @@ class Sample(Generic[T_co]):
 
     Samples compare by identity. Readers return them and nodes receive them. Programs do not create them.
     """
+
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
 
     @property
     def value(self, /) -> T_co:
@@ -1299,6 +1303,8 @@ class Reader(Generic[T_co]):
 
     def __next__(self) -> Sample[T_co]:
         """Implement next(self)."""
+
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
 
     def get(self, timeout: float | None = None) -> Sample[T_co]:
         """

@@ -1,4 +1,5 @@
-// Attributes that newcomers look for and a class does not have: the error shows what to write instead.
+// Errors for what newcomers try with a class and it does not have, attributes and a constructor: they show
+// what to write instead.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -37,6 +38,17 @@ inline PyObject* attribute_or_hint(PyObject* self, PyObject* name,
     PyErr_SetObject(PyExc_AttributeError, name);
   }
   return nullptr;
+}
+
+/// Gives a class that only the engine creates a constructor that raises a TypeError with this text. Without
+/// it, nanobind's message is "no constructor defined!".
+template <class T>
+void refuse_construction(nanobind::class_<T>& type, const char* text) {
+  type.def(
+      "__init__",
+      [text](nanobind::pointer_and_handle<T> /*self*/, const nanobind::args& /*values*/,
+             const nanobind::kwargs& /*named*/) { throw nanobind::type_error(text); },
+      nanobind::sig("def __init__(self, *args: typing.NoReturn, **kwargs: typing.NoReturn) -> None"));
 }
 
 }  // namespace freshframe::python

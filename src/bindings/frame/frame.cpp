@@ -267,6 +267,9 @@ void bind_frame(nb::module_& module) {
       module, "Frame", nb::type_slots(slots), nb::is_final(),
       "An immutable, shared image. Copying the object copies no pixels.\n\nHolding frames is safe: their "
       "memory is counted and limited (Pipeline(max_held_bytes=)).");
+  refuse_construction(frame,
+                      "Frame cannot be called. Make a frame with Frame.from_array(array, \"bgr\") or "
+                      "Frame.read(path); a source makes its own");
   bind_frame_display(frame);
   bind_frame_files(frame);
   bind_frame_crops(frame);

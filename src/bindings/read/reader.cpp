@@ -389,6 +389,7 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
       "node's NodeError rather than return stale data. One thread at a time may wait, poll or loop; latest() "
       "and close() are for any thread. ``with reader:`` closes it at the end.");
+  refuse_construction(reader, "Reader cannot be called. Make a reader with pipeline.reader(port)");
   // Py_tp_methods cannot be used, because nanobind uses that slot for generic classes.
   for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());

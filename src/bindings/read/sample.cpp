@@ -292,6 +292,10 @@ void bind_sample(nb::module_& module) {
                                   "A value with its source, number and times, and the frame that it was "
                                   "made from.\n\nSamples compare by identity. Readers return them and "
                                   "nodes receive them. Programs do not create them.");
+  refuse_construction(
+      sample,
+      "Sample cannot be called, because the engine makes the samples. Take one from a reader, "
+      "or test a step with values: freshframe.testing.run_node(step, values)");
   // A plain C function, because a game calls this getter once per frame, with cold caches (see Note [Results
   // are used again]).
   sample.attr(value_getter.name) =

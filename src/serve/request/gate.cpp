@@ -70,9 +70,10 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
 
 bool is_origin(std::string_view text) {
   if (text == "*") return true;
-  const auto rest = text.starts_with("https://")  ? text.substr(8)
-                    : text.starts_with("http://") ? text.substr(7)
-                                                  : "";
+  const auto scheme = core::lower_case(text.substr(0, 8));
+  const auto rest = scheme.starts_with("https://")  ? text.substr(8)
+                    : scheme.starts_with("http://") ? text.substr(7)
+                                                    : "";
   constexpr std::string_view kNotInHosts = "/?#@\\ \t\r\n\"'<>*";
   return !rest.empty() && rest.find_first_of(kNotInHosts) == std::string_view::npos && without_port(rest);
 }

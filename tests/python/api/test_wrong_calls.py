@@ -41,6 +41,22 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "another object": (lambda: ff.Frame.jpeg(PIXELS), "jpeg(): got (ndarray); call it as jpeg("),  # type: ignore[arg-type]
 }
 
+CONSTRUCTORS = {
+    ff.Frame: "Frame cannot be called. Make a frame with Frame.from_array(",
+    ff.Sample: "Sample cannot be called, because the engine makes the samples. Take one from a reader",
+    ff.Reader: "Reader cannot be called. Make a reader with pipeline.reader(",
+}
+
+
+@pytest.mark.parametrize("values", [(), (PIXELS,)], ids=["without values", "with a value"])
+@pytest.mark.parametrize("made_elsewhere", CONSTRUCTORS, ids=lambda each: each.__name__)
+def test_a_class_without_a_constructor_says_what_makes_it(
+    made_elsewhere: Callable[..., Any], values: tuple[Any, ...]
+) -> None:
+    with pytest.raises(TypeError, match=re.escape(CONSTRUCTORS[made_elsewhere])) as caught:  # type: ignore[index]
+        made_elsewhere(*values)
+    assert "\n" not in str(caught.value)
+
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_wrong_call_says_what_was_expected_and_found(name: str) -> None:

@@ -72,6 +72,15 @@ TEST(Gate, AProgramWithTheTokenMayUseAnyNameButNotFromAPage) {
   EXPECT_EQ(open.judge({.host = "watch:8080", .authorization = "Bearer "}), Verdict::WrongHost);
 }
 
+// RFC 3986, 3.1. Browsers send lower case, and people write what they like.
+TEST(Gate, TheSchemeOfAnOriginMayBeUpperCase) {
+  EXPECT_TRUE(is_origin("HTTPS://my.site"));
+  EXPECT_TRUE(is_origin("Http://my.site:8080"));
+  EXPECT_FALSE(is_origin("FTP://my.site"));
+  EXPECT_FALSE(is_origin("HTTPS://"));
+  EXPECT_TRUE((PageOrigins{.listed = {"HTTPS://My.Site"}}.has("https://my.site")));
+}
+
 TEST(Gate, PagesOfOtherOriginsAreRefused) {
   const Gate gate({}, true, "box", 80);
   EXPECT_EQ(gate.judge({.host = "localhost:80", .origin = "http://localhost:80"}), Verdict::Welcome);
