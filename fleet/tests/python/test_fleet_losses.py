@@ -142,11 +142,13 @@ def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.fleet.
     with pytest.raises(ff.StateError, match="reader 'saver' is already open"):
         fleet.reader("ticks", name="saver")
     reader.close()
-    ended(fleet, "cam")
+    kept = ended(fleet, "cam").kept  # a loaded machine drops some of the 300 before they are kept
     with pytest.raises(ff.StateError, match="reader 'saver' reads 'ticks', not 'faces'"):
         fleet.reader("faces", name="saver")
     again = fleet.reader("ticks", name="saver")
-    assert first + [again.get(100).seq for _ in range(280)] == list(range(300))
+    seqs = first + [again.get(100).seq for _ in range(kept - len(first))]
+    assert seqs == sorted(set(seqs))
+    assert again.poll() is None
     assert fleet.stats().readers[0].name == "saver"
     balance(fleet)
 
@@ -167,8 +169,10 @@ def test_a_batch_that_fails_gives_its_results_back(
     with pytest.raises(KeyboardInterrupt):
         next(reader.batches(10, max_wait=50))
     balance(fleet)
-    batch = next(reader.batches(100, max_wait=50))
-    assert [sample.seq for sample in batch] == list(range(100))
+    kept = ended(fleet, "cam").kept
+    seqs = [sample.seq for sample in next(reader.batches(kept, max_wait=50))]
+    assert len(seqs) == kept
+    assert seqs == sorted(set(seqs))
 
 
 @pytest.mark.slow
