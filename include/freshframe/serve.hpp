@@ -31,8 +31,8 @@ struct ServeLimits {
   /// Maximum number of connections without an authorised request so far. When the limit is exceeded, the
   /// oldest is closed.
   std::size_t unknown = 64;
-  double head =
-      5;  // to receive the line and headers of a request, or the token of a page that sends a camera
+  // To receive the line and headers of a request, or the token of a page that sends a camera.
+  double head = 5;
   double idle = 30;         // between two requests on a connection; unauthorised connections get only `head`
   double write = 10;        // for a client to read a response
   double acknowledge = 10;  // for a live viewer to acknowledge a message

@@ -141,9 +141,9 @@ std::string refuse_format(AVPixelFormat format) {
 
 struct OpenCards {
   std::mutex mutex;
-  forks::Hold<std::mutex> hold{mutex, forks::Order::Loading};  // held while loading the driver and while
-                                                               // FFmpeg logs
-  std::map<int, std::weak_ptr<Card>> by_index;                 // guarded by mutex
+  // Held while loading the driver and while FFmpeg logs.
+  forks::Hold<std::mutex> hold{mutex, forks::Order::Loading};
+  std::map<int, std::weak_ptr<Card>> by_index;  // guarded by mutex
 };
 
 // Holds the mutex during driver calls, so that two sources do not create the context twice.

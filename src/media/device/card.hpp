@@ -29,9 +29,9 @@ namespace freshframe::media {
 struct CardBlock {
   std::uint64_t address = 0;
   std::size_t bytes = 0;
-  void* whole = nullptr;                    // event recorded after the last write
-  mutable std::vector<void*> readers = {};  // events recorded after reads on other streams; guarded by the
-                                            // pool's mutex
+  void* whole = nullptr;  // event recorded after the last write
+  // Events recorded after reads on other streams; guarded by the pool's mutex.
+  mutable std::vector<void*> readers = {};
 };
 
 /// The parts of a Card.

@@ -13,10 +13,9 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kMostIdleBytes = std::size_t{256}
-                                       << 20;  // 80 frames of 1080p. Large, because freeing a block stalls
-                                               // the GPU.
-constexpr unsigned kUntimedEvent = 3;          // no timing, and waits block instead of spinning
+// 80 frames of 1080p. Large, because freeing a block stalls the GPU.
+constexpr std::size_t kMostIdleBytes = std::size_t{256} << 20;
+constexpr unsigned kUntimedEvent = 3;  // no timing, and waits block instead of spinning
 
 struct CardPools {
   std::mutex mutex;

@@ -27,8 +27,8 @@ namespace freshframe::media {
 namespace {
 
 constexpr const char* kHeaders = "headers";
-constexpr const char* kEnd = "end_offset";  // FFmpeg option: end of the bytes to read; 0 means the end of the
-                                            // file
+// FFmpeg option: end of the bytes to read; 0 means the end of the file.
+constexpr const char* kEnd = "end_offset";
 constexpr int kUnauthorized = 401;
 constexpr int kForbidden = 403;
 

@@ -26,8 +26,8 @@ struct LongerFirst {
 struct SecretsInUse {
   Mutex mutex;
   core::ForkHold hold{mutex};
-  std::map<std::string, int, LongerFirst> uses FRESHFRAME_GUARDED_BY(mutex);  // number of URLs with this
-                                                                              // secret
+  // Number of URLs with this secret.
+  std::map<std::string, int, LongerFirst> uses FRESHFRAME_GUARDED_BY(mutex);
 };
 
 SecretsInUse& in_use() {

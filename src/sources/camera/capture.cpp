@@ -255,8 +255,8 @@ void V4l2Capture::refuse(const std::string& why) const {
 namespace {
 
 constexpr std::uint32_t kMostBuffers = 64;
-constexpr std::size_t kLargestPicture = std::size_t{1} << 29;  // bytes: four times an 8K image with 4 bytes
-                                                               // per pixel
+// Bytes: four times an 8K image with 4 bytes per pixel.
+constexpr std::size_t kLargestPicture = std::size_t{1} << 29;
 
 v4l2_buffer blank() {
   v4l2_buffer buffer{};

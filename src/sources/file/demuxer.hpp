@@ -138,8 +138,8 @@ class Demuxer {
   OpenPart open_part_ = nullptr;  // FFmpeg's original callback
   IoPtr io_;                      // must outlive input_, which reads from it; null if unsized_ is used
   std::unique_ptr<UnsizedIo> unsized_;
-  bool ends_with_error_ = false;  // FFmpeg reads a body of unknown length itself, and reports its end as an
-                                  // error
+  // FFmpeg reads a body of unknown length itself, and reports its end as an error.
+  bool ends_with_error_ = false;
   InputPtr input_;
   AVStream* stream_ = nullptr;
   std::vector<FileVideo> videos_;

@@ -304,8 +304,8 @@ bool ArrivalLine::take_pace(const Span& span, double at) {
   if (covered < kShortestShare * span.seconds) return false;
   const auto line = StraightLine::fit(times, later, [](std::size_t) { return true; });
   const double difference = line.slope - center_;
-  if (std::abs(difference) < kBeyondDrift * most_drift()) return false;  // small enough for the hull to
-                                                                         // follow
+  // Small enough for the hull to follow.
+  if (std::abs(difference) < kBeyondDrift * most_drift()) return false;
   const double growth = difference * covered;
   if (std::abs(growth) < span.growth) return false;
   const double most_off = std::max(kMostOff, kMostOffShare * std::abs(growth));

@@ -24,8 +24,8 @@ constexpr std::uint64_t kLoops = 3;   // keyframes in a row that repeat at the s
 // for short intervals: this number minus the interval in keyframes, if that is more than kLoops
 constexpr std::uint64_t kLoopsOfShort = 10;
 constexpr double kFewestOfLoop = 1.75;  // keyframes: a shorter period is not a loop
-constexpr double kSameTime =
-    0.25;                    // seconds by which equal intervals may differ: keyframes arrive early or late
+// Seconds by which equal intervals may differ: keyframes arrive early or late.
+constexpr double kSameTime = 0.25;
 constexpr double kHole = 2;  // keyframe intervals: a longer gap means that the source was interrupted
 
 /// Returns the largest time of which both are multiples, within the tolerance.

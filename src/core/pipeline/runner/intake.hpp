@@ -155,8 +155,7 @@ inline bool Intake::keep_until_tick(const GoneSource& gone) {
 
 inline Intake::Turn Intake::take(AnySample& sample, TimePoint idle_at) {
   if (std::exchange(has_news_, false)) return Turn::HostNews;
-  if (std::exchange(was_tick_,
-                    false)) {  // samples take turns with ticks, which may be slow
+  if (std::exchange(was_tick_, false)) {  // so that slow ticks leave room for samples
     const auto taken = inbox_.take(sample, kWithoutWait);
     if (taken != Taken::Nothing) return after_tick(taken);
   }

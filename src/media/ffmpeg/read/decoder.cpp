@@ -543,8 +543,8 @@ void Decoder::exchange() {
     if (result == Result::Damaged && card_) held.emplace_back();
   }
   const int delay = codec_->has_b_frames;  // the old decoder may have learned it gradually
-  const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // must be destroyed after codec_ is
-                                                                        // replaced
+  // Must be destroyed after codec_ is replaced.
+  const auto left = card_ && card_->is_over() ? drop_card() : nullptr;
   rest();
   codec_->has_b_frames = std::max(codec_->has_b_frames, delay);
   ahead_ = std::move(held);

@@ -31,8 +31,8 @@ std::optional<std::string> take_text(AVIOContext& io, bool whole) {
   for (;;) {
     const int count = avio_read(&io, part.data(), static_cast<int>(part.size()));
     if (count == 0 || count == AVERROR_EOF) return text;
-    if (count < 0 && !whole && !text.empty()) return text;  // FFmpeg's demuxer also uses what arrived before
-                                                            // the error
+    // FFmpeg's demuxer also uses what arrived before the error.
+    if (count < 0 && !whole && !text.empty()) return text;
     if (count < 0 || text.size() > kMostText) return std::nullopt;
     text.append(reinterpret_cast<const char*>(part.data()), static_cast<std::size_t>(count));
   }

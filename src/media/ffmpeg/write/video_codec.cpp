@@ -144,8 +144,8 @@ void set_up_vpx(AVCodecContext& codec, EncoderPreset preset) {
   set(codec, "cpu-used", "8");  // the highest value for VP9
   set(codec, "speed", number);  // the same setting under FFmpeg's name, without that limit
   set(codec, "row-mt", "1");
-  if (live) set(codec, "lag-in-frames", "0");  // otherwise 25 frames are buffered, and lost if the process is
-                                               // killed
+  // Otherwise 25 frames are buffered, and lost if the process is killed.
+  if (live) set(codec, "lag-in-frames", "0");
 }
 
 void set_up_aom(AVCodecContext& codec, EncoderPreset preset) {

@@ -208,8 +208,8 @@ void VideoMuxer::check_place(platform::FilePlace place) {
 
 void VideoMuxer::flush_fragment() {
   const bool first = safe_ == 0;
-  if (first) check(av_write_frame(output_.get(), nullptr), "write");  // writes only the header, see
-                                                                      // delay_moov
+  // Writes only the header, see delay_moov.
+  if (first) check(av_write_frame(output_.get(), nullptr), "write");
   const auto begin = avio_tell(file_.io());
   check(av_write_frame(output_.get(), nullptr), "write");
   avio_flush(file_.io());

@@ -135,8 +135,8 @@ std::array<std::uint8_t, kTsPacketSize> ts_packet_that_ends(const TsPacket& last
   bytes[1] = static_cast<std::uint8_t>(kUnitStart | pid >> 8U);
   bytes[2] = static_cast<std::uint8_t>(pid & 255U);
   bytes[3] = static_cast<std::uint8_t>(kHasField | kHasPayload | last.counter);
-  bytes[4] = static_cast<std::uint8_t>(kTsPacketSize - kHeader - 2);  // all but the length byte and the
-                                                                      // payload
+  // All but the length byte and the payload.
+  bytes[4] = static_cast<std::uint8_t>(kTsPacketSize - kHeader - 2);
   bytes[5] = kDiscontinuity;
   return bytes;
 }

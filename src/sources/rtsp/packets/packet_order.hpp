@@ -61,8 +61,8 @@ class PacketOrder {
   struct Counts {
     std::uint64_t received = 0;  // without duplicates
     std::uint64_t lost = 0;      // packets that did not arrive
-    std::uint64_t late = 0;      // packets that arrived after being counted as lost, and are no longer
-                                 // counted there
+    // Packets that arrived after being counted as lost, and are no longer counted there.
+    std::uint64_t late = 0;
   };
 
   explicit PacketOrder(bool waits) : waits_(waits) {}

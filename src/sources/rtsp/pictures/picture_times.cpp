@@ -18,8 +18,8 @@ constexpr int kEnough = 250;      // plausible images in a row
 constexpr double kLeastSpan = 1;  // seconds
 constexpr int kLeastImages = 8;   // in a span
 constexpr int kMostOddSpans = 2;  // spans in a row: a server may send buffered data faster than real time
-constexpr double kFactor = 10;    // between the rates of timestamps and arrivals: more than any network delay
-                                  // explains
+// Between the rates of timestamps and arrivals: more than any network delay explains.
+constexpr double kFactor = 10;
 
 }  // namespace
 

@@ -122,8 +122,8 @@ bool StreamReader::read_head() {
   const auto end = find_head_end(text, looked_);
   if (std::min(end, text.size()) > kLongestHead) throw NotRtsp("a message with more than 64 KiB of headers");
   if (end == std::string_view::npos) {
-    looked_ = text.size() - std::min<std::size_t>(text.size(), 3);  // a trailing "\n\r" may be part of the
-                                                                    // empty line
+    // A trailing "\n\r" may be part of the empty line.
+    looked_ = text.size() - std::min<std::size_t>(text.size(), 3);
     return false;
   }
   looked_ = 0;

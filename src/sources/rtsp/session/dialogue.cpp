@@ -83,8 +83,8 @@ void Dialogue::send_packet(std::uint8_t channel, std::span<const std::uint8_t> b
 Message Dialogue::wait_for_answer(Waiter& waiter, TimePoint deadline) {
   for (int messages = 0; messages < kMostMessages;) {
     while (auto message = next_message([this](const Interleaved& packet) { keep(packet); })) {
-      if (message->status >= 200) return *std::move(message);  // 1xx responses are provisional (RFC 2326,
-                                                               // 7.1.1)
+      // 1xx responses are provisional (RFC 2326, 7.1.1).
+      if (message->status >= 200) return *std::move(message);
       ++messages;
     }
     std::vector<platform::Awaited> sockets{link_.interest()};
