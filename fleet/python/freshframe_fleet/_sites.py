@@ -56,16 +56,9 @@ _ACTOR = {
 class _Source:
     """A reader of a site's fleet. Keeps each batch until the program has confirmed it."""
 
-    def __init__(self, reader: FleetReader) -> None:
+    def __init__(self, reader: FleetReader, number: int) -> None:
         self.lock = threading.Lock()  # held while waiting for results; guards the rest
-        self.reader, self.holder, self.number, self.batch = reader, "", 0, list[Any]()
-
-    def check(self, holder: str) -> None:
-        if self.holder != holder:
-            raise StateError(
-                f"another program reads {self.reader.output!r} as {self.reader.name!r} now: give each reader "
-                "its own name"
-            )
+        self.reader, self.holder, self.number, self.batch = reader, "", number, list[Any]()
 
 
 class Site:
@@ -74,7 +67,6 @@ class Site:
     def __init__(self, spec: SiteSpec) -> None:
         self._life = time.time_ns()
         self._spec = SiteSpec(agents=spec.agents, exclusive=spec.exclusive)
-        self._number = -1  # number of the current build
         self._newest = ("", 0)  # the program that sent the newest list, and that program's number of it
         self._lock = threading.Lock()  # guards the specification and the sources
         self._sources: dict[tuple[str, str], _Source] = {}
@@ -100,7 +92,7 @@ class Site:
                 )
             # Without a camera that stays, Builds.release() drops the build.
             if not now.cameras.keys() & spec.cameras.keys() or spec.build != now.build:
-                self._number = controller.add_build(*spec.build) if spec.cameras else -1
+                self._number = controller.add_build(*spec.build)
             for name in now.cameras.keys() - spec.cameras.keys():
                 controller.remove(name)
             for name in now.cameras.keys() & spec.cameras.keys():
@@ -113,34 +105,31 @@ class Site:
                 controller.add(added, self._number, spec.exclusive)
             self._spec = spec
 
-    def take(self, output: str, name: str, holder: str, over: bool) -> tuple[int, int, Totals, list[Any]]:
+    def take(self, output: str, name: str, holder: str, received: int) -> tuple[int, int, Totals, list[Any]]:
         """Returns the start time of this actor in ns, a batch's number, the reader's counts, and the results.
 
-        An unconfirmed batch is returned again. `over`: this holder takes the reader over from another
-        program.
+        `received`: number of the latest batch that the holder received, or 0 to take the reader over from
+        another program. A call that confirms a batch returns immediately, without results. An unconfirmed
+        batch is returned again.
         """
         with self._lock:
             if (output, name) not in self._sources:
-                self._sources[output, name] = _Source(self._fleet.reader(output, name=name))
+                # Numbers begin at the start time, so that a restarted site does not reuse them.
+                self._sources[output, name] = _Source(self._fleet.reader(output, name=name), self._life)
             source = self._sources[output, name]
         with source.lock:
-            if over or not source.holder:
+            if received == 0 or not source.holder:
                 source.holder = holder
-            source.check(holder)
-            if not source.batch:
+            if source.holder != holder:
+                raise StateError(
+                    f"another program reads {output!r} as {name!r} now: give each reader its own name"
+                )
+            if source.batch and source.number == received:
+                source.batch = []
+            elif not source.batch:
                 source.batch = source.reader.take_packed(*_BATCH)
                 source.number += 1
             return self._life, source.number, source.reader._results.totals(), source.batch
-
-    def confirm(self, output: str, name: str, holder: str, number: int) -> bool:
-        """Discards a confirmed batch. The program delivers it only after this has returned."""
-        source = self._sources.get((output, name))
-        if source is not None:  # otherwise the site has been restarted
-            with source.lock:
-                source.check(holder)
-                if source.number == number:
-                    source.batch = []
-        return True
 
     def stats(self) -> dict[str, Any]:
         """Returns the statistics of the fleet."""
@@ -162,7 +151,10 @@ class _Remote:
         self._lock = threading.Lock()  # guards the latest list: each reader may have its own thread
         self._actor: Any = None
         self._change: Any = None  # the open call of change()
-        self._failures, self._retry_at = 0, 0.0  # failures in a row
+        self._wait, self._retry_at = (
+            0.0,
+            0.0,
+        )  # seconds from the latest failure to the next start, and its time
 
     def change(self, spec: SiteSpec | None = None) -> Any:
         """Starts the site or attaches to it, and sends it `spec` or the latest list. Returns its actor."""
@@ -194,24 +186,25 @@ class _Remote:
             calls[self] = call, actor, time.monotonic() + (_START if starts else self._limit)
         return [calls[self][0]]
 
-    def answer(self, calls: _Calls, done: list[Any]) -> Any:
+    def answer(self, calls: _Calls) -> Any:
         """Returns the result of the caller's pending call, or None until it is done. Raises the call's error.
 
         Raises:
             ConnectionError: The site has ended, or was killed because it did not answer in time. It will be
                 restarted.
         """
-        call, actor, deadline = calls.get(self, (None, None, 0.0))
-        if call is None or (call not in done and time.monotonic() < deadline):
+        if self not in calls:
+            return None
+        call, actor, deadline = calls[self]
+        hangs = not self._is_done(call)
+        if hangs and time.monotonic() < deadline:
             return None
         del calls[self]
         error = "no answer in time: killed"
         try:
-            if call in done:
-                found = self._ray.get(call)
-                self._failures, self.reason = 0, ""
-                change = self._change
-                if change is not None and self._ray.wait([change], timeout=0)[0]:
+            if not hangs:
+                found, self.reason = self._ray.get(call), ""
+                if (change := self._change) is not None and self._is_done(change):
                     self._change = None
                     self._ray.get(change)
                 return found
@@ -220,12 +213,15 @@ class _Remote:
         except self._ray.exceptions.RayError as ended:
             error = cut(masked(str(ended).strip().splitlines()[-1]))  # a traceback ends with the error
         if actor is self._actor:  # otherwise another caller has handled this end
-            if call not in done:  # Ray does not detect hung processes
+            if hangs:  # Ray does not detect hung processes
                 self._ray.kill(actor, no_restart=False)
-            self._failures += self.reason != ""
-            wait = min(_LONGEST_RETRY, 2.0 ** min(self._failures - 1, 9)) if self._failures else 0.1
-            self._actor, self._retry_at, self.reason = None, time.monotonic() + wait, error
+            # A site that had answered is restarted immediately.
+            self._wait = min(_LONGEST_RETRY, 2 * self._wait or 1.0) if self.reason else 0.0
+            self._actor, self._retry_at, self.reason = None, time.monotonic() + self._wait, error
         raise ConnectionError
+
+    def _is_done(self, call: Any) -> bool:
+        return bool(self._ray.wait([call], timeout=0)[0])
 
 
 _Calls = WeakKeyDictionary[_Remote, tuple[Any, Any, float]]  # call, actor, deadline
@@ -265,8 +261,8 @@ class _Reading:
     """The state and the counts of a reader for one site."""
 
     def __init__(self) -> None:
-        self.number, self.rows = 0, list[Any]()  # the latest batch, until the site has its confirmation
-        self.life = 0  # start time of the actor that answered last; 0: the next call takes the reader over
+        self.number, self.rows = 0, list[Any]()  # the latest batch, and its results until they are confirmed
+        self.life = 0  # start time of the actor that answered last
         self.lives: dict[str, int] = {}  # by camera: `life` of its newest result
         self.past, self.now = Counter[str](), Counter[str]()  # counts of earlier actors, and of this one
         self.buffered = 0  # results that the program has not received yet
@@ -279,9 +275,7 @@ class _Reading:
 
     def take(self, answer: Any) -> list[Any]:
         """Handles an answer of the site. Returns the results that can be delivered to the program."""
-        if self.rows:  # confirmed, or the site has ended and cannot return them again
-            rows, self.rows = self.rows, []
-            return rows
+        confirmed = self.rows  # by this answer, or the site was restarted and cannot return them again
         life, self.number, now, self.rows = answer
         if self.life not in (0, life):
             self.past.update(self.now)
@@ -292,7 +286,7 @@ class _Reading:
             if self.lives.get(camera, life) != life:
                 self.past.update(gaps=1, unreported_possible=1)
             self.lives[camera] = life
-        return []
+        return confirmed
 
 
 class SitesReader(ClosedByWith):
@@ -357,16 +351,14 @@ class SitesReader(ClosedByWith):
         sites, calls = list(self._sites.items()), list[Any]()
         for name, site in sites:
             reading = self._readings.setdefault(name, _Reading())
-            what, last = ("confirm", reading.number) if reading.rows else ("take", reading.life == 0)
-            calls += site.ask(self._calls, what, *self._key, last)
+            calls += site.ask(self._calls, "take", *self._key, reading.number)
         if not calls:
             time.sleep(min(wait, 0.05))
             return
-        self._ray.wait(calls, num_returns=1, timeout=wait)
-        done, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
+        self._ray.wait(calls, timeout=wait)  # for one of them
         for name, site in sites:
             with contextlib.suppress(ConnectionError):  # the next turn calls it again
-                if (answer := site.answer(self._calls, done)) is not None:
+                if (answer := site.answer(self._calls)) is not None:
                     self._results.extend((name, row) for row in self._readings[name].take(answer))
 
 
@@ -474,12 +466,12 @@ class RaySites:
         """
         sites = list(self._remotes.items())
         calls = [call for _, site in sites for call in site.ask(self._calls, "stats")]
-        done = self._ray.wait(calls, num_returns=len(calls), timeout=_PATIENCE)[0] if calls else []
+        self._ray.wait(calls, num_returns=len(calls), timeout=_PATIENCE)
         found: dict[str, dict[str, Any]] = {}
         for name, site in sites:
             fleet = None
             with contextlib.suppress(ConnectionError):
-                fleet = site.answer(self._calls, done)
+                fleet = site.answer(self._calls)
             found[name] = {"reason": site.reason, "fleet": fleet}
         return found
 

@@ -44,14 +44,13 @@ def site() -> Iterator[Site]:
 
 
 def test_a_batch_comes_again_until_it_is_confirmed(site: Site) -> None:
-    life, number, _, rows = site.take("ticks", "log", "me", True)
+    life, number, _, rows = site.take("ticks", "log", "me", 0)
     while not rows:
-        _, number, _, rows = site.take("ticks", "log", "me", False)
-    assert site.take("ticks", "log", "me", False)[1::2] == (number, rows)
-    site.confirm("ticks", "log", "me", number - 1)  # an earlier batch
-    assert site.take("ticks", "log", "me", False)[1::2] == (number, rows)
-    site.confirm("ticks", "log", "me", number)
-    again, following, counts, more = site.take("ticks", "log", "me", False)
+        _, number, _, rows = site.take("ticks", "log", "me", number)
+    for received in (0, number - 1):
+        assert site.take("ticks", "log", "me", received)[1::2] == (number, rows)
+    assert site.take("ticks", "log", "me", number)[::3] == (life, [])
+    again, following, counts, more = site.take("ticks", "log", "me", number)
     assert (again, following) == (life, number + 1)
     assert [row[7] for row in rows + more] == list(range(len(rows) + len(more)))  # ordinals
     assert counts.delivered == len(rows) + len(more)
@@ -59,27 +58,33 @@ def test_a_batch_comes_again_until_it_is_confirmed(site: Site) -> None:
     assert counts.reported == counts.delivered + lost + counts.waiting
 
 
-def test_a_reader_belongs_to_the_program_that_has_taken_it_over(site: Site) -> None:
-    number, rows = 0, list[Any]()
-    site.take("ticks", "log", "one", True)
-    with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
-        site.take("ticks", "log", "two", False)
+def test_a_batch_of_a_site_before_its_restart_confirms_none_after_it(site: Site) -> None:
+    _, before, _, _ = site.take("ticks", "log", "me", 0)
+    site._sources.pop(("ticks", "log")).reader.close()
+    site._life += 10  # as after a restart
+    number, rows = before, list[Any]()
     while not rows:
-        _, number, _, rows = site.take("ticks", "log", "two", True)
-    for late in (
-        lambda: site.confirm("ticks", "log", "one", number),
-        lambda: site.take("ticks", "log", "one", False),
-    ):
-        with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
-            late()
-    assert site.take("ticks", "log", "two", False)[1::2] == (number, rows)
-    site.take("ticks", "other", "one", True)  # a reader of another name
+        _, number, _, rows = site.take("ticks", "log", "me", before)
+    assert site.take("ticks", "log", "me", before)[1::2] == (number, rows)
+
+
+def test_a_reader_belongs_to_the_program_that_has_taken_it_over(site: Site) -> None:
+    _, number, _, _ = site.take("ticks", "log", "one", 0)
+    with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
+        site.take("ticks", "log", "two", number)
+    _, number, _, rows = site.take("ticks", "log", "two", 0)
+    while not rows:
+        _, number, _, rows = site.take("ticks", "log", "two", number)
+    with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
+        site.take("ticks", "log", "one", number)
+    assert site.take("ticks", "log", "two", 0)[1::2] == (number, rows)
+    site.take("ticks", "other", "one", 0)  # a reader of another name
 
 
 def test_a_site_says_which_outputs_there_are(site: Site) -> None:
     until(lambda: site.stats()["outputs"], "the outputs")
     with pytest.raises(ff.GraphError, match="no camera has an output 'boxes'; there are: 'ticks'"):
-        site.take("boxes", "log", "me", True)
+        site.take("boxes", "log", "me", 0)
 
 
 def test_a_changed_list_touches_only_what_differs(site: Site) -> None:
@@ -230,13 +235,13 @@ class Asked:
     def answer(self, what: Any) -> Any:
         [call] = self.ask()
         self.ray.answers[call] = what
-        return self.site.answer(self.calls["me"], [call])
+        return self.site.answer(self.calls["me"])
 
     def fail(self, caller: str = "me") -> None:
         call = self.ask(caller)
         self.ray.answers[call[0]] = RayError("it has ended")
         with pytest.raises(ConnectionError):
-            self.site.answer(self.calls[caller], call)
+            self.site.answer(self.calls[caller])
         assert self.site.reason == "it has ended"
 
 
@@ -287,12 +292,12 @@ def test_a_site_that_does_not_answer_is_killed(
     asked.ask()
     asked.ask("other")
     clock.now += limit - 0.1
-    assert asked.site.answer(asked.calls["me"], []) is None
+    assert asked.site.answer(asked.calls["me"]) is None
     assert asked.ray.kills == []
     clock.now += 0.2
     for caller in ("me", "other"):
         with pytest.raises(ConnectionError):
-            asked.site.answer(asked.calls[caller], [])
+            asked.site.answer(asked.calls[caller])
         assert asked.ray.kills == [("sites/north", False)]  # it may restart
     assert asked.site.reason == "no answer in time: killed"
 
@@ -366,61 +371,69 @@ def yard(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Yard:
 
 
 def test_a_batch_is_given_only_when_the_site_has_heard_of_it(yard: Yard) -> None:
-    assert yard.latest == ("take", True)
+    assert yard.latest == ("take", 0)
     yard.answer((1, 7, Totals(reported=3, delivered=2, waiting=1), rows("cam", 5, 0, 1)))
     yard.read()
     assert yard.given == []
     assert yard.counts == {"reported": 3, "waiting": 3}
-    assert yard.latest == ("confirm", 7)
-    yard.answer(True)
-    assert yard.counts == {"reported": 3, "waiting": 3}  # not read yet
+    assert yard.latest == ("take", 7)
+    yard.answer((1, 7, Totals(reported=4, delivered=2, waiting=2), []))
+    assert yard.counts == {"reported": 4, "waiting": 4}  # not read yet
     yard.read()
     assert yard.given == [("cam", 5, 0), ("cam", 5, 1)]
-    assert yard.counts == {"reported": 3, "delivered": 2, "waiting": 1}
-    assert yard.latest == ("take", False)
-    yard.answer((1, 8, Totals(reported=3, delivered=2, waiting=1), []))
-    assert yard.latest == ("take", False)  # an empty batch needs no confirmation
+    assert yard.counts == {"reported": 4, "delivered": 2, "waiting": 2}
+    yard.answer((1, 8, Totals(reported=4, delivered=4), rows("cam", 5, 2, 3)))
+    assert yard.latest == ("take", 8)
 
 
 @pytest.mark.parametrize("seen", ["while confirming", "while taking", "by its life alone"])
 def test_the_end_of_a_site_is_one_gap_of_each_camera_and_loses_what_waited_there(
     yard: Yard, seen: str
 ) -> None:
-    batch = rows("cam", 5, 0, 1) + rows("other", 6, 0)
-    yard.answer((1, 1, Totals(reported=9, delivered=3, waiting=4, outbox_full=2), batch))
+    totals = Totals(reported=9, delivered=3, waiting=4, outbox_full=2)
+    yard.answer((1, 1, totals, rows("cam", 5, 0, 1) + rows("other", 6, 0)))
     before = {"reported": 9, "waiting": 7, "outbox_full": 2}
     if seen == "while confirming":
         yard.answer(RayError("killed"))
         assert yard.counts == before  # whether it has ended is not known yet
-        assert yard.latest == ("confirm", 1)
-    yard.answer(True)
+        assert yard.latest == ("take", 1)
+    else:
+        yard.answer((1, 1, totals, []))
     if seen == "while taking":
         yard.answer(RayError("killed"))
         assert yard.counts == before
-    yard.answer((2, 1, Totals(reported=2, delivered=2), rows("cam", 7, 0, 1)), True)
+    restarted = Totals(reported=2, delivered=2)
+    yard.answer((2, 11, restarted, rows("cam", 7, 0, 1)), (2, 11, restarted, []))
     yard.read()
     assert len(yard.given) == 5
     after = {"lost_with_site": 4, "outbox_full": 2, "deaths": 1, "gaps": 1, "unreported_possible": 1}
     assert yard.counts == {"reported": 11, "delivered": 5, **after}
     for number in (2, 3):
-        yard.answer((2, number, Totals(reported=number, delivered=number), rows("other", 8, number)), True)
+        totals = Totals(reported=number, delivered=number)
+        yard.answer((2, number, totals, rows("other", 8, number)), (2, number, totals, []))
     assert (yard.counts["gaps"], yard.counts["unreported_possible"]) == (2, 2)
 
 
 def test_a_link_that_is_down_for_a_while_is_no_end_of_the_site(yard: Yard) -> None:
-    batch = (1, 1, Totals(reported=3, delivered=2, waiting=1), rows("cam", 5, 0, 1))
-    yard.answer(RayError("unavailable"), batch, RayError("unavailable"), True, RayError("unavailable"))
-    yard.answer((1, 2, Totals(reported=3, delivered=3), rows("cam", 5, 2)), True)
+    totals = Totals(reported=3, delivered=2, waiting=1)
+    yard.answer(RayError("unavailable"), (1, 1, totals, rows("cam", 5, 0, 1)))
+    yard.answer(RayError("unavailable"))
+    yard.read()
+    assert yard.given == []
+    # The lost answer was the confirmation.
+    yard.answer((1, 2, Totals(reported=3, delivered=3), rows("cam", 5, 2)), RayError("unavailable"))
+    yard.answer((1, 2, Totals(reported=3, delivered=3), []))
     yard.read()
     assert [value for *_, value in yard.given] == [0, 1, 2]
     assert yard.counts == {"reported": 3, "delivered": 3}
 
 
 def test_a_site_that_was_removed_and_is_back_is_read_again(yard: Yard) -> None:
-    yard.answer((1, 1, Totals(reported=1, delivered=1), rows("cam", 5, 0)), True)
+    totals = Totals(reported=1, delivered=1)
+    yard.answer((1, 1, totals, rows("cam", 5, 0)), (1, 1, totals, []))
     yard.reader._sites["north"] = _Remote(yard.ray, "sites/north", spec(FAST), 20.0)  # type: ignore[index]
     yard.reader._turn(0)
-    yard.answer((2, 1, Totals(reported=1, delivered=1), rows("cam", 6, 0)), True)
+    yard.answer((2, 2, totals, rows("cam", 6, 0)), (2, 2, totals, []))
     yard.read()
     assert [epoch for _, epoch, _ in yard.given] == [5, 6]
 
@@ -432,7 +445,8 @@ def test_a_closed_reader_leaves_no_call_open(yard: Yard) -> None:
 
 
 def test_a_second_program_counts_what_the_first_one_was_given(yard: Yard) -> None:
-    yard.answer((1, 40, Totals(reported=100, delivered=90, waiting=10), rows("cam", 5, 88, 89)), True)
+    totals = Totals(reported=100, delivered=90, waiting=10)
+    yard.answer((1, 40, totals, rows("cam", 5, 88, 89)), (1, 40, totals, []))
     yard.read()
     assert yard.counts == {"reported": 100, "delivered": 90, "waiting": 10}
 
