@@ -37,6 +37,9 @@ _START = 120.0  # seconds for the first answer of a site after its start
 _PATIENCE = 5.0  # seconds for answers to stats()
 _TURN = 0.5  # maximum seconds between a reader's checks of the sites
 _NAMESPACE = "freshframe"
+# Ray executes change() in order, because it has the single thread of an actor without max_concurrency. The
+# other methods have these threads.
+_THREADS = {"answers": 32}
 _ACTOR = {
     "namespace": _NAMESPACE,
     "lifetime": "detached",
@@ -44,7 +47,6 @@ _ACTOR = {
     "num_cpus": 1,
     "max_restarts": -1,
     "max_task_retries": -1,  # otherwise each call to a restarting actor fails, after 2 s
-    "max_concurrency": 32,
     # Otherwise Ray hides the GPUs from a site.
     "runtime_env": {"env_vars": {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}},
 }
@@ -67,43 +69,34 @@ class Site:
     def __init__(self, spec: SiteSpec) -> None:
         self._life = time.time_ns()
         self._spec = SiteSpec(agents=spec.agents, exclusive=spec.exclusive)
-        self._newest = ("", 0)  # the program that sent the newest list, and that program's number of it
-        self._lock = threading.Lock()  # guards the specification and the sources
+        self._lock = threading.Lock()  # guards the sources
         self._sources: dict[tuple[str, str], _Source] = {}
         self._fleet = Fleet(agents=spec.agents)
         self.change(spec)
 
-    def change(self, spec: SiteSpec, program: str = "", number: int = 0) -> None:
-        """Adds, updates and removes cameras so that the site has those of `spec`. The others keep running.
-
-        Ray may run two calls in either order: a list that is older than the newest one of its program is
-        ignored.
-        """
-        with self._lock:
-            if program == self._newest[0] and number < self._newest[1]:
-                return
-            self._newest = program, number
-            now, controller = self._spec, self._fleet._controller
-            fixed = (now.version, now.agents, now.exclusive)
-            if (spec.version, spec.agents, spec.exclusive) != fixed:
-                raise StateError(
-                    "the site runs freshframe {} with agents={} and exclusive={}, which cannot change while "
-                    "it runs: call RaySites.shutdown(), and start the sites again".format(*fixed)
-                )
-            # Without a camera that stays, Builds.release() drops the build.
-            if not now.cameras.keys() & spec.cameras.keys() or spec.build != now.build:
-                self._number = controller.add_build(*spec.build)
-            for name in now.cameras.keys() - spec.cameras.keys():
-                controller.remove(name)
-            for name in now.cameras.keys() & spec.cameras.keys():
-                if (now.cameras[name], now.build) != (spec.cameras[name], spec.build):
-                    controller.update(name, self._number, spec.cameras[name])
-            if new := spec.cameras.keys() - now.cameras.keys():
-                while new & controller.stats().cameras.keys():
-                    time.sleep(_BATCH[2])  # one of these names was removed and is still closing
-                added: list[CameraSpec] = [(name, spec.cameras[name], {}) for name in sorted(new)]
-                controller.add(added, self._number, spec.exclusive)
-            self._spec = spec
+    def change(self, spec: SiteSpec) -> None:
+        """Adds, updates and removes cameras so that the site has those of `spec`. The others keep running."""
+        now, controller = self._spec, self._fleet._controller
+        fixed = (now.version, now.agents, now.exclusive)
+        if (spec.version, spec.agents, spec.exclusive) != fixed:
+            raise StateError(
+                "the site runs freshframe {} with agents={} and exclusive={}, which cannot change while "
+                "it runs: call RaySites.shutdown(), and start the sites again".format(*fixed)
+            )
+        kept = now.cameras.keys() & spec.cameras.keys()
+        if not kept or spec.build != now.build:  # without a kept camera, Builds.release() drops the build
+            self._number = controller.add_build(*spec.build)
+        for name in now.cameras.keys() - kept:
+            controller.remove(name)
+        for name in kept:
+            if (now.cameras[name], now.build) != (spec.cameras[name], spec.build):
+                controller.update(name, self._number, spec.cameras[name])
+        if new := spec.cameras.keys() - kept:
+            while new & controller.stats().cameras.keys():
+                time.sleep(_BATCH[2])  # one of these names was removed and is still closing
+            added: list[CameraSpec] = [(name, spec.cameras[name], {}) for name in sorted(new)]
+            controller.add(added, self._number, spec.exclusive)
+        self._spec = spec
 
     def take(self, output: str, name: str, holder: str, received: int) -> tuple[int, int, Totals, list[Any]]:
         """Returns the start time of this actor in ns, a batch's number, the reader's counts, and the results.
@@ -147,7 +140,6 @@ class _Remote:
         self.reason = "starts"
         self._ray, self._name, self._limit = ray, name, limit
         self._spec = spec
-        self._program, self._number = uuid.uuid4().hex, 0  # sender and number of the latest list of cameras
         self._lock = threading.Lock()  # guards the latest list: each reader may have its own thread
         self._actor: Any = None
         self._change: Any = None  # the open call of change()
@@ -160,13 +152,12 @@ class _Remote:
         """Starts the site or attaches to it, and sends it `spec` or the latest list. Returns its actor."""
         with self._lock:
             actor, self._spec = self._actor, self._spec if spec is None else spec
-            self._number += 1
             if actor is None:
                 options = {"name": self._name, "label_selector": self._spec.labels, **_ACTOR}
-                actor = self._actor = self._ray.remote(Site).options(**options).remote(self._spec)
-            # No retries: one could undo a later change by another program.
-            change = actor.change.options(max_task_retries=0)
-            self._change = change.remote(self._spec, self._program, self._number)
+                site = self._ray.remote(concurrency_groups=_THREADS)(Site)
+                actor = self._actor = site.options(**options).remote(self._spec)
+            # No retries: one could undo a later change.
+            self._change = actor.change.options(max_task_retries=0).remote(self._spec)
             return actor
 
     def ask(self, calls: _Calls, method: str, *arguments: Any) -> list[Any]:
@@ -182,7 +173,8 @@ class _Remote:
                 actor = self.change()
             starts = self.reason != ""
             # Ray keeps the first call until the site has started. Later ones fail when the site ends.
-            call = getattr(actor, method).options(max_task_retries=-1 if starts else 0).remote(*arguments)
+            options = {"concurrency_group": "answers", "max_task_retries": -1 if starts else 0}
+            call = getattr(actor, method).options(**options).remote(*arguments)
             calls[self] = call, actor, time.monotonic() + (_START if starts else self._limit)
         return [calls[self][0]]
 

@@ -131,6 +131,40 @@ for sample in reader:
 """
 
 
+def test_lists_that_are_sent_quickly_apply_in_order(
+    sites: RaySites, server: CameraServer, cluster: Any
+) -> None:
+    ballast = os.urandom(200_000)  # Ray delivers an argument of this size later than a small one
+
+    def large(url: str) -> Any:
+        assert ballast
+        return build(url)
+
+    def cameras() -> set[str]:
+        fleets = [each["fleet"] for each in sites.stats().values()]
+        return {camera for fleet in fleets if fleet for camera in fleet["cameras"]}
+
+    def send(last: int) -> None:
+        for count in (*range(1, 9), last):
+            sites.change(specs(server, range(count)), large if count % 2 else build)
+        until(lambda: cameras() == {f"camera-{n}" for n in range(last)}, lambda: f"{last}: {cameras()}")
+        time.sleep(1.0)
+        assert len(cameras()) == last
+
+    send(4)
+    for _ in range(2):
+        os.kill(pid_of("north"), signal.SIGKILL)
+        send(6)
+    arguments = [cluster.address, json.dumps(specs(server, range(3)))]
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *arguments], env=program_environment(), stdout=subprocess.PIPE
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline()
+        send(10)
+        program.kill()
+
+
 @pytest.mark.parametrize(
     "programs", [2, pytest.param(21, marks=[pytest.mark.full, pytest.mark.timeout(1800)])]
 )

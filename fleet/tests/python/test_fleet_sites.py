@@ -115,14 +115,6 @@ def test_a_list_may_replace_cameras_that_have_not_started(site: Site) -> None:
     until(lambda: set(site.stats()["cameras"]) == {"third"}, "the last list")
 
 
-def test_a_list_that_arrives_late_is_ignored(site: Site) -> None:
-    site.change(spec({"new": "ticks:0.01"}), "me", 2)
-    site.change(spec(FAST), "me", 1)
-    assert site._spec.cameras.keys() == {"new"}
-    site.change(spec(FAST), "another program", 1)
-    assert site._spec.cameras.keys() == {"cam"}
-
-
 @pytest.mark.parametrize("changed", [{"agents": 2}, {"exclusive": True}, {"version": "0.0.1"}])
 def test_a_site_refuses_what_it_cannot_change(site: Site, changed: dict[str, Any]) -> None:
     refused = rf"freshframe {ff.__version__} with agents=1 and exclusive=False, which cannot change while"
@@ -153,8 +145,8 @@ class FakeRay:
         self.kills: list[tuple[str, bool]] = []
         self.retries: list[tuple[str, int]] = []  # by Ray, of each call
 
-    def remote(self, _: type) -> Any:
-        """Returns the class of the actor; each handle of it is another object."""
+    def remote(self, concurrency_groups: dict[str, int]) -> Any:
+        """Returns a decorator for the class of the actor; each handle of it is another object."""
         retries = self.retries
 
         class Handle:
@@ -164,14 +156,16 @@ class FakeRay:
             def __getattr__(self, name: str) -> Any:
                 method = SimpleNamespace(remote=partial(self.call, name))
 
-                def options(max_task_retries: int) -> Any:
+                def options(max_task_retries: int, concurrency_group: str = "") -> Any:
+                    assert (name == "change") == (concurrency_group == "")  # so that lists arrive in order
+                    assert not concurrency_group or concurrency_group in concurrency_groups
                     retries.append((name, max_task_retries))
                     return method
 
                 method.options = options
                 return method
 
-        return SimpleNamespace(
+        return lambda _: SimpleNamespace(
             options=lambda **options: SimpleNamespace(remote=lambda _: Handle(self._call, options["name"]))
         )
 
@@ -310,15 +304,13 @@ def test_an_error_of_a_change_is_raised_to_the_program(asked: Asked) -> None:
     assert asked.answer({}) == {}
 
 
-def test_a_site_can_tell_which_list_of_a_program_is_newer(asked: Asked) -> None:
+def test_a_site_that_is_restarted_has_the_latest_list(asked: Asked) -> None:
     asked.ask()
     asked.site.change(newest := spec({"new": "ticks:0.01"}))
     asked.fail()
-    asked.ask()  # sends the newest list again
+    asked.ask()
     lists = [arguments for name, arguments in asked.ray.calls if name == "change"]
-    assert [(each, number) for each, _, number in lists] == [(spec(FAST), 1), (newest, 2), (newest, 3)]
-    assert len({program for _, program, _ in lists}) == 1
-    assert asked.site._program != _Remote(asked.ray, "sites/north", newest, 20.0)._program
+    assert lists == [(spec(FAST),), (newest,), (newest,)]
 
 
 # ---- what is counted
