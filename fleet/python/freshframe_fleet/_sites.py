@@ -143,10 +143,8 @@ class _Remote:
         self._lock = threading.Lock()  # guards the latest list: each reader may have its own thread
         self._actor: Any = None
         self._change: Any = None  # the open call of change()
-        self._wait, self._retry_at = (
-            0.0,
-            0.0,
-        )  # seconds from the latest failure to the next start, and its time
+        self._wait = 0.0  # seconds from the latest failure to the next start
+        self._retry_at = 0.0
 
     def change(self, spec: SiteSpec | None = None) -> Any:
         """Starts the site or attaches to it, and sends it `spec` or the latest list. Returns its actor."""
@@ -179,11 +177,10 @@ class _Remote:
         return [calls[self][0]]
 
     def answer(self, calls: _Calls) -> Any:
-        """Returns the result of the caller's pending call, or None until it is done. Raises the call's error.
+        """Returns the result of the caller's pending call. Raises an error of the method.
 
-        Raises:
-            ConnectionError: The site has ended, or was killed because it did not answer in time. It will be
-                restarted.
+        Returns None if the call is not done, or has failed because the site has ended. A site that did not
+        answer in time is killed. Then ask() restarts it.
         """
         if self not in calls:
             return None
@@ -210,7 +207,7 @@ class _Remote:
             # A site that had answered is restarted immediately.
             self._wait = min(_LONGEST_RETRY, 2 * self._wait or 1.0) if self.reason else 0.0
             self._actor, self._retry_at, self.reason = None, time.monotonic() + self._wait, error
-        raise ConnectionError
+        return None
 
     def _is_done(self, call: Any) -> bool:
         return bool(self._ray.wait([call], timeout=0)[0])
@@ -260,8 +257,7 @@ class _Reading:
         self.buffered = 0  # results that the program has not received yet
 
     def counts(self) -> SiteCounts:
-        found = Counter(self.past)
-        found.update(self.now)
+        found = self.past + self.now
         found.update(delivered=-self.buffered, waiting=self.buffered)
         return SiteCounts(**found)
 
@@ -344,14 +340,13 @@ class SitesReader(ClosedByWith):
         for name, site in sites:
             reading = self._readings.setdefault(name, _Reading())
             calls += site.ask(self._calls, "take", *self._key, reading.number)
-        if not calls:
+        if calls:
+            self._ray.wait(calls, timeout=wait)  # for one of them
+        else:
             time.sleep(min(wait, 0.05))
-            return
-        self._ray.wait(calls, timeout=wait)  # for one of them
         for name, site in sites:
-            with contextlib.suppress(ConnectionError):  # the next turn calls it again
-                if (answer := site.answer(self._calls)) is not None:
-                    self._results.extend((name, row) for row in self._readings[name].take(answer))
+            if (answer := site.answer(self._calls)) is not None:
+                self._results.extend((name, row) for row in self._readings[name].take(answer))
 
 
 def _check_address(address: str) -> None:
@@ -435,13 +430,11 @@ class RaySites:
                 self._remotes[name].change(spec)
             else:
                 self._remotes[name] = _Remote(self._ray, self._prefix + name, spec, self._limit)
-        listed = {self._prefix + name for name in specs}
         for actor in self._ray.util.list_named_actors(all_namespaces=True):
-            name = actor["name"]
-            is_ours = actor["namespace"] == _NAMESPACE and name.startswith(self._prefix)
-            if is_ours and name not in listed:
+            group, slash, name = actor["name"].partition("/")
+            if actor["namespace"] == _NAMESPACE and group + slash == self._prefix and name not in specs:
                 with contextlib.suppress(ValueError):  # it has ended since
-                    self._ray.kill(self._ray.get_actor(name, _NAMESPACE))
+                    self._ray.kill(self._ray.get_actor(actor["name"], _NAMESPACE))
 
     def reader(self, output: str, *, name: str = "reader") -> SitesReader:
         """Creates a reader for an output of all sites, which continues where one of this name has stopped.
@@ -459,13 +452,7 @@ class RaySites:
         sites = list(self._remotes.items())
         calls = [call for _, site in sites for call in site.ask(self._calls, "stats")]
         self._ray.wait(calls, num_returns=len(calls), timeout=_PATIENCE)
-        found: dict[str, dict[str, Any]] = {}
-        for name, site in sites:
-            fleet = None
-            with contextlib.suppress(ConnectionError):
-                fleet = site.answer(self._calls)
-            found[name] = {"reason": site.reason, "fleet": fleet}
-        return found
+        return {name: {"fleet": site.answer(self._calls), "reason": site.reason} for name, site in sites}
 
     def shutdown(self) -> None:
         """Shuts down all sites and their cameras. This program's readers then raise EndOfStreamError.

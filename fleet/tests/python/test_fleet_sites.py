@@ -234,8 +234,7 @@ class Asked:
     def fail(self, caller: str = "me") -> None:
         call = self.ask(caller)
         self.ray.answers[call[0]] = RayError("it has ended")
-        with pytest.raises(ConnectionError):
-            self.site.answer(self.calls[caller])
+        assert self.site.answer(self.calls[caller]) is None
         assert self.site.reason == "it has ended"
 
 
@@ -290,8 +289,7 @@ def test_a_site_that_does_not_answer_is_killed(
     assert asked.ray.kills == []
     clock.now += 0.2
     for caller in ("me", "other"):
-        with pytest.raises(ConnectionError):
-            asked.site.answer(asked.calls[caller])
+        assert asked.site.answer(asked.calls[caller]) is None
         assert asked.ray.kills == [("sites/north", False)]  # it may restart
     assert asked.site.reason == "no answer in time: killed"
 
