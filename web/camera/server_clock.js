@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 const WINDOW = 30_000; // ms for which an answer, or a value of Lowest, is used
-const GROUP = 1000; // ms: answers within this time share one entry
 const SLACK = 1; // ms by which bounds may contradict each other, because clocks are rounded
 
 export const now = () => performance.now();
@@ -28,47 +27,42 @@ export class Lowest {
 // All bounds of the last 30 s are intersected, so one fast request and one fast answer are enough, even of different
 // pairs. Times are in ms.
 export class ServerClock {
-  #bounds = []; // {at, low, high}
-  #low = -Infinity;
-  #high = Infinity;
+  #upper = new Lowest(); // bounds of the offset
+  #lower = new Lowest(); // the same with the opposite sign
   #rounding = 0; // ms: resolution of performance.now(), which is 1 ms in Firefox
 
   // `sent` and `received` are times of performance.now(), `server` is the server's Unix time.
   add(sent, server, received) {
-    const low = server - received;
-    const high = server - sent;
-    const last = this.#bounds.at(-1);
-    if (last !== undefined && received - last.at < GROUP) {
-      last.low = Math.max(last.low, low);
-      last.high = Math.min(last.high, high);
-    } else {
-      this.#bounds.push({ at: received, low, high });
-    }
     this.#rounding = Number.isInteger(sent) && Number.isInteger(received) ? 1 : 0.1;
-    this.#bounds = this.#bounds.filter(({ at }) => received - at < WINDOW);
-    this.#intersect();
-    if (this.#low <= this.#high + SLACK) return;
+    this.#bound(sent, server, received);
+    if (this.#width >= -SLACK) return;
     // One of the clocks was set, or this device was suspended: earlier answers are worthless.
-    this.#bounds = [{ at: received, low, high }];
-    this.#intersect();
+    this.#upper = new Lowest();
+    this.#lower = new Lowest();
+    this.#bound(sent, server, received);
   }
 
-  #intersect() {
-    this.#low = Math.max(...this.#bounds.map(({ low }) => low));
-    this.#high = Math.min(...this.#bounds.map(({ high }) => high));
+  #bound(sent, server, received) {
+    this.#upper.add(received, server - sent);
+    this.#lower.add(received, received - server);
+  }
+
+  // ms between the bounds; negative if they contradict each other
+  get #width() {
+    return this.#upper.value + this.#lower.value;
   }
 
   get known() {
-    return this.#bounds.length > 0;
+    return this.#upper.value !== undefined;
   }
 
   // Maximum error of unixTime() in ms.
   get error() {
-    return Math.abs(this.#high - this.#low) / 2 + this.#rounding;
+    return Math.abs(this.#width) / 2 + this.#rounding;
   }
 
   // The server's Unix time in seconds at a given performance.now().
   unixTime(at) {
-    return (at + (this.#low + this.#high) / 2) / 1000;
+    return (at + (this.#upper.value - this.#lower.value) / 2) / 1000;
   }
 }
