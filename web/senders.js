@@ -12,7 +12,6 @@ function linkOf({ name, source }, views) {
   const asked = new URLSearchParams({ camera: name, token: source.sender_token });
   if (views.length > 0) asked.set("view", views[0].port);
   const link = new URL("camera", location.href);
-  link.search = "";
   link.hash = asked.toString();
   return link.href;
 }

@@ -15,15 +15,11 @@ const MOST_ERROR = 0xffffffff; // µs
 
 // Random, and the same after a reload of this tab, which then replaces itself.
 function clientId() {
-  const key = "freshframe-camera";
+  const made = crypto.getRandomValues(new Uint32Array(4)).join("-");
   try {
-    const known = sessionStorage.getItem(key);
-    if (known) return known;
-    const made = crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
-    sessionStorage.setItem(key, made);
-    return made;
+    return (sessionStorage["freshframe-camera"] ??= made);
   } catch {
-    return Math.random().toString(36).slice(2); // a page without storage
+    return made; // a page without storage
   }
 }
 
@@ -44,8 +40,6 @@ export class Link {
   constructor({ src, token, camera }, on) {
     this.#address = new URL("api/camera", src);
     this.#address.protocol = this.#address.protocol.replace("http", "ws");
-    this.#address.search = "";
-    this.#address.hash = "";
     this.#token = token;
     this.#camera = camera;
     this.#on = on;
@@ -54,13 +48,12 @@ export class Link {
   // Asks to send the camera, now and after each reconnection. `take` replaces another page that sends it, once.
   open(take = false) {
     this.#take = take;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#ask();
+    if (this.isOpen) this.#ask();
     else if (this.#socket === null) this.#connect();
   }
 
   close() {
     clearTimeout(this.#timer);
-    this.#timer = 0;
     this.#drop(1000);
   }
 
@@ -109,7 +102,7 @@ export class Link {
   }
 
   #connect() {
-    this.#timer = 0;
+    clearTimeout(this.#timer);
     const socket = new WebSocket(this.#address);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;

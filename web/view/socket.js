@@ -145,7 +145,6 @@ class Server {
     this.#timer = 0;
     const address = new URL("api/video", this.#address);
     address.protocol = address.protocol.replace("http", "ws");
-    address.search = "";
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
