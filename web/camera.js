@@ -7,7 +7,6 @@ import { STATES, sentenceOf } from "./camera/words.js";
 import { el } from "./dom.js";
 import "./view.js";
 
-const TOLD = 500; // ms between the events of an unchanged state
 const own = new URL(".", import.meta.url).href;
 
 class FreshframeCamera extends HTMLElement {
@@ -16,8 +15,6 @@ class FreshframeCamera extends HTMLElement {
   #root = this.attachShadow({ mode: "open" });
   #face = null;
   #sender = null;
-  #told = "";
-  #toldAt = -Infinity;
   #listed = null; // track for which the cameras were listed: they have no names before the user has given permission
 
   connectedCallback() {
@@ -73,11 +70,6 @@ class FreshframeCamera extends HTMLElement {
     const { state, detail, report, track } = sender;
     this.#face.tell({ state, detail, report, track });
     if (track !== this.#listed) this.#list(track);
-    const told = `${state}\n${detail}`;
-    const at = performance.now();
-    if (told === this.#told && at - this.#toldAt < TOLD) return;
-    this.#told = told;
-    this.#toldAt = at;
     const message = sentenceOf({ state, detail });
     this.dispatchEvent(new CustomEvent("state", { detail: { state, message, report } }));
   }

@@ -61,8 +61,6 @@ function tableOfWays() {
 }
 
 export class Face {
-  #devices = "";
-
   // `on.button()`: the button of the state. `on.stop()`, `on.pick(deviceId)`. `view`: an element that shows the result,
   // or null for the camera's own image.
   constructor(root, on, view) {
@@ -107,12 +105,8 @@ export class Face {
 
   // Offers the cameras of the device, if there are several.
   offer(devices, chosen) {
-    const key = devices.map(({ deviceId }) => deviceId).join("\n");
-    if (key !== this.#devices) {
-      this.#devices = key;
-      const names = devices.map(({ label }, index) => label || `camera ${index + 1}`);
-      this.choice.replaceChildren(...devices.map(({ deviceId }, at) => el("option", { value: deviceId }, names[at])));
-    }
+    const options = devices.map(({ deviceId, label }, at) => el("option", { value: deviceId }, label || `camera ${at + 1}`));
+    this.choice.replaceChildren(...options);
     this.choice.hidden = devices.length < 2;
     if (chosen) this.choice.value = chosen;
   }
