@@ -138,6 +138,16 @@ def test_a_codec_that_returns_nothing_is_replaced_by_the_next(page: Page, server
     assert page.run("return states.at(-1).report.failures") == ["avc1: it returned nothing for 2 s"]
 
 
+def test_a_frame_that_an_encoder_refuses_is_skipped_once(page: Page, server: VideoServer) -> None:
+    refusing = "VideoEncoder.prototype.encode = () => { throw new TypeError('not this one'); };"
+    show(page, server, script=PAINTED + DESK + refusing, more="start")
+    page.until("return states.at(-1)?.report.sent > 5")
+    report = page.run("return states.at(-1).report")
+    assert report["failures"] == [f"{family}: not this one" for family in ("avc1", "vp8", "vp09")]
+    inside = report["camera"] - report["sent"] - report["skipped_link"] - report["skipped_encoder"]
+    assert 0 <= inside <= 1, "each frame was sent, was skipped, or is in the encoder"
+
+
 def test_a_browser_without_webcodecs_sends_jpeg(page: Page, server: VideoServer) -> None:
     show(page, server, script=PAINTED + DESK + "delete window.VideoEncoder;", more="start")
     until_frames(page, 20)

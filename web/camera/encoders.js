@@ -115,11 +115,13 @@ class CodecEncoder {
 
   // Takes the frame and closes it, also if it throws.
   encode(frame, size, stamp, isKey) {
-    const fitted = this.#resizer.fit(frame, size);
+    const inside = { ...stamp, ...size, began: now() };
+    this.#inside.set(frame.timestamp, inside); // also if this throws: close() counts it
+    let fitted = frame;
     try {
       const isNew = this.#configure(size, stamp.fps);
-      const { codec } = this.#config;
-      this.#inside.set(fitted.timestamp, { ...stamp, ...size, codec, began: now() });
+      inside.codec = this.#config.codec;
+      fitted = this.#resizer.fit(frame, size);
       this.#encoder.encode(fitted, { keyFrame: isKey || isNew });
     } finally {
       fitted.close();
@@ -202,24 +204,19 @@ class JpegEncoder {
   encode(frame, size, stamp) {
     const began = now();
     this.#size = size;
+    this.inside = 1;
     const canvas = this.#resizer.draw(frame, size);
     frame.close?.();
-    this.inside = 1;
     canvas.toBlob((blob) => this.#encoded(blob, { ...stamp, ...size, codec: "jpeg" }, began), "image/jpeg", this.#quality);
   }
 
   async #encoded(blob, stamp, began) {
-    const bytes = blob === null ? null : new Uint8Array(await blob.arrayBuffer());
+    const message = blob && (await new Blob([new ArrayBuffer(HEAD), blob]).arrayBuffer());
     if (this.#isClosed) return;
     this.inside = 0;
     this.duration = now() - began;
-    if (bytes === null) {
-      ++this.left;
-      return;
-    }
-    const message = new ArrayBuffer(HEAD + bytes.length);
-    new Uint8Array(message, HEAD).set(bytes);
-    this.#on.encoded(stamp, message, true);
+    if (message === null) ++this.left;
+    else this.#on.encoded(stamp, message, true);
   }
 
   close() {

@@ -48,17 +48,17 @@ class CaptureTimes {
 
 // Counts frames that the browser lost before the page could see them, by gaps in their timestamps.
 class Gaps {
-  #last = null;
+  #last = Infinity;
   #intervals = [];
-  missed = 0;
 
+  // Returns the number of frames that were lost since the previous one.
   add(timestamp) {
-    const interval = this.#last === null ? 0 : timestamp - this.#last;
+    const interval = timestamp - this.#last;
     this.#last = timestamp;
-    if (interval <= 0 || interval > BREAK) return;
-    if (this.#intervals.length === INTERVALS)
-      this.missed += Math.max(0, Math.round(interval / median(this.#intervals)) - 1);
+    if (interval <= 0 || interval > BREAK) return 0;
+    const usual = this.#intervals.length < INTERVALS ? interval : median(this.#intervals);
     this.#intervals = [...this.#intervals.slice(1 - INTERVALS), interval];
+    return Math.max(0, Math.round(interval / usual) - 1);
   }
 }
 
@@ -99,10 +99,6 @@ class ProcessedFrames {
     return this.stamped === "capture" ? 0 : this.#half;
   }
 
-  get missed() {
-    return this.#gaps.missed;
-  }
-
   #tie({ captureTime }) {
     if (this.#ended) return;
     if (captureTime !== undefined) {
@@ -128,8 +124,7 @@ class ProcessedFrames {
         return;
       }
       const timestamp = frame.timestamp / 1000;
-      this.#gaps.add(timestamp);
-      this.#take(frame, this.#times.at(timestamp, now()), timestamp);
+      this.#take(frame, this.#times.at(timestamp, now()), timestamp, this.#gaps.add(timestamp));
     }
   }
 
@@ -160,31 +155,26 @@ class PresentedFrames {
     this.#timer = setInterval(() => this.#hidden(), HIDDEN);
   }
 
-  get missed() {
-    return this.#gaps.missed;
-  }
-
   #next() {
     this.#video.requestVideoFrameCallback((_, { captureTime, presentationTime }) => {
       if (this.#ended) return;
       this.#next();
       const shown = captureTime ?? Math.min(presentationTime, now());
       if (captureTime !== undefined) [this.stamped, this.error] = ["capture", 0];
-      this.#gaps.add(shown);
-      this.#give(shown);
+      this.#give(shown, this.#gaps.add(shown));
     });
   }
 
   // A hidden page has no frame callbacks.
   #hidden() {
-    if (document.hidden && now() - this.#last > HIDDEN - 100 && this.#video.readyState >= 2) this.#give(now());
+    if (document.hidden && now() - this.#last > HIDDEN - 100 && this.#video.readyState >= 2) this.#give(now(), 0);
   }
 
-  #give(shown) {
+  #give(shown, missed) {
     this.#last = now();
     const timestamp = Math.round(shown * 1000);
     const frame = typeof VideoFrame === "undefined" ? this.#video : new VideoFrame(this.#video, { timestamp });
-    this.#take(frame, shown - this.error, shown);
+    this.#take(frame, shown - this.error, shown, missed);
   }
 
   end() {
@@ -194,10 +184,10 @@ class PresentedFrames {
   }
 }
 
-// Calls take(frame, captured, timestamp) for each frame of the track until end(), with times in ms: `captured` by
+// Calls take(frame, captured, timestamp, missed) for each frame of the track until end(), with times in ms: `captured` by
 // performance.now(), `timestamp` by the camera's own clock. A frame is a VideoFrame that the callee closes, or a video
-// element in browsers without VideoFrame. `missed` counts frames that the browser lost, `stamped` is the source
-// of the times ("capture", "presentation" or "arrival"), and `error` their error in ms.
+// element in browsers without VideoFrame. `missed` is the number of frames that the browser lost before this one.
+// `stamped` is the source of the times ("capture", "presentation" or "arrival"), and `error` their error in ms.
 export function follow(track, take) {
   return "MediaStreamTrackProcessor" in window ? new ProcessedFrames(track, take) : new PresentedFrames(track, take);
 }

@@ -50,11 +50,9 @@ export class Sender {
   #failures = new Map(); // by codec family: why it failed
   #way = new Way();
   #bitrate = null;
-  #counts = none(); // of this connection, like the fields up to #skipped
+  #counts = none(); // of this connection, like the next two fields
   #before = none(); // at the last check
-  #missed = 0; // frames missed by cameras that were closed
   #number = 0;
-  #skipped = 0;
   #first = null; // timestamp of the first frame
   #declared = "";
   #wantsKey = true;
@@ -71,8 +69,7 @@ export class Sender {
   #lostAt = null;
   #wakeLock = null;
 
-  // `options`: src, token, camera, facing, device. `on.change()` is called when the state or the track
-  // changes.
+  // `options`: src, token, camera, facing, device. `on.change()` is called when the state changes, and twice a second.
   constructor(options, on) {
     this.#options = options;
     this.#on = on;
@@ -125,7 +122,6 @@ export class Sender {
       mode: this.#encoder?.mode,
       size: this.#encoder?.size,
       ...this.#counts,
-      missed: this.#missed + (this.#frames?.missed ?? 0),
       skipped_encoder: this.#skippedEncoder,
       bitrate: this.#bitrate === null ? undefined : Math.round(this.#bitrate.value),
       arrives: Math.round(rate),
@@ -226,17 +222,13 @@ export class Sender {
     this.#closeEncoder();
     this.#way = new Way();
     this.#number = 0;
-    this.#skipped = 0;
     this.#counts = none();
     this.#before = none();
-    this.#missed = -(this.#frames?.missed ?? 0);
+    this.#declared = "";
   }
 
   // The pipeline accepts this camera.
   async #begin() {
-    this.#declared = "";
-    this.#wantsKey = true;
-    this.#closeEncoder();
     if (document.hidden) this.#link.send({ hidden: true });
     if (this.#problem !== null) this.#say(this.#problem.state, this.#problem.detail);
     if (this.#problem !== null || (this.track === null && !(await this.#open()))) return;
@@ -282,7 +274,6 @@ export class Sender {
 
   #release() {
     ++this.#opening;
-    this.#missed += this.#frames?.missed ?? 0;
     this.#frames?.end();
     this.#frames = null;
     this.track?.stop();
@@ -296,7 +287,6 @@ export class Sender {
     if (this.#encoder === null) return;
     this.#encoder.close();
     this.#counts.skipped_encoder += this.#encoder.left;
-    this.#skipped += this.#encoder.left;
     this.#encoder = null;
   }
 
@@ -308,9 +298,9 @@ export class Sender {
     this.#wakeLock = await navigator.wakeLock.request("screen").catch(() => null);
   }
 
-  #frame(frame, captured, timestamp) {
+  #frame(frame, captured, timestamp, missed) {
     const isOld = this.#isOld(timestamp);
-    if (isOld) ++this.#missed;
+    this.#counts.missed += missed + (isOld ? 1 : 0);
     if (isOld || this.#asked === null || !this.#link.clock.known) {
       frame.close?.();
       return;
@@ -319,7 +309,6 @@ export class Sender {
     this.#first ??= timestamp;
     const size = sizeOf(frame, this.#asked);
     if (!this.#mayStart(size)) {
-      ++this.#skipped;
       frame.close?.();
       return;
     }
@@ -331,8 +320,6 @@ export class Sender {
     try {
       this.#encoder.encode(frame, size, stamp, isKey);
     } catch (error) {
-      ++this.#skipped;
-      ++this.#counts.skipped_encoder;
       this.#tryNext(error.message);
     }
   }
@@ -392,7 +379,6 @@ export class Sender {
     const { family } = this.#encoder;
     this.#closeEncoder();
     this.#fullLooks = 0;
-    this.#wantsKey = true;
     if (family !== "jpeg") this.#failures.set(family, why);
   }
 
@@ -408,7 +394,7 @@ export class Sender {
     this.#link.sendFrame(message, {
       key,
       number,
-      skipped: this.#skipped + this.#encoder.left,
+      skipped: this.#counts.skipped_link + this.#skippedEncoder,
       error: clock.error + stamp.error,
       pts: Math.max(0, stamp.pts),
       captured: clock.unixTime(stamp.captured),
