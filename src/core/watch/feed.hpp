@@ -44,7 +44,6 @@ struct FeedCamera {
 struct FeedPacket {
   std::vector<std::uint8_t> bytes;
   std::uint32_t number = 0;   // increases by 1 within one sender; a gap means lost frames
-  bool key = false;           // whether the sender declares the frame a keyframe
   std::uint64_t skipped = 0;  // camera frames not sent so far, in total for this sender
   double pts = 0;             // seconds, by the camera's timestamps
   double error = 0;           // largest error of `captured` in seconds

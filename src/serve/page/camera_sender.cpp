@@ -224,7 +224,6 @@ void CameraSender::on_frame(std::string_view message) {
   const auto age = to_duration(Seconds(now - clamp_capture(frame.captured, now)));
   const bool is_accepted = feed_->put(number_, {.bytes = {frame.body.begin(), frame.body.end()},
                                                 .number = frame.number,
-                                                .key = frame.key,
                                                 .skipped = frame.skipped,
                                                 .pts = frame.pts,
                                                 .error = frame.error,

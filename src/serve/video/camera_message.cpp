@@ -20,7 +20,6 @@ using CameraJson = nlohmann::json;
 
 constexpr std::size_t kFrameHead = 32;  // bytes
 constexpr unsigned char kFrameKind = 16;
-constexpr unsigned kKeyFlag = 1;
 constexpr double kMostPts = 1e9;        // seconds
 constexpr double kMostCaptured = 1e11;  // seconds
 constexpr double kMostFps = 1000;
@@ -231,7 +230,6 @@ std::variant<CameraFrame, CameraFault> parse_camera_frame(std::string_view messa
   if (message.size() <= kFrameHead || static_cast<unsigned char>(message[0]) != kFrameKind)
     return CameraFault{"not a frame of a camera"};
   CameraFrame frame{
-      .key = (static_cast<unsigned char>(message[1]) & kKeyFlag) != 0,
       .number = read_little_endian<std::uint32_t>(message, 4),
       .skipped = read_little_endian<std::uint32_t>(message, 8),
       .error = read_little_endian<std::uint32_t>(message, 12) / 1e6,

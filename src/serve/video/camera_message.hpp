@@ -27,7 +27,6 @@ inline constexpr double kMaxCameraDelay = 30;              // seconds
 
 /// One encoded frame. The body is a view into the message.
 struct CameraFrame {
-  bool key = false;
   std::uint32_t number = 0;   // increases; a gap means lost frames
   std::uint32_t skipped = 0;  // frames of the camera that were not sent, in total
   double error = 0;           // largest error of `captured`, in seconds

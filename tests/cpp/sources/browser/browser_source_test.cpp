@@ -62,7 +62,6 @@ struct BrowserRig {
     const auto now = std::chrono::steady_clock::now() - to_duration(Seconds(ago));
     core::FeedPacket packet{.bytes = frame.bytes,
                             .number = ++number,
-                            .key = frame.key,
                             .skipped = skipped,
                             .pts = pts += 0.04,
                             .error = kError,
