@@ -197,8 +197,7 @@ std::optional<CameraFeed::Taken> CameraFeed::take(const Stream& stream, TimePoin
   bytes_ -= taken.packet.bytes.size();
   last_taken_ = taken.packet.number;
   const double waited = std::max(0.0, Seconds(now - taken.packet.arrived).count());
-  news_.acks.push_back(
-      {.sender = taken.sender, .number = taken.packet.number, .key = false, .waited = waited});
+  news_.acks.push_back({.number = taken.packet.number, .key = false, .waited = waited});
   ring(std::move(lock));
   return taken;
 }
@@ -227,7 +226,7 @@ void CameraFeed::ask_key(std::uint64_t sender) {
     news_.acks.back().key = true;
     return;  // the bell has already been rung for that acknowledgement
   }
-  news_.acks.push_back({.sender = sender, .number = *last_taken_, .key = true, .waited = 0});
+  news_.acks.push_back({.number = *last_taken_, .key = true, .waited = 0});
   ring(std::move(lock));
 }
 
@@ -237,7 +236,7 @@ void CameraFeed::refuse(std::uint64_t sender, std::string why) {
   drop_packets_locked();
   connected_ = false;
   left_ = why;
-  news_.refused = {.sender = sender, .why = std::move(why)};
+  news_.refused = std::move(why);
   ring(std::move(lock));
 }
 

@@ -60,23 +60,17 @@ struct FeedWants {
 
 /// Acknowledges a packet that the source took.
 struct FeedAck {
-  // The sender's number from connect(); ignore it if another sender is connected now.
-  std::uint64_t sender = 0;
   std::uint32_t number = 0;  // of the packet
   bool key = false;          // whether the source needs a keyframe; may repeat an earlier number
   double waited = 0;         // seconds that the packet waited for the source
 };
 
-/// What the server has to pass on to the sender.
+/// What the server has to pass on to the latest sender. connect() discards what was meant for the previous one.
 struct FeedNews {
   std::vector<FeedAck> acks;  // in order
-  /// The source cannot use the packets of this sender, for the reason `why`. The server must close the
-  /// sender's connection; disconnect() is not needed. Only reported for the latest sender.
-  struct Refused {
-    std::uint64_t sender = 0;
-    std::string why;
-  };
-  std::optional<Refused> refused;
+  /// The source cannot use the packets of this sender, for this reason. The server must close the sender's
+  /// connection; disconnect() is not needed.
+  std::optional<std::string> refused;
   /// The source has ended, for this reason, and drops further packets.
   std::optional<std::string> ended;
 };

@@ -134,13 +134,13 @@ void FeedDesk::take_news() {
 void FeedDesk::take_news(Camera& camera) const {
   auto news = camera.feed->take_news();
   for (const auto& ack : news.acks) {
-    if (camera.sender != nullptr && ack.sender == camera.number) camera.sender->on_ack(ack);
+    if (camera.sender != nullptr) camera.sender->on_ack(ack);
   }
   if (news.ended) {
     camera.ended = std::move(news.ended);
     close_pages(camera, is_replaced(camera.node, camera.feed, core::find_feeds(*core_)));
-  } else if (news.refused && news.refused->sender == camera.number) {
-    if (auto* const sender = std::exchange(camera.sender, nullptr)) sender->on_refused(news.refused->why);
+  } else if (news.refused) {
+    if (auto* const sender = std::exchange(camera.sender, nullptr)) sender->on_refused(*news.refused);
     for (auto* const each : camera.waiting) each->on_free();
   }
 }

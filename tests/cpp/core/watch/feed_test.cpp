@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/watch/feed.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <chrono>
@@ -63,7 +62,6 @@ TEST(CameraFeed, GivesPacketsInOrderAndAcknowledgesEachWhenItIsTaken) {
   EXPECT_EQ(first->camera.width, 64);
   const auto news = camera.feed.take_news();
   ASSERT_EQ(news.acks.size(), 1U);
-  EXPECT_EQ(news.acks[0].sender, camera.sender);
   EXPECT_EQ(news.acks[0].number, 1U);
   EXPECT_FALSE(news.acks[0].key);
   EXPECT_NEAR(news.acks[0].waited, 0.5, 1e-9);
@@ -275,10 +273,7 @@ TEST(CameraFeed, RingsOnceThereIsNewsAndImmediatelyForOldNews) {
   static_cast<void>(camera.feed.take_news());
   camera.feed.refuse(camera.sender, "it sent text");
   EXPECT_EQ(rings, 2);
-  const auto refused = camera.feed.take_news().refused;
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->sender, camera.sender);
-  EXPECT_EQ(refused->why, "it sent text");
+  EXPECT_EQ(camera.feed.take_news().refused, "it sent text");
   EXPECT_FALSE(camera.put(fed(2)));
   EXPECT_EQ(camera.feed.explain(), "it sent text");
   camera.feed.end("over");
@@ -302,10 +297,7 @@ TEST(CameraFeed, ServerAndSourceMayRunAtTheSameTime) {
   std::atomic<std::uint64_t> acknowledged{
       0};                  // of the last sender: a take-over drops the acknowledgements of the previous one
   std::uint64_t last = 0;  // sender
-  const auto count_acks = [&] {
-    const auto acks = feed.take_news().acks;
-    return static_cast<std::uint64_t>(std::ranges::count(acks, last, &core::FeedAck::sender));
-  };
+  const auto count_acks = [&] { return std::uint64_t{feed.take_news().acks.size()}; };
   std::uint64_t put = 0;
   std::uint64_t taken = 0;
   std::uint64_t dropped = 0;

@@ -242,14 +242,13 @@ TEST(BrowserSource, AsksForAKeyframeAndSkipsWhatIsBeforeIt) {
   BrowserRig rig;
   rig.source->open(rig.hand.context());
   const BrowserReader reading(rig);
-  const auto sender = rig.connect(FeedCodec::H264);
+  rig.connect(FeedCodec::H264);
   rig.send(clip[1]);
   core::FeedNews news;
   wait_until([&] {
     for (auto& ack : rig.feed->take_news().acks) news.acks.push_back(ack);
     return !news.acks.empty() && news.acks.back().key;
   });
-  EXPECT_EQ(news.acks.back().sender, sender);
   rig.send(clip[10]);
   reading.await_frames(1);
   EXPECT_EQ(rig.stats().damaged, 0U);
@@ -288,13 +287,12 @@ TEST(BrowserSource, RefusesABrowserWhoseFramesDifferFromItsDeclaration) {
     SCOPED_TRACE(why);
     const auto sender = rig.connect(FeedCodec::Vp8);
     rig.send({.bytes = bytes, .key = true});
-    std::optional<core::FeedNews::Refused> refused;
+    std::optional<std::string> refused;
     wait_until([&] {
       if (auto news = rig.feed->take_news(); news.refused) refused = news.refused;
       return refused.has_value();
     });
-    EXPECT_EQ(refused->sender, sender);
-    EXPECT_TRUE(contains(refused->why, why)) << refused->why;
+    EXPECT_TRUE(contains(*refused, why)) << *refused;
     wait_until([&] { return contains(rig.stats().last_error, why); });
     EXPECT_FALSE(rig.feed->put(sender, {}));
   }
