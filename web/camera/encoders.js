@@ -72,7 +72,7 @@ class Resizer {
 }
 
 // `on.encoded(stamp, message, isKey)` takes a message whose first HEAD bytes are free. `on.failed(why)`: use another
-// encoder. A stamp is an object, to which `codec`, `width` and `height` are added.
+// encoder. A stamp is an object, to which `codec`, `width` and `height` are added. An encoder is not used after close().
 class CodecEncoder {
   mode = "webcodecs";
   most = 2; // maximum number of frames in the encoder
@@ -80,7 +80,7 @@ class CodecEncoder {
   duration = null; // ms per frame, smoothed
   #config;
   #on;
-  #encoder = null;
+  #encoder;
   #inside = new Map(); // stamps by timestamp
   #resizer = new Resizer();
 
@@ -88,6 +88,10 @@ class CodecEncoder {
     this.family = family;
     this.#config = config;
     this.#on = on;
+    this.#encoder = new VideoEncoder({
+      output: (chunk) => this.#encoded(chunk),
+      error: ({ message }) => on.failed(message),
+    });
   }
 
   get codec() {
@@ -110,7 +114,7 @@ class CodecEncoder {
 
   set bitrate(value) {
     this.#config = { ...this.#config, bitrate: Math.round(value) };
-    if (this.#encoder?.state === "configured") this.#encoder.configure(this.#config);
+    if (this.#encoder.state === "configured") this.#encoder.configure(this.#config);
   }
 
   // Takes the frame and closes it, also if it throws.
@@ -131,14 +135,8 @@ class CodecEncoder {
   // Returns true if the next frame must be a keyframe.
   #configure({ width, height }, fps) {
     const isSame = width === this.#config.width && height === this.#config.height;
-    if (this.#encoder?.state === "configured" && isSame) return false;
+    if (this.#encoder.state === "configured" && isSame) return false;
     this.#config = { ...this.#config, width, height, codec: codecString(this.family, { width, height }, fps) };
-    if (this.#encoder === null || this.#encoder.state === "closed") {
-      this.#encoder = new VideoEncoder({
-        output: (chunk) => this.#encoded(chunk),
-        error: ({ message }) => this.#on.failed(message),
-      });
-    }
     this.#encoder.configure(this.#config);
     return true;
   }
@@ -163,9 +161,7 @@ class CodecEncoder {
   // Frames still in the encoder count as left out.
   close() {
     this.left += this.#inside.size;
-    this.#inside.clear();
-    if (this.#encoder !== null && this.#encoder.state !== "closed") this.#encoder.close();
-    this.#encoder = null;
+    if (this.#encoder.state !== "closed") this.#encoder.close();
   }
 }
 
@@ -183,7 +179,6 @@ class JpegEncoder {
   #on;
   #quality = 0.75;
   #resizer = new Resizer();
-  #isClosed = false;
 
   constructor(size, fps, on) {
     this.#size = size;
@@ -212,7 +207,6 @@ class JpegEncoder {
 
   async #encoded(blob, stamp, began) {
     const message = blob && (await new Blob([new ArrayBuffer(HEAD), blob]).arrayBuffer());
-    if (this.#isClosed) return;
     this.inside = 0;
     this.duration = now() - began;
     if (message === null) ++this.left;
@@ -220,8 +214,6 @@ class JpegEncoder {
   }
 
   close() {
-    this.#isClosed = true;
     this.left += this.inside;
-    this.inside = 0;
   }
 }
