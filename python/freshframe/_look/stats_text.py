@@ -67,6 +67,12 @@ def _clock(clock: ClockStats) -> str:
     return f"{size} {order} this machine's, by {within}"
 
 
+def _last_error(node: NodeStats) -> str | None:
+    """Returns the last exception of a node, or why its connection was lost."""
+    connections = (node.source, node.publish)
+    return node.last_error or next((one.last_error for one in connections if one and one.last_error), None)
+
+
 def stats_text(stats: Stats) -> str:
     """Formats one line per node and edge."""
     nodes = [("node", "state", "processed", "rate", "busy", "p50 ms", "p99 ms", "errors", "dropped")]
@@ -106,7 +112,8 @@ def stats_text(stats: Stats) -> str:
         for name, n in stats.nodes.items()
         if n.source and n.source.clock
     ]
-    lines += [f"last error of {name!r}: {n.last_error}" for name, n in stats.nodes.items() if n.last_error]
+    errors = {name: _last_error(node) for name, node in stats.nodes.items()}
+    lines += [f"last error of {name!r}: {error}" for name, error in errors.items() if error]
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import Count
+from support import Count, until
 
 import freshframe as ff
 
@@ -29,6 +29,37 @@ def test_a_report_prints_as_a_few_short_lines() -> None:
     assert "last error of 'divide': ZeroDivisionError" in lines[-1]
     assert max(map(len, lines)) < 120
     assert str(pipeline.stats()) == "\n".join(lines[2:])
+
+
+def test_stats_print_why_a_camera_delivers_nothing() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(ff.open("/dev/video254", reconnect=True), name="cam"))
+
+    def last_error() -> str | None:
+        source = pipeline.stats().nodes["cam"].source
+        return source.last_error if source else None
+
+    with pipeline:
+        until(last_error, "the camera to be missed")
+        last = str(pipeline.stats()).splitlines()[-1]
+    assert last.startswith("last error of 'cam': cannot open camera '/dev/video254': there is no such camera")
+
+
+def test_stats_print_why_nothing_is_published() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=64x64&fps=30"))
+    pipeline.add(ff.Publish("tcp://127.0.0.1:1"), camera, name="publish")
+
+    def last_error() -> str | None:
+        publish = pipeline.stats().nodes["publish"].publish
+        return publish.last_error if publish else None
+
+    with pipeline:
+        until(last_error, "the server to refuse")
+        last = str(pipeline.stats()).splitlines()[-1]
+    assert last.startswith(
+        "last error of 'publish': cannot publish to 'tcp://127.0.0.1:1': connection refused"
+    )
 
 
 def test_stats_print_before_the_start() -> None:
