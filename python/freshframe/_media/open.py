@@ -236,6 +236,13 @@ def _url(url: Any) -> bytes:
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
             # The URL is not shown: it may contain a password.
             raise OptionError("url is not valid Unicode: it contains unpaired surrogates")
+        is_pipeline = isinstance(text, str) and " ! " in text and "://" not in text.split(" ", 1)[0]
+        if is_pipeline and not os.path.lexists(text):
+            # Not shown either: an element's location may contain a password.
+            raise OptionError(
+                "url is a GStreamer pipeline: pass only the location of its source, such as "
+                '"rtsp://host/path", "match.mp4" or 0'
+            )
         return _check.engine_name("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # only the type: the value may be a URL with a password

@@ -57,6 +57,7 @@ def test_options_that_are_no_text_are_refused_and_their_values_not_shown(options
         (f"rtsp://joe:{SECRET}@host/a".encode(), "got a value of type bytes"),
         ([f"rtsp://joe:{SECRET}@host/a"], "got a value of type list"),
         (f"http://joe:{SECRET}@host/" + 4096 * "a", "FFmpeg would cut it off"),
+        (f"rtspsrc location=rtsp://joe:{SECRET}@host/a ! appsink", "url is a GStreamer pipeline: pass only"),
     ],
 )
 def test_a_url_that_is_none_is_refused_without_its_password(url: Any, message: str) -> None:
@@ -70,6 +71,12 @@ def test_a_file_may_be_called_like_the_beginning_of_a_url(tmp_path: Path, monkey
     (tmp_path / "http:" / "a.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     assert ff.open("http:/a.png").url == "http:/a.png"
+
+
+def test_the_name_of_a_file_may_contain_an_exclamation_mark(tmp_path: Path) -> None:
+    film = tmp_path / "go ! now.mp4"
+    film.write_bytes(b"")
+    assert ff.open(film).url == str(film)
 
 
 def test_a_scheme_may_be_written_in_capitals() -> None:
