@@ -152,6 +152,9 @@ class Detections:
         empty last name indicates that. If a class_id has two names, is negative or above 65535, ``names`` is
         None and the column stays in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask`` and
         ``corners``.
+
+        Raises:
+            OptionTypeError: ``detections`` is not supervision's Detections.
         """
         return cls(**exchange().from_supervision(detections))
 

@@ -92,7 +92,13 @@ def make_supervision(found: Detections) -> Any:
 
 
 def from_supervision(given: Any) -> dict[str, Any]:
-    """Returns the arguments of Detections for supervision's Detections."""
+    """Returns the arguments of Detections for supervision's Detections.
+
+    Raises:
+        OptionTypeError: ``given`` is something else.
+    """
+    if not hasattr(given, "xyxy"):
+        raise OptionTypeError(f"from_supervision() takes supervision's Detections, got {show(given)}")
     n = len(given.xyxy)
     data = {name: np.asarray(column) for name, column in given.data.items()}
     data = columns_from_supervision(data, getattr(given, "mask", None))

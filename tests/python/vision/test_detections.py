@@ -173,6 +173,11 @@ def test_names_that_fit_no_tuple_stay_in_the_data(class_id: list[int], names: li
     assert ours[[1]].class_name.tolist() == names[1:]  # type: ignore[union-attr]
 
 
+def test_from_supervision_refuses_anything_else() -> None:
+    with pytest.raises(ff.OptionTypeError, match=r"takes supervision's Detections, got \[1, 2\]"):
+        ff.Detections.from_supervision([1, 2])
+
+
 def test_a_native_node_gets_supervisions_detections_too() -> None:
     theirs: Any = TheirDetections(
         xyxy=np.array([[10.0, 10, 50, 90]]),
