@@ -217,7 +217,9 @@ def _run(options: Any, messages: Messages) -> outcome.ExitCode:
         )
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
-        raise outcome.UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
+        raise outcome.UsageError(
+            f"no cameras given: pass --cameras FILE, or define cameras = {{...}} in {options.app}"
+        )
     agents = options.agents or 1
     with Fleet(agents, name=options.name) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)

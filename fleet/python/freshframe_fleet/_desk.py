@@ -66,7 +66,7 @@ class Desk:
             request = json.loads(line)
             answer = self._answers.get(request.pop("do")) if isinstance(request, dict) else None
             if answer is None:
-                raise OptionError("there is no such request")
+                raise OptionError("unknown request")
             reply = {"ok": answer(**request)}
         except (FreshframeError, TypeError, KeyError, ValueError) as error:
             reply = {"error": str(error)}

@@ -118,7 +118,7 @@ def parsed(message: memoryview) -> Renewal | Batch | Event:
         outboxes, rest = _records(message[13:], OUTBOX, counts[0])
         results, rest = _records(rest, RESULT, counts[1])
         return Batch(number, outboxes, results, rest)
-    raise ValueError(f"there is no message of kind {kind}")
+    raise ValueError(f"unknown message kind {kind}")
 
 
 def _answers(data: memoryview, count: int) -> dict[tuple[int, int], str]:

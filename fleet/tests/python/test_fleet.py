@@ -363,7 +363,7 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
         (
             lambda: given.add("c", "x", keeps(bytes(33 << 20))),
             kind,
-            "33 MiB when it is pickled, but an agent accepts at most 32",
+            "33 MiB when pickled, but an agent accepts at most 32",
         ),
         (lambda: given.add("c", "x", 3), kind, "build must be a function"),
         (lambda: given.add("c", "", ticks), option, "url of 'c' must be a non-empty UTF-8 string"),

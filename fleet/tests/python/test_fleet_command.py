@@ -61,7 +61,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         with socket.socket(socket.AF_UNIX) as stranger:
             stranger.connect(str(path))
             stranger.sendall(b"[1]\n")
-            assert b"no such request" in stranger.recv(1000)
+            assert b"unknown request" in stranger.recv(1000)
         assert _desk.running() == ["yard"]
     assert _desk.running() == []
 
@@ -74,7 +74,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         ("import nothing_of_this_name", None, "No module named 'nothing_of_this_name'"),
         ("x = (", None, "SyntaxError"),
         ("build = 3", None, "must define build(url), which returns (pipeline, outputs), but build is 3"),
-        ("build = print", None, "name the cameras: --cameras FILE, or cameras = {...} in app.py"),
+        ("build = print", None, "no cameras given: pass --cameras FILE, or define cameras = {...} in app.py"),
         ("build = print; cameras = 3", None, "cameras must be a mapping of names to URLs"),
         ("build = print; cameras = {}", None, "cameras in 'app.py' must name at least one camera"),
         ("build = print", "none.csv", "cannot read --cameras none.csv: No such file or directory"),

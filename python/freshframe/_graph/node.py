@@ -165,7 +165,9 @@ def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
             f"{what} must return a list with one result per sample, got {type(results).__name__}"
         )
     if len(results) != count:
-        raise OptionError(f"{what} must return one result per sample: it returned {len(results)} for {count}")
+        raise OptionError(
+            f"{what} must return one result per sample, got {len(results)} for a batch of {count}"
+        )
     return results
 
 

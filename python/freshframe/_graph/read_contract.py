@@ -59,7 +59,9 @@ def check_contract(node: Any, label: str) -> None:
         return
     if isinstance(node, Source):
         if node.tick_every is not None or _own(cls, "on_tick") or _own(cls, "finish"):
-            raise GraphError(f"{label!r} is a source: read() does what on_tick() and finish() would do")
+            raise GraphError(
+                f"{label!r} is a source and cannot have on_tick() or finish(): do their work in read()"
+            )
         return
     for name in ("on_tick", "finish"):
         if not callable(getattr(cls, name)):
@@ -72,8 +74,8 @@ def check_contract(node: Any, label: str) -> None:
         _check_function(method, label)
     if is_generator(cls.process_batch):
         raise GraphError(
-            f"process_batch() of {label!r} is a generator function: it returns a list with one result per "
-            "sample. Several results per sample need process(), without batch="
+            f"process_batch() of {label!r} is a generator function: return a list with one result per "
+            "sample, or leave out batch= and yield several results in process()"
         )
 
 

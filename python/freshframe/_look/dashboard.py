@@ -318,7 +318,7 @@ def _check_labels(labels: str | None) -> None:
     for field in list_fields(labels or ""):
         if field in _NOT_SENT:
             raise OptionError(
-                f"labels has the field {{{field}}}, which a live view does not get: "
+                f"labels has the field {{{field}}}, which is not available in a live view: "
                 "use tracker_id, class_id, class_name, confidence, the numbers of the box or circle, or "
                 "the columns of Detections.data"
             )
@@ -414,13 +414,13 @@ def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
 def _looks(engine: _native.Engine, look: Any) -> tuple[Any, ...]:
     looks = [look] if declared(look).is_part_of is not None else look
     if not isinstance(looks, Sequence) or isinstance(looks, str):
-        raise OptionTypeError(f"look must be a Look, or a list of Looks; got {_check.show(look)}")
+        raise OptionTypeError(f"look must be a Look or a list of Looks, got {_check.show(look)}")
     for each in looks:
         is_part_of = declared(each).is_part_of
         if is_part_of is None:
-            raise OptionTypeError(f"look must contain Looks; got {_check.show(each)}")
+            raise OptionTypeError(f"look must contain Looks, got {_check.show(each)}")
         if not is_part_of(engine):
-            raise GraphError("a Look in look is not in this pipeline: add() it before serve()")
+            raise GraphError("look contains a Look that is not in this pipeline: add() it before serve()")
     return tuple(looks)
 
 

@@ -244,8 +244,7 @@ class Changes:
         """Implements Pipeline.remove()."""
         if isinstance(part, _native.Reader):
             raise OptionTypeError(
-                f"remove() needs the port of a node, got {part!r}: reader.close() takes a reader out of the "
-                "graph"
+                f"remove() needs the port of a node, got {part!r}: to remove a reader, call reader.close()"
             )
         port = own_port(part, "remove() needs", self._engine)
         try:

@@ -75,7 +75,7 @@ def _place(of: Circles | Detections, index: Any) -> int | None:
         return None
     place = operator.index(index)
     if not -len(of) <= place < len(of):
-        raise IndexError(f"the {type(of).__name__} have {len(of)} rows, got the index {place}")
+        raise IndexError(f"index {place} is out of range for {type(of).__name__} of length {len(of)}")
     return place % len(of)
 
 

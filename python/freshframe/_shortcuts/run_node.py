@@ -91,7 +91,7 @@ def _stamped_port(
     pipeline: Pipeline, given: list[Any], pictures: list[Any], stamps: list[MadeStamp], fps: float
 ) -> Port[Any]:
     if any(each is None for each in given):
-        raise OptionError("with stamps no value may be None, because None is not a result")
+        raise OptionError("values must not contain None if stamps= is given, because None is not a result")
     each = iter(given)
 
     def values(samples: list[Any]) -> list[Any]:

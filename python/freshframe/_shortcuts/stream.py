@@ -117,14 +117,14 @@ class Stream(Generic[T_co]):
             before = None if self._loop is None else self._loop()
             if before is not None and before.runs_on_another_thread():
                 raise StateError(
-                    f"another thread loops over {self._what}: for two threads build a pipeline with a reader "
-                    "for each of them"
+                    f"another thread is looping over {self._what}: for two threads, build a pipeline with a "
+                    "reader for each"
                 )
             if self._is_over or (self._loop is not None and not self._is_held):
                 raise StateError(
                     self._describe_failure()
-                    or f"a loop over {self._what}, or close(), has closed it: make another one, or put all "
-                    "loops into one `with`"
+                    or f"{self._what} was closed by a loop over it or by close(): make another one, or put "
+                    "all loops into one `with`"
                 )
             self._loop = weakref.ref(loop)
             return self._is_held
@@ -134,7 +134,7 @@ class Stream(Generic[T_co]):
             if self._is_over or (self._loop is not None and not self._is_held):
                 raise StateError(
                     self._describe_failure()
-                    or f"{self._what} was read by a loop or closed before: make another one for `with`"
+                    or f"{self._what} was already read by a loop or closed: make another one for `with`"
                 )
             self._is_held = True
 

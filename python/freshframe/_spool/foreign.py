@@ -66,13 +66,13 @@ def check_send(send: Callable[[list[Any]], object]) -> None:
     calls = (function, getattr(type(function), "__call__", None))  # noqa: B004
     if any(inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call) for call in calls):
         raise OptionTypeError(
-            f"send must be a plain function, since it runs on a thread, and {_check.show(send)} is a "
+            f"send must be a plain function, since it runs on a thread, but {_check.show(send)} is a "
             "coroutine function: use a client without async, or asyncio.run() in your own function"
         )
     if any(inspect.isgeneratorfunction(call) for call in calls):
         raise OptionTypeError(
-            f"send must be a plain function, and {_check.show(send)} is a generator function, whose call "
-            "sends nothing: leave its `yield` out"
+            f"send must be a plain function, but {_check.show(send)} is a generator function, which sends "
+            "nothing when it is called: remove its `yield`"
         )
 
 
@@ -91,6 +91,6 @@ def check_answer(answer: object) -> None:
             if inspect.iscoroutine(part):
                 part.close()  # otherwise the interpreter warns that it was never awaited
         raise OptionTypeError(
-            f"send returned {_check.show(answer)}, which has sent nothing yet: send must have sent the "
-            "events when it returns"
+            f"send returned {_check.show(answer)}, which has sent nothing yet: send must send the "
+            "events before it returns"
         )

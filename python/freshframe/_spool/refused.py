@@ -51,7 +51,7 @@ class RefusedError(FreshframeError):
         known: Any = () if indices is None else indices
         if isinstance(known, (str, bytes, bytearray, Mapping)) or not isinstance(known, Iterable):
             raise OptionTypeError(
-                "RefusedError needs the places of the events in a list, and then the reason: write "
+                "RefusedError takes a list of event indices and then the reason: write "
                 f"RefusedError([2], 'why'), or RefusedError(reason='why'), got {_check.show(known)}"
             )
         self.indices = tuple(_check.integer("an index of RefusedError", index) for index in known)
@@ -59,7 +59,9 @@ class RefusedError(FreshframeError):
         given: Any = reason
         self.reason = _check.text("reason", valid_text(given) if isinstance(given, str) else given)
         if indices is not None and (not self.indices or min(self.indices) < 0):
-            raise OptionError(f"RefusedError needs the places of the events from 0, got {list(self.indices)}")
+            raise OptionError(
+                f"RefusedError needs at least one index, and none below 0, got {list(self.indices)}"
+            )
         count = "some" if indices is None else len(self.indices)
         super().__init__(f"{count} events were refused: {self.reason}")
 

@@ -240,7 +240,7 @@ class Sender:
         if strange := indices - set(range(len(lines))):
             place = next(iter(strange))
             raise OptionError(
-                f"RefusedError names event {place!r}, but the batch has {len(lines)}, counted from 0"
+                f"RefusedError has index {place!r}, which is out of range for a batch of {len(lines)}"
             ) from refusal
         gone = [line for index, line in enumerate(lines) if index in indices] or lines
         left = [line for index, line in enumerate(lines) if index not in indices] if indices else []

@@ -371,7 +371,7 @@ def _make_fields(options: Any, model: str) -> dict[str, Any]:
         )
     for name in ("messages", "model", "stream"):
         if name in given:
-            raise OptionError(f"options must not have {name!r}, which the node sets itself")
+            raise OptionError(f"options must not contain {name!r}: the node sets it")
     try:
         fields = dict(json.loads(json.dumps(dict(given), allow_nan=False)))
     except (TypeError, ValueError, RecursionError) as error:

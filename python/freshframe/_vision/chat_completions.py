@@ -59,7 +59,7 @@ class Server:
             parts = urllib.parse.urlsplit(text)
             port = parts.port
         except ValueError as error:
-            raise OptionError(f"url cannot be read: {error}; got {_check.show(url)}") from None
+            raise OptionError(f"url is invalid: {error}; got {_check.show(url)}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise OptionError(f'url must look like "http://127.0.0.1:8000/v1", got {_check.show(url)}')
         if parts.query or parts.fragment or not (parts.path.isascii() and parts.path.isprintable()):

@@ -88,7 +88,7 @@ def test_pictures_that_the_shell_has_listed_are_taken_for_one_source(
 ) -> None:
     code, _, err = freshframe("track", "1.png", "2.png")
     assert code == 2
-    assert "several images are one source: put a pattern in quotes" in err
+    assert "several images must be passed as one source; put a pattern in quotes" in err
 
 
 def test_a_source_behind_an_option_is_named(freshframe: Command, clips: list[str]) -> None:

@@ -141,5 +141,5 @@ def test_a_second_loop_over_a_stream_that_was_left_says_that_it_was_closed() -> 
     stream = ff.stream(Ticker())
     for _ in stream:
         break
-    with pytest.raises(ff.StateError, match="has closed it"):
+    with pytest.raises(ff.StateError, match="was closed by a loop over it"):
         loop(stream)

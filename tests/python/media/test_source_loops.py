@@ -281,7 +281,7 @@ def test_a_loop_on_another_thread_is_refused_as_long_as_the_first_one_goes_on() 
     with camera() as source:
         samples = looped(source)
         on_a_thread()
-        assert "another thread loops over this VideoSource" in str(raised.pop())
+        assert "another thread is looping over this VideoSource" in str(raised.pop())
         next(samples)
         del samples
         on_a_thread()

@@ -126,7 +126,7 @@ def test_a_batch_of_one_is_checked_too() -> None:
         def process_batch(self, samples: list[ff.Sample[int]]) -> list[int]:
             return []
 
-    with pytest.raises(ff.NodeError, match="it returned 0 for 1"):
+    with pytest.raises(ff.NodeError, match="got 0 for a batch of 1"):
         run(Wrong(), batch=None)
 
 

@@ -158,7 +158,7 @@ def test_a_batch_takes_no_generator() -> None:
 
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(1))
-    with pytest.raises(ff.GraphError, match="it returns a list with one result per sample"):
+    with pytest.raises(ff.GraphError, match=": return a list with one result per sample"):
         pipeline.add(Batched(), source, batch=ff.Batch(2))
     with pytest.raises(ff.GraphError, match="is a generator function, which batch= does not allow"):
         pipeline.add(twice, source, batch=ff.Batch(2))  # type: ignore[arg-type]

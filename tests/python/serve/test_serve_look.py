@@ -194,7 +194,7 @@ def test_each_question_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) ->
 
 def test_serve_takes_looks_of_its_own_pipeline_alone() -> None:
     pipeline = ff.Pipeline()
-    with pytest.raises(ff.OptionTypeError, match="look must be a Look, or a list of Looks"):
+    with pytest.raises(ff.OptionTypeError, match="look must be a Look or a list of Looks"):
         pipeline.serve(look="yard")  # type: ignore[arg-type]
     with pytest.raises(ff.OptionTypeError, match="look must contain Looks"):
         pipeline.serve(look=[3])  # type: ignore[list-item]

@@ -508,7 +508,7 @@ def test_the_labels_of_a_view_are_checked_and_escaped() -> None:
             for field in ("vx", "track_age", "track_confidence", "dwell"):
                 with pytest.raises(
                     ff.OptionError,
-                    match=rf"^labels has the field \{{{field}\}}, which a live view does not get",
+                    match=rf"^labels has the field \{{{field}\}}, which is not available in a live view",
                 ):
                     ask(scene, labels=f"{{class_name}} {{{field}:.1f}}")
             with pytest.raises(ff.OptionTypeError, match=r"labels must be a string such as .*got 3"):

@@ -458,9 +458,9 @@ def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.Monke
     [
         ({"url": "192.0.2.1:80"}, "url must look like"),
         ({"url": "ftp://127.0.0.1/"}, "url must look like"),
-        ({"url": "http://127.0.0.1:99999/"}, "url cannot be read: Port out of range"),
+        ({"url": "http://127.0.0.1:99999/"}, "url is invalid: Port out of range"),
         ({"url": "http://127.0.0.1:0/"}, "a port of 1 to 65535"),
-        ({"url": "http://[::1/v1"}, "url cannot be read"),
+        ({"url": "http://[::1/v1"}, "url is invalid"),
         ({"url": "http://me:secret@127.0.0.1/"}, "must not contain a user or a password"),
         ({"url": "ftp://me:secret@127.0.0.1:99999/"}, "must not contain a user or a password"),
         ({"url": "http://127.0.0.1/v1?key=1"}, "no query"),
@@ -473,7 +473,7 @@ def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.Monke
         ({"max_side": 8}, "max_side must be 16 to 16384 pixels, got 8"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": 1e10}, "timeout must be at most a day"),
-        ({"options": {"messages": []}}, "options must not have 'messages'"),
+        ({"options": {"messages": []}}, "options must not contain 'messages'"),
     ],
 )
 def test_options_out_of_range(arguments: dict[str, Any], message: str) -> None:

@@ -80,12 +80,15 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
     pipeline, outputs = made
     if not isinstance(pipeline, Pipeline):
         raise GraphError(
-            f"build must return (pipeline, outputs), got {check.with_article(type(pipeline).__name__)} first"
+            "build must return (pipeline, outputs), but its first value is "
+            f"{check.with_article(type(pipeline).__name__)}"
         )
     if pipelines.find_engine(pipeline).started:
-        raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
+        raise GraphError(
+            "build must not start the pipeline: the agent does so after connecting to the outputs"
+        )
     if not isinstance(outputs, Mapping) or not outputs:
-        raise GraphError("build must return the outputs as a mapping of names to ports that is not empty")
+        raise GraphError("build must return the outputs as a non-empty mapping of names to ports")
     for name, port in outputs.items():
         if not (
             isinstance(name, str)

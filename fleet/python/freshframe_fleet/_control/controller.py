@@ -330,7 +330,7 @@ class Controller:
     def _check_open(self) -> None:
         failure = self.parts.failure
         if failure is not None:
-            raise StateError(f"the fleet's controller has failed and its agents were ended: {failure}")
+            raise StateError(f"the fleet's controller has failed and its agents were terminated: {failure}")
         if self.parts.is_closing:
             raise StateError("the fleet was closed")
 
@@ -358,7 +358,7 @@ def _refuse_leaving(camera: Camera) -> None:
     if camera.removed:
         raise StateError(
             f"camera {camera.name!r} was removed but is still closing: "
-            "wait until stats().cameras no longer has it"
+            "wait until stats().cameras no longer lists it"
         )
 
 

@@ -68,7 +68,7 @@ def _check_several(options: Any) -> None:
     if options.serve is not None:
         raise UsageError("--serve shows one source, but several were given")
     if all(Path(str(source)).suffix.lower() in _PICTURE_SUFFIXES for source in options.sources):
-        raise UsageError(f"several images are one source: {QUOTES}")
+        raise UsageError(f"several images must be passed as one source; {QUOTES}")
     for source in options.sources:
         if ff.open(source).live:
             raise UsageError(

@@ -84,7 +84,7 @@ def pickle_build(build: Any, definitions: pickling.Definitions | None = None) ->
 def _check_size(what: str, size: int, advice: str) -> None:
     if size > _LARGEST:
         raise OptionTypeError(
-            f"{what} has {size / 2**20:.0f} MiB when it is pickled, but an agent accepts at most "
+            f"{what} is {size / 2**20:.0f} MiB when pickled, but an agent accepts at most "
             f"{_LARGEST >> 20} MiB. {advice}"
         )
 
