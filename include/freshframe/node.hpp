@@ -479,8 +479,8 @@ class BatchNode : public Node<In, Out> {
  private:
   static void check_results(std::size_t given, std::size_t wanted) {
     if (given == wanted) return;
-    throw OptionError("process_batch() must return one result per sample: it returned " +
-                      std::to_string(given) + " for " + std::to_string(wanted));
+    throw OptionError("process_batch() must return one result per sample, got " + std::to_string(given) +
+                      " for a batch of " + std::to_string(wanted));
   }
 };
 

@@ -240,7 +240,7 @@ void AgentEnd::take(std::span<const std::byte> message) {
     case ToAgent::Forget:
       return outboxes_.forget(get_run(reader));
   }
-  throw process::ProtocolError("there is no message of kind 0");
+  throw process::ProtocolError("unknown message kind 0");
 }
 
 void AgentEnd::serve_pulls(BootTime now) {

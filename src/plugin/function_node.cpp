@@ -29,7 +29,7 @@ std::size_t result_bytes(const FunctionOptions& options) {
   for (const auto size : options.shape) {
     if (size < 0) throw OptionError("out must have sizes of at least 0, got " + std::to_string(size));
     if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > kMostResultBytes) {
-      throw OptionError("out must be smaller than 1 GiB");
+      throw OptionError("out must be at most 1 GiB");
     }
   }
   return static_cast<std::size_t>(bytes);
@@ -141,7 +141,8 @@ std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOp
   if (function == nullptr) throw OptionError("a function must not be null");
   // prevents a loader such as cffi from unloading it
   platform::keep_loaded(reinterpret_cast<const void*>(function));
-  if (options.shape.size() > 4) throw OptionError("out must have at most 4 dimensions");
+  if (options.shape.size() > 4)
+    throw OptionError("out must have at most 4 dimensions, got " + std::to_string(options.shape.size()));
   if (options.max_rows) {
     if (*options.max_rows < 0)
       throw OptionError("max_rows must be at least 0, got " + std::to_string(*options.max_rows));

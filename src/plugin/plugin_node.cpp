@@ -271,7 +271,7 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   std::memcpy(head, given, sizeof head);
   if (head[1] != FRESHFRAME_ABI_VERSION) {
     throw OptionError(what + " was compiled for version " + std::to_string(head[1]) +
-                      " of freshframe's C interface, this engine has version " +
+                      " of freshframe's C interface, but this engine has version " +
                       std::to_string(FRESHFRAME_ABI_VERSION) +
                       ": compile it with the headers of freshframe.native.get_include()");
   }
@@ -300,8 +300,9 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
     require(table.read != nullptr, "read");
     require(table.output != nullptr, "output");
     if (table.process_out != nullptr || table.on_tick != nullptr || table.finish != nullptr) {
-      throw OptionError(what +
-                        " is a source: read() does what process_out(), on_tick() and finish() would do");
+      throw OptionError(
+          what +
+          " is a source and cannot have process_out(), on_tick() or finish(): do their work in read()");
     }
   }
   (void)type_named(table.input, what, "input");
@@ -403,7 +404,8 @@ void Instance::call_with_outlet(const char* function, AnyOut& out, const Call& c
   outlet.rethrow_refusal();
   if (code < 0) throw Error(error.text(function, code));
   if (code > 0) {
-    throw Error(std::string(function) + "() returned " + std::to_string(code) + "; it must be 0 or negative");
+    throw Error(std::string(function) + "() returned " + std::to_string(code) +
+                "; it must return 0 or a negative number");
   }
 }
 
@@ -414,7 +416,7 @@ std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
   if (code > 1) {
     give_back(value);
     throw Error(std::string(function) + "() returned " + std::to_string(code) +
-                "; it must be 1, 0 or negative");
+                "; it must return 1, 0 or a negative number");
   }
   return take_value(value);
 }

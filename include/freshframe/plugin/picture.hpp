@@ -37,8 +37,8 @@ struct Picture {
   /// Throws std::out_of_range if there is no plane with this index.
   [[nodiscard]] const Plane& plane(int index = 0) const {
     if (index < 0 || index >= plane_count) {
-      throw std::out_of_range("the frame has " + std::to_string(plane_count) + " planes, got the index " +
-                              std::to_string(index));
+      throw std::out_of_range("plane index " + std::to_string(index) + " is out of range: plane_count is " +
+                              std::to_string(plane_count));
     }
     return planes[static_cast<std::size_t>(index)];
   }

@@ -86,7 +86,7 @@ namespace {
 void check_unused(const NodeHandle& handle) {
   if (handle.calls > 0) {
     throw StateError("this " + handle.get().default_name() +
-                     " is in a call on another thread: add it afterwards, or make a second one");
+                     " is in a call on another thread: add it after the call, or create a second one");
   }
   if (handle.node) return;
   throw GraphError("this " + handle.get().default_name() +

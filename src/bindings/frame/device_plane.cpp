@@ -238,8 +238,8 @@ nb::object lend_plane(gil::Held& held, const PlaneOnDevice& plane, nb::handle st
   wish.copies = copy.is(Py_True) || !wish.has_version;
   if (wish.copies && forbids_copy) {
     throw nb::buffer_error(
-        "frames never change, and this consumer may write to them, because it asks for a DLPack before 1.0: a copy is "
-        "needed");
+        "frames are immutable, but this consumer may write to them, because it asks for DLPack before 1.0: it needs a "
+        "copy, which copy=False forbids");
   }
   return lend(held, plane, wish);
 }

@@ -142,7 +142,7 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
   }
   const char* const what = loop.takes_values ? "a function with a batch" : "process_batch()";
   if (is_list) {
-    PyErr_Format(classes().option_error, "%s must return one result per sample: it returned %zd for %zu",
+    PyErr_Format(classes().option_error, "%s must return one result per sample, got %zd for a batch of %zu",
                  what, count, samples.size());
   } else {
     PyErr_Format(classes().option_type_error, "%s must return a list with one result per sample, got %.200s",

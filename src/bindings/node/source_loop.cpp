@@ -118,7 +118,7 @@ double number(PyObject* object, const char* what) {
   }
   if (!std::isfinite(value)) {
     throw OptionError(std::string("Source.read() yielded ") + what + " = " + describe_object(object) +
-                      "; it must be a number of seconds that is not infinite");
+                      "; it must be a finite number of seconds");
   }
   return value;
 }

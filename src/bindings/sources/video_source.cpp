@@ -44,8 +44,8 @@ VideoInfo video_info(const NodeHandle& self) {
   if (info.width == 0) {
     throw StateError(
         "the info of '" + source.url() +
-        "' is not known yet: it is once the pipeline has started and, with a network stream, the "
-        "first frame has arrived; freshframe.probe(url) returns it without a pipeline");
+        "' is not known yet: start the pipeline and, for a network stream, wait for the first frame, or "
+        "call freshframe.probe(url), which needs no pipeline");
   }
   return info;
 }

@@ -142,7 +142,7 @@ bool PipelineCore::keep_end(int node, const GoneSource& gone) {
 }
 
 bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
-  if (!life_.has_started()) throw StateError("wait() before start(): nothing runs yet");
+  if (!life_.has_started()) throw StateError("wait() was called before start(): start the pipeline first");
   if (called_from_runner())
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();

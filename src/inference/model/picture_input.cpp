@@ -17,7 +17,7 @@ constexpr int kLargestSide = 8192;
 
 [[noreturn]] void refuse(const Session& session, const std::string& why) {
   throw OptionError("the model '" + session.path() + "' does not take images: " + why + "; its inputs are " +
-                    to_text(session.inputs()) + "; ff.OnnxModel runs it with arrays of any kind");
+                    to_text(session.inputs()) + "; use ff.OnnxModel, which takes arrays of any kind");
 }
 
 // Parses "[640, 480]", which Ultralytics writes as height, width.

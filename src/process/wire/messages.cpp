@@ -175,7 +175,7 @@ template <class Kind>
 Kind read_kind(ByteReader& reader, Kind last) {
   const auto kind = reader.get<std::uint8_t>();
   if (kind < 1 || kind > static_cast<std::uint8_t>(last)) {
-    throw ProtocolError("there is no message of kind " + std::to_string(kind));
+    throw ProtocolError("unknown message kind " + std::to_string(kind));
   }
   return static_cast<Kind>(kind);
 }

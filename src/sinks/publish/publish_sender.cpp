@@ -150,7 +150,7 @@ void PublishConnection::write(const Packet& packet, double timeout) {
   if (is_jpeg && !errors.cause().empty()) {
     failed_ = true;
     throw Error("cannot publish the JPEG packets to '" + target_.masked_url() + "': " + errors.cause() +
-                "; publish frames, which are encoded");
+                "; publish frames instead, which are encoded again");
   }
 }
 

@@ -104,12 +104,12 @@ PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(mask_t
                       "': a URL cannot contain spaces or control characters: write %20 for a space");
   }
   if (!has_protocol(url_.scheme)) {
-    throw OptionError("cannot publish to '" + masked_ + "': the installed FFmpeg has no " + url_.scheme +
-                      "; every FFmpeg supports rtsp://");
+    throw OptionError("cannot publish to '" + masked_ + "': the installed FFmpeg does not support " +
+                      url_.scheme + "://; use rtsp://, which every FFmpeg supports");
   }
   port_ = port_in(url_, masked_).value_or(protocol->port);
   if (port_ == 0)
-    throw OptionError("cannot publish to '" + masked_ + "': the URL has no port, such as :9000");
+    throw OptionError("cannot publish to '" + masked_ + "': the URL has no port: add one, such as :9000");
 }
 
 const char* PublishTarget::format() const noexcept {

@@ -35,7 +35,7 @@ TimePoint after(double seconds) {
 
 Address make_address(const core::LiveUrl& url) {
   auto address = parse_address(url.text);
-  if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be requested");
+  if (!address) throw Fault(Trouble::Dialogue, "its URL is not a valid RTSP URL");
   return *std::move(address);
 }
 
@@ -156,7 +156,7 @@ std::size_t Connection::choose(const Description& description) const {
     if (one.kind == "video" && known && !one.encrypted) return i;
     kinds += (kinds.empty() ? "" : ", ") + visible_text(one.kind + " " + one.encoding);
   }
-  throw Fault(Trouble::Dialogue, "it has no video that freshframe's RTSP reads; it contains " +
+  throw Fault(Trouble::Dialogue, "it has no video that freshframe's RTSP client can read; it contains " +
                                      (kinds.empty() ? "nothing" : kinds));
 }
 

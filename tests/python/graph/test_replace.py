@@ -547,7 +547,7 @@ def test_a_removal_during_the_checks_is_an_error_with_a_name() -> None:
     with pipeline:
         with pytest.raises(ff.StateError, match="'step'"):
             pipeline.replace(step, Removes(2))
-        with pytest.raises(ff.StateError, match="'step' was removed"):
+        with pytest.raises(ff.StateError, match="cannot replace 'step': it was removed"):
             pipeline.replace(step, Adds(3))
         assert len(pipeline._graph._kept) == 1
 

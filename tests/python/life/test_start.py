@@ -98,7 +98,7 @@ def test_a_second_start_is_refused_and_leaves_the_first_one_alone() -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Ticker()))
     with pipeline:
-        with pytest.raises(ff.FreshframeError, match=r"start\(\) was called before"):
+        with pytest.raises(ff.FreshframeError, match=r"start\(\) was already called"):
             pipeline.start()
         assert reader.get().seq >= 0
 

@@ -161,7 +161,7 @@ def test_the_error_of_a_source_that_yields_something_else_names_the_right_items(
 
 @pytest.mark.parametrize("item", [(1, float("nan")), (1, float("inf")), (1, 0.0, float("nan"))])
 def test_the_error_of_a_source_that_yields_no_time_says_so(item: Any) -> None:
-    with pytest.raises(ff.NodeError, match=r"= (nan|inf); it must be a number of seconds") as caught:
+    with pytest.raises(ff.NodeError, match=r"= (nan|inf); it must be a finite number of seconds") as caught:
         run_source(Yields(item))
     assert isinstance(caught.value.__cause__, ValueError)
 

@@ -88,7 +88,7 @@ def test_the_times_of_a_source_in_python_pass_unchanged(times: list[float]) -> N
 
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), -float("inf")])
 def test_a_time_that_is_not_finite_is_refused(time: float) -> None:
-    with pytest.raises(ff.NodeError, match="not infinite"):
+    with pytest.raises(ff.NodeError, match="must be a finite number of seconds"):
         pts_of(Own([0.0, time]))
 
 

@@ -184,7 +184,10 @@ def test_an_error_without_a_text_is_an_error(library: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("other_version", "compiled for version 2 of freshframe's C interface, this engine has version 1"),
+        (
+            "other_version",
+            "compiled for version 2 of freshframe's C interface, but this engine has version 1",
+        ),
         ("small", r"has a table of 64 bytes, but version 1 has at least \d+"),
         ("no_process", "has no function 'process', which is required"),
         ("no_read", "has no function 'read', which is required"),

@@ -149,10 +149,10 @@ FOUND = {
     "stride": rf"{SIZE}'nv12': plane 0 must have a stride of at least 63 bytes, got 60",
     "data": rf"{SIZE}'nv12': plane 1 has no data",
     "keeper": r"needs `keep`, the owner of the frame's memory, got null",
-    "plane": r"the frame has 1 planes, got the index 7",
-    "published": r"the frame has 0 planes, got the index 0",
+    "plane": r"plane index 7 is out of range: plane_count is 1",
+    "published": r"plane index 0 is out of range: plane_count is 0",
     "shown": r"cannot be shown as 'yuyv'; the formats are gray",
-    "indexes": r"the column has 1 dimensions, and needs as many indices: got 2",
+    "indexes": r"the column needs one index per dimension, 1, got 2",
 }
 
 

@@ -58,7 +58,7 @@ def test_the_host_refuses_calls_that_it_cannot_use(library: Path, how: str) -> N
 @pytest.mark.parametrize(
     ("how", "text"),
     [
-        ("two", r"process\(\) returned 2; it must be 1, 0 or negative"),
+        ("two", r"process\(\) returned 2; it must return 1, 0 or a negative number"),
         ("no text", r"process\(\) returned -9 without a message"),
         ("latin-1 error", "caf\ufffd"),
         ("long error", r"\|ä{2046}"),

@@ -143,7 +143,7 @@ def test_a_plugin_of_an_older_header_runs_and_nothing_behind_its_table_is_read(l
     [
         ("ignores", "the stamp of sample 0 after one of sample 1"),
         ("wrong", "returned a value of type frame, but its output type is float64"),
-        ("two", r"process_out\(\) returned 2; it must be 0 or negative"),
+        ("two", r"process_out\(\) returned 2; it must return 0 or a negative number"),
     ],
 )
 def test_a_refused_result_fails_the_call_whatever_the_plugin_says(
@@ -159,7 +159,10 @@ def test_a_refused_result_fails_the_call_whatever_the_plugin_says(
         ("nothing", "has no function 'process', which is required"),
         ("newer", "has no function 'process', which is required"),  # as seen by an older engine
         ("half", "has no function 'on_tick', which is required"),
-        ("source", r"is a source: read\(\) does what process_out\(\), on_tick\(\) and finish\(\) would do"),
+        (
+            "source",
+            r"a source and cannot have process_out\(\), on_tick\(\) or finish\(\): do their work in read\(\)",
+        ),
     ],
 )
 def test_a_table_that_could_never_run_is_refused(library: Path, name: str, text: str) -> None:

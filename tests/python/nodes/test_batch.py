@@ -109,7 +109,7 @@ def test_skip_counts_all_samples_of_a_call_that_raises() -> None:
 
 
 def test_a_wrong_number_of_results_is_an_error() -> None:
-    with pytest.raises(ff.NodeError, match="one result per sample: it returned 7 for 8") as caught:
+    with pytest.raises(ff.NodeError, match="one result per sample, got 7 for a batch of 8") as caught:
         run(process_batches.too_few)
     assert isinstance(caught.value.__cause__, ff.OptionError)
 

@@ -481,7 +481,7 @@ Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, 
     const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     if (!life.check_changes("remove()")) {
-      throw StateError("remove() before start(): leave the node out");
+      throw StateError("remove() was called before start(): leave the node out");
     }
     if (index < 0 || index >= guarded.graph.size())
       throw GraphError("remove() needs a port of this pipeline");

@@ -52,15 +52,15 @@ struct GiveBack {
 // Returns the runner whose node may be replaced. Call with the graph's lock. Throws GraphError, StateError.
 std::shared_ptr<Runner> replaceable(const PipelineParts& core, const Graph& graph, int index) {
   if (!core.life().check_changes("replace()"))
-    throw StateError("replace() before start(): add() the new node instead");
+    throw StateError("replace() was called before start(): add() the new node instead");
   if (index < 0 || index >= graph.size()) throw GraphError("replace() needs a port of this pipeline");
   auto found = graph.shared_runner(index);
   if (!found || found->life().removal() != nullptr)
-    throw StateError("'" + core.names()->find_name(index) + "' was removed");
+    throw StateError("cannot replace '" + core.names()->find_name(index) + "': it was removed");
   if (!found->life().is_connected() || found->life().opening() != NodeLife::Opening::Opened)
-    throw StateError("'" + found->name() + "' has not opened yet");
+    throw StateError("cannot replace '" + found->name() + "': it has not opened yet");
   if (found->life().is_finished())
-    throw StateError("'" + found->name() + "' has ended: nothing was replaced");
+    throw StateError("cannot replace '" + found->name() + "': it has already ended");
   const auto refuse = [&](const std::string& why) {
     throw GraphError("'" + found->name() + "' cannot be replaced: " + why +
                      ". remove() it and add() the new node");
@@ -80,7 +80,7 @@ std::exception_ptr open_successor(const PipelineParts& core, const Runner& runne
     return std::make_exception_ptr(
         StateError(core.life().is_stopping() ? "stop() was called while " + name + " was replaced"
                    : runner.life().removal() ? name + " was removed while it was replaced"
-                                             : name + " has ended: nothing was replaced"));
+                                             : "cannot replace " + name + ": it has already ended"));
   }
   const auto& book = next.counters().source();
   if (!error && book.state() == SourceState::BackingOff) {
@@ -151,7 +151,8 @@ void run_replacement(PipelineParts& core, const std::shared_ptr<Runner>& runner,
       error = make_error(core, *runner, error,
                          "close() of the node that was replaced: " + describe_masked(error), {});
     } else if (rest == next) {
-      error = std::make_exception_ptr(StateError("'" + runner->name() + "' has ended: nothing was replaced"));
+      error = std::make_exception_ptr(
+          StateError("cannot replace '" + runner->name() + "': it has already ended"));
     }
   }
   runner->place().end_replacement();
@@ -296,7 +297,7 @@ std::shared_ptr<Successor> begin_replace(PipelineParts& core, int index, std::un
       successor->given_up = true;
       successor->awaited = false;
     });
-    throw StateError("'" + runner->name() + "' has ended: nothing was replaced");
+    throw StateError("cannot replace '" + runner->name() + "': it has already ended");
   }
   return successor;
 }

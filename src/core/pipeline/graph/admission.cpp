@@ -122,7 +122,7 @@ void Admission::check_queue(const std::string& name, std::span<const AnyPort> pa
     if (recorder) {
       throw GraphError(
           wrong +
-          "leave queue out, a recorder's own (RECORDING) holds 2 s, or use Queue(n, drop_newest) "
+          "leave queue out, because a recorder's own (RECORDING) holds 2 s, or use Queue(n, drop_newest) "
           "for longer delays");
     }
     throw GraphError(wrong + "use LATEST, or Queue(n) to ride out short delays");
@@ -183,7 +183,7 @@ void Admission::check_packets(const std::string& name, std::span<const AnyPort> 
   if (joins) {
     throw GraphError(
         "'" + name +
-        "' joins packets, and a join would leave some out that others refer to: join the frames");
+        "' joins packets, and a join would leave some out that others refer to: join the frames instead");
   }
   const bool drops = edge.queue && edge.queue->when_full == WhenFull::DropOldest;
   const auto given = edge.max_age     ? std::string("max_age")
@@ -202,9 +202,8 @@ void Admission::check_batch(const NodeBase& node, const std::string& name, const
   validate(*options.batch);
   if (node.is_source()) throw GraphError("'" + name + "' is a source and cannot have a batch");
   if (!node.contract().takes_batches) {
-    throw GraphError(
-        "'" + name +
-        "' has a batch, but takes one sample at a time, having no process_batch(): leave the batch out");
+    throw GraphError("'" + name +
+                     "' has no process_batch() and takes one sample at a time: add it without a batch");
   }
   if (options.queue && options.queue->depth == 0 && options.batch->size > 1) {
     throw GraphError("'" + name + "' has queue=NEXT, which hands over one sample at a time, and a batch of " +
@@ -226,7 +225,7 @@ void Admission::check_stream(const NodeBase& node, const std::string& name, cons
   }
   if (node.is_source() && contract.has_own_stream()) {
     throw GraphError("'" + name +
-                     "' is a source and cannot have on_tick() or finish(): its read() does both");
+                     "' is a source and cannot have on_tick() or finish(): do their work in read()");
   }
   if (options.as_source.empty()) return;
   if (!contract.has_own_stream()) {

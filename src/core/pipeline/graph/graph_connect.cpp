@@ -34,7 +34,8 @@ void Graph::hold_open(Place& merge) {
   if (node.inbox().stay_open(true)) return;
   merge.wires.pop_back();
   find_sources();
-  throw StateError("'" + node.name() + "' has ended with its other parents: nothing was connected");
+  throw StateError("cannot connect another parent to '" + node.name() +
+                   "': it has ended with its other parents");
 }
 
 void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& options) {

@@ -73,7 +73,7 @@ std::vector<EdgeStats> take_inputs(const Graph& graph, Graph::Place& place, cons
 }  // namespace
 
 EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
-  if (!has(child) || !has(parent.node)) throw StateError("a node to disconnect was removed");
+  if (!has(child) || !has(parent.node)) throw StateError("cannot disconnect a node that was removed");
   auto& merge = place(child);
   auto& node = *merge.runner;
   if (merge.join) {
@@ -83,7 +83,8 @@ EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
         (merge.join->partial ? ", or remove() the parent, whose place is then empty" : ""));
   }
   if (!merge.merge) {
-    throw GraphError("'" + node.name() + "' was added with one parent and cannot be without it: remove() it");
+    throw GraphError("'" + node.name() +
+                     "' was added with one parent and cannot run without it: remove() the node instead");
   }
   auto& wires = merge.wires;
   const int source = only_source(*this, parent);

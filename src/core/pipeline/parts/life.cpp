@@ -18,10 +18,10 @@ constexpr Seconds kLookSlice{0.05};  // interval between two checks
 void Life::expect_new() const {
   const Lock lock(mutex_);
   if (stop_source_.stop_requested()) {
-    throw StateError("start() after stop(). A pipeline runs once: build a new one");
+    throw StateError("start() was called after stop(). A pipeline runs once: build a new one");
   }
   if (phase_ != Phase::Building) {
-    throw StateError("start() was called before. A pipeline runs once: build a new one");
+    throw StateError("start() was already called. A pipeline runs once: build a new one");
   }
 }
 
@@ -195,7 +195,7 @@ bool Life::check_changes(const char* verb) const {
   const Lock lock(mutex_);
   if (phase_ == Phase::Ended || stopping_ || stop_source_.stop_requested()) {
     throw StateError(std::string(verb) +
-                     " after the end of the pipeline. A pipeline runs once: build a new one");
+                     " was called after the end of the pipeline. A pipeline runs once: build a new one");
   }
   return phase_ != Phase::Building;
 }

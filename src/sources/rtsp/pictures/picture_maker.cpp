@@ -149,7 +149,8 @@ void PictureMaker::append(const RtpPacket& packet, const UnitFacts& facts, std::
   merge(facts, of_next ? next_facts_ : facts_);
   taken_ += packet.payload.size();
   // For these codecs FFmpeg buffers the fragments itself, until the marker.
-  if (!has_slices(codec_) && taken_ > kMostBytes) throw Fault(Trouble::Lost, "an image has no end", EBADMSG);
+  if (!has_slices(codec_) && taken_ > kMostBytes)
+    throw Fault(Trouble::Lost, "a frame is larger than 8 MiB, or its end is missing", EBADMSG);
   gap_ = gap_ || lost > 0;
   if (!lacks_beginning(packet, lost)) {
     usable_ = usable_ || facts.coded;

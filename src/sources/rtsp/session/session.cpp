@@ -145,7 +145,9 @@ void Session::set_up(TimePoint deadline) {
   check(answer, "SETUP");
   is_set_up_ = true;
   const auto transport = parse_transport(answer.header("transport"));
-  if (transport.multicast) throw Fault(Trouble::Dialogue, "the server sends to a multicast group");
+  if (transport.multicast)
+    throw Fault(Trouble::Dialogue,
+                "the server sends to a multicast group, which freshframe's RTSP client does not support");
   if (!datagrams_) return assign_channels(transport);
   if (transport.tcp) {  // although UDP was requested
     datagrams_.reset();

@@ -109,7 +109,8 @@ TEST(BatchNode, AWrongNumberOfResultsFailsTheCall) {
     EXPECT_EQ(error.seq(), 0);
     EXPECT_EQ(error.source(), "file");
     EXPECT_EQ(error.batch(), (std::vector<BatchSample>{{"file", 0}, {"file", 1}, {"file", 2}, {"file", 3}}));
-    EXPECT_NE(std::string(error.what()).find("one result per sample: it returned 5 for 4"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("one result per sample, got 5 for a batch of 4"),
+              std::string::npos)
         << error.what();
     EXPECT_NE(std::string(error.what()).find("on a batch of 4 samples"), std::string::npos) << error.what();
   }

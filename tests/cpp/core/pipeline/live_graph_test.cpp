@@ -332,7 +332,7 @@ TEST(LiveGraph, AMergeThatHasEndedTakesNoOtherParent) {
   wait_until([&] { return node_of(pipeline, "merge").state == NodeState::Ended; });
   for (int attempt = 0; attempt < 2; ++attempt) {
     EXPECT_EQ(message_of<StateError>([&] { pipeline.connect(merge, second); }),
-              "'merge' has ended with its other parents: nothing was connected");
+              "cannot connect another parent to 'merge': it has ended with its other parents");
   }
   two.push(2);
   two.finish();

@@ -123,8 +123,8 @@ TEST(Replace, RefusesNodesThatAreNotAlike) {
   EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.replace(cam, feed_source(feed, Kind::File)); }),
                        "not live"));
   pipeline.remove(step);
-  EXPECT_TRUE(
-      contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }), "'step' was removed"));
+  EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }),
+                       "cannot replace 'step': it was removed"));
 }
 
 /// input_types() throws bad_alloc in the given one of the next calls; 0: never.
