@@ -254,9 +254,9 @@ def _run_sites(build: Any, options: Any, messages: Messages) -> outcome.ExitCode
         raise outcome.UsageError(f"cannot read --sites {options.sites}: {error}") from error
     if options.shutdown:
         sites.shutdown()
-        messages.say("all sites were ended; a program that still reads them starts them again")
+        messages.say("all sites were shut down; a program that still reads them will start them again")
         return outcome.ExitCode.OK
-    messages.say("the sites run on after Ctrl-C; --shutdown ends them")
+    messages.say("the sites keep running after Ctrl-C; use --shutdown to stop them")
     if options.read is not None:
         for sample in sites.reader(options.read):
             print(plain.to_text({"site": sample.site, **_record(sample)}), flush=True)

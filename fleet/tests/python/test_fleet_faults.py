@@ -159,5 +159,5 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
         balance(fleet)
     assert stats.agents["agent0"].deaths >= 1
     assert stats.cameras["cam"].starts >= 2
-    assert any("kept its GIL for" in event.text and "killed" in event.text for event in stats.events)
+    assert any("held its GIL for" in event.text and "killed" in event.text for event in stats.events)
     assert "in keep" in capfd.readouterr().err

@@ -307,7 +307,7 @@ def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_
     until_state(hanging, "gate", "failed")
     camera = hanging.stats().cameras["gate"]
     assert re.search(
-        r"no start within 0.3 s: .*; it has no other start before its agent agent0", camera.reason
+        r"no start within 0.3 s: .*; it cannot start again until its agent agent0", camera.reason
     )
     assert camera.starts == 1
     assert told(hanging, "failed: no start within") >= {"gate"}

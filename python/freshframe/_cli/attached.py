@@ -161,4 +161,4 @@ class Attached:
         while self.busy and time.monotonic() < ends:
             time.sleep(_SLICE)
         if self.busy:
-            self._messages.say(f"{self._file} goes on; end it with Ctrl-C")
+            self._messages.say(f"{self._file} is still running; press Ctrl-C to stop it")

@@ -108,7 +108,7 @@ class Box(Reading):
         aside = folders.move_aside(self.folder)
         say(
             ERROR,
-            "the spool %r cannot be read (%s): it was renamed to %r, and a new one begins",
+            "the spool %r cannot be read (%s): it was renamed to %r, and a new one was created",
             self.folder,
             error,
             aside,
@@ -135,7 +135,7 @@ class Box(Reading):
         self._segments = found.segments
         self.id = content.box if content else before.box or secrets.token_hex(6)
         if before.is_damaged:
-            say(WARNING, "the spool %r: its file 'sent' is damaged: results may come twice", self.folder)
+            say(WARNING, "the spool %r: its file 'sent' is corrupt: results may be sent twice", self.folder)
         if before.box != self.id:
             before = Sent(closed=before.closed)
         self.events = content.events if content else OpenEvents()
@@ -189,7 +189,7 @@ class Box(Reading):
             keep_tail(path, content.size)
             say(
                 WARNING,
-                "the spool %r: the last %d bytes were not written to their end, and were cut off",
+                "the spool %r: the last %d bytes were incomplete and were cut off",
                 self.folder,
                 newest.size - content.size,
             )
@@ -338,7 +338,9 @@ class Box(Reading):
             folders.make_folder(self.folder)
             if folders.list_segments(self.folder):
                 raise StateError(f"the folder {self.folder!r} was replaced by another spool's folder")
-            say(ERROR, "the spool %r was removed, and is made again: what waited in it is lost", self.folder)
+            say(
+                ERROR, "the spool %r was removed and is created again: what waited in it is lost", self.folder
+            )
             self._lock.release()
             self._lock = folders.FolderLock(self.folder)
         cursor = Cursor(self.folder)  # its file may be missing, too

@@ -93,7 +93,7 @@ class Reading:
         gone = n - 1 - self._taken
         if gone > 0:
             self._lost += self._count(gone)
-            text = "the spool %r: the results %d to %d are not there or cannot be read"
+            text = "the spool %r: the results %d to %d are missing or cannot be read"
             self._faults.append((text, self.folder, self._taken + 1, n - 1))
             self._taken = n - 1
 

@@ -100,7 +100,7 @@ def _remove(path: str, data: bytes) -> None:
 
 def _continued(path: str, before: Content | None, first: int, data: bytes) -> Content:
     """Returns the state after a segment whose head is damaged."""
-    say(ERROR, "the beginning of the spool's file %r is damaged: only its whole lines are sent", path)
+    say(ERROR, "the start of the spool's file %r is corrupt: only its intact lines are sent", path)
     content = before or Content(read_box(data) or "", first, OpenEvents(), 0)
     content.next, content.size = max(content.next, first), 0
     read_lines(data, content)

@@ -111,7 +111,7 @@ class Sender:
             self._changed.notify_all()
             is_dead = self._has_ended and not self.ends
         if is_dead:
-            say(ERROR, "the spool %r: the thread that sends has ended, and another begins", self._box.folder)
+            say(ERROR, "the spool %r: the sending thread has ended; starting another one", self._box.folder)
             self._has_ended = False
             self.thread = self._thread()
             self.thread.start()

@@ -150,7 +150,12 @@ class Writer:
         try:
             self._on_commit()
         except Exception as error:
-            say(ERROR, "the spool %r cannot note what it has written: %s", self._box.folder, described(error))
+            say(
+                ERROR,
+                "the spool %r cannot record what it has written: %s",
+                self._box.folder,
+                described(error),
+            )
 
     def _expire(self) -> None:
         if self._max_age is None or self._pause is None or time.monotonic() < self._next_look:
@@ -180,7 +185,7 @@ class Writer:
                 self._tell(described(error))
                 return 0
             if self._fault:
-                say(WARNING, "the spool %r is written again", self._box.folder)
+                say(WARNING, "the spool %r can be written again", self._box.folder)
                 self._fault = ""
             return count
 

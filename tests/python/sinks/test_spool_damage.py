@@ -355,7 +355,7 @@ def test_what_was_removed_while_a_program_ran_is_a_gap_for_the_next_one(
     box.close(complete=True)
     again = small_box(tmp_path / "box", 8 << 20)
     assert (again.id, again.held().lost, drain(again)) == (identity, 10, list(range(11, 21)))
-    assert "the results 1 to 10 are not there" in caplog.text
+    assert "the results 1 to 10 are missing" in caplog.text
     again.close(complete=True)
 
 

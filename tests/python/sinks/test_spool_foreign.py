@@ -445,7 +445,7 @@ def test_a_sender_that_dies_is_told_and_another_begins(
         until(lambda: "spool sender" not in {thread.name for thread in threading.enumerate()}, "it is gone")
         running.source.push("b")
         until(lambda: receiver.numbers == [1, 2], "another one sends")
-    assert "the thread that sends has ended, and another begins" in caplog.text
+    assert "the sending thread has ended; starting another one" in caplog.text
 
 
 def test_a_writer_that_dies_ends_the_pipeline_with_the_reason(
@@ -493,7 +493,7 @@ def test_a_disk_that_stands_still_costs_results_and_not_the_pipeline(
         until(lambda: receiver.numbers == [1, 2, 3, 11], "the others are a gap")
         until(lambda: running.stats.lost == 7, "they are counted")
     assert "results are lost until it can" in caplog.text
-    assert "the results 4 to 10 are not there" in caplog.text
+    assert "the results 4 to 10 are missing" in caplog.text
 
 
 @pytest.mark.parametrize("results", [["a"], ["a", "b"]], ids=["a first segment", "a later commit"])

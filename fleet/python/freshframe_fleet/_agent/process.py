@@ -156,9 +156,9 @@ class _Agent:
             if not run.hung:
                 return False
             self._hung.pop(run.camera, None)
-        logging.getLogger("freshframe").warning("camera %r: a start that was given up has ended", run.name)
+        logging.getLogger("freshframe").warning("camera %r: an abandoned start has ended", run.name)
         self._stop_pipeline(run)
-        self._tell_end(run, Failed(run.key, "its start was given up and has ended now"))
+        self._tell_end(run, Failed(run.key, "its start was abandoned and has ended now"))
         return True
 
     def _give_up(self, run: Run) -> None:

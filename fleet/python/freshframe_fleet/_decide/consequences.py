@@ -68,7 +68,7 @@ class Consequences:
             self._state.note(now, agent.name, news)
         why = patience.why_to_end(agent, self._state.cameras_at(agent), now, resumed, times)
         if not why and self._only_hangs(agent, now):
-            why = "all that it has are starts that hang"
+            why = "all of its cameras hang while starting"
         if why:
             agent.state = "ending"
             agent.why = why

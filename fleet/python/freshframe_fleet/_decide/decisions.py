@@ -200,7 +200,7 @@ class Decisions:
             camera.then = "failed"
         self._count_failure(camera, now, why)
         camera.hangs = True
-        camera.why = f"{why}; it has no other start before its agent {camera.agent} has closed this one"
+        camera.why = f"{why}; it cannot start again until its agent {camera.agent} has closed this run"
         return actions
 
     def ended(self, run: Run, now: float) -> list[Action]:

@@ -53,7 +53,7 @@ def describe_python(agent: Agent, now: float, resumed: float) -> str:
 
 
 def _kept_for(seconds: float) -> str:
-    return f"something in it has kept its GIL for {seconds:.0f} s"
+    return f"something in it has held its GIL for {seconds:.0f} s"
 
 
 def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:

@@ -27,7 +27,7 @@ def test_a_start_that_hangs_keeps_its_place_and_the_cameras_beside_it_run_on() -
     assert camera.run not in runs_at(world.decisions, agent)
     assert world.decisions.agents[agent].deaths == 0
     world.slow_to_close.clear()
-    world.do(world.decisions.failed(camera.run, world.now, "its start was given up and has ended now"))
+    world.do(world.decisions.failed(camera.run, world.now, "its start was abandoned and has ended now"))
     world.run(1)
     assert (state(camera), camera.starts, camera.failures) == ("running", 2, 1)
 
@@ -81,10 +81,10 @@ def test_an_agent_whose_python_does_not_run_for_half_a_minute_is_killed() -> Non
     world.stuck.add("agent0")
     world.run(29)
     assert (camera.agent, camera.starts) == ("agent0", 1)
-    assert any("has kept its GIL for 5 s" in text for _, _, text in world.decisions.events)
+    assert any("has held its GIL for 5 s" in text for _, _, text in world.decisions.events)
     world.run(2)
     assert (camera.agent, state(camera)) == ("agent1", "running")
-    expected = "stuck: something in it has kept its GIL for 30 s: killed"
+    expected = "stuck: something in it has held its GIL for 30 s: killed"
     assert expected in [text for _, _, text in world.decisions.events]
     assert world.decisions.agents["agent0"].deaths == 1
 
