@@ -61,9 +61,10 @@ class FrameSizes {
 
 /// For nodes with roi, which is in pixels.
 inline void see_roi(FrameSizes& sizes, const Sample<Frame>& sample, const Context& context) {
-  sizes.see(
-      {.node = context.node, .what = "its roi", .advice = "replace() it by a node with a roi for this size"},
-      size_of(sample.value), sample.stamp.source);
+  sizes.see({.node = context.node,
+             .what = "its roi",
+             .advice = "replace() it with a node whose roi fits this size"},
+            size_of(sample.value), sample.stamp.source);
 }
 
 }  // namespace freshframe::vision

@@ -68,7 +68,7 @@ def test_a_frozen_camera_is_red_on_its_card_and_among_the_sources(
         assert "frozen " in page.text(".source")
         page.until("return document.querySelector('#problems li[data-kind=frozen]') !== null")
         assert "is frozen" in page.text("#problems li[data-kind=frozen]")
-        assert "has shown one picture for" in page.text("#problems li[data-kind=frozen]")
+        assert "has shown the same image for" in page.text("#problems li[data-kind=frozen]")
         assert page.complaints() == []
 
 

@@ -97,7 +97,7 @@ inline std::string find_fault(const Picture& picture) {
   if (picture.width < 1 || picture.height < 1) return "width and height must be at least 1";
   if (picture.width > (1 << 16) || picture.height > (1 << 16) ||
       std::int64_t{picture.width} * picture.height > (1 << 28)) {
-    return "it is too large: at most 2^16 pixels on a side and 2^28 in all";
+    return "it is too large: at most 2^16 pixels on a side and 2^28 in total";
   }
   if (!lay_out(wanted)) return std::string("the formats are ") + kFormats;
   if (picture.range != "full" && picture.range != "limited")

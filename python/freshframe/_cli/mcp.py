@@ -339,7 +339,7 @@ def _describe_picture(camera: str, state: str, picture: dict[str, Any], took: fl
     if picture["damaged"]:
         words += "; a part of the picture was lost on its way"
     if picture["frozen_for"]:
-        words += f"; the camera has shown one picture for {picture['frozen_for']:.0f} s"
+        words += f"; the camera has shown the same image for {picture['frozen_for']:.0f} s"
     if picture["gap"]:
         words += f"; for {picture['gap']:.1f} s after it there is no picture"
     if state not in ("", "reading"):

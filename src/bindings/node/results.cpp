@@ -46,7 +46,7 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   }
   if (demand.allows(get_type<Frame>())) text += advice_for_frames(given);
   if (demand.allows(get_type<Detections>())) {
-    text += ": make them of your boxes, freshframe.Detections(xyxy, confidence, class_id)";
+    text += ": make them from your boxes, freshframe.Detections(xyxy, confidence, class_id)";
   }
   throw nb::type_error(text.c_str());
 }

@@ -10,9 +10,9 @@
 
 namespace freshframe::core {
 
-/// "has shown one picture for 312 s: 156 keyframes, 1 content"; "shows other pictures again".
+/// "has shown the same image for 312 s: 156 keyframes, 1 content"; "shows new images again".
 [[nodiscard]] inline std::string frozen_text(const SourceStats& source) {
-  if (source.frozen.empty()) return "shows other pictures again";
+  if (source.frozen.empty()) return "shows new images again";
   const auto rounded = [](double seconds) {
     return number_text(seconds, std::chars_format::fixed, 0) + " s";
   };
@@ -20,13 +20,13 @@ namespace freshframe::core {
   if (source.frozen == "flat") return "has shown no contrast for " + lasted;
   const auto pictures = count_text(source.frozen_frames, "keyframe");
   if (source.frozen == "loop") {
-    return "has shown the same pictures again and again for " + lasted + ", each " +
+    return "has shown the same images again and again for " + lasted + ", each " +
            rounded(source.frozen_period) + ": " + pictures + ", " +
            count_text(source.frozen_contents, "new one");
   }
   if (source.frozen_contents == source.frozen_frames)
-    return "has probably shown one picture for " + lasted + ": parts of it came again in " + pictures;
-  return "has shown one picture for " + lasted + ": " + pictures + ", " +
+    return "has probably shown the same image for " + lasted + ": parts of it came again in " + pictures;
+  return "has shown the same image for " + lasted + ": " + pictures + ", " +
          count_text(source.frozen_contents, "content");
 }
 

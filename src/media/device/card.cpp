@@ -264,7 +264,7 @@ Cards find_cards() {
     }
     result.cards.push_back(std::move(facts));
   }
-  if (result.cards.empty() && result.reason.empty()) result.reason = "the NVIDIA driver finds no card";
+  if (result.cards.empty() && result.reason.empty()) result.reason = "the NVIDIA driver finds no GPU";
   return result;
 }
 

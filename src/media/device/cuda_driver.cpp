@@ -55,7 +55,7 @@ std::string load(CudaDriver& driver) {
     return "no NVIDIA driver is installed, or this container has no access to it (libcuda.so.1)";
   const auto loaded_decoders = load_library(kDecoderLibrary);
   if (!loaded_decoders) {
-    return "the driver lacks its decoders (libnvcuvid.so.1); a container gets them by "
+    return "the driver's decoders are missing (libnvcuvid.so.1); a container gets them by "
            "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video";
   }
   const auto& cuda = *loaded_cuda;
@@ -78,10 +78,10 @@ std::string load(CudaDriver& driver) {
 std::string start_failure(const CudaDriver& driver, int error) {
   switch (error) {
     case kNoDevice:
-      return "the NVIDIA driver finds no card";
+      return "the NVIDIA driver finds no GPU";
     case kInsufficientDriver:
     case kDriverMismatch:
-      return "the NVIDIA driver is too old for its card or its libraries (" + driver.get_error_name(error) +
+      return "the NVIDIA driver is too old for its GPU or its libraries (" + driver.get_error_name(error) +
              ")";
     case kNotInitialized:
       return "a parent of this process uses the GPU, and forked it: start it with multiprocessing's \"spawn\"";

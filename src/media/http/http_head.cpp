@@ -116,7 +116,7 @@ std::string HttpHead::fault_of_status() const {
            " before its response, which FFmpeg cannot read; switch off early hints and 'continue' there";
   const bool has_body = std::ranges::find(kWithoutBody, status_) == kWithoutBody.end();
   if (has_body && (status_ < 300 || status_ >= 400)) return {};
-  return "the server answered " + number + ", which holds no video";
+  return "the server answered " + number + ", which contains no video";
 }
 
 std::string HttpHead::fault_of_redirect() const {

@@ -164,7 +164,7 @@ std::string Seat::grow_results(std::uint64_t bytes) {
   const auto size = std::max(kLeastResults, std::bit_ceil(bytes));
   const auto left = memory_headroom();
   if (left < size + SlabPool::kReserve) {
-    return "a result wants " + core::mebibytes_rounded_up(size) + " of shared memory, but only " +
+    return "a result needs " + core::mebibytes_rounded_up(size) + " of shared memory, but only " +
            core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
   }
   try {

@@ -127,13 +127,13 @@ void SlabPool::grow(std::size_t bytes) noexcept try {
       std::size_t total = 0;
       for (const auto& owned : owned_) total += owned.slab->size();
       why = "all " + std::to_string(kMostSlabs) + " slabs of shared frame memory are full, " +
-            core::mebibytes_rounded_down(total) + " in all";
+            core::mebibytes_rounded_down(total) + " in total";
     }
     size = next_size_locked(bytes);
     id = next_id_++;
   }
   if (const auto left = headroom_(); why.empty() && left < size + kReserve) {
-    why = "shared frame memory wants " + core::mebibytes_rounded_down(size) + " more and " +
+    why = "shared frame memory needs " + core::mebibytes_rounded_down(size) + " more and " +
           core::mebibytes_rounded_down(kReserve) + " beside them, but only " +
           core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
   }

@@ -30,7 +30,7 @@ std::string read_moment(std::string_view query, LookWish& wish) {
   if (read_number(query, "ago", 0, kMostBack, ago) == Parameter::Unreadable)
     return "ago must be a number of seconds from 0 to 3600, such as 3 for three seconds ago";
   wish.ages = {ago};
-  wish.words = ago > 0 ? "the picture of " + core::seconds_text(ago) + " ago" : "the newest picture";
+  wish.words = ago > 0 ? "the image of " + core::seconds_text(ago) + " ago" : "the newest image";
   return {};
 }
 
@@ -42,7 +42,7 @@ std::string read_span(std::string_view query, LookWish& wish) {
   if (read_number(query, "seconds", kLeastBack, kMostBack, seconds) == Parameter::Unreadable)
     return "seconds must be above 0, at most 3600";
   if (read_number(query, "n", 1, kMostViews, n) == Parameter::Unreadable || n != static_cast<int>(n))
-    return "n must be a whole number of pictures from 1 to 16";
+    return "n must be a whole number of images from 1 to 16";
   if (read_number(query, "exact", 0, 1, exact) == Parameter::Unreadable || (exact != 0 && exact != 1))
     return "exact must be 0 for keyframes or 1 for each moment";
   const int count = static_cast<int>(n);
@@ -124,7 +124,7 @@ std::optional<LookWish> look_wish(std::string_view path) {
 std::string read_look(std::string_view query, LookWish& wish) {
   const bool one = !wish.json || has_parameter(query, "ago");
   if (one && (has_parameter(query, "seconds") || has_parameter(query, "n")))
-    return "ago, or seconds and n: one picture, or some of the last seconds; seconds and n belong to NAME.json";
+    return "seconds and n need NAME.json, and cannot be combined with ago";
   auto fault = one ? find_query_fault(query, {"ago", "max_side"})
                    : find_query_fault(query, {"seconds", "n", "exact", "max_side"});
   if (!fault.empty()) return fault;
@@ -162,7 +162,7 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
 }
 
 Reply no_snapshot(const LookWish& wish, const media::LookSource& source) {
-  std::string text = "the look '" + core::to_utf8(wish.name) + "' has not got " + wish.words;
+  std::string text = "the look '" + core::to_utf8(wish.name) + "' does not have " + wish.words;
   if (!source.state.empty()) text += "; its source is " + source.state;
   if (!source.last_error.empty()) text += ", its last error: " + core::to_utf8(source.last_error);
   return plain(503, std::move(text));

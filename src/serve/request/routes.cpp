@@ -136,7 +136,7 @@ std::string read_wish(std::string_view query, PictureWish& wish) {
   std::int64_t after = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), after);
   if (is == Parameter::Unreadable || error != std::errc() || end != text.data() + text.size())
-    return "after must be a whole number: the X-Seq of the picture that you have";
+    return "after must be a whole number: the X-Seq of the last image that you received";
   wish.after = after;
   return {};
 }

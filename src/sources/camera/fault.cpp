@@ -68,8 +68,8 @@ std::string camera_fault_text(const std::string& path, int code) {
       return "its bus has no bandwidth left; use another USB port, a smaller size or format mjpeg";
     case EBUSY: {
       const auto holder = camera_holder(path);
-      if (!holder.empty()) return "it is used by " + holder + "; end that first";
-      return "it is used by a program that this user cannot see; 'sudo fuser -v " + path + "' names it";
+      if (!holder.empty()) return "it is in use by " + holder + "; stop that program first";
+      return "it is in use by a program that this user cannot see; 'sudo fuser -v " + path + "' names it";
     }
     default:
       return std::generic_category().message(code);

@@ -29,7 +29,7 @@ std::vector<std::int64_t> decode_counts(std::string_view letters) {
     bool more = true;
     for (int part = 0; more; ++part) {
       const int bits = i < letters.size() ? letters[i++] - kFirst : -1;
-      if (bits < 0 || bits > 63 || part >= kMostParts) refuse("its counts are cut short or no counts");
+      if (bits < 0 || bits > 63 || part >= kMostParts) refuse("its counts are cut off or invalid");
       number |= std::int64_t{bits & 0x1f} << (5 * part);
       more = (bits & 0x20) != 0;
       if (!more && (bits & 0x10) != 0) number -= std::int64_t{1} << (5 * (part + 1));

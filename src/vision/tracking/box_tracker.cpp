@@ -117,7 +117,7 @@ struct BoxTracker::Impl {
     if (!options.ground) return;
     sizes.see({.node = node,
                .what = "its ground",
-               .advice = "replace() it by a tracker with a Ground for this size"},
+               .advice = "replace() it with a tracker whose Ground fits this size"},
               size, source);
   }
 };

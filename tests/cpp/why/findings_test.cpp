@@ -81,19 +81,19 @@ TEST_F(FindingsTest, AFrozenSourceIsAFindingForAsLongAsItIsFrozen) {
   cam().source->frozen_contents = 1;
   run(std::chrono::seconds(1));  // a few looks are enough, because the source's statistics report it
   ASSERT_EQ(kinds(), Kinds{"frozen cam"});
-  EXPECT_EQ(findings_.present()[0].text, "has shown one picture for 312 s: 156 keyframes, 1 content.");
+  EXPECT_EQ(findings_.present()[0].text, "has shown the same image for 312 s: 156 keyframes, 1 content.");
   EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Restart the camera"));
   EXPECT_EQ(findings_.present()[0].evidence.at("frozen_for"), 312);
   cam().source->frozen_contents = 156;
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text,
-            "has probably shown one picture for 312 s: parts of it came again in 156 keyframes.");
+            "has probably shown the same image for 312 s: parts of it came again in 156 keyframes.");
   cam().source->frozen = "loop";
   cam().source->frozen_period = 14;
   cam().source->frozen_contents = 7;
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text,
-            "has shown the same pictures again and again for 312 s, each 14 s: 156 keyframes, 7 new ones.");
+            "has shown the same images again and again for 312 s, each 14 s: 156 keyframes, 7 new ones.");
   cam().source->frozen = "flat";
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text, "has shown no contrast for 312 s.");

@@ -245,7 +245,7 @@ TEST_F(StatesTest, OnlyAStillSourceForWhichATimeWasGivenIsIll) {
   source.frozen_is_ill = true;
   look();
   EXPECT_TRUE(found().ill);
-  EXPECT_EQ(found().text, "has shown one picture for 40 s: 20 keyframes, 1 content.");
+  EXPECT_EQ(found().text, "has shown the same image for 40 s: 20 keyframes, 1 content.");
 }
 
 TEST_F(StatesTest, ExceptionsAreOneLineWithTheNewest) {

@@ -70,7 +70,9 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             assert shown.frozen_frames > shown.frozen_contents == 1
             health = request(url, "/healthz")
             assert health.status == 503
-            assert re.match(r"door: has shown one picture for \d+ s: \d+ keyframes, 1 content", health.text)
+            assert re.match(
+                r"door: has shown the same image for \d+ s: \d+ keyframes, 1 content", health.text
+            )
             metrics = request(url, "/metrics").text
             seconds = re.search(r'^freshframe_source_frozen_seconds\{.*node="door"\} (\S+)$', metrics, re.M)
             assert seconds is not None
@@ -80,7 +82,7 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             assert ("frozen", "door") in [(each["kind"], each["subject"]) for each in problems]
             (finding,) = (f for f in pipeline.why().findings if f.kind == "frozen")
             assert finding.subject == "door"
-            assert finding.text.startswith("has shown one picture for ")
+            assert finding.text.startswith("has shown the same image for ")
             assert "frozen_after=None" in finding.remedy
             server.clip = noisy()
             until(lambda: source().frozen is None, "other pictures")
@@ -90,7 +92,7 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             events = request(url, "/api/state").json()["events"]
             (event,) = (each for each in events if each["kind"] == "frozen")
             assert event["count"] >= 2
-            assert event["text"] == "shows other pictures again"
+            assert event["text"] == "shows new images again"
 
 
 @pytest.mark.slow

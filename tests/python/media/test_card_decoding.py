@@ -126,7 +126,7 @@ def test_other_codecs_keep_their_order_and_their_times(kind: str, tmp_path: Path
 
 # Fault -> the reported reason.
 REFUSALS = {
-    "none": r"the NVIDIA driver finds no card",
+    "none": r"the NVIDIA driver finds no GPU",
     "old": r"the NVIDIA driver is too old",
     "no_h264": r"cuda:0: it does not decode h264",
     "width:64": r"cuda:0: h264 of 320x240 is too large for it, which takes 64x64",
@@ -540,7 +540,7 @@ def test_doctor_lists_the_card_or_the_reason(card_folder: Path) -> None:
     code = "import sys; from freshframe.__main__ import main; sys.exit(main(['doctor']))"
     for fault, wanted in {
         "": r"ok +decoding card +cuda:0 fake card, CUDA 12\.4, decodes h264, hevc, vp9, av1, mpeg2video\n",
-        "none": r"ok +decoding card +none: the NVIDIA driver finds no card; the CPU decodes\n",
+        "none": r"ok +decoding card +none: the NVIDIA driver finds no GPU; the CPU decodes\n",
     }.items():
         ended = subprocess.run(
             [sys.executable, "-c", code],

@@ -118,13 +118,13 @@ def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
     [
         ("yard.jpg?ago=-1", 400, "from 0 to 3600"),
         ("yard.jpg?ago=x", 400, "from 0 to 3600"),
-        ("yard.jpg?seconds=3", 400, "belong to NAME.json"),
+        ("yard.jpg?seconds=3", 400, "need NAME.json"),
         ("yard.json?seconds=0", 400, "above 0, at most 3600"),
         ("yard.json?n=17", 400, "from 1 to 16"),
         ("yard.json?n=1.5", 400, "from 1 to 16"),
         ("yard.json?exact=2", 400, "0 for keyframes or 1"),
         ("yard.jpg?max_side=2049", 400, "from 16 to 2048"),
-        ("yard.jpg?ago=3600", 503, "has not got the picture of 3600 s ago; its source is reading"),
+        ("yard.jpg?ago=3600", 503, "does not have the image of 3600 s ago; its source is reading"),
         ("camera.jpg", 404, r"choose the looks with serve(look=[...]): 'yard'"),
         ("yard.png", 404, "nothing at this address"),
     ],
@@ -187,7 +187,7 @@ def test_each_question_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) ->
     with served(looks_per_minute=1) as (url, _), caplog.at_level("INFO", logger="freshframe"):
         for _ in range(2):
             request(url, "/api/look/yard.jpg?ago=0.5")
-        asked = "127.0.0.1 asks the look 'yard' for the picture of 0.5 s ago"
+        asked = "127.0.0.1 asks the look 'yard' for the image of 0.5 s ago"
         until(lambda: f"{asked}: refused (429)" in caplog.text, "the second line")
         assert f"{asked}: " in caplog.text.replace(f"{asked}: refused (429)", "")
 

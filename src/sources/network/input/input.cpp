@@ -389,12 +389,12 @@ int LiveInput::read_next() {
 
 std::string LiveInput::other_beginning() const {
   if (opened_.playlists().has_other_map() || ends_.has_other_parameters())
-    return "it goes on with other parameters, such as another size, which take a new connection";
+    return "it continues with other parameters, such as another size, which requires a new connection";
   if (opened_.playlists().has_other_video())
-    return "it goes on with another codec, or as another stream, which takes a new connection";
+    return "it continues with another codec or another stream, which requires a new connection";
   if (auto fault = find_fault()) return std::move(fault->why);
   if (opened_.playlists().begin_again())
-    return "its playlist begins again, before all of its segments were read";
+    return "its playlist started again before all of its segments were read";
   return {};
 }
 

@@ -187,7 +187,7 @@ TEST(CameraRefusal, ABusyCameraIsRetriedAndTheErrorNamesTheProgram) {
   CameraRig rig;
   rig.camera.ioctl_code[VIDIOC_S_FMT] = EBUSY;
   rig.open();
-  EXPECT_PRED2(contains, rig.stats().last_error, "it is used by a program that this user cannot see");
+  EXPECT_PRED2(contains, rig.stats().last_error, "it is in use by a program that this user cannot see");
 }
 
 TEST(CameraHolder, NamesTheProcessThatHasTheDeviceOpen) {

@@ -65,15 +65,15 @@ TEST_F(StillWatchTest, AFrozenImageIsReportedAfterTheTimeAndEndsWithOtherImages)
   EXPECT_TRUE(stats().frozen_is_ill);
   see(watch, hung, 2);
   EXPECT_EQ(stats().frozen_for, 12);
-  EXPECT_EQ(
-      log_.count(LogLevel::Warning, "camera 'door' has shown one picture for 10 s: 6 keyframes, 1 content"),
-      1);
+  EXPECT_EQ(log_.count(LogLevel::Warning,
+                       "camera 'door' has shown the same image for 10 s: 6 keyframes, 1 content"),
+            1);
   for (std::uint32_t i = 2; i < 5; ++i) see(watch, noisy(i), 2);
   EXPECT_EQ(stats().frozen, "");
   EXPECT_EQ(stats().frozen_for, 0);
   EXPECT_FALSE(stats().frozen_is_ill);
   EXPECT_EQ(log_.count(LogLevel::Warning, ""), 2);
-  EXPECT_EQ(log_.count(LogLevel::Warning, "camera 'door' shows other pictures again"), 1);
+  EXPECT_EQ(log_.count(LogLevel::Warning, "camera 'door' shows new images again"), 1);
 }
 
 TEST_F(StillWatchTest, WithoutATimeItIsAMinuteAndNoReasonForHealthToFail) {
@@ -198,7 +198,7 @@ TEST_F(StillWatchTest, ALoopIsReportedWithItsPeriod) {
   for (std::uint32_t i = 0; i < 30; ++i) see(watch, noisy(i % 5), 2);
   EXPECT_EQ(stats().frozen, "loop");
   EXPECT_EQ(stats().frozen_period, 10);
-  EXPECT_EQ(log_.count(LogLevel::Warning, "has shown the same pictures again and again for"), 1);
+  EXPECT_EQ(log_.count(LogLevel::Warning, "has shown the same images again and again for"), 1);
 }
 
 }  // namespace
