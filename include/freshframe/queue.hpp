@@ -62,8 +62,8 @@ inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, Named
                                             NamedQueue{"RECORDING", kRecording}};
 
 /// Why an edge dropped a sample. Removed: the edge or the source was removed. Rate: `max_rate` or `every` of the edge.
-/// For the edge of a join: Unmatched: no samples of the other parents match. Late: arrived after its set had
-/// been given up. NoClock: it has no usable wall time.
+/// For the edge of a join: Unmatched: no samples of the other parents match. Late: arrived after its set was
+/// abandoned. NoClock: it has no usable wall time.
 enum class DropCause : std::uint8_t {
   QueueFull,
   NoWaiter,

@@ -51,7 +51,7 @@ class Documents {
  public:
   /// Adds or replaces a response. `path` starts with '/'.
   void set(std::string path, Document document);
-  /// Adds a response that is replaced with `after` in `seconds`, unless it is set again by then.
+  /// Adds a response, and replaces it with `after` when `seconds` have passed, unless set() has replaced it.
   void set(std::string path, Document document, double seconds, Document after);
   /// Returns the response for a path, or null if there is none.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;

@@ -251,7 +251,7 @@ struct PublishStats {
 struct JoinParentStats {
   std::string parent;
   std::uint64_t unmatched = 0;  // samples that were not in any set
-  std::uint64_t late = 0;       // samples that arrived after their set had been given up
+  std::uint64_t late = 0;       // samples that arrived after their set was abandoned
   /// Median difference between the reference's sample and this parent's nearest one, positive if this
   /// parent's is later. In seconds, or in frame numbers with JoinBy::Seq. nullopt for the reference itself,
   /// and before the first set.

@@ -96,7 +96,7 @@ std::int32_t give(T value, freshframe_value* out) {
     } else {
       auto parcel = std::make_unique<Parcel>();
       parcel->table = std::move(value);
-      parcel->table.take_over();  // copy what belongs to the input, which is gone after the call
+      parcel->table.take_over();  // copies columns of the input, which is invalid after the call
       parcel->columns = parcel->table.c_columns();
       out->columns = {parcel->columns.data(), parcel->columns.size(), sizeof(freshframe_column)};
       out->owner = parcel.release();
