@@ -199,8 +199,8 @@ void find_full_cards(const Scene& scene, Causes& out) {
         .text = "waits for " + node.source->decoder + " " + percent_text(share) + " of the time, and " +
                 (lost > 0 ? lost_text : lag_text),
         .remedy =
-            "The card decodes no faster beside its other work. Lower the frame rate or the size of its "
-            "sources, or give some of them decoder=\"cpu\", another card, or decode=\"keyframes\".",
+            "The GPU cannot decode faster alongside its other work. Lower the frame rate or the size of its "
+            "sources, or give some of them decoder=\"cpu\", another GPU, or decode=\"keyframes\".",
         .evidence = {{"card_wait_share", share},
                      {"lost", static_cast<double>(lost)},
                      {"behind", behind},

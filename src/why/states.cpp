@@ -158,7 +158,7 @@ void add_frozen(const GraphState& seen, Causes& out) {
          .subject = node.name,
          .text = frozen_text(source) + ".",
          .remedy =
-             flat ? "Look at its picture: the lens may be covered, the light off, or a mask over all of it."
+             flat ? "Look at its image: the lens may be covered, the light off, or a mask over all of it."
                   : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
                     "frozen_after=None.",
          .evidence = {{"frozen_for", source.frozen_for},
@@ -189,7 +189,8 @@ void add_decoders(const GraphState& seen, Causes& out) {
         {.kind = "decoder",
          .subject = node.name,
          .text = "is decoded by the CPU, not by the GPU: " + node.source->decoder_reason + ".",
-         .remedy = "`freshframe doctor` lists the cards and what they decode. decoder=\"cpu\" asks for none.",
+         .remedy =
+             "`freshframe doctor` lists the GPUs and what they decode. decoder=\"cpu\" uses none of them.",
          .evidence = {{"changes", static_cast<double>(node.source->decoder_changes)}}});
   }
 }

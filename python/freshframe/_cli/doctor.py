@@ -181,11 +181,11 @@ def _cards() -> Iterator[Finding]:
     found = _native.find_cards()
     for card in found.cards:
         name = f"cuda:{card.number} {card.name}, {found.driver}"
-        yield Finding("decoding card", "ok", f"{name}, decodes {', '.join(card.codecs) or 'nothing'}")
+        yield Finding("decoding GPU", "ok", f"{name}, decodes {', '.join(card.codecs) or 'nothing'}")
     if found.cards and found.reason:
-        yield Finding("decoding card", "warn", f"another card: {found.reason}")
+        yield Finding("decoding GPU", "warn", f"another GPU: {found.reason}")
     if not found.cards:
-        yield Finding("decoding card", "ok", f"none: {found.reason}; the CPU decodes")
+        yield Finding("decoding GPU", "ok", f"none: {found.reason}; the CPU decodes")
 
 
 def _self_test() -> Iterator[Finding]:
@@ -224,6 +224,6 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "packages": _packages,
     "OpenCV": _opencv,
     "ONNX Runtime": _onnx,
-    "decoding card": _cards,
+    "decoding GPU": _cards,
     "self-test": _self_test,
 }

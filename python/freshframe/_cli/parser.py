@@ -465,7 +465,7 @@ def _probe(commands: Any) -> None:
         "--decoder",
         default="cpu",
         metavar="WHERE",
-        help="cpu (the default), cuda or cuda:1 for a card, auto for a card if it can decode the source",
+        help="cpu (the default), cuda or cuda:1 for a GPU, auto for a GPU if it can decode the source",
     )
 
 

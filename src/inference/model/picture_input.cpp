@@ -197,9 +197,9 @@ void PictureRunner::note_card_failure(const Error& error) {
   if (has_given_up_card_) card_box_.reset();
   if (std::exchange(is_card_failure_known_, true) && !has_given_up_card_) return;
   log(LogLevel::Warning,
-      "'" + session_->path() + "' reads " + (has_given_up_card_ ? "its pictures" : "a picture") +
-          " in the host's memory, because the CUDA provider cannot scale " +
-          (has_given_up_card_ ? "them" : "it") + " on the card: " + shorten_reason(error.what()));
+      "'" + session_->path() + "' reads " + (has_given_up_card_ ? "its images" : "an image") +
+          " in host memory, because the CUDA provider cannot scale " + (has_given_up_card_ ? "them" : "it") +
+          " on the GPU: " + shorten_reason(error.what()));
 }
 
 PictureRun PictureRunner::run(std::span<const GivenPicture> given, const Context& context) {

@@ -82,7 +82,7 @@ std::string complete(const CudaDriver& driver, CardParts& parts) {
   if (error != 0)
     return "cuda:" + std::to_string(parts.index) + " cannot be used: " + driver.get_error_name(error);
   parts.device = make_device(parts.context, parts.stream);
-  return parts.device != nullptr ? "" : "this build of FFmpeg does not decode on NVIDIA's cards";
+  return parts.device != nullptr ? "" : "this build of FFmpeg does not decode on NVIDIA GPUs";
 }
 
 void take_apart(const CudaDriver& driver, const CardParts& parts) noexcept {
@@ -108,7 +108,7 @@ Card::Found make_card(int index) {
   if (index >= count) {
     return {.card = nullptr,
             .reason = title + " does not exist: this machine has " + std::to_string(count) +
-                      (count == 1 ? " card" : " cards")};
+                      (count == 1 ? " GPU" : " GPUs")};
   }
   int device = 0;
   CardParts parts{.index = index};

@@ -12,7 +12,7 @@ DecoderWish DecoderWish::read_options(const OpenOptions& options) {
   auto wish = parse(options.decoder);
   wish.stays = options.on_device;
   if (wish.kind == Kind::Auto && options.decode == Decode::Keyframes)
-    wish.objection = "decode=\"keyframes\" opens a decoder for each keyframe, which takes a card 0.1 s";
+    wish.objection = "decode=\"keyframes\" opens a decoder for each keyframe, which takes a GPU 0.1 s";
   return wish;
 }
 

@@ -50,7 +50,7 @@ TEST_F(CardFinding, NamesASourceThatLosesFramesWhileItWaitsForItsCard) {
   ASSERT_EQ(kinds(), Kinds{"card cam"});
   EXPECT_EQ(findings_.present()[0].text,
             "waits for cuda:0 96 % of the time, and has lost 20 frames in the last 5 s.");
-  EXPECT_TRUE(findings_.present()[0].remedy.starts_with("The card decodes no faster"));
+  EXPECT_TRUE(findings_.present()[0].remedy.starts_with("The GPU cannot decode faster"));
   EXPECT_NEAR(findings_.present()[0].evidence.at("card_wait_share"), .96, .01);
   decode(std::chrono::seconds(20), {.card_wait = .3});
   EXPECT_EQ(kinds(), Kinds());

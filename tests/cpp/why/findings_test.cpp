@@ -97,7 +97,7 @@ TEST_F(FindingsTest, AFrozenSourceIsAFindingForAsLongAsItIsFrozen) {
   cam().source->frozen = "flat";
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text, "has shown no contrast for 312 s.");
-  EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Look at its picture"));
+  EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Look at its image"));
   cam().source->frozen.clear();
   run(std::chrono::seconds(1));
   EXPECT_EQ(kinds(), Kinds());

@@ -165,7 +165,7 @@ def test_a_demanded_card_that_refuses_is_an_error(fault: str, film: Path, card: 
 
 @pytest.mark.slow
 def test_a_card_that_does_not_exist_is_an_error(film: Path, card: Card) -> None:
-    with pytest.raises(ff.SourceError, match=r"cuda:1 does not exist: this machine has 1 card"):
+    with pytest.raises(ff.SourceError, match=r"cuda:1 does not exist: this machine has 1 GPU"):
         run(film, "cuda:1")
 
 
@@ -539,8 +539,8 @@ held = [reader.get(timeout=60) for _ in range(30)]
 def test_doctor_lists_the_card_or_the_reason(card_folder: Path) -> None:
     code = "import sys; from freshframe.__main__ import main; sys.exit(main(['doctor']))"
     for fault, wanted in {
-        "": r"ok +decoding card +cuda:0 fake card, CUDA 12\.4, decodes h264, hevc, vp9, av1, mpeg2video\n",
-        "none": r"ok +decoding card +none: the NVIDIA driver finds no GPU; the CPU decodes\n",
+        "": r"ok +decoding GPU +cuda:0 fake card, CUDA 12\.4, decodes h264, hevc, vp9, av1, mpeg2video\n",
+        "none": r"ok +decoding GPU +none: the NVIDIA driver finds no GPU; the CPU decodes\n",
     }.items():
         ended = subprocess.run(
             [sys.executable, "-c", code],

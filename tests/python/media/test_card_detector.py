@@ -240,7 +240,7 @@ def test_a_batch_of_both_places_copies_none_of_the_card(tmp_path: Path, film: Pa
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records if "in the host's memory" in record.message]
+    return [record.message for record in caplog.records if "in host memory" in record.message]
 
 
 def test_pictures_come_to_the_host_if_the_provider_lacks_an_operator(
@@ -255,13 +255,13 @@ def test_pictures_come_to_the_host_if_the_provider_lacks_an_operator(
         np.testing.assert_array_equal(mine.xyxy, host.xyxy)
     assert downloads(pipeline) == PICTURES
     (warning,) = warnings_of(caplog)
-    assert "reads its pictures" in warning
+    assert "reads its images" in warning
     assert "This session contains graph nodes that are assigned to the default CPU EP" in warning
 
 
 @pytest.mark.parametrize(
     ("fault", "copied", "last"),
-    [("full:3", range(1, PICTURES), "a picture"), ("full:1", [PICTURES], "its pictures")],
+    [("full:3", range(1, PICTURES), "an image"), ("full:1", [PICTURES], "its images")],
 )
 def test_a_picture_comes_to_the_host_if_the_provider_has_no_memory(
     fault: str,
@@ -282,7 +282,7 @@ def test_a_picture_comes_to_the_host_if_the_provider_has_no_memory(
         np.testing.assert_allclose(mine.xyxy, host.xyxy, atol=0.05)
     assert "Failed to allocate memory" in warnings_of(caplog)[0]
     assert f"reads {last} in" in warnings_of(caplog)[-1]
-    assert len(warnings_of(caplog)) == (1 if last == "a picture" else 2)
+    assert len(warnings_of(caplog)) == (1 if last == "an image" else 2)
 
 
 def test_a_card_that_fails_while_a_model_reads_costs_drops(

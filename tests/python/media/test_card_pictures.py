@@ -294,7 +294,7 @@ def test_who_holds_half_of_the_room_is_named(film: Path, card: Card) -> None:
     )
     held: list[ff.Frame] = []
     with pipeline:
-        with pytest.raises(ff.FramesHeldError, match=r"'hoarder'.*on a graphics card.*max_device_bytes"):
+        with pytest.raises(ff.FramesHeldError, match=r"'hoarder'.*on a GPU.*max_device_bytes"):
             held.extend(sample.frame for sample in reader)
         assert len(held) >= 5
         held.clear()

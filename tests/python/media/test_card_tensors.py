@@ -223,7 +223,7 @@ def test_a_held_tensor_counts_as_a_held_frame(film: Path, card: Card) -> None:
     reader = pipeline.reader(pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film"))
     held: list[Tensor] = []
     with pipeline:
-        with pytest.raises(ff.FramesHeldError, match="on a graphics card"):
+        with pytest.raises(ff.FramesHeldError, match="on a GPU"):
             held.extend(Tensor(planes_of(sample.frame)[0], max_version=(1, 0)) for sample in reader)
         for tensor in held:
             tensor.close()

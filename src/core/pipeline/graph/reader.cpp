@@ -101,7 +101,7 @@ void ReaderCore::check_held() const {
   const auto held = context_.budget->held_bytes();
   if (held >= kWarnHeldBytes && !warned_held_.exchange(true)) {
     log(LogLevel::Warning, "reader '" + name() + "': " + mebibytes_rounded_down(held) +
-                               " of pictures are held outside the engine; above " +
+                               " of images are held outside the engine; above " +
                                mebibytes_rounded_down(context_.max_held_bytes) +
                                " it raises FramesHeldError");
   }

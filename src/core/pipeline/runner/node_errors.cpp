@@ -91,7 +91,7 @@ void NodeErrors::log_unlogged() {
 
 void NodeErrors::log_skips(const std::string& latest) const {
   log(LogLevel::Warning, "node '" + node_ + "' failed on " + std::to_string(skips_unlogged_) +
-                             " more samples and goes on; the latest: " + latest);
+                             " more samples and continues; the latest: " + latest);
 }
 
 }  // namespace freshframe::core

@@ -195,7 +195,7 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
   const bool goes_on = may_go_on && (is_lost || !facts_.stops_on_error());
   if (goes_on) {
     errors_.log_skipped(failure_text(*this, *shared_.names, caught.what, where), samples.front().stamp.pts,
-                        caught.traceback, is_lost ? "its card has lost the picture" : "on_error=\"skip\"");
+                        caught.traceback, is_lost ? "its GPU has lost the image" : "on_error=\"skip\"");
   }
   shared_.errors.add({.node = facts_.name,
                       .text = caught.what,
