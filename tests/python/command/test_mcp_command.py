@@ -259,7 +259,7 @@ def as_answer(body: str) -> bytes:
         (
             "",
             {"utc": None, "gap": 3, "frozen_for": 61},
-            "one picture for 61 s; for 3.0 s after it there is no picture",
+            "the same image for 61 s; for 3.0 s after it there is no picture",
         ),
     ],
 )
