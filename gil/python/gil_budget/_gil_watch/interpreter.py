@@ -48,7 +48,7 @@ def native_module(loading: AbstractContextManager[object] | None = None) -> Any:
     except ImportError as error:
         if not _has_module():
             raise Unsupported(
-                "the GIL watch is in the distribution gil-budget, which is not installed: "
+                "the GIL watch needs the package gil-budget, which is not installed: "
                 "pip install 'freshframe[gil]' (in a checkout: ./dev build)"
             ) from None
         raise Unsupported(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
