@@ -57,7 +57,7 @@ std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& 
   found.tracks = view_values<TrackInfo>(parts[3]);
   const auto fits = [&](std::size_t count) { return count == 0 || count == rows.size(); };
   if (!fits(found.ids.size()) || !fits(found.tracks.size())) {
-    throw ProtocolError("columns of " + what + " of different lengths");
+    throw ProtocolError("the columns of " + what + " differ in length");
   }
   return rows;
 }
@@ -76,7 +76,7 @@ EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
 
 ValueRef decode_circles(const ReceivedValue& value) {
   const auto parts = value.parts();
-  if (parts.size() != 4 || parts[0].size() != 4) throw ProtocolError("circles in an unknown form");
+  if (parts.size() != 4 || parts[0].size() != 4) throw ProtocolError("invalid encoding of circles");
   Circles circles;
   circles.circles = take_rows<Circle>(parts, circles, "circles");
   return ValueRef::make<Circles>(std::move(circles));
@@ -109,7 +109,7 @@ EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
 ValueRef decode_detections(ReceivedValue value, const Producer& producer) {
   const auto parts = value.parts();
   if (parts.size() < kPlainParts || parts[0].size() != kFlags) {
-    throw ProtocolError("detections in an unknown form");
+    throw ProtocolError("invalid encoding of detections");
   }
   Detections found;
   found.boxes = take_rows<Detection>(parts, found, "detections");
@@ -195,7 +195,7 @@ EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t
 ValueRef decode(ReceivedValue value, const Producer& producer) {
   switch (value.kind()) {
     case Kind::Pickle:
-      if (value.parts().empty()) throw ProtocolError("a pickle without bytes");
+      if (value.parts().empty()) throw ProtocolError("a pickle is empty");
       return ValueRef::make<Pickled>({std::make_shared<PickledBytes>(std::move(value), producer)});
     case Kind::CircleRows:
       return decode_circles(value);
@@ -203,12 +203,13 @@ ValueRef decode(ReceivedValue value, const Producer& producer) {
       return decode_detections(std::move(value), producer);
     case Kind::Float: {
       double number = 0;
-      if (value.bytes().size() != sizeof number) throw ProtocolError("a number of the wrong size");
+      if (value.bytes().size() != sizeof number)
+        throw ProtocolError("a number must have 8 bytes, got " + std::to_string(value.bytes().size()));
       std::memcpy(&number, value.bytes().data(), sizeof number);
       return ValueRef::make<double>(number);
     }
     default:
-      throw ProtocolError("a value of unknown kind " + std::to_string(value.kind()));
+      throw ProtocolError("unknown value kind " + std::to_string(value.kind()));
   }
 }
 

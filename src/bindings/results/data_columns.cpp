@@ -113,7 +113,7 @@ Values read_values(Source& source, std::size_t kind, std::size_t count) {
     using Vector = std::variant_alternative_t<kKind, Values>;
     return source.values<typename Vector::value_type>(count);
   } else {
-    throw ProtocolError("a column of an unknown kind");
+    throw ProtocolError("unknown column kind");
   }
 }
 
@@ -191,7 +191,7 @@ std::vector<DataColumn> columns_from_bytes(std::span<const std::byte> bytes, std
     column.name = source.text();
     const auto kind = source.number();
     const auto sides = source.number();
-    if (sides > kMostSides) throw ProtocolError("a column of too many dimensions");
+    if (sides > kMostSides) throw ProtocolError("a column has too many dimensions");
     std::size_t values = rows;
     for (std::uint64_t i = 0; i < sides; ++i) {
       const auto side = source.number();

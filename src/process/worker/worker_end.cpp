@@ -105,10 +105,11 @@ WorkerInit WorkerEnd::init() {
   while (received == Channel::Received::Nothing) received = channel.receive(Channel::Wait::Yes);
   if (received == Channel::Received::End) throw_parent_ended();
   ByteReader reader(channel.bytes());
-  if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message is of the wrong kind");
+  if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message must be Init");
   auto message = read<InitMessage>(reader);
   auto& files = channel.descriptors();
-  if (files.size() != 2) throw ProtocolError("the first message does not have two files");
+  if (files.size() != 2)
+    throw ProtocolError("the first message must have 2 files, got " + std::to_string(files.size()));
   if (file_size(files[0].get()) != message.bytes)
     throw ProtocolError("the first file does not have the announced size");
   WorkerInit init;
@@ -160,7 +161,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
       return;
     }
     case ToWorker::Init:
-      throw ProtocolError("a second Begin message");
+      throw ProtocolError("got a second Init message");
     case ToWorker::Request:
       break;
   }
@@ -185,13 +186,14 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
 // The descriptor is closed immediately, because the mapping keeps the memory.
 void WorkerEnd::map_slab(const SlabMessage& message) {
   auto& files = leases_->channel().descriptors();
-  if (files.size() != 1) throw ProtocolError("a slab without its file");
+  if (files.size() != 1) throw ProtocolError("a slab must have 1 file, got " + std::to_string(files.size()));
   if (file_size(files[0].get()) != message.bytes || message.bytes == 0) {
     throw ProtocolError("the size of a slab differs from that of its file");
   }
   auto mapping = std::make_shared<const Mapping>(files[0].get(), static_cast<std::size_t>(message.bytes),
                                                  Mapping::Access::ReadOnly);
-  if (!slabs_.emplace(message.id, std::move(mapping)).second) throw ProtocolError("the same slab twice");
+  if (!slabs_.emplace(message.id, std::move(mapping)).second)
+    throw ProtocolError("slab " + std::to_string(message.id) + " was sent twice");
 }
 
 void WorkerEnd::take_memory(const MemoryMessage& message) {
@@ -200,7 +202,7 @@ void WorkerEnd::take_memory(const MemoryMessage& message) {
   if (message.bytes == 0) return;
   auto& files = leases_->channel().descriptors();
   if (files.size() != 1 || file_size(files[0].get()) != message.bytes) {
-    throw ProtocolError("memory for results without its file");
+    throw ProtocolError("the file with memory for results is missing or has another size");
   }
   results_ = Mapping(files[0].get(), static_cast<std::size_t>(message.bytes), Mapping::Access::ReadWrite);
 }
@@ -210,7 +212,7 @@ Picture WorkerEnd::view_picture(const PictureMessage& message) const {
   for (std::size_t i = 0; i < message.planes.size(); ++i) {
     const auto& place = message.planes[i];
     const auto found = slabs_.find(place.slab);
-    if (found == slabs_.end()) throw ProtocolError("a frame in an unknown slab");
+    if (found == slabs_.end()) throw ProtocolError("a frame refers to an unknown slab");
     auto shape = message.format.plane_shape(static_cast<int>(i));
     check_within(place.offset, plane_extent(shape, place.stride), found->second->size(), "a plane");
     shape.data = reinterpret_cast<const std::uint8_t*>(found->second->data() + place.offset);
@@ -244,7 +246,7 @@ Frame WorkerEnd::wrap_frame(const RequestMessage& message) {
 ReceivedValue WorkerEnd::view_value(const ValueMessage& message) const {
   if (!message.shared) return {message, kMostInline};
   const auto found = slabs_.find(message.slab);
-  if (found == slabs_.end()) throw ProtocolError("a value in an unknown slab");
+  if (found == slabs_.end()) throw ProtocolError("a value refers to an unknown slab");
   check_within(message.offset, message.size(), found->second->size(), "a value");
   ReceivedValue value(message, found->second->size());
   if (!value.bytes().empty()) {
@@ -267,11 +269,11 @@ void WorkerEnd::need(std::uint64_t bytes) {
     if (received == Channel::Received::Message) handle(nullptr, got);
   }
   if (!refused_.empty()) throw Error(refused_);
-  if (results_.size() < bytes) throw ProtocolError("less memory for results than was wanted");
+  if (results_.size() < bytes) throw ProtocolError("got less memory for results than requested");
 }
 
 WorkerEnd::Pending& WorkerEnd::first_pending() {
-  if (pending_.empty()) throw Error("an answer to a sample that was answered or does not exist");
+  if (pending_.empty()) throw Error("cannot answer a sample that does not exist or was already answered");
   return pending_.front();
 }
 

@@ -234,7 +234,7 @@ void Admission::check_stream(const NodeBase& node, const std::string& name, cons
   }
   if (graph_.names().has(options.as_source)) {
     throw GraphError("the name '" + options.as_source +
-                     "' is taken: streams, nodes and readers of a pipeline share one name space");
+                     "' is taken: streams, nodes and readers of a pipeline share one namespace");
   }
   if (options.as_source == name) {
     throw GraphError("as_source='" + name +

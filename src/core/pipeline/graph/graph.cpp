@@ -49,7 +49,7 @@ std::string NameSpace::take(const std::string& wanted, const std::string& fallba
   if (!wanted.empty()) {
     if (!names_.insert(wanted).second) {
       throw GraphError("the name '" + wanted +
-                       "' is taken: nodes and readers of a pipeline share one name space");
+                       "' is taken: nodes and readers of a pipeline share one namespace");
     }
     return wanted;
   }

@@ -37,7 +37,7 @@ struct Wire {
 using Wires = std::vector<Wire>;
 using Sources = std::vector<int>;  // numbers of source nodes, ascending
 
-/// The names of a pipeline's nodes, streams and readers, which share one name space.
+/// The names of a pipeline's nodes, streams and readers, which share one namespace.
 class NameSpace {
  public:
   /// Returns the wanted name or, if that is empty, a free name that starts with `fallback`. Throws

@@ -53,7 +53,7 @@ class MoovOpener {
   OpenMoov open(BoxBytes moov) {
     copy_boxes(moov);
     if (moov_.tables_at == 0) {
-      throw Error("cannot write the index of an MP4 file: its moov box has no place for tables");
+      throw Error("cannot write the index of an MP4 file: its moov box has no stbl box");
     }
     return std::move(moov_);
   }
