@@ -21,6 +21,7 @@ ROOT = HOW_TO.parents[1]
 PLACEHOLDER = re.compile(r"'[^']*'|\"[^\"]*\"|https?://\S+|\.\.\.|\([^)]*\)|\[[^]]*\]|-?\d[\d.]*")
 # Messages of Python, a compiler, a browser or another library, which are not in this tree.
 FOREIGN = {
+    "Buffer has wrong number of dimensions (expected 2, got 3)",
     "Calling gil-requiring function not allowed without gil",
     'Could not find a package configuration file provided by "freshframe"',
     "MemoryError: Unable to allocate 1.00 GiB",
