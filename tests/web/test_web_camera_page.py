@@ -247,6 +247,14 @@ def test_a_lost_connection_returns_with_a_keyframe_and_new_numbers(page: Page, s
     until_words(page, "No connection to the program. too many messages")
 
 
+def test_start_after_a_lost_connection_reconnects_once(page: Page, server: VideoServer) -> None:
+    show(page, server, more="start")
+    until_frames(page, 5)
+    page.run("desk.sockets[0].drop(1006); document.querySelector('freshframe-camera').start()")
+    until_frames(page, len(frames(page)) + 30)  # more than the time until a reconnection
+    assert page.run("return desk.sockets.length") == 2
+
+
 def test_a_camera_without_frames_is_explained_until_it_has_some(page: Page, server: VideoServer) -> None:
     show(page, server, more="start")
     until_frames(page, 5)
