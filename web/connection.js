@@ -41,7 +41,6 @@ export class Connection {
     this.#timer = 0;
     const address = new URL("api/live", location.href);
     address.protocol = address.protocol.replace("http", "ws");
-    address.search = "";
     const socket = new WebSocket(address);
     this.#socket = socket;
     this.#heard = performance.now();

@@ -11,9 +11,7 @@ const WAITING = "waiting_sender";
 function linkOf({ name, source }, views) {
   const asked = new URLSearchParams({ camera: name, token: source.sender_token });
   if (views.length > 0) asked.set("view", views[0].port);
-  const link = new URL("camera", location.href);
-  link.hash = asked.toString();
-  return link.href;
+  return new URL(`camera#${asked}`, location.href).href;
 }
 
 async function copy(button, link) {

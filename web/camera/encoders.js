@@ -18,9 +18,8 @@ const QUALITY = { least: 0.3, most: 0.85, perBit: 0.3 }; // of JPEG, by the bits
 function codecString(family, { width, height }, fps) {
   if (family === "vp8") return "vp8";
   const blocks = Math.ceil(width / 16) * Math.ceil(height / 16);
-  const level = LEVELS.findIndex(([, frame, second]) => blocks <= frame && blocks * fps <= second);
-  const at = level < 0 ? LEVELS.length - 1 : level;
-  return family === "avc1" ? `avc1.42E0${LEVELS[at][0]}` : `vp09.00.${at === 0 ? "31" : "41"}.08`;
+  const level = LEVELS.findIndex(([, frame, second]) => blocks <= frame && blocks * fps <= second); // -1: the highest
+  return family === "avc1" ? `avc1.42E0${LEVELS.at(level)[0]}` : `vp09.00.${level === 0 ? "31" : "41"}.08`;
 }
 
 // The size in which a frame is sent: even, and within what the pipeline requested, in either orientation.

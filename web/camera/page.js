@@ -8,11 +8,9 @@ const NAMES = ["camera", "token", "view", "facing", "start"];
 
 function show() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  const camera = document.createElement("freshframe-camera");
-  camera.setAttribute("src", new URL("..", import.meta.url).href);
-  for (const name of NAMES) {
-    if (asked.has(name)) camera.setAttribute(name, asked.get(name));
-  }
+  const given = NAMES.map((name) => [name, asked.get(name)]);
+  const src = new URL("..", import.meta.url).href;
+  const camera = el("freshframe-camera", { src, ...Object.fromEntries(given) });
   const name = asked.get("camera") ?? "";
   const title = name === "" ? "Send this camera" : `Send this camera as ${name}`;
   document.title = title;
