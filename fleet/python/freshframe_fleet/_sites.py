@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import socket
 import threading
 import time
@@ -36,6 +37,7 @@ _LONGEST_RETRY = 30.0  # seconds
 _START = 120.0  # seconds for the first answer of a site after its start
 _PATIENCE = 5.0  # seconds for answers to stats()
 _TURN = 0.5  # maximum seconds between a reader's checks of the sites
+_PART = 64 << 10  # bytes. Ray loses larger arguments when the program ends, and then cannot restart the site.
 _NAMESPACE = "freshframe"
 # Ray executes change() in order, because it has the single thread of an actor without max_concurrency. The
 # other methods have these threads.
@@ -66,7 +68,9 @@ class _Source:
 class Site:
     """The actor of a site. Ray restarts it, with the specification of its first start."""
 
-    def __init__(self, spec: SiteSpec) -> None:
+    def __init__(self, *parts: bytes) -> None:
+        """Starts the fleet. `parts`: the pickled specification."""
+        spec: SiteSpec = pickle.loads(b"".join(parts))
         self._life = time.time_ns()
         self._spec = SiteSpec(agents=spec.agents, exclusive=spec.exclusive)
         self._lock = threading.Lock()  # guards the sources
@@ -149,11 +153,13 @@ class _Remote:
     def change(self, spec: SiteSpec | None = None) -> Any:
         """Starts the site or attaches to it, and sends it `spec` or the latest list. Returns its actor."""
         with self._lock:
-            actor, self._spec = self._actor, self._spec if spec is None else spec
+            actor, self._spec = self._actor, spec or self._spec
             if actor is None:
                 options = {"name": self._name, "label_selector": self._spec.labels, **_ACTOR}
                 site = self._ray.remote(concurrency_groups=_THREADS)(Site)
-                actor = self._actor = site.options(**options).remote(self._spec)
+                pickled = pickle.dumps(self._spec)
+                parts = [pickled[at : at + _PART] for at in range(0, len(pickled), _PART)]
+                actor = self._actor = site.options(**options).remote(*parts)
             # No retries: one could undo a later change.
             self._change = actor.change.options(max_task_retries=0).remote(self._spec)
             return actor

@@ -29,10 +29,25 @@ from freshframe.fleet import RaySites, SiteCounts
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
 
+def large_build() -> Any:
+    """Returns a build of more than 100 KB, which Ray delivers differently from a small one."""
+    ballast = os.urandom(200_000)
+
+    def large(url: str) -> Any:
+        assert ballast
+        return build(url)
+
+    return large
+
+
+def connect(cluster: Any) -> None:
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
+
+
 @pytest.fixture
 def server(cluster: Any, tmp_path: Path) -> Iterator[CameraServer]:
     with CameraServer(CAMERAS, FPS, tmp_path / "sessions.jsonl") as server:
-        ray.init(cluster.address, log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
+        connect(cluster)
         yield server
         ray.shutdown()
 
@@ -134,11 +149,7 @@ for sample in reader:
 def test_lists_that_are_sent_quickly_apply_in_order(
     sites: RaySites, server: CameraServer, cluster: Any
 ) -> None:
-    ballast = os.urandom(200_000)  # Ray delivers an argument of this size later than a small one
-
-    def large(url: str) -> Any:
-        assert ballast
-        return build(url)
+    large = large_build()
 
     def cameras() -> set[str]:
         fleets = [each["fleet"] for each in sites.stats().values()]
@@ -198,6 +209,19 @@ def test_a_program_that_is_killed_leaves_the_sites_to_the_next_one(
     assert len({tuple(row[:3]) for row in rows}) == CAMERAS  # the same runs
     assert len({(row[1], row[3]) for row in rows}) == len(rows)
     print(f"{programs} programs, {len(rows)} results, none twice; last counts: {rows[-1][-1]}")
+    RaySites(specs(server), build).shutdown()
+
+
+def test_a_site_with_a_large_build_is_restarted_without_a_program(server: CameraServer, cluster: Any) -> None:
+    sites = RaySites(specs(server), large_build())
+    until(lambda: sites.stats()["north"]["fleet"], "the start")
+    ray.shutdown()
+    connect(cluster)
+    for _ in range(3):
+        ray.put(bytes(50 << 20))  # evicts what the object store has of the earlier program
+    os.kill(pid_of("north"), signal.SIGKILL)
+    restarted = ray.get_actor("sites/north", "freshframe").stats.remote()
+    assert ray.get(restarted, timeout=100)["cameras"].keys() == cameras_of("north")
     RaySites(specs(server), build).shutdown()
 
 

@@ -35,7 +35,7 @@ def spec(cameras: dict[str, str], **others: Any) -> SiteSpec:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    site = Site(spec(FAST))
+    site = Site(pickle.dumps(spec(FAST)))
     yield site
     site._fleet.close()
 
@@ -166,7 +166,7 @@ class FakeRay:
                 return method
 
         return lambda _: SimpleNamespace(
-            options=lambda **options: SimpleNamespace(remote=lambda _: Handle(self._call, options["name"]))
+            options=lambda **options: SimpleNamespace(remote=lambda *_: Handle(self._call, options["name"]))
         )
 
     def _call(self, name: str, *arguments: Any) -> int:
