@@ -1,7 +1,7 @@
 // Live images of the selected ports: a <freshframe-view> for each, which requests nothing while it is not visible.
 // SPDX-License-Identifier: Apache-2.0
 
-import { attribute, byId, el } from "./dom.js";
+import { attribute, byId, el, text } from "./dom.js";
 import "./view.js";
 import { stateOf } from "./words.js";
 
@@ -19,6 +19,7 @@ export class Pictures {
   #ports = [];
   #chosen = new Set();
   #screens = new Map(); // by port
+  #all = el("button", { type: "button", class: "chip" });
 
   update(state) {
     const ports = state.views.map((view) => view.port);
@@ -51,8 +52,8 @@ export class Pictures {
       );
       return toggle;
     });
-    const all = el("button", { type: "button", class: "chip", onclick: () => this.#chooseAll(buttons) }, "all");
-    byId("ports").replaceChildren(...(ports.length > 1 ? [...buttons, all] : []));
+    this.#all.onclick = () => this.#chooseAll(buttons);
+    byId("ports").replaceChildren(...(ports.length > 1 ? [...buttons, this.#all] : []));
     for (const screen of this.#screens.values()) screen.remove();
     this.#screens.clear();
     this.#show();
@@ -64,10 +65,14 @@ export class Pictures {
     this.#show();
   }
 
+  get #showsAll() {
+    return this.#chosen.size === this.#ports.length;
+  }
+
   #chooseAll(buttons) {
-    const every = this.#chosen.size === this.#ports.length;
-    this.#chosen = new Set(every ? [] : this.#ports);
-    for (const toggle of buttons) attribute(toggle, "aria-pressed", String(!every));
+    const every = !this.#showsAll;
+    this.#chosen = new Set(every ? this.#ports : []);
+    for (const toggle of buttons) attribute(toggle, "aria-pressed", String(every));
     this.#show();
   }
 
@@ -88,5 +93,6 @@ export class Pictures {
       last = this.#screens.get(port);
     }
     byId("no-screen").hidden = last !== null;
+    text(this.#all, this.#showsAll ? "hide all" : "show all");
   }
 }

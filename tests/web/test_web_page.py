@@ -208,8 +208,11 @@ def test_ports_are_chosen_and_keep_their_order_and_their_pictures(page: Page, ru
         "one => one.shadowRoot.querySelector('.age').textContent.endsWith(' old'))"
     )
     assert page.run("return first.isConnected && !states.includes('hidden')"), "the first one began anew"
-    page.run("document.querySelector('#ports button:last-child').click()")
+    every = "document.querySelector('#ports button:last-child')"
+    assert page.run(f"return {every}.textContent") == "hide all"
+    page.run(f"{every}.click()")
     assert page.run(shown) == []
+    assert page.run(f"return {every}.textContent") == "show all"
     hint = "return document.getElementById('no-screen').checkVisibility()"
     assert page.run(hint)
     page.run("document.querySelectorAll('#ports button')[1].click()")
