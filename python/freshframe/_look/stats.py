@@ -524,7 +524,7 @@ class Stats(ShownAsText):
             )
 
     def __str__(self) -> str:
-        """Returns a line for each node and each edge."""
+        """Returns a line for each node and each edge, then the last errors."""
         with fork.explaining(), fork.loading():
             from .stats_text import stats_text  # noqa: PLC0415  (only programs that print need it)
 
