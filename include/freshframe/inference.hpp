@@ -48,6 +48,7 @@ class OnnxModel {
 struct OnnxDetectorOptions {
   float min_confidence = 0.25F;  // 0 to 1; less confident boxes are discarded
   float max_iou = 0.45F;         // 0 to 1; NMS threshold: of boxes that overlap more, one per class is kept
+  bool agnostic_nms = false;     // of boxes that overlap more, one of all classes is kept
   std::vector<std::string> classes;     // class names to keep; empty for all
   std::vector<std::string> names = {};  // class names, if the file does not contain them
   std::string layout = {};              // empty: detected from the file

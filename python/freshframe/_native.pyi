@@ -80,7 +80,7 @@ class Frame:
 
         Raises:
             OSError: The file cannot be written.
-            FreshframeError: The suffix is neither of PNG nor of JPEG.
+            OptionError: The suffix is neither of PNG nor of JPEG.
             OptionTypeError: `path` is not a path.
         GIL: released
         """
@@ -2311,6 +2311,12 @@ class OnnxDetectorOptions:
 
     @max_iou.setter
     def max_iou(self, arg: float, /) -> None: ...
+
+    @property
+    def agnostic_nms(self) -> bool: ...
+
+    @agnostic_nms.setter
+    def agnostic_nms(self, arg: bool, /) -> None: ...
 
     @property
     def classes(self) -> list[str]: ...

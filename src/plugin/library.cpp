@@ -4,6 +4,9 @@
 
 #include "freshframe/error.hpp"
 
+#include <filesystem>
+#include <system_error>
+
 namespace freshframe::plugin {
 namespace {
 
@@ -12,8 +15,10 @@ platform::Library load(const std::string& path) {
   try {
     return platform::Library::load(path);
   } catch (const platform::LoadError& error) {
+    std::error_code unknown;
+    const bool is_there = std::filesystem::exists(path, unknown);
     throw OptionError("cannot load '" + path + "': " + error.what() +
-                      "; it must be a shared library for this machine");
+                      (is_there ? "; it must be a shared library for this machine" : ""));
   }
 }
 

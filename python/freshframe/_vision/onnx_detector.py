@@ -51,6 +51,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         min_confidence: Only boxes above it are reported, 0 to 1.
         max_iou: For non-maximum suppression: of boxes of one class with a larger IoU (ProbIoU for oriented
             boxes), only the most confident one is kept, 0 to 1. Ignored for layouts without duplicates.
+        agnostic_nms: Suppresses boxes of different classes, too, so that an object that the model finds under
+            two classes has one box. Ignored for layouts without duplicates.
         classes: Names of the classes to report; None: all.
         threads: As for OnnxModel.
         provider: As for OnnxModel.
@@ -99,6 +101,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         *,
         min_confidence: float = 0.25,
         max_iou: float = 0.45,
+        agnostic_nms: bool = False,
         classes: Sequence[str] | None = None,
         threads: int | None = None,
         provider: Provider = "auto",
@@ -113,6 +116,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         options = _native.OnnxDetectorOptions()
         least = options.min_confidence = _share("min_confidence", min_confidence)
         options.max_iou = _share("max_iou", max_iou)
+        options.agnostic_nms = _check.flag("agnostic_nms", agnostic_nms)
         wanted = None if classes is None else tuple(checked_texts("classes", classes))
         options.classes = list(wanted or ())
         options.names = [] if names is None else checked_names(names)

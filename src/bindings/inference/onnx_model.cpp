@@ -227,6 +227,7 @@ void bind_detector_options(nb::module_& module) {
       .def(nb::init<>())
       .def_rw("min_confidence", &OnnxDetectorOptions::min_confidence)
       .def_rw("max_iou", &OnnxDetectorOptions::max_iou)
+      .def_rw("agnostic_nms", &OnnxDetectorOptions::agnostic_nms)
       .def_rw("classes", &OnnxDetectorOptions::classes)
       .def_rw("names", &OnnxDetectorOptions::names)
       .def_rw("layout", &OnnxDetectorOptions::layout)

@@ -302,8 +302,13 @@ constexpr const char* kCalls =
     "A reader has get() for the next sample and latest() for the newest, and a loop takes all";
 
 constexpr AttributeHint kReaderHints[] = {
-    {"read", kCalls}, {"next", kCalls},     {"pop", kCalls},
-    {"recv", kCalls}, {"retrieve", kCalls}, {"grab", kCalls},
+    {"read", kCalls},
+    {"next", kCalls},
+    {"pop", kCalls},
+    {"recv", kCalls},
+    {"retrieve", kCalls},
+    {"grab", kCalls},
+    {"get_nowait", "poll() returns the next sample, or None if there is none yet"},
 };
 
 PyObject* get_reader_attribute(PyObject* self, PyObject* name) {

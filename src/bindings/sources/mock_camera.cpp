@@ -83,7 +83,7 @@ void bind_frame_files(nb::class_<Frame>& frame) {
           "Writes a PNG or JPEG file. The suffix of its name determines which. Other programs find the old "
           "file or the whole new one: at an error, such as a full disk, the old one stays. It keeps its mode. A "
           "symlink stays, and its target is replaced. A device or a pipe gets the bytes. The file exists when "
-          "write() returns.\n\nRaises:\n    OSError: The file cannot be written.\n    FreshframeError: The suffix "
+          "write() returns.\n\nRaises:\n    OSError: The file cannot be written.\n    OptionError: The suffix "
           "is neither of PNG nor of JPEG.\n    OptionTypeError: `path` is not a path.\nGIL: released");
 }
 

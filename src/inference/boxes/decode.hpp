@@ -26,6 +26,7 @@ struct OutputView {
 struct DecodeOptions {
   float confidence = 0.25F;  // boxes with a higher confidence are kept
   float iou = 0.45F;
+  bool agnostic = false;  // boxes of different classes are duplicates, too
   // one flag per class; empty for all classes. Classes beyond the end are not wanted
   std::vector<bool> wanted = {};
 };

@@ -104,8 +104,8 @@ Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> ou
   if (!needs_suppression(how.layout)) {
     keep_surest(found);
   } else {
-    found = head.turned ? suppress_turned(std::move(found), options.iou)
-                        : suppress(std::move(found), options.iou);
+    found = head.turned ? suppress_turned(std::move(found), options.iou, options.agnostic)
+                        : suppress(std::move(found), options.iou, options.agnostic);
   }
   std::erase_if(found, [&](const Candidate& each) {
     const auto box = in_picture(each, place, head.turned);

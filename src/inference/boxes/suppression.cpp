@@ -71,12 +71,12 @@ void keep_surest(std::vector<Candidate>& boxes, std::size_t most) {
   if (boxes.size() > most) boxes.resize(most);
 }
 
-std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou) {
+std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou, bool agnostic) {
   keep_surest(boxes, kMostCandidates);
   std::vector<Candidate> kept;
   for (const auto& box : boxes) {
     const bool is_covered = std::ranges::any_of(kept, [&](const Candidate& surer) {
-      return surer.class_id == box.class_id && cover_each_other(surer, box, iou);
+      return (agnostic || surer.class_id == box.class_id) && cover_each_other(surer, box, iou);
     });
     if (is_covered) continue;
     kept.push_back(box);
@@ -85,14 +85,14 @@ std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou) {
   return kept;
 }
 
-std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou) {
+std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou, bool agnostic) {
   keep_surest(boxes, kMostCandidates);
   std::vector<Gauss> surer;
   std::vector<Candidate> kept;
   for (const auto& box : boxes) {
     const auto gauss = make_gauss(box);
     const bool is_covered = std::ranges::any_of(surer, [&](const Gauss& other) {
-      return other.class_id == gauss.class_id && prob_iou(other, gauss) > iou;
+      return (agnostic || other.class_id == gauss.class_id) && prob_iou(other, gauss) > iou;
     });
     surer.push_back(gauss);
     if (is_covered) continue;

@@ -1,5 +1,5 @@
-// Non-maximum suppression for upright and oriented boxes: of overlapping boxes of one class, the most
-// confident is kept.
+// Non-maximum suppression for upright and oriented boxes: of overlapping boxes, of one class or of all, the
+// most confident is kept.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,19 +16,20 @@ namespace freshframe::inference {
 inline constexpr std::size_t kMostBoxes = 300;          // maximum per detector
 inline constexpr std::size_t kMostCandidates = 30'000;  // of more, only the most confident are considered
 
-/// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection
+/// Greedy, class by class as torchvision.ops.batched_nms, or with `agnostic` for all classes together. A box is removed when its overlap (intersection
 /// over union) with a more confident one is more than `iou`. Most confident first, and in the given order for
 /// equal confidences, so the result is the same in every run.
-[[nodiscard]] std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou);
+[[nodiscard]] std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou, bool agnostic = false);
 
 /// Sorts by confidence and keeps at most kMostBoxes.
 void keep_surest(std::vector<Candidate>& boxes, std::size_t most = kMostBoxes);
 
-/// Class by class. A box is removed when its overlap with any more confident one is more than `iou`, also with a box
+/// Class by class, or with `agnostic` for all classes together. A box is removed when its overlap with any more confident one is more than `iou`, also with a box
 /// that is removed itself (Fast NMS: Bolya et al., "YOLACT", 2019, arXiv 1904.02689). The overlap is ProbIoU (Llerena
 /// et al., "Gaussian Bounding Boxes and Probabilistic Intersection-over-Union", 2021, arXiv 2106.06072): one minus
 /// the Hellinger distance of normal distributions with the boxes' variances. Order and bounds as of suppress().
-[[nodiscard]] std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou);
+[[nodiscard]] std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou,
+                                                     bool agnostic = false);
 
 /// The corners of the box after rotation around its center by its angle. For an angle of 0 their order is
 /// bottom right, top right, top left, bottom left. In the candidate's coordinates.

@@ -310,6 +310,7 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
     const Lock lock(impl_->mutex);
     impl_->decoding = {.confidence = options.min_confidence,
                        .iou = options.max_iou,
+                       .agnostic = options.agnostic_nms,
                        .wanted = choose_classes(options.classes, how, session->path())};
   }
   if (!how.names.empty()) impl_->names = std::make_shared<const std::vector<std::string>>(how.names);

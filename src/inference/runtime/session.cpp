@@ -61,7 +61,7 @@ const ElementKind* get_kind(Element element) noexcept {
 
 std::string explain_failure(const std::string& why) {
   const bool unreadable = why.find("Protobuf parsing failed") != std::string::npos;
-  return unreadable ? why + " It is damaged or no ONNX file" : why;
+  return unreadable ? why + " The file is damaged or not an ONNX file" : why;
 }
 
 /// "tensorrt runs 5 of its 9 nodes, cuda runs 3 of them, the CPU runs the others: Hardmax".

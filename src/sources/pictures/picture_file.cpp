@@ -45,7 +45,7 @@ bool is_jpeg(const std::string& path) {
   const auto suffix = core::lower_case(std::filesystem::path(path).extension().string());
   if (suffix == ".png") return false;
   if (suffix == ".jpg" || suffix == ".jpeg") return true;
-  throw Error("cannot write the image '" + path + "': its name must end in .png, .jpg or .jpeg");
+  throw OptionError("cannot write the image '" + path + "': its name must end in .png, .jpg or .jpeg");
 }
 
 Frame for_png(const Frame& frame) {

@@ -153,6 +153,20 @@ TEST(Suppression, KeepsTheSurestOfEachClass) {
   EXPECT_EQ(suppress(boxes, 0.99F).size(), 4U);
 }
 
+TEST(Suppression, AgnosticKeepsTheSurestOfAllClasses) {
+  const std::vector<Candidate> boxes = {{{0, 0, 10, 10, 0.6F, 0}},
+                                        {{1, 0, 11, 10, 0.9F, 1}},
+                                        {{0, 0, 10, 10, 0.5F, 2}},
+                                        {{20, 0, 30, 10, 0.7F, 0}}};
+  for (auto* const function : {&suppress, &suppress_turned}) {
+    const auto kept = function(boxes, 0.45F, true);
+    ASSERT_EQ(kept.size(), 2U);
+    EXPECT_EQ(kept[0].class_id, 1);
+    EXPECT_FLOAT_EQ(kept[1].confidence, 0.7F);
+    EXPECT_EQ(function(boxes, 0.45F, false).size(), 4U);
+  }
+}
+
 TEST(Suppression, OfEqualsTheFirstStays) {
   const std::vector<Candidate> boxes = {{{2, 0, 12, 10, 0.5F, 0}}, {{0, 0, 10, 10, 0.5F, 0}}};
   EXPECT_FLOAT_EQ(suppress(boxes, 0.45F).at(0).x1, 2);

@@ -50,6 +50,12 @@ def reads_like_a_capture(pipeline: ff.Pipeline, camera: Any) -> None:
         reader.read()
 
 
+def reads_like_a_queue(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader: Any = pipeline.reader(camera)
+    with pipeline:
+        reader.get_nowait()
+
+
 def swapped_replace() -> None:
     pipeline, source = ff.Pipeline(), Push()
     port = pipeline.add(lambda value: value, pipeline.add(source), name="old")
@@ -159,6 +165,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "frame.data": (with_sample(lambda sample: sample.frame.data), AttributeError, "frame.bgr"),
     "sample.timestamp": (with_sample(lambda sample: sample.timestamp), AttributeError, "Its times are pts"),
     "reader.read()": (with_camera(reads_like_a_capture), AttributeError, "get() for the next sample"),
+    "reader.get_nowait()": (with_camera(reads_like_a_queue), AttributeError, "poll() returns the next sample"),
     "get() after `with`": (
         with_camera(reads_after_the_end),
         ff.EndOfStreamError,

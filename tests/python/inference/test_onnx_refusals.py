@@ -148,6 +148,8 @@ def test_options_out_of_range_are_refused(tmp_path: Path) -> None:
     for options in wrong:
         with pytest.raises(ff.OptionError):
             ff.OnnxDetector(path, **options)
+    with pytest.raises(ff.OptionTypeError, match="agnostic_nms must be True or False, got 'yes'"):
+        ff.OnnxDetector(path, agnostic_nms="yes")  # type: ignore[arg-type]
     unfit: list[dict[str, Any]] = [
         {"classes": "red"},
         {"names": 3},
@@ -208,7 +210,7 @@ def test_files_of_other_formats_are_named_with_the_way_to_onnx(tmp_path: Path, s
 def test_a_file_that_is_no_onnx_file_is_called_so(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_text("version https://git-lfs.github.com/spec/v1")
-    with pytest.raises(ff.OptionError, match=r"model\.onnx.* It is damaged or no ONNX file$"):
+    with pytest.raises(ff.OptionError, match=r"model\.onnx.* The file is damaged or not an ONNX file$"):
         ff.OnnxDetector(path)
 
 

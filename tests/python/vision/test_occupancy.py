@@ -3,18 +3,12 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 
 import freshframe as ff
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "count-objects.md"
 LEFT, WIDTH = 0.3, 640  # the zone is to the right of this fraction of the width
 LOT = {"lot": [(LEFT, 0.0), (1.0, 0.0), (1.0, 1.0), (LEFT, 1.0)]}
 SEEDS = range(1, 6)
@@ -31,25 +25,13 @@ class Occupancy(NamedTuple):
         return self.counted / self.true
 
 
-def one_box_each() -> Callable[[ff.Detections], ff.Detections]:
-    """Returns the function of the page."""
-    for code in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL):
-        for part in ast.parse(code).body:
-            if isinstance(part, ast.FunctionDef) and part.name == "one_box_each":
-                names: dict[str, Callable[[ff.Detections], ff.Detections]] = {}
-                exec(ast.unparse(part), {"ff": ff, "np": np}, names)
-                return names["one_box_each"]
-    raise AssertionError(f"{PAGE} has no one_box_each()")
-
-
-def occupancy_of_shapes(seed: int, step: Callable[[ff.Detections], ff.Detections] | None) -> Occupancy:
+def occupancy_of_shapes(seed: int, agnostic_nms: bool) -> Occupancy:
     """Compares only frames in which at least 70 % of each shape is visible."""
     url = f"demo:shapes?size=640x360&fps=15&frames=300&pace=0&seed={seed}"
     pipeline = ff.Pipeline()
-    detector = ff.OnnxDetector(ff.demo.shapes_model(), min_confidence=0.4, threads=1)
+    model = ff.demo.shapes_model()
+    detector = ff.OnnxDetector(model, min_confidence=0.4, agnostic_nms=agnostic_nms, threads=1)
     boxes = pipeline.add(detector, pipeline.add(ff.open(url)))
-    if step is not None:
-        boxes = pipeline.add(step, boxes)
     reader = pipeline.reader(
         pipeline.add(ff.ZoneCounter(LOT, relative=True), pipeline.add(ff.BoxTracker(), boxes))
     )
@@ -81,23 +63,8 @@ def test_the_occupancy_by_circles_is_the_number_of_visible_balls(seed: int) -> N
 @pytest.mark.slow
 def test_the_occupancy_by_a_model_is_the_number_of_objects_that_are_in_view() -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
-    single = [occupancy_of_shapes(seed, one_box_each()) for seed in SEEDS]
+    single = [occupancy_of_shapes(seed, agnostic_nms=True) for seed in SEEDS]
     assert [each.ratio for each in single if not 0.97 <= each.ratio <= 1.03] == []
-    # Without the step, some objects count twice, with two classes.
-    double = [occupancy_of_shapes(seed, None) for seed in SEEDS]
+    # Otherwise some objects count twice, with two classes.
+    double = [occupancy_of_shapes(seed, agnostic_nms=False) for seed in SEEDS]
     assert sum(each.counted for each in double) > 1.02 * sum(each.counted for each in single)
-
-
-def test_of_boxes_that_overlap_the_most_confident_one_stays() -> None:
-    boxes = ff.Detections(
-        [[10, 10, 50, 50], [12, 10, 50, 50], [40, 10, 80, 50], [200, 10, 240, 50]],
-        [0.9, 0.8, 0.7, 0.6],
-        [2, 7, 2, 7],
-        names={2: "car", 7: "truck"},
-    )
-    step = one_box_each()
-    kept = step(boxes)
-    assert kept.confidence.tolist() == pytest.approx([0.9, 0.7, 0.6])
-    assert kept.class_name is not None
-    assert kept.class_name.tolist() == ["car", "car", "truck"]
-    assert len(step(ff.Detections.empty())) == 0

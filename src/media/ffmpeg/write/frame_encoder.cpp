@@ -237,14 +237,13 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
   }
   check_options(what, container, *encoder, options);
   if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestEncodedFps)) {
-    throw OptionError("fps of a video file must be above 0 and at most 1000, got " +
-                      std::to_string(*options.fps));
+    throw OptionError("fps must be above 0 and at most 1000, got " + std::to_string(*options.fps));
   }
   if (options.crf < 0 || options.crf > kWorstQuality) {
-    throw OptionError("crf of a video file must be 0 to 51, got " + std::to_string(options.crf));
+    throw OptionError("crf must be 0 to 51, got " + std::to_string(options.crf));
   }
   if (options.threads < 1 || options.threads > kMostEncoderThreads) {
-    throw OptionError("threads of a video file must be 1 to 64, got " + std::to_string(options.threads));
+    throw OptionError("threads must be 1 to 64, got " + std::to_string(options.threads));
   }
 }
 
