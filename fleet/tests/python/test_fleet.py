@@ -266,18 +266,20 @@ def test_an_event_loop_gets_all_results_whatever_is_cancelled(fleet: ff.fleet.Fl
     reader, idle = fleet.reader("ticks"), fleet.reader("ticks")
     seen: list[int] = []
 
+    def is_complete() -> bool:
+        camera = fleet.stats().cameras["cam"]  # a loaded machine drops some ticks before they are kept
+        return camera.state == "ended" and len(seen) == camera.kept
+
     async def read() -> None:
         async for sample in reader:
-            seen.append(sample.seq)
-            if len(seen) == 300:
-                reader.close()
+            seen.append(sample.seq)  # noqa: PERF401  (each one is kept, even if the next wait is cancelled)
 
     async def read_in_pieces() -> None:
         results = aiter(reader)
         while len(seen) < 100:
             with contextlib.suppress(asyncio.TimeoutError):
                 seen.append((await asyncio.wait_for(anext(results), 0.003)).seq)
-        while len(seen) < 300:
+        while not is_complete():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(read(), 0.02)
 
@@ -293,7 +295,8 @@ def test_an_event_loop_gets_all_results_whatever_is_cancelled(fleet: ff.fleet.Fl
 
     fleet.add("cam", "ticks:0.001:300", fleet_builds.ticks)
     asyncio.run(asyncio.wait_for(both(), WATCHDOG))
-    assert seen == list(range(300))
+    assert seen == sorted(set(seen))
+    assert reader.poll() is None
 
 
 def test_batches_are_full_or_not_late(fleet: ff.fleet.Fleet) -> None:

@@ -165,7 +165,11 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "frame.data": (with_sample(lambda sample: sample.frame.data), AttributeError, "frame.bgr"),
     "sample.timestamp": (with_sample(lambda sample: sample.timestamp), AttributeError, "Its times are pts"),
     "reader.read()": (with_camera(reads_like_a_capture), AttributeError, "get() for the next sample"),
-    "reader.get_nowait()": (with_camera(reads_like_a_queue), AttributeError, "poll() returns the next sample"),
+    "reader.get_nowait()": (
+        with_camera(reads_like_a_queue),
+        AttributeError,
+        "poll() returns the next sample",
+    ),
     "get() after `with`": (
         with_camera(reads_after_the_end),
         ff.EndOfStreamError,
