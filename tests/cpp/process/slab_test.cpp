@@ -192,7 +192,7 @@ TEST(SlabPool, MakesNoSlabThatWouldWakeTheOomKiller) {
   ASSERT_NE(pool.allocate(20 * kMebibyte), nullptr);
   left = SlabPool::kSlabBytes + SlabPool::kReserve - 1;
   EXPECT_EQ(pool.allocate(20 * kMebibyte), nullptr);
-  EXPECT_NE(pool.why_refused().find("wants 32 MiB more and 32 MiB beside them, but only 63 MiB"),
+  EXPECT_NE(pool.why_refused().find("needs 32 MiB more and 32 MiB beside them, but only 63 MiB"),
             std::string::npos)
       << pool.why_refused();
   EXPECT_NE(pool.allocate(1000), nullptr);  // there is space in the first slab
