@@ -17,7 +17,14 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from freshframe import EndOfStreamError, FreshframeError, MissingPackageError, ReadTimeoutError, StateError
+from freshframe import (
+    EndOfStreamError,
+    FreshframeError,
+    MissingPackageError,
+    OptionTypeError,
+    ReadTimeoutError,
+    StateError,
+)
 from freshframe._agent import ClosedByWith, check, native
 
 from . import _specs
@@ -37,7 +44,11 @@ _LONGEST_RETRY = 30.0  # seconds
 _START = 120.0  # seconds for the first answer of a site after its start
 _PATIENCE = 5.0  # seconds for answers to stats()
 _TURN = 0.5  # maximum seconds between a reader's checks of the sites
-_PART = 64 << 10  # bytes. Ray loses larger arguments when the program ends, and then cannot restart the site.
+# Maximum number of bytes of an argument, and of a site's pickled specification. Ray keeps arguments of up to
+# 100 KB each and 10 MiB in total with the actor. It loses others when the program ends, and then cannot
+# restart the site.
+_PART = 64 << 10
+_LARGEST = 9 << 20
 _NAMESPACE = "freshframe"
 # Ray executes change() in order, because it has the single thread of an actor without max_concurrency. The
 # other methods have these threads.
@@ -355,6 +366,18 @@ class SitesReader(ClosedByWith):
                 self._results.extend((name, row) for row in self._readings[name].take(answer))
 
 
+def _checked_specs(sites: Any, build: Build) -> dict[str, SiteSpec]:
+    specs = _specs.site_specs(sites, pickle_build(build))
+    for name, spec in specs.items():
+        size = len(pickle.dumps(spec))
+        if size > _LARGEST:
+            raise OptionTypeError(
+                f"build and the cameras of site {name!r} are {size / 2**20:.1f} MiB when pickled, but must "
+                f"be at most {_LARGEST >> 20} MiB. Load large objects inside build"
+            )
+    return specs
+
+
 def _check_address(address: str) -> None:
     """Raises an OSError if nothing listens at "HOST:PORT": Ray would retry for minutes."""
     host, colon, port = address.rpartition(":")
@@ -394,7 +417,8 @@ class RaySites:
         sites: A mapping of names to a mapping with ``cameras`` (as for Fleet.add_many(), without needs) and
             optionally ``agents`` (1), ``exclusive`` (False) and ``labels`` of the machine, by default
             ``{"site": name}``. Or the path of a TOML file with such a table for each site.
-        build: As for Fleet.add(). The agents import or unpickle it.
+        build: As for Fleet.add(), and at most 9 MiB when pickled, with the cameras of one site. The agents
+            import or unpickle it.
         name: Name of this group of sites in the cluster. Groups of other names are not affected.
         answer_timeout: Seconds after which a site that does not answer is killed and restarted. A site has
             120 s for its first answer after a start.
@@ -420,13 +444,13 @@ class RaySites:
         self._prefix = f"{_specs.checked_name('name', name)}/"
         self._remotes: dict[str, _Remote] = {}
         self._calls = _Calls()  # of stats()
-        specs = _specs.site_specs(sites, pickle_build(build))
+        specs = _checked_specs(sites, build)
         self._ray = _connected_ray()
         self._apply(specs)
 
     def change(self, sites: Mapping[str, Mapping[str, Any]] | str | PathLike[str], build: Build) -> None:
         """Sends the sites new lists of cameras. Unchanged cameras keep running, unlisted sites shut down."""
-        self._apply(_specs.site_specs(sites, pickle_build(build)))
+        self._apply(_checked_specs(sites, build))
 
     def _apply(self, specs: dict[str, SiteSpec]) -> None:
         for gone in self._remotes.keys() - specs.keys():

@@ -25,13 +25,14 @@ from site_rig import CAMERAS, FPS, Keeper, cameras_of, check_balance, pid_of, sp
 from support import program_environment, until
 
 from freshframe.fleet import RaySites, SiteCounts
+from freshframe_fleet._sites import _LARGEST
 
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
 
-def large_build() -> Any:
+def large_build(size: int = 200_000) -> Any:
     """Returns a build of more than 100 KB, which Ray delivers differently from a small one."""
-    ballast = os.urandom(200_000)
+    ballast = os.urandom(size)
 
     def large(url: str) -> Any:
         assert ballast
@@ -213,7 +214,7 @@ def test_a_program_that_is_killed_leaves_the_sites_to_the_next_one(
 
 
 def test_a_site_with_a_large_build_is_restarted_without_a_program(server: CameraServer, cluster: Any) -> None:
-    sites = RaySites(specs(server), large_build())
+    sites = RaySites(specs(server), large_build(_LARGEST - 100_000))
     until(lambda: sites.stats()["north"]["fleet"], "the start")
     ray.shutdown()
     connect(cluster)

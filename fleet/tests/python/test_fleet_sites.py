@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import pickle
 import re
 import socket
@@ -530,6 +531,17 @@ def test_limits_are_more_than_nothing(rays: Any, value: float) -> None:
 def test_wrong_sites_are_refused(given: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=re.escape(message)):
         _specs.site_specs(given, (b"", b""))
+
+
+def test_a_build_that_ray_would_lose_with_the_program_is_refused(rays: Any) -> None:
+    def carries(size: int) -> Any:
+        ballast = os.urandom(size)
+        return lambda url: (url, ballast)
+
+    sites = ff.fleet.RaySites(NORTH, carries(8 << 20))
+    for send in (ff.fleet.RaySites, sites.change):
+        with pytest.raises(ff.OptionTypeError, match=r"site 'north' are 10\.0 MiB .* must be at most 9 MiB"):
+            send(NORTH, carries(10 << 20))
 
 
 def test_a_file_has_paths_beside_it_and_names_what_is_wrong(tmp_path: Path) -> None:
