@@ -99,7 +99,8 @@ class Site:
                 "it runs: call RaySites.shutdown(), and start the sites again".format(*fixed)
             )
         kept = now.cameras.keys() & spec.cameras.keys()
-        if not kept or spec.build != now.build:  # without a kept camera, Builds.release() drops the build
+        # Without a kept camera, Builds.release() drops the build. It keeps builds that no camera has used.
+        if spec.cameras and (not kept or spec.build != now.build):
             self._number = controller.add_build(*spec.build)
         for name in now.cameras.keys() - kept:
             controller.remove(name)
