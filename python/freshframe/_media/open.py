@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -228,6 +229,10 @@ def _rendition(rendition: Any) -> str:
     raise OptionTypeError(f"rendition must be a string or a number, got a value of type {found}")
 
 
+# Ends with an element and its properties, unlike the path of a file or a pattern that contains " ! ".
+_GST_PIPELINE = re.compile(r"(?!\S*://).+\s!\s+[a-z]\w*(\s+[\w-]+\s*=.*)?\s*", re.DOTALL)
+
+
 def _url(url: Any) -> bytes:
     if isinstance(url, bool):
         raise OptionTypeError(f"a camera's number must be 0 or more, got {_check.show(url)}")
@@ -236,8 +241,7 @@ def _url(url: Any) -> bytes:
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
             # The URL is not shown: it may contain a password.
             raise OptionError("url is not valid Unicode: it contains unpaired surrogates")
-        is_pipeline = isinstance(text, str) and " ! " in text and "://" not in text.split(" ", 1)[0]
-        if is_pipeline and not os.path.lexists(text):
+        if isinstance(text, str) and _GST_PIPELINE.fullmatch(text) and not os.path.lexists(text):
             # Not shown either: an element's location may contain a password.
             raise OptionError(
                 "url is a GStreamer pipeline: pass only the location of its source, such as "
