@@ -20,7 +20,7 @@ namespace freshframe::core {
   if (source.frozen == "flat") return "has shown no contrast for " + lasted;
   const auto pictures = count_text(source.frozen_frames, "keyframe");
   if (source.frozen == "loop") {
-    return "has shown the same images again and again for " + lasted + ", each " +
+    return "has shown the same images again and again for " + lasted + ", every " +
            rounded(source.frozen_period) + ": " + pictures + ", " +
            count_text(source.frozen_contents, "new one");
   }

@@ -93,7 +93,7 @@ TEST_F(FindingsTest, AFrozenSourceIsAFindingForAsLongAsItIsFrozen) {
   cam().source->frozen_contents = 7;
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text,
-            "has shown the same images again and again for 312 s, each 14 s: 156 keyframes, 7 new ones.");
+            "has shown the same images again and again for 312 s, every 14 s: 156 keyframes, 7 new ones.");
   cam().source->frozen = "flat";
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text, "has shown no contrast for 312 s.");
