@@ -3,6 +3,7 @@
 #include "serve/request/look_question.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "core/percent_escape.hpp"
@@ -48,7 +49,8 @@ std::string read_span(std::string_view query, LookWish& wish) {
   const int count = static_cast<int>(n);
   for (int k = count - 1; k >= 0; --k) wish.ages.push_back(seconds * k / count);
   wish.exact = exact == 1;
-  wish.words = std::to_string(count) + " of the last " + core::seconds_text(seconds);
+  wish.words = core::count_text(static_cast<std::uint64_t>(count), "image") + " of the last " +
+               core::seconds_text(seconds);
   return {};
 }
 

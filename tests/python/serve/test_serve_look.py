@@ -190,6 +190,9 @@ def test_each_question_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) ->
         asked = "127.0.0.1 asks the look 'yard' for the image of 0.5 s ago"
         until(lambda: f"{asked}: refused (429)" in caplog.text, "the second line")
         assert f"{asked}: " in caplog.text.replace(f"{asked}: refused (429)", "")
+        request(url, "/api/look/yard.json?seconds=9&n=2")
+        several = "asks the look 'yard' for 2 images of the last 9 s: refused (429)"
+        until(lambda: several in caplog.text, "the third line")
 
 
 def test_serve_takes_looks_of_its_own_pipeline_alone() -> None:
