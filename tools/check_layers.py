@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Fails if a C++ file includes a header that its layer or its room may not use (rules: tools/layers.toml).
 
-A room is a folder of a layer. Also fails if an internal header declares names in the public namespace, or if
-a string is converted for Python in a way that raises for bytes that are not UTF-8. The compiler cannot check
-includes, because headers of FFmpeg or Python may be in its default search path, and every layer can include
-from src/.
+A room is a folder of a layer. Headers of some libraries are only found by the layers that may include them,
+so other layers must not reach them through headers either. Also fails if an internal header declares names in
+the public namespace, or if a string is converted for Python in a way that raises for bytes that are not
+UTF-8. The compiler cannot check includes, because headers of FFmpeg or Python may be in its default search
+path, and every layer can include from src/.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -31,6 +32,14 @@ STRICT_TEXT = re.compile(
     r"|PyErr_SetString\([^\"]*\.(?:c_str|what)\(\)"
     r"|PyUnicode_FromString(?:AndSize)?\([^\"]"
 )
+# Libraries that are not in the compiler's default path when wheels are built.
+PLACED = {
+    "FFmpeg": ("libavcodec/", "libavformat/", "libavutil/", "libswscale/"),
+    "Boost": ("boost/",),
+    "nlohmann-json": ("nlohmann/",),
+    "Highway": ("hwy/",),
+    "nanobind": ("nanobind/",),
+}
 SOURCES = ("src", "gil/src")
 HEADERS = ("include/freshframe", "gil/include/freshframe")
 SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".inc"}
@@ -127,6 +136,39 @@ def check_rooms(path: Path, layer: Layer, root: Path) -> Iterator[str]:
             yield f"{where}:{number}: '{header}' is in a room above this one (`rooms` in tools/layers.toml)"
 
 
+class Reach:
+    """Finds the libraries of PLACED whose headers a file includes, directly or through other headers."""
+
+    def __init__(self, root: Path) -> None:
+        """Searches the folders of headers under `root`."""
+        self._folders = [root / name for name in ("src", "gil/src", "include", "gil/include")]
+        self._known: dict[Path, dict[str, list[str]]] = {}
+
+    def of(self, path: Path) -> dict[str, list[str]]:
+        """Returns the chain of includes to a header of each library."""
+        if path not in self._known:
+            self._known[path] = {}  # for headers that include each other
+            found: dict[str, list[str]] = {}
+            for _, header in includes(path):
+                for library, prefixes in PLACED.items():
+                    if header.startswith(prefixes):
+                        found.setdefault(library, [header])
+                own = next((folder / header for folder in self._folders if (folder / header).is_file()), None)
+                for library, chain in self.of(own).items() if own else ():
+                    found.setdefault(library, [header, *chain])
+            self._known[path] = found
+        return self._known[path]
+
+
+def check_reach(path: Path, layer: Layer, root: Path, reach: Reach) -> Iterator[str]:
+    """Yields a line for each library that a file reaches, and that its layer is compiled without."""
+    for library, chain in reach.of(path).items() if path.suffix == ".cpp" else ():
+        if not any(one.startswith(PLACED[library]) for one in layer.libraries) and len(chain) > 1:
+            where = path.relative_to(root)
+            way = " > ".join(chain)
+            yield f"{where}: layer '{layer.name}' is compiled without {library}, and reaches it by {way}"
+
+
 def find_rank(path: str, layer: Layer) -> int | None:
     """Returns the rank of the room that a path starts with, or None if the layer does not list it."""
     room, slash, _ = path.partition("/")
@@ -157,6 +199,7 @@ def violations(root: Path) -> tuple[list[str], int]:
     layers = read_rules(root)
     found: list[str] = []
     files = 0
+    reach = Reach(root)
     for sources in (root / name for name in SOURCES if (root / name).is_dir()):
         for path in sorted(p for p in sources.glob("*/**/*") if p.suffix in SUFFIXES):
             files += 1
@@ -166,6 +209,7 @@ def violations(root: Path) -> tuple[list[str], int]:
             else:
                 found.extend(check_file(path, layers[name], root, layers))
                 found.extend(check_rooms(path, layers[name], root))
+                found.extend(check_reach(path, layers[name], root, reach))
                 found.extend(check_namespace(path, layers[name], root))
                 found.extend(check_texts(path, root))
     for public in (root / name for name in HEADERS):

@@ -67,7 +67,10 @@ SWAPS: dict[str, tuple[str, str]] = {
         r"\b(?:[Aa]t once|[Aa]ll in all|[Mm]eanwhile)\b",
         "immediately, at the same time; in total; in the meantime",
     ),
-    "is no": (r"(?<![Tt]here )\b(?:is|are|was|were) no (?!longer\b|more\b|one\b)\w", "is not a; no NOUN exists"),
+    "is no": (
+        r"(?<![Tt]here )\b(?:is|are|was|were) no (?!longer\b|more\b|one\b)\w",
+        "is not a; no NOUN exists",
+    ),
     "takes no": (r"\b[Tt]akes? no\b", "does not accept, cannot be combined with"),
     "computes a network": (r"\bcomput(?:e|es|ed|ing) (?:a|the|its) (?:network|model)\b", "run a model"),
     "lacks": (r"\b[Ll]acks?\b", "is missing"),

@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "media/ffmpeg/handles.hpp"
+
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -59,7 +61,6 @@ struct FreeScaler {
   void operator()(SwsContext* scaler) const noexcept { sws_freeContext(scaler); }
 };
 
-using AvFramePtr = std::unique_ptr<AVFrame, FreeFrame>;
 using AvPacketPtr = std::unique_ptr<AVPacket, FreePacket>;
 using CodecPtr = std::unique_ptr<AVCodecContext, FreeCodec>;
 using CodecParametersPtr = std::unique_ptr<AVCodecParameters, FreeCodecParameters>;

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "core/drain_time.hpp"
-#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/handles.hpp"
 
 namespace freshframe::media {
 

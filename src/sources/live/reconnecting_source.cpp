@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/stream/reconnect.hpp"
 
 namespace freshframe::media {

@@ -12,10 +12,13 @@
 #include <string>
 #include <string_view>
 
-#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/ffmpeg/handles.hpp"
+#include "media/ffmpeg/read/frame_size.hpp"
 #include "media/stream/reconnect.hpp"
 
 namespace freshframe::media {
+
+class FrameMaker;
 
 /// docs/reference/network-sources.md shows the states and transitions. open() makes one attempt. Afterwards,
 /// and after each loss, read() backs off and tries again. If `reconnect` forbids that, or for SourceRefused

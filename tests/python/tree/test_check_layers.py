@@ -103,3 +103,36 @@ def test_a_room_may_have_headers_that_its_layer_has_not(tmp_path: Path, room: st
     text = "#include <linux/videodev2.h>\n"
     ended = check(tmp_path, {"tools/layers.toml": rules, f"src/sources/{room}/file.cpp": text})
     assert ended.returncode == is_refused
+
+
+REACH = """
+[media]
+may_use = []
+public = []
+libraries = ["libavutil/"]
+
+[serve]
+may_use = ["media"]
+public = []
+libraries = ["boost/"]
+"""
+
+
+@pytest.mark.parametrize("indirect", [False, True], ids=["by name", "through a header"])
+def test_a_layer_reaches_no_library_that_it_is_compiled_without(tmp_path: Path, indirect: bool) -> None:
+    files = {
+        "tools/layers.toml": REACH,
+        "src/media/name.hpp": "struct AVFrame;\n",
+        "src/media/frame.hpp": "#include <libavutil/frame.h>\n",
+        "src/media/frame.cpp": '#include "media/frame.hpp"\n',
+        "src/media/turn.hpp": f'#include "media/{"frame" if indirect else "name"}.hpp"\n',
+        "src/serve/view.cpp": '#include "media/turn.hpp"\n#include <boost/asio.hpp>\n',
+    }
+    ended = check(tmp_path, files)
+    complaint = (
+        "src/serve/view.cpp: layer 'serve' is compiled without FFmpeg, and reaches it by "
+        "media/turn.hpp > media/frame.hpp > libavutil/frame.h\n"
+    )
+    assert ended.stdout.count("\n") == 1
+    assert (ended.stdout == complaint) == indirect
+    assert ended.returncode == indirect

@@ -13,14 +13,10 @@
 #include <utility>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/frame_size.hpp"
 #include "media/ffmpeg/read/upright.hpp"
 
 namespace freshframe::media {
-
-struct FrameSize {
-  int width = 0;
-  int height = 0;
-};
 
 /// The frame size that the user requested.
 [[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
@@ -46,20 +42,6 @@ struct FrameSize {
 /// Transfers pooled memory to an AVFrame buffer, which returns it to the pool. Returns null if FFmpeg is out
 /// of memory.
 [[nodiscard]] AVBufferRef* pooled_buffer(FramePool::Buffer memory, std::size_t bytes);
-
-/// Detects changes of the frame size. Not thread-safe.
-class SizeWatch {
- public:
-  /// Returns the previous size if it differs.
-  [[nodiscard]] std::optional<FrameSize> changes_with(FrameSize size) noexcept {
-    const FrameSize before = std::exchange(last_, size);
-    const bool changed = before.width != 0 && (before.width != size.width || before.height != size.height);
-    return changed ? std::optional(before) : std::nullopt;
-  }
-
- private:
-  FrameSize last_;
-};
 
 /// Not thread-safe. `size`: every frame is scaled to it, after rotation. `quarters`: clockwise quarter turns that
 /// are added to the rotation of every frame.

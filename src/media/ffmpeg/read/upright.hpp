@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/handles.hpp"
 
 namespace freshframe::media {
 
