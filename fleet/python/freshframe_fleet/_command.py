@@ -24,6 +24,7 @@ from freshframe._agent import (
 from . import _desk
 from ._fleet import Fleet
 from ._read.reader import FleetSample
+from ._stats import count_cameras
 from ._verbs import add_verbs
 
 if TYPE_CHECKING:
@@ -290,10 +291,6 @@ def _add(fleet: Fleet, cameras: Any, build: Any, options: Any) -> int:
     if not many:
         raise outcome.UsageError(f"{where} must name at least one camera")
     return many
-
-
-def count_cameras(count: int) -> str:
-    return "1 camera" if count == 1 else f"{count} cameras"
 
 
 def _record(sample: FleetSample) -> dict[str, Any]:

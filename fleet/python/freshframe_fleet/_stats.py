@@ -196,8 +196,8 @@ class FleetStats(ShownAsText):
         """Agents whose pipelines are too slow for their cameras, and what they lose; worst first."""
         worst = sorted(self.agents.values(), key=lambda agent: -agent.lost_share)
         return {
-            agent.name: f"loses {agent.lost_share:.0%} of the frames, with {agent.camera_count} cameras and "
-            f"a load of {agent.load:.0%}"
+            agent.name: f"loses {agent.lost_share:.0%} of the frames, with "
+            f"{count_cameras(agent.camera_count)} and a load of {agent.load:.0%}"
             for agent in worst
             if agent.state == "up" and agent.lost_share >= _SATURATED
         }
@@ -229,7 +229,7 @@ class FleetStats(ShownAsText):
         lines += [f"agent {name} is saturated: {what}" for name, what in self.saturated().items()]
         for agent in self.agents.values():
             process = f"process {agent.pid}" if agent.pid is not None else f"no process: {agent.reason}"
-            lines.append(f"agent {agent.name}: {agent.state}, {agent.camera_count} cameras, {process}")
+            lines.append(f"agent {agent.name}: {agent.state}, {count_cameras(agent.camera_count)}, {process}")
         for camera in [each for each in self.cameras.values() if each.state != "running"][:_SHOWN]:
             lines.append(
                 f"camera {camera.name}: {camera.state}{': ' if camera.reason else ''}{camera.reason}"
@@ -239,3 +239,7 @@ class FleetStats(ShownAsText):
             counts = f"{reader.delivered} delivered, {reader.waiting} waiting, {lost} lost"
             lines.append(f"reader of {reader.output}: {counts}")
         return "\n".join(lines)
+
+
+def count_cameras(count: int) -> str:
+    return "1 camera" if count == 1 else f"{count} cameras"
