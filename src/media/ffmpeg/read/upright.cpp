@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "media/colour/pixel_conversions.hpp"
+#include "media/ffmpeg/ptr.hpp"
 #include <libyuv.h>
 
 extern "C" {

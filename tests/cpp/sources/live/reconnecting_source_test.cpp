@@ -15,6 +15,7 @@
 
 #include "cpp/core/test_frames.hpp"
 #include "cpp/support.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/stream/reconnect.hpp"
 #include <gtest/gtest.h>
 
