@@ -135,13 +135,20 @@ def test_a_stopped_worker_and_its_groups_go_with_a_killed_parent(then: str, tmp_
 def test_ctrl_c_ends_it_without_a_traceback() -> None:
     ended = run_program(
         """
+        import sys, threading, time
         from rigs.process import nodes as process_nodes
         import freshframe as ff
         from support import Ticker
+        def tell_that_it_waits():
+            main = threading.main_thread().ident
+            while sys._current_frames()[main].f_code.co_name != "wait":
+                time.sleep(0.01)
+            time.sleep(0.1)  # from the call to the wait itself
+            print("ready", flush=True)
         pipeline = ff.Pipeline()
         pipeline.add(process_nodes.double, pipeline.add(Ticker()), process=ff.Process(workers=2))
         pipeline.start()
-        print("ready", flush=True)
+        threading.Thread(target=tell_that_it_waits).start()
         pipeline.wait()
         """,
         signals=[signal.SIGINT],

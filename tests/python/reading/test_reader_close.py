@@ -216,6 +216,6 @@ def test_of_a_pipeline_that_has_gone_it_closes_quietly(pipelines: list[ff.Pipeli
 
 def test_remove_refuses_it_and_names_close() -> None:
     pipeline, _, reader = pushed()
-    wanted = r"port of a node, got <Reader 'reader'>: reader.close\(\)"
+    wanted = r"port of a node, got <Reader 'reader'>: to remove a reader, call reader.close\(\)"
     with pipeline, pytest.raises(ff.OptionTypeError, match=wanted):
         pipeline.remove(reader)  # type: ignore[arg-type]
