@@ -154,7 +154,9 @@ class Reach:
                     if header.startswith(prefixes):
                         found.setdefault(library, [header])
                 own = next((folder / header for folder in self._folders if (folder / header).is_file()), None)
-                for library, chain in self.of(own).items() if own else ():
+                if own is None:
+                    continue
+                for library, chain in self.of(own).items():
                     found.setdefault(library, [header, *chain])
             self._known[path] = found
         return self._known[path]
@@ -162,9 +164,12 @@ class Reach:
 
 def check_reach(path: Path, layer: Layer, root: Path, reach: Reach) -> Iterator[str]:
     """Yields a line for each library that a file reaches, and that its layer is compiled without."""
-    for library, chain in reach.of(path).items() if path.suffix == ".cpp" else ():
-        if not any(one.startswith(PLACED[library]) for one in layer.libraries) and len(chain) > 1:
-            where = path.relative_to(root)
+    if path.suffix != ".cpp":  # a header alone is not compiled
+        return
+    where = path.relative_to(root)
+    for library, chain in reach.of(path).items():
+        is_direct = len(chain) == 1  # left to check_file()
+        if not is_direct and not any(one.startswith(PLACED[library]) for one in layer.libraries):
             way = " > ".join(chain)
             yield f"{where}: layer '{layer.name}' is compiled without {library}, and reaches it by {way}"
 
