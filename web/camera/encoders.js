@@ -195,12 +195,17 @@ class JpegEncoder {
     this.#quality = Math.min(most, Math.max(least, least + bits * perBit));
   }
 
+  // Takes the frame and closes it, also if it throws.
   encode(frame, size, stamp) {
     const began = now();
     this.#size = size;
-    this.inside = 1;
-    const canvas = this.#resizer.draw(frame, size);
-    frame.close?.();
+    this.inside = 1; // also if this throws: close() counts it
+    let canvas;
+    try {
+      canvas = this.#resizer.draw(frame, size);
+    } finally {
+      frame.close?.();
+    }
     canvas.toBlob((blob) => this.#encoded(blob, { ...stamp, ...size, codec: "jpeg" }, began), "image/jpeg", this.#quality);
   }
 
