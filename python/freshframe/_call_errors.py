@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ._errors import OptionTypeError
 
 _SUPPORTED = "(): incompatible function arguments. The following argument types are supported:\n"
 _GIVEN = "\nInvoked with types: "
-_MODULES = re.compile(r"\b(?:freshframe\._native|collections\.abc|typing|numpy|builtins)\.")
+_MODULES = r"\b(?:freshframe\._native|collections\.abc|typing|numpy|builtins)\."
 _CONTAINERS = ("Iterable", "Collection", "Container", "Sized")
 # Annotations that accept each built-in type.
 _ACCEPTING = {
@@ -46,8 +46,7 @@ def explain(text: str) -> OptionTypeError:
     return OptionTypeError(f"{name}(): {wrong or 'got ' + call.text}; call it as {usage}")
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """The types of the arguments of a call."""
 
     positional: list[str]
@@ -56,15 +55,14 @@ class _Call:
 
     @classmethod
     def of(cls, types: str) -> _Call:
-        before, _, after = _MODULES.sub("", types).partition("kwargs = { ")
+        before, _, after = re.sub(_MODULES, "", types).partition("kwargs = { ")
         positional = [one for one in _split(before) if one]
         named = dict(one.split(": ", 1) for one in _split(after.removesuffix(" }")) if one)
         shown = positional + [f"{name}={one}" for name, one in named.items()]
         return cls(positional, named, f"({', '.join(shown)})")
 
 
-@dataclass(frozen=True)
-class _Parameter:
+class _Parameter(NamedTuple):
     name: str
     annotation: str
     is_required: bool
@@ -84,8 +82,7 @@ class _Parameter:
         return not accepted & (known | {"object", "Any", found})
 
 
-@dataclass(frozen=True)
-class _Signature:
+class _Signature(NamedTuple):
     """The parameters of one function, without `self`."""
 
     text: str
@@ -95,7 +92,7 @@ class _Signature:
 
     @classmethod
     def of(cls, line: str) -> _Signature:
-        inside = _MODULES.sub("", line.rpartition(" -> ")[0] or line).partition("(")[2].removesuffix(")")
+        inside = re.sub(_MODULES, "", line.rpartition(" -> ")[0] or line).partition("(")[2].removesuffix(")")
         parts = [one for one in _split(inside) if one not in ("", "/")]
         is_method = parts[:1] == ["self"]
         parts = parts[is_method:]
