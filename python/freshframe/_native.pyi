@@ -39,81 +39,83 @@ class Frame:
 
     def _repr_jpeg_(self) -> bytes:
         """
-        The picture for notebooks, with sides of at most 960 pixels. GIL: released
+        The image as JPEG, for notebooks. Scaled down if a side is longer than 960 pixels. GIL: released
         """
 
     def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes:
         """
-        The picture as a JPEG file: for a web page, a message or a database.
+        Encodes the frame as a JPEG file, for example for a web page, a message or a database.
 
-        The colours are JPEG's: full range, BT.601, 4:2:0 (a gray frame has no colours).
+        The colours are converted to those of JFIF: full range, BT.601, 4:2:0. A gray frame stays gray.
 
         Args:
-            max_side: In pixels. A picture with a longer side is scaled down. A smaller one keeps its size.
+            max_side: Maximum width and height in pixels; a larger image is scaled down. None keeps the size.
             quality: 1 to 100.
 
         Raises:
             OptionError: max_side or quality is out of range.
-            OptionTypeError: One is not an integer.
+            OptionTypeError: max_side or quality is not an integer.
         GIL: released
         """
 
     @staticmethod
     def read(path: str | os.PathLike[str], *, pts: float | None = None) -> Frame:
         """
-        Decodes a picture file, or one frame of a video.
+        Decodes an image file, or one frame of a video file.
 
         Args:
-            path: A picture file, or with `pts` a video file.
-            pts: Seconds: the frame that the video shows at this time, which is the last frame with a pts up to it.
+            path: An image file, or a video file if `pts` is given.
+            pts: Time in the video, in seconds. Returns the frame shown at this time: the last one whose pts is not greater.
 
         Raises:
-            SourceError: The file cannot be read, is not a picture, or ends before `pts`.
-            OptionError: `pts` is below 0.
-            OptionTypeError: An argument is of the wrong type.
+            SourceError: The file cannot be read, is not an image, or ends before `pts`.
+            OptionError: `pts` is negative.
+            OptionTypeError: An argument has the wrong type.
         GIL: released
         """
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """
-        Writes a PNG or JPEG file. The suffix of its name determines which. Other programs find the old file or the whole new one: at an error, such as a full disk, the old one stays. It keeps its mode. A symlink stays, and its target is replaced. A device or a pipe gets the bytes. The file exists when write() returns.
+        Writes a PNG or JPEG file, depending on the file name's suffix.
+
+        An existing file is replaced atomically: other programs see either the old file or the complete new one, and the old one stays if writing fails, for example because the disk is full. The new file gets the mode of the old one. If `path` is a symlink, its target is replaced. Devices and pipes are written to directly. The file is in place when write() returns.
 
         Raises:
             OSError: The file cannot be written.
-            OptionError: The suffix is neither of PNG nor of JPEG.
+            OptionError: The suffix is not one of PNG or JPEG.
             OptionTypeError: `path` is not a path.
         GIL: released
         """
 
     def crops(self, boxes: Any, size: tuple[int, int], *, padding: float = 0.0) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        The parts of the picture within boxes, each scaled to one size: the batch of a second model.
+        Cuts boxes out of the image and scales them to one size, for example as the batch of a second model.
 
-        The levels come from cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and cut to the picture.
+        The pixels are equal to cv2.resize() of the same regions of `bgr`. Boxes are rounded outwards to whole pixels and clipped to the image.
 
         Args:
-            boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.
-            size: Width and height of a crop, 1 to 4096 pixels each.
-            padding: Added at each side of a box, as a share of its width or height, 0 to 10.
+            boxes: n Detections, or (n, 4) numbers: left, top, right and bottom in pixels.
+            size: Width and height of each crop, 1 to 4096 pixels.
+            padding: Margin added on each side of a box, as a fraction of its width or height, 0 to 10.
 
         Returns:
-            (n, height, width, 3) uint8: blue, green, red. A box outside of the picture, or with NaN or infinity, is all zero.
+            (n, height, width, 3) uint8 in BGR order. The crop of a box that is outside the image, or contains NaN or infinity, is all zeros.
 
         Raises:
-            OptionError: The boxes have another shape, or a number is out of its range.
+            OptionError: The boxes have another shape, or a number is out of range.
         GIL: released
         """
 
     @property
     def device(self) -> str:
         """
-        Where the picture is: "cpu", or the card, such as "cuda:0", on which it stays.
+        The device whose memory holds the image: "cpu", or a GPU such as "cuda:0".
         """
 
     @property
     def on_device(self, /) -> tuple[DevicePlane, DevicePlane] | None:
         """
-        The planes of luma and chroma (nv12) on the card, or None where the picture does not stay there: open(on_device=True) asks for it.
+        The luma and chroma planes (NV12) in GPU memory, or None if the image is in host memory. To keep images on the GPU, use open(on_device=True).
         """
 
     @property
@@ -145,7 +147,7 @@ class Frame:
     @property
     def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]:
         """
-        The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3). They are read-only views. GIL: released while a picture comes from a card
+        One read-only array per plane, in the frame's own format: (H, W) uint8, (H, W, 2) for the chroma of nv12, (H, W, 3) for bgr and rgb. GIL: released while an image is downloaded from the GPU
         """
 
     @property
@@ -178,7 +180,7 @@ class Frame:
 
     def to(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']) -> Frame:
         """
-        The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released
+        Returns the image in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released
         """
 
     def copy(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | None = None) -> numpy.typing.NDArray[numpy.uint8]:
@@ -233,40 +235,42 @@ class Frame:
 
 class DevicePlane:
     """
-    A plane of uint8 on a graphics card, which must not be written: torch.from_dlpack(plane) is a tensor there, without a copy.
+    A read-only uint8 plane in GPU memory. torch.from_dlpack(plane) returns a tensor that shares this memory.
     """
 
     @property
     def shape(self, /) -> tuple[int, ...]:
-        """(h, w), and of chroma (h, w, 2)."""
+        """(H, W) for luma, (H, W, 2) for chroma."""
 
     def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any:
         """
-        The plane for DLPack: without a copy for consumers of version 1.0 or newer, for older ones a copy on the card. `dl_device=(1, 0)` is the copy in the host's memory, which all share.
+        Exports the plane to DLPack: without a copy for consumers that support version 1.0, with a copy on the GPU for older ones. `dl_device=(1, 0)` exports the copy in host memory, which is made once and then shared.
 
-        The work that `stream` gets afterwards begins once the picture is whole. With -1 nothing waits.
+        Work that is submitted to `stream` afterwards starts once the image is complete. -1 means no synchronization.
 
         Raises:
-            BufferError: `copy=False` and a copy is needed, or another device is asked for.
-            DeviceError: The card has failed, or has no memory for a copy.
+            BufferError: A copy is needed, but `copy=False`; or `dl_device` is another device.
+            DeviceError: The GPU has failed, or has too little memory for a copy.
         GIL: released
         """
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        """The card: (2, its number)."""
+        """(2, the number of the GPU)."""
 
     @property
     def __cuda_array_interface__(self, /) -> dict[str, Any]:
         """
-        The plane for consumers without DLPack, such as Numba: version 3, read-only, without a copy. Keep the plane while you read.
+        The plane for consumers without DLPack, such as Numba: version 3 of the interface, read-only, without a copy. Keep a reference to the plane while you read it.
 
         Raises:
-            DeviceError: The card has failed.
+            DeviceError: The GPU has failed.
         GIL: released
         """
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
-        """The plane in the host's memory, where it is copied once for all."""
+        """
+        Returns the plane in host memory. The image is downloaded once, then shared.
+        """
 
     def __repr__(self) -> str: ...
 
@@ -399,7 +403,7 @@ class Sample(Generic[T_co]):
 
     @property
     def path(self, /) -> str | None:
-        """Path of this picture in an image sequence; None for other sources."""
+        """Path of the image file, for image sequences; None for other sources."""
 
     @property
     def dropped(self) -> int:
@@ -652,7 +656,9 @@ class Engine:
         """Ends the dashboard's server. GIL: released while waiting"""
 
     def picture_token(self) -> str:
-        """The token for pictures of the dashboard; empty if no token is needed."""
+        """
+        The token that permits reading images from the dashboard; empty if none is needed.
+        """
 
     def camera_tokens(self) -> dict[str, str]:
         """The tokens in the links of the sources that browsers send, by name."""
@@ -1801,7 +1807,7 @@ def video_info(node: NodeHandle) -> VideoInfo: ...
 def media_versions() -> MediaVersions: ...
 
 class CardFacts:
-    """A graphics card of this machine."""
+    """A GPU of this machine."""
 
     @property
     def number(self) -> int:
@@ -1812,10 +1818,10 @@ class CardFacts:
 
     @property
     def codecs(self) -> list[str]:
-        """The codecs that it decodes."""
+        """The codecs that the GPU decodes."""
 
 class Cards:
-    """The graphics cards of this machine."""
+    """The GPUs of this machine."""
 
     @property
     def cards(self) -> list[CardFacts]: ...
@@ -1826,10 +1832,14 @@ class Cards:
 
     @property
     def reason(self) -> str:
-        """Names the cause where no card is found."""
+        """
+        Why no GPU was found, or why one of them cannot be used; empty otherwise.
+        """
 
 def find_cards() -> Cards:
-    """Looks for the graphics cards that decode. GIL: released"""
+    """
+    Lists the GPUs of this machine and the codecs that they decode. GIL: released
+    """
 
 class CameraSize:
     """A size that a camera offers, or a grid of sizes, with its rates."""
@@ -1978,9 +1988,9 @@ def shown_url(url: str) -> str:
 
 class Packet:
     """
-    One encoded picture, as the camera has sent it.
+    One encoded frame, as the camera sent it.
 
-    A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. Samples of ``camera.packets`` have it as their value, in the order of decoding.
+    A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. It is the value of the samples of ``camera.packets``, which are in decoding order.
     """
 
     @property
@@ -1989,11 +1999,13 @@ class Packet:
 
     @property
     def pts(self) -> float:
-        """Seconds at which the picture is shown, as of its frame."""
+        """Presentation time in seconds; equals the pts of the decoded frame."""
 
     @property
     def dts(self) -> float:
-        """Seconds at which it is decoded: rising, at most pts."""
+        """
+        Decoding time in seconds; increases from packet to packet, and is not greater than pts.
+        """
 
     @property
     def duration(self) -> float | None:
@@ -2245,7 +2257,9 @@ class OnnxModel:
         """GIL: released"""
 
     def placement(self, width: int, height: int, size: tuple[int, int] | None) -> tuple:
-        """(scale_x, scale_y, left, top) of a picture in the input."""
+        """
+        (scale_x, scale_y, left, top): where an image of this size is placed in the model's input.
+        """
 
     def node(self, size: tuple[int, int] | None) -> NodeHandle: ...
 

@@ -133,7 +133,7 @@ nb::object make_capsule(const PlaneOnDevice& plane, std::shared_ptr<const Device
   lent->shape = {shape.rows, shape.row_bytes / channels, channels};
   lent->strides = {place.stride, channels, 1};
   auto& tensor = lent->managed.tensor;
-  tensor.data = reinterpret_cast<void*>(place.address);  // NOLINT(performance-no-int-to-ptr): of the card
+  tensor.data = reinterpret_cast<void*>(place.address);  // NOLINT(performance-no-int-to-ptr): a GPU address
   tensor.device_id = picture.card;
   tensor.dimensions = plane.index == 0 ? 2 : 3;
   tensor.shape = lent->shape.data();
@@ -294,43 +294,45 @@ std::string device_name(const Frame& frame) {
 
 void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
   nb::class_<PlaneOnDevice>(module, "DevicePlane", nb::is_final(),
-                            "A plane of uint8 on a graphics card, which must not be written: "
-                            "torch.from_dlpack(plane) is a tensor there, without a copy.")
+                            "A read-only uint8 plane in GPU memory. torch.from_dlpack(plane) returns a "
+                            "tensor that shares this memory.")
       .def_prop_ro("shape", &get_shape, nb::sig("def shape(self, /) -> tuple[int, ...]"),
-                   "(h, w), and of chroma (h, w, 2).")
+                   "(H, W) for luma, (H, W, 2) for chroma.")
       .def(
           "__dlpack__", gil::entry<&lend_plane>, nb::kw_only(), nb::arg("stream").none() = nb::none(),
           nb::arg("max_version").none() = nb::none(), nb::arg("dl_device").none() = nb::none(),
           nb::arg("copy").none() = nb::none(),
           nb::sig("def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] | None = "
                   "None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> typing.Any"),
-          "The plane for DLPack: without a copy for consumers of version 1.0 or newer, for older ones a copy on "
-          "the card. `dl_device=(1, 0)` is the copy in the host's memory, which all share.\n\nThe work that "
-          "`stream` gets afterwards begins once the picture is whole. With -1 nothing waits.\n\nRaises:\n    "
-          "BufferError: `copy=False` and a copy is needed, or another device is asked for.\n    DeviceError: The card has "
-          "failed, or has no memory for a copy.\nGIL: released")
+          "Exports the plane to DLPack: without a copy for consumers that support version 1.0, with a copy "
+          "on the GPU for older ones. `dl_device=(1, 0)` exports the copy in host memory, which is made once "
+          "and then shared.\n\nWork that is submitted to `stream` afterwards starts once the image is "
+          "complete. -1 means no synchronization.\n\nRaises:\n    BufferError: A copy is needed, but "
+          "`copy=False`; or `dl_device` is another device.\n    DeviceError: The GPU has failed, or has too "
+          "little memory for a copy.\nGIL: released")
       .def(
           "__dlpack_device__",
           [](const PlaneOnDevice& self) { return nb::make_tuple(kCuda, self.picture().card); },
-          nb::sig("def __dlpack_device__(self) -> tuple[int, int]"), "The card: (2, its number).")
+          nb::sig("def __dlpack_device__(self) -> tuple[int, int]"), "(2, the number of the GPU).")
       .def_prop_ro(
           "__cuda_array_interface__", gil::entry<&get_array_interface>,
           nb::sig("def __cuda_array_interface__(self, /) -> dict[str, typing.Any]"),
-          "The plane for consumers without DLPack, such as Numba: version 3, read-only, without a copy. Keep the "
-          "plane while you read.\n\nRaises:\n    DeviceError: The card has failed.\nGIL: released")
+          "The plane for consumers without DLPack, such as Numba: version 3 of the interface, read-only, "
+          "without a copy. Keep a reference to the plane while you read it.\n\nRaises:\n    DeviceError: The "
+          "GPU has failed.\nGIL: released")
       .def("__array__", &convert_plane, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
                    "numpy.typing.NDArray[typing.Any]"),
-           "The plane in the host's memory, where it is copied once for all.")
+           "Returns the plane in host memory. The image is downloaded once, then shared.")
       .def("__repr__", &describe_plane);
   frame
       .def_prop_ro("device", &device_name,
-                   "Where the picture is: \"cpu\", or the card, such as \"cuda:0\", on which it stays.")
+                   "The device whose memory holds the image: \"cpu\", or a GPU such as \"cuda:0\".")
       .def_prop_ro(
           "on_device", &on_device,
           nb::sig("def on_device(self, /) -> tuple[DevicePlane, DevicePlane] | None"),
-          "The planes of luma and chroma (nv12) on the card, or None where the picture does not stay there: "
-          "open(on_device=True) asks for it.");
+          "The luma and chroma planes (NV12) in GPU memory, or None if the image is in host memory. To keep "
+          "images on the GPU, use open(on_device=True).");
 }
 
 }  // namespace freshframe::python

@@ -176,8 +176,8 @@ void bind_properties(nb::class_<Frame>& frame) {
       .def_prop_ro(
           "planes", gil::entry<&planes>,
           nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
-          "The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "
-          "(h, w, 3). They are read-only views. GIL: released while a picture comes from a card")
+          "One read-only array per plane, in the frame's own format: (H, W) uint8, (H, W, 2) for the chroma "
+          "of nv12, (H, W, 3) for bgr and rgb. GIL: released while an image is downloaded from the GPU")
       .def_prop_ro(
           "luma", gil::entry<&luma>, nb::sig("def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
           "(H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range. Of bgr and rgb it "
@@ -207,7 +207,7 @@ void bind_copies(nb::class_<Frame>& frame) {
           nb::sig(
               "def to(self, format: typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']) -> "
               "Frame"),
-          "The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released")
+          "Returns the image in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released")
       .def(
           "copy", gil::entry<&copy>, nb::arg("format") = nb::none(),
           nb::sig(
@@ -313,16 +313,15 @@ nb::bytes jpeg(gil::Held& held, const Frame& self, nb::handle max_side, nb::hand
 void bind_frame_display(nb::class_<Frame>& frame) {
   frame
       .def("_repr_jpeg_", gil::entry<&shown_in_a_notebook>,
-           "The picture for notebooks, with sides of at most 960 pixels. GIL: released")
+           "The image as JPEG, for notebooks. Scaled down if a side is longer than 960 pixels. GIL: released")
       .def("jpeg", gil::entry<&jpeg>, nb::kw_only(), nb::arg("max_side") = nb::none(),
            nb::arg("quality").none() = 80,
            nb::sig("def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes"),
-           "The picture as a JPEG file: for a web page, a message or a database.\n\nThe colours are JPEG's: "
-           "full range, BT.601, 4:2:0 (a gray frame has no colours).\n\nArgs:\n    max_side: In pixels. A "
-           "picture "
-           "with a longer side is scaled down. A smaller one keeps its size.\n    quality: 1 to "
-           "100.\n\nRaises:\n    OptionError: max_side or quality is out of range.\n    OptionTypeError: One "
-           "is not an integer.\nGIL: released");
+           "Encodes the frame as a JPEG file, for example for a web page, a message or a database.\n\nThe "
+           "colours are converted to those of JFIF: full range, BT.601, 4:2:0. A gray frame stays gray.\n\n"
+           "Args:\n    max_side: Maximum width and height in pixels; a larger image is scaled down. None "
+           "keeps the size.\n    quality: 1 to 100.\n\nRaises:\n    OptionError: max_side or quality is out "
+           "of range.\n    OptionTypeError: max_side or quality is not an integer.\nGIL: released");
 }
 
 }  // namespace freshframe::python

@@ -328,7 +328,7 @@ void bind_onnx_model(nb::module_& module) {
       .def("run", gil::entry<&run>, nb::arg("arrays"),
            nb::sig("def run(self, arrays: list[typing.Any]) -> list[typing.Any]"), "GIL: released")
       .def("placement", &compute_placement, nb::arg("width"), nb::arg("height"), nb::arg("size").none(),
-           "(scale_x, scale_y, left, top) of a picture in the input.")
+           "(scale_x, scale_y, left, top): where an image of this size is placed in the model's input.")
       .def(
           "node",
           [](const Model& self, const Sides& size) { return make_handle(onnx_outputs(self.get(), size)); },

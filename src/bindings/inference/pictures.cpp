@@ -94,18 +94,14 @@ void bind_frame_crops(nb::class_<Frame>& frame) {
       nb::arg("padding").none() = 0.0,
       nb::sig("def crops(self, boxes: typing.Any, size: tuple[int, int], *, padding: float = 0.0) -> "
               "numpy.typing.NDArray[numpy.uint8]"),
-      "The parts of the picture within boxes, each scaled to one size: the batch of a second model.\n\nThe "
-      "levels come from cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and "
-      "cut to the "
-      "picture.\n\nArgs:\n    boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.\n "
-      "   size: "
-      "Width and height of a crop, 1 to 4096 pixels each.\n    padding: Added at each side of a box, as a "
-      "share of its "
-      "width or height, 0 to 10.\n\nReturns:\n    (n, height, width, 3) uint8: blue, green, red. A box "
-      "outside of the "
-      "picture, or with NaN or infinity, is all zero.\n\nRaises:\n    OptionError: The boxes have another "
-      "shape, or a number is "
-      "out of its range.\nGIL: released");
+      "Cuts boxes out of the image and scales them to one size, for example as the batch of a second "
+      "model.\n\nThe pixels are equal to cv2.resize() of the same regions of `bgr`. Boxes are rounded "
+      "outwards to whole pixels and clipped to the image.\n\nArgs:\n    boxes: n Detections, or (n, 4) "
+      "numbers: left, top, right and bottom in pixels.\n    size: Width and height of each crop, 1 to 4096 "
+      "pixels.\n    padding: Margin added on each side of a box, as a fraction of its width or height, 0 to "
+      "10.\n\nReturns:\n    (n, height, width, 3) uint8 in BGR order. The crop of a box that is outside the "
+      "image, or contains NaN or infinity, is all zeros.\n\nRaises:\n    OptionError: The boxes have another "
+      "shape, or a number is out of range.\nGIL: released");
 }
 
 namespace {

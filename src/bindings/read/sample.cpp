@@ -263,7 +263,7 @@ void bind_origin(nb::class_<PythonSample>& sample) {
           "The samples of a join's set, in the order of the parents, and None where one is missing. `value` "
           "has their values, and all else comes from the first. Other samples have ().")
       .def_prop_ro("path", &make_path, nb::sig("def path(self, /) -> str | None"),
-                   "Path of this picture in an image sequence; None for other sources.")
+                   "Path of the image file, for image sequences; None for other sources.")
       .def_prop_ro(
           "dropped", [](const PythonSample& self) { return self.sample().dropped; },
           "Samples dropped on this edge since the previous one.")

@@ -164,7 +164,8 @@ void bind_serve(nb::class_<Engine>& engine) {
             const auto& server = get_served(self).server;
             return server ? server->picture_token() : std::string();
           },
-          nb::lock_self(), "The token for pictures of the dashboard; empty if no token is needed.")
+          nb::lock_self(),
+          "The token that permits reading images from the dashboard; empty if none is needed.")
       .def(
           "camera_tokens",
           [](Engine& self) {

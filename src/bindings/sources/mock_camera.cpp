@@ -71,20 +71,21 @@ void bind_frame_files(nb::class_<Frame>& frame) {
       .def_static(
           "read", gil::entry<&read_file>, nb::arg("path").none(), nb::kw_only(), nb::arg("pts") = nb::none(),
           nb::sig("def read(path: str | os.PathLike[str], *, pts: float | None = None) -> Frame"),
-          "Decodes a picture file, or one frame of a video.\n\nArgs:\n    path: A picture file, or with "
-          "`pts` "
-          "a video file.\n    pts: Seconds: the frame that the video shows at this time, which is the last "
-          "frame with a pts up to it.\n\nRaises:\n    SourceError: The file cannot be read, is not a "
-          "picture, or ends before `pts`.\n    OptionError: `pts` is below 0.\n    OptionTypeError: An "
-          "argument is of the wrong type.\nGIL: released")
+          "Decodes an image file, or one frame of a video file.\n\nArgs:\n    path: An image file, or a "
+          "video file if `pts` is given.\n    pts: Time in the video, in seconds. Returns the frame shown at "
+          "this time: the last one whose pts is not greater.\n\nRaises:\n    SourceError: The file cannot be "
+          "read, is not an image, or ends before `pts`.\n    OptionError: `pts` is negative.\n    "
+          "OptionTypeError: An argument has the wrong type.\nGIL: released")
       .def(
           "write", gil::entry<&write_file>, nb::arg("path").none(),
           nb::sig("def write(self, path: str | os.PathLike[str]) -> None"),
-          "Writes a PNG or JPEG file. The suffix of its name determines which. Other programs find the old "
-          "file or the whole new one: at an error, such as a full disk, the old one stays. It keeps its mode. A "
-          "symlink stays, and its target is replaced. A device or a pipe gets the bytes. The file exists when "
-          "write() returns.\n\nRaises:\n    OSError: The file cannot be written.\n    OptionError: The suffix "
-          "is neither of PNG nor of JPEG.\n    OptionTypeError: `path` is not a path.\nGIL: released");
+          "Writes a PNG or JPEG file, depending on the file name's suffix.\n\nAn existing file is replaced "
+          "atomically: other programs see either the old file or the complete new one, and the old one stays "
+          "if writing fails, for example because the disk is full. The new file gets the mode of the old "
+          "one. If `path` is a symlink, its target is replaced. Devices and pipes are written to directly. "
+          "The file is in place when write() returns.\n\nRaises:\n    OSError: The file cannot be "
+          "written.\n    OptionError: The suffix is not one of PNG or JPEG.\n    OptionTypeError: `path` is "
+          "not a path.\nGIL: released");
 }
 
 void bind_pictures(nb::module_& module) {

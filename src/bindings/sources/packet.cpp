@@ -55,13 +55,14 @@ void bind_packet_class(nb::module_& module) {
   static const PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&packet_buffer)},
                                       {0, nullptr}};
   nb::class_<Packet>(module, "Packet", nb::type_slots(slots), nb::is_final(),
-                     "One encoded picture, as the camera has sent it.\n\n"
-                     "A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. Samples of "
-                     "``camera.packets`` have it as their value, in the order of decoding.")
+                     "One encoded frame, as the camera sent it.\n\nA bytes-like object: ``bytes(packet)`` "
+                     "copies, ``packet.data`` does not. It is the value of the samples of "
+                     "``camera.packets``, which are in decoding order.")
       .def_prop_ro("data", &packet_view, nb::sig("def data(self, /) -> memoryview"),
                    "The bytes, as a read-only memoryview without a copy.")
-      .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as of its frame.")
-      .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
+      .def_ro("pts", &Packet::pts, "Presentation time in seconds; equals the pts of the decoded frame.")
+      .def_ro("dts", &Packet::dts,
+              "Decoding time in seconds; increases from packet to packet, and is not greater than pts.")
       .def_prop_ro(
           "duration",
           [](const Packet& self) { return self.duration > 0 ? std::optional(self.duration) : std::nullopt; },

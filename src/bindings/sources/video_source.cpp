@@ -147,16 +147,17 @@ void bind_video_source(nb::module_& module) {
   module.def("video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"));
   module.def("video_info", &video_info, nb::arg("node"));
   module.def("media_versions", &media_versions);
-  nb::class_<media::CardFacts>(module, "CardFacts", nb::is_final(), "A graphics card of this machine.")
+  nb::class_<media::CardFacts>(module, "CardFacts", nb::is_final(), "A GPU of this machine.")
       .def_ro("number", &media::CardFacts::number, "The number in `cuda:1`.")
       .def_ro("name", &media::CardFacts::name)
-      .def_ro("codecs", &media::CardFacts::codecs, "The codecs that it decodes.");
-  nb::class_<media::Cards>(module, "Cards", nb::is_final(), "The graphics cards of this machine.")
+      .def_ro("codecs", &media::CardFacts::codecs, "The codecs that the GPU decodes.");
+  nb::class_<media::Cards>(module, "Cards", nb::is_final(), "The GPUs of this machine.")
       .def_ro("cards", &media::Cards::cards)
       .def_ro("driver", &media::Cards::driver, "The driver's version; empty if no driver works.")
-      .def_ro("reason", &media::Cards::reason, "Names the cause where no card is found.");
+      .def_ro("reason", &media::Cards::reason,
+              "Why no GPU was found, or why one of them cannot be used; empty otherwise.");
   module.def("find_cards", gil::entry<&find_cards>,
-             "Looks for the graphics cards that decode. GIL: released");
+             "Lists the GPUs of this machine and the codecs that they decode. GIL: released");
 }
 
 namespace {
