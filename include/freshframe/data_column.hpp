@@ -13,7 +13,7 @@
 
 namespace freshframe {
 
-/// A named column with one row per object, and as many values per row as `shape` says. Not thread-safe.
+/// A named column with one row per object; `shape` gives the number of values per row. Not thread-safe.
 struct DataColumn {
   /// float32, float64, int32, int64, bool (0 or 1) or text (UTF-8).
   using Values = std::variant<std::vector<float>, std::vector<double>, std::vector<std::int32_t>,

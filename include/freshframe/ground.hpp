@@ -28,7 +28,7 @@ struct GroundOptions {
 /// Vision", 2nd ed., 4.1 and 4.4.4: the linear method with normalised coordinates). Immutable.
 class Ground {
  public:
-  /// A ground point, and how it changes with the pixel.
+  /// A ground point and its derivatives with respect to the pixel.
   struct Spot {
     Place place;
     std::array<double, 4> jacobian{};  // metres per pixel: dx/du, dx/dv, dy/du, dy/dv
@@ -58,7 +58,7 @@ class Ground {
   GroundOptions options_;
   Homography matrix_{};            // pixels to metres; the third coordinate is positive on the ground
   Homography back_{};              // metres to pixels
-  std::vector<Homography> moved_;  // one for each coordinate of `points`, moved by `click_error`
+  std::vector<Homography> moved_;  // one fit per coordinate of `points`, which is off by `click_error`
   double residual_ = 0;
 };
 

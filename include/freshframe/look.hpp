@@ -41,7 +41,7 @@ struct LookQuestion {
   std::vector<double> ages;  // seconds before now, 0 or more
   bool exact = false;        // decode the exact frame instead of the nearest earlier keyframe
   LookAsker asker = LookAsker::Program;
-  /// The clock that the frames were captured with; defines now.
+  /// The clock of the frames' capture times. `ages` are relative to its current time.
   std::shared_ptr<const Clock> clock = Clock::real();
   std::stop_token stop{};  // cancels the request
 };

@@ -31,7 +31,7 @@ struct ServeLimits {
   /// Maximum number of connections without an authorised request so far. When the limit is exceeded, the
   /// oldest is closed.
   std::size_t unknown = 64;
-  // To receive the line and headers of a request, or the token of a page that sends a camera.
+  // To receive a request's line and headers, or the token from a page that sends a camera's video.
   double head = 5;
   double idle = 30;         // between two requests on a connection; unauthorised connections get only `head`
   double write = 10;        // for a client to read a response

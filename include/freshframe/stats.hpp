@@ -102,7 +102,7 @@ struct SenderStats {
   bool hidden = false;  // the page's tab is not visible, so the browser may deliver fewer frames
   std::string codec;    // "h264", "vp8", "vp9" or "mjpeg"; empty before the first frame
   std::string mode;     // the page's way of encoding: "webcodecs" or "jpeg"
-  std::string stamped;  // what gives the capture time: "capture", "presentation" or "arrival"
+  std::string stamped;  // source of the capture times: "capture", "presentation" or "arrival"
   int width = 0;        // pixels of the encoded image; 0 before the first frame
   int height = 0;       // pixels
   std::uint64_t camera_frames = 0;    // frames that the camera gave the page

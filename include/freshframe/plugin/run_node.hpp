@@ -97,7 +97,7 @@ class LoneHost {
     return &host.table_;
   }
 
-  // The actual type of a freshframe_frame here.
+  // What a freshframe_frame* of this host points to.
   struct Pixels {
     Picture picture;
     std::shared_ptr<const void> owner;
