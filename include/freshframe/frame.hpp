@@ -141,7 +141,7 @@ class Frame {
   /// Marks this handle and its copies only, since other handles of the image may belong to other samples.
   void mark_damaged() noexcept { damaged_ = true; }
 
-  /// Whether both handles refer to the same image, perhaps in different formats.
+  /// Returns true if both handles refer to the same image, perhaps in different formats.
   [[nodiscard]] bool shares(const Frame& other) const noexcept { return body_ == other.body_; }
 
   [[nodiscard]] const PictureFormat& picture_format() const noexcept;
@@ -158,12 +158,12 @@ class Frame {
   /// Returns the image in another format. The first caller converts it while others wait, then all handles
   /// share the result. Throws Error if the frame's PixelOps does not support the conversion.
   [[nodiscard]] Frame to(PixelFormat format) const;
-  /// Whether to(format) needs neither a conversion nor a download.
+  /// Returns true if to(format) needs neither a conversion nor a download.
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
   /// Returns all planes of a planar format contiguously, without padding. Copied once, then shared; not
   /// copied if they already have that layout. Throws OptionError if a subsampled format has an odd size.
   [[nodiscard]] std::span<const std::uint8_t> pack_planes() const;
-  /// Whether pack_planes() returns without copying.
+  /// Returns true if pack_planes() returns without copying.
   [[nodiscard]] bool has_packed() const noexcept;
   /// Returns the image in memory of FramePool::get_shared(), copied there once if needed. Worker processes
   /// can only read frames that are there.

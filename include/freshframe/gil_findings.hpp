@@ -18,7 +18,7 @@ struct GilFindings {
     std::string python;   // "file:line:function"; empty if unknown
     std::string program;  // the innermost Python frame outside installed packages; empty if unknown
     std::uint64_t count = 0;
-    double total = 0;  // seconds, like the next two
+    double total = 0;  // seconds, as are the next two
     double max = 0;
     double p50 = 0;
   };

@@ -146,8 +146,8 @@ struct NodeContract {
   bool runs_outside = false;
 
   [[nodiscard]] bool is_recorder() const noexcept { return records || records_to.has_value(); }
-  /// Whether on_tick_any() and finish_any() emit results. These belong to no sample, so they form a stream of
-  /// the node's own.
+  /// Returns true if on_tick_any() and finish_any() emit results. These belong to no sample, so they form a
+  /// stream of the node's own.
   [[nodiscard]] bool has_own_stream() const noexcept { return finishes || tick_every.has_value(); }
 };
 
@@ -256,8 +256,8 @@ class SourceBase : public NodeBase {
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
   /// Path of the file that the source reads, if it reads one.
   [[nodiscard]] virtual std::optional<std::string> reads_from() const { return std::nullopt; }
-  /// Whether NodeStats::source describes the connection. The engine sets Connecting, Reading, Closing and
-  /// Closed; the source writes everything else to `context.counters.source()`.
+  /// Returns true if NodeStats::source describes the connection. The engine sets Connecting, Reading, Closing
+  /// and Closed; the source writes everything else to `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
   /// Returns the next sample, or nullopt at the end of the stream. Any wait must end when `context.stop`
   /// fires.

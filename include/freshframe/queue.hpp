@@ -23,7 +23,7 @@ struct Queue {
   std::optional<double> max_seconds = {};
   std::optional<std::int64_t> max_bytes = {};  // maximum size of the queued samples' frames
 
-  /// Whether a full edge makes its producer wait instead of dropping samples.
+  /// Returns true if a full edge makes its producer wait instead of dropping samples.
   [[nodiscard]] constexpr bool blocks() const noexcept { return when_full == WhenFull::Block; }
   bool operator==(const Queue&) const = default;
 };
@@ -151,8 +151,8 @@ static_assert(
     }(),
     "the tables have the order of their causes");
 
-/// Whether dropping from a full queue is what the consumer asked for: LATEST, NEXT, and joins, which prefer
-/// newer sets.
+/// Returns true if dropping from a full queue is what the consumer asked for: LATEST, NEXT, and joins, which
+/// prefer newer sets.
 [[nodiscard]] constexpr bool skips_when_full(const Queue& queue, bool joined) noexcept {
   return queue == kLatest || queue == kNext || (joined && queue.when_full == WhenFull::DropOldest);
 }

@@ -72,7 +72,7 @@ class Timings {
 /// What a node's thread is doing. WaitingGil: waiting for Python's GIL.
 enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingGil, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
-/// Whether the node has stopped processing, at its end or after a failure.
+/// Returns true if the node has stopped processing, at its end or after a failure.
 [[nodiscard]] constexpr bool has_ended(NodeState state) noexcept {
   return state == NodeState::Ended || state == NodeState::Failed;
 }
@@ -300,7 +300,7 @@ struct NodeStats {
   std::string last_error;  // message of the latest exception; empty if there was none
 };
 
-/// Whether drops with this cause count as losses. Their sum is `lost`.
+/// Returns true if drops with this cause count as losses. Their sum is `lost`.
 [[nodiscard]] constexpr bool is_lost(const EdgeStats& edge, DropCause cause) noexcept {
   if (cause == DropCause::QueueFull && skips_when_full(edge.queue, edge.joined)) return false;
   return describe_cause(cause).meaning == DropMeaning::Lost;

@@ -151,7 +151,7 @@ class GilWatch:
 
     @property
     def active(self) -> bool:
-        """Whether the watch is running."""
+        """True while the watch is running."""
         return _active is self
 
     @property

@@ -34,7 +34,7 @@ namespace freshframe::core {
   return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
-/// Whether the string consists of digits only; false if it is empty.
+/// Returns true if the string consists of digits only; false if it is empty.
 [[nodiscard]] constexpr bool all_digits(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, is_digit);
 }

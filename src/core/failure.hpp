@@ -35,7 +35,7 @@ class Failure {
     return first;
   }
   [[nodiscard]] bool has_failed() const noexcept { return failed_.load(std::memory_order_acquire); }
-  /// Whether there is a failure that calls must throw now.
+  /// Returns true if there is a failure that calls must throw now.
   [[nodiscard]] bool due() const noexcept { return due_.load(std::memory_order_acquire); }
   [[nodiscard]] std::exception_ptr get() const {
     const Lock lock(mutex_);

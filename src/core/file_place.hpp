@@ -25,7 +25,7 @@ namespace freshframe::core {
   return error ? lasting : name;
 }
 
-/// Whether two recorders would overwrite each other. Several may write to one device or pipe.
+/// Returns true if two recorders would overwrite each other. Several may write to one device or pipe.
 [[nodiscard]] inline bool is_same_file(const std::string& one, const std::string& other) {
   std::error_code error;
   if (!std::filesystem::exists(one, error)) return one_name(one) == one_name(other);

@@ -74,7 +74,7 @@ class File {
   /// closed.
   int close() noexcept;
   [[nodiscard]] int look(FileFacts& facts) const noexcept { return platform::look(descriptor_, facts); }
-  /// Whether `path` itself, rather than a symlink's target, is this file.
+  /// Returns true if `path` itself, rather than a symlink's target, is this file.
   [[nodiscard]] bool has_name(const std::string& path) const noexcept;
   /// Checks whether a regular file is still at the path under which it was opened. Takes two system calls.
   [[nodiscard]] FilePlace place(const std::string& path) const noexcept;
@@ -98,7 +98,7 @@ class File {
   int descriptor_ = -1;
 };
 
-/// Whether an error means that the disk is full or the user's quota exceeded.
+/// Returns true if an error means that the disk is full or the user's quota exceeded.
 [[nodiscard]] bool is_no_room(int error) noexcept;
 
 enum class FileLock : std::uint8_t {
@@ -117,7 +117,7 @@ enum class Locking : std::uint8_t {
 [[nodiscard]] Locking try_lock(FileNumber file, FileLock kind) noexcept;
 /// Does nothing if the descriptor now belongs to another file.
 void unlock(FileNumber file, FileId id) noexcept;
-/// Whether another open() has an exclusive lock on the file.
+/// Returns true if another open() has an exclusive lock on the file.
 [[nodiscard]] bool is_locked_by_writer(FileNumber file) noexcept;
 /// Closes a file in a forked child, so that its lock ends with the parent. The descriptor is replaced by one
 /// that accepts no data, because its owner will close it. Does nothing if the descriptor now belongs to

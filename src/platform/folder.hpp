@@ -61,7 +61,7 @@ class Folder {
   /// Calls `visit` for each entry except "." and "..", in no particular order. May include entries that are
   /// added or removed in the meantime. Does nothing if the folder is not open or cannot be read.
   void visit(const std::function<void(const std::string& name)>& visit) const;
-  /// Whether there is an entry of this name.
+  /// Returns true if there is an entry of this name.
   [[nodiscard]] bool has(const std::string& name) const noexcept;
   /// Returns nullopt if the file is missing, not a regular file, or owned by another user.
   [[nodiscard]] std::optional<OwnedFile> stat_owned(const std::string& name) const noexcept;

@@ -22,7 +22,7 @@ namespace freshframe::platform {
 /// with `six`, IPv6 after that. Empty if the system does not list them.
 [[nodiscard]] std::vector<std::string> interface_addresses(bool six);
 
-/// Whether a path, by any of its names, is a video device.
+/// Returns true if a path, by any of its names, is a video device.
 [[nodiscard]] bool is_video_device(const std::string& path) noexcept;
 
 }  // namespace freshframe::platform

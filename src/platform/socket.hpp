@@ -97,7 +97,8 @@ struct HostAnswer {
   std::string error;
 };
 
-/// Whether a string is a numeric address, such as "192.0.2.1" or "2001:db8::1", which needs no lookup.
+/// Returns true if a string is a numeric address, such as "192.0.2.1" or "2001:db8::1", which needs no
+/// lookup.
 [[nodiscard]] bool is_address(const std::string& text) noexcept;
 /// Resolves a host name with the system's resolver (/etc/hosts, mDNS, DNS; see /etc/nsswitch.conf). May block
 /// for any length of time.
@@ -113,7 +114,7 @@ void ask_for_sending_room(SocketNumber socket, int size_bytes) noexcept;
 /// Keeps programs that are started from now on from inheriting the socket, and so from keeping its port in
 /// use.
 void keep_from_programs(SocketNumber socket) noexcept;
-/// Whether the peer has closed the connection, even if there is still unread data. Does not block.
+/// Returns true if the peer has closed the connection, even if there is still unread data. Does not block.
 [[nodiscard]] bool has_hung_up(SocketNumber socket) noexcept;
 /// Closes a socket that no object owns, for example in a forked child.
 void close_socket(SocketNumber socket) noexcept;

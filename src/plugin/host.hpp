@@ -49,7 +49,7 @@ class Host {
   // Rejects calls while detach() waits for mutex_. Otherwise overlapping shared locks could block detach() forever.
   std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
-  const Context* context_ = nullptr;  // guarded by mutex_, like the next two
+  const Context* context_ = nullptr;  // guarded by mutex_, as are the next two
   std::string name_;
   std::optional<core::StopEvent> stopped_;  // provides the descriptor that the plugin waits for
   freshframe_host table_;

@@ -53,7 +53,7 @@ class Observer {
   const PipelineCore& core_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  GilFindings gil_;                   // guarded by mutex_, like the next
+  GilFindings gil_;                   // guarded by mutex_, as is the next member
   std::optional<double> away_limit_;  // seconds
   Findings findings_;
   std::optional<Time> since_;   // start of the watch; nullopt: the pipeline is not running

@@ -26,11 +26,11 @@ struct Quiet {
   [[nodiscard]] bool is_quiet(const std::string& name) const { return nodes.contains(name); }
 };
 
-/// Whether a source in this state delivers no frames. A file also passes through these states, but not for
-/// long.
+/// Returns true if a source in this state delivers no frames. A file also passes through these states, but
+/// not for long.
 [[nodiscard]] bool is_away(SourceState state) noexcept;
-/// Whether a source delivers no frames because it is connecting, waiting for a keyframe, stalled, or backing
-/// off.
+/// Returns true if a source delivers no frames because it is connecting, waiting for a keyframe, stalled, or
+/// backing off.
 [[nodiscard]] bool is_away(const NodeStats& node) noexcept;
 
 /// Call at every check. Not thread-safe.
@@ -75,7 +75,7 @@ class QuietTimes {
 
   void follow_source(const NodeStats& node, Time now);
 
-  std::map<int, Source> sources_;        // by the node's number, like the next
+  std::map<int, Source> sources_;        // by the node's number, as is the next member
   std::map<int, std::string> nodes_;     // the nodes at the latest check
   std::map<std::int64_t, Edge> edges_;   // the edges at the latest check
   std::map<std::string, Time> changed_;  // end of the quiet time, by name

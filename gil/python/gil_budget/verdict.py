@@ -28,13 +28,13 @@ class Verdict:
     baseline: Mapping[str, float] = field(default_factory=dict)
 
     def counts(self, hold: Hold) -> bool:
-        """Whether the hold counts. One without a name does not, since nothing could be done about it."""
+        """Returns True if the hold counts. One without a name does not, since nothing could be done about it."""
         if hold.kind not in self.count or hold.name is None:
             return False
         return not any(fnmatchcase(hold.name, pattern) for pattern in self.allow)
 
     def is_over(self, hold: Hold, limit: float) -> bool:
-        """Whether the hold exceeds a limit in seconds."""
+        """Returns True if the hold exceeds a limit in seconds."""
         if hold.seconds < limit or not self.counts(hold):
             return False
         step = self.baseline.get(hold.name or "")

@@ -58,9 +58,9 @@ class Window:
         return self._running is find_running() and self._running.settle(timeout)
 
     def saw_all_since(self, moment: float) -> bool:
-        """Whether the watch has sampled continuously since a time.monotonic().
+        """Returns True if the watch has been sampling without a gap since `moment` (time.monotonic()).
 
-        If False, it did not run for as long as the limit, and may have missed a hold.
+        False means that it did not get a CPU for as long as the limit, and may have missed a hold.
         """
         return os.getpid() != self._process or self._running.saw_all_since(moment)
 

@@ -90,7 +90,7 @@ class Row:
 
     @property
     def lets_go(self) -> bool:
-        """Whether no hold was long enough to be measured."""
+        """True if no hold was long enough to be measured."""
         silence = median(one["silence"] for one in self.rounds)
         return self.hold < SHORTEST and silence < WITNESS * self.wall + SPARE
 

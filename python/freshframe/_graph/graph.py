@@ -84,7 +84,7 @@ class Graph:
 
     @property
     def live(self) -> bool:
-        """Whether all sources are live."""
+        """True if all sources are live."""
         return all(node.live for node in self._nodes() if isinstance(node, Source))
 
     def _nodes(self) -> list[Any]:

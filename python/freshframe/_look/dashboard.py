@@ -263,7 +263,7 @@ class Dashboard(ClosedByWith):
 
     @property
     def closed(self) -> bool:
-        """Whether the server has been closed."""
+        """True if the server has been closed."""
         engine = self._engine()
         return engine is None or find_dashboard(engine) is not self
 

@@ -16,7 +16,7 @@ namespace freshframe::python {
 
 namespace {
 
-// Whether a signal handler raised `error` before the first line of the called function ran.
+// Returns true if a signal handler raised `error` before the first line of the called function ran.
 bool is_raised_before_call(const nb::python_error& error) {
   const auto trace = error.traceback();
   if (!trace.is_valid() || trace.is_none() || trace.attr("tb_next").is_none()) return false;

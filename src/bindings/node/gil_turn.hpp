@@ -38,7 +38,7 @@ class GilTurn {
   void begin_turn(core::Runner& runner, Clock::time_point wanted);
   /// Called before the thread releases the GIL.
   void end_turn(core::Runner& runner);
-  /// Whether there is time for one more sample.
+  /// Returns true if there is time for one more sample.
   [[nodiscard]] bool has_time() const { return Clock::now() - began_ < kLongest; }
 
  private:

@@ -95,7 +95,7 @@ bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
   return runner.publish(std::move(*item), runner.place().context().clock.now(), core::waited_for_room());
 }
 
-// Whether publish() might wait, for an edge or for room in the frame budget.
+// Returns true if publish() might wait, for an edge or for room in the frame budget.
 bool would_wait(core::Runner& runner, const SourceItem<Emitted>& item) {
   return (item.value.frame && !runner.place().own_source()->live()) || runner.outlet().would_wait();
 }

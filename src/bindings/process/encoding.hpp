@@ -23,7 +23,7 @@ inline constexpr std::uint8_t kPickle = 1;  // marks an encoded value as a pickl
 /// pickling.by_name).
 enum class Receiver : std::uint8_t { Process, Fleet };
 
-/// Whether encode() needs the GIL.
+/// Returns true if encode() needs the GIL.
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
 /// Encodes a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);

@@ -162,7 +162,7 @@ class MadeArray {
         static_cast<const void*>(&reinterpret_cast<const ArrayHead*>(array_)->weak_references));
     __builtin_prefetch(made_.shape);
   }
-  /// Whether only its Circles refers to it, and nothing was changed.
+  /// Returns true if only its Circles refers to it, and nothing was changed.
   [[nodiscard]] bool idle() const {
     const auto& now = *reinterpret_cast<const ArrayHead*>(array_);
     return Py_REFCNT(array_) == 1 && now.weak_references == nullptr && now.data == made_.data &&
@@ -219,7 +219,7 @@ class Pooled {
     return circles_.is_valid() && rows_ == from.circles.size() && present_ == present;
   }
 
-  // Whether the program holds no part of it.
+  // Returns true if the program holds no part of it.
   [[nodiscard]] bool idle() const {
     __builtin_prefetch(circles_.ptr());
     __builtin_prefetch(static_cast<const void*>(&view_column(circles_.ptr(), kCircleColumns.size() - 1)));

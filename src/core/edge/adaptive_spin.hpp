@@ -47,7 +47,7 @@ class AdaptiveSpin {
     Clock::time_point now_{};
   };
 
-  /// Whether the next wait should start with a spin.
+  /// Returns true if the next wait should start with a spin.
   [[nodiscard]] bool worth_it() const noexcept { return short_waits_ >= patience_; }
   /// Records a wait. `slept`: the spin was not long enough, so the thread had to sleep.
   void note_wait(Clock::duration time, bool slept) noexcept;

@@ -142,8 +142,8 @@ struct Lane {
   std::uint64_t dropped_since = 0;  // samples dropped since the last one that was delivered
   EdgeCounts counts;
 
-  /// Whether a tick of `rate` is used up only when the consumer takes the sample, because until then a newer
-  /// one may replace it. In deeper queues it is used up when the sample arrives.
+  /// Returns true if a tick of `rate` is used up only when the consumer takes the sample, because until then
+  /// a newer one may replace it. In deeper queues it is used up when the sample arrives.
   [[nodiscard]] bool ticks_when_taken() const noexcept {
     return queue.depth <= 1 && queue.when_full == WhenFull::DropOldest;
   }
@@ -170,7 +170,7 @@ struct Lane {
   [[nodiscard]] double rate_time(const AnySample& sample) const noexcept {
     return by_pts ? sample.stamp.pts : Seconds(sample.stamp.captured.time_since_epoch()).count();
   }
-  /// Whether `every` and `rate` let the sample pass. Call once for each sample.
+  /// Returns true if `every` and `rate` let the sample pass. Call once for each sample.
   [[nodiscard]] bool lets_pass(const AnySample& sample) noexcept {
     if (every > 1 && is_left_out()) return false;
     if (!rate) return true;

@@ -49,7 +49,7 @@ struct EndOfStop {
   }
   /// Nothing more can be taken.
   [[nodiscard]] bool is_over(const Clock& clock) const { return closed && clock.now() >= until; }
-  /// Whether the stop rejects a sample. `is_last`: it is a final result of a parent.
+  /// Returns true if the stop rejects a sample. `is_last`: it is a final result of a parent.
   [[nodiscard]] bool refuses(const Clock& clock, bool is_last) const {
     return closed && !(is_last && takes_last && !is_over(clock));
   }

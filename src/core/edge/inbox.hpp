@@ -103,8 +103,8 @@ class Inbox {
   /// with `blocked` set. `is_last` marks a final result of the parent, which Closing::ForNew lets pass. On
   /// any edge to a recorder it waits for room, since by then the parent has nothing else to do.
   void put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last = false);
-  /// Whether put() would have to wait. Call on the edge's producer thread: since only that fills the edge,
-  /// false stays true until the next put().
+  /// Returns true if put() would have to wait. Call on the edge's producer thread: since only that fills the
+  /// edge, false stays true until the next put().
   [[nodiscard]] bool would_wait(const Edge& edge, bool is_last = false) const;
   /// Ends the edge: no more samples will be put on it.
   void end_edge(Edge& edge);

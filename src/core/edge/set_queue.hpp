@@ -34,7 +34,7 @@ struct JoinRules {
 /// Returns the time that a join compares. With JoinBy::Seq that is seq, plus the part as a fraction.
 [[nodiscard]] double load_time(const Stamp& stamp, JoinBy by) noexcept;
 
-/// Whether the sample has a usable time: with JoinBy::Utc, a wall time that is accurate enough.
+/// Returns true if the sample has a usable time: with JoinBy::Utc, a wall time that is accurate enough.
 [[nodiscard]] bool has_time(const Stamp& stamp, const JoinRules& rules) noexcept;
 /// Explains, as part of a message, why the sample has no usable time.
 [[nodiscard]] std::string why_no_clock(const std::string& parent, const Utc& utc, const JoinRules& rules);

@@ -21,10 +21,11 @@ class FrameAccess {
   [[nodiscard]] static bool is_loan(const Frame& frame) noexcept;
   /// Counts `frame` towards `budget` from now on, unless it already has a budget.
   static void attach(const Frame& frame, const std::shared_ptr<FrameBudget>& budget);
-  /// Whether the frame has a budget.
+  /// Returns true if the frame has a budget.
   [[nodiscard]] static bool is_attached(const Frame& frame) noexcept;
-  /// Whether coordinates in this frame differ from those in its source's packets (after their rotation): a
-  /// node made it, or it has another orientation than its stream. False if the source has only scaled it.
+  /// Returns true if coordinates in this frame differ from those in its source's packets (after their
+  /// rotation): a node made it, or it has another orientation than its stream. False if the source has only
+  /// scaled it.
   [[nodiscard]] static bool is_moved(const Frame& frame) noexcept;
   static void mark_moved(const Frame& frame) noexcept;
   /// Returns a value that is equal for all handles of a frame, in all formats.

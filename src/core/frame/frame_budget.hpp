@@ -36,7 +36,7 @@ class FrameBudget {
   [[nodiscard]] int published_count() const noexcept { return published_[0].load() + published_[1].load(); }
   [[nodiscard]] std::size_t held_bytes() const noexcept;
 
-  /// Whether there is room for one more frame, on a GPU or not.
+  /// Returns true if there is room for one more frame, on a GPU or not.
   [[nodiscard]] bool has_room(bool on_card) const noexcept {
     return published_count() < bound() && !(on_card && is_device_full());
   }
@@ -130,7 +130,7 @@ class FrameBudget {
   std::atomic<int> bound_{1 << 30};
   std::atomic<int> extra_{0};
   std::array<std::atomic<int>, 2> published_{};  // by generation
-  // The generation of new frames; written with mutex_ held, like the next.
+  // The generation of new frames; written with mutex_ held, as is the next member.
   std::atomic<std::uint8_t> generation_{0};
   std::atomic<int> left_{0};  // places removed from the bound since the older generation
   std::atomic<std::ptrdiff_t> held_bytes_{0};

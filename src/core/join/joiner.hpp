@@ -164,7 +164,7 @@ class Joiner {
   [[nodiscard]] bool absent(const Input& input, TimePoint now) const;
   /// Seconds of silence after which a parent counts as absent.
   [[nodiscard]] double patience(const Input& input) const noexcept;
-  /// Whether no nearer sample can arrive.
+  /// Returns true if no nearer sample can arrive.
   [[nodiscard]] bool certain() const;
   [[nodiscard]] Steps choose(Steps from) const;
   void take_set(TimePoint now, const Steps& from);

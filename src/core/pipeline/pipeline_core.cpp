@@ -46,7 +46,7 @@ void spawn(PipelineCore& core) {
   }
 }
 
-// Whether there are sources and all have ended. A source ends before the nodes downstream of it.
+// Returns true if there are sources and all have ended. A source ends before the nodes downstream of it.
 bool sources_have_ended(const PipelineCore& core) {
   bool any = false;
   for (const auto& runner : core.runners()) {

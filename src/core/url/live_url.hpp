@@ -34,7 +34,7 @@ inline constexpr std::string_view kEscapesOfPasswords =
 
 /// The schemes of live sources: "rtsp", "http" and so on.
 [[nodiscard]] bool is_live_scheme(std::string_view scheme);
-/// Whether some builds of FFmpeg do not support this scheme.
+/// Returns true if some builds of FFmpeg do not support this scheme.
 [[nodiscard]] bool is_optional_scheme(std::string_view scheme);
 /// Returns the protocols that a server may make FFmpeg open, by a redirect or a playlist: the schemes of live
 /// sources and the protocols that they use, but never local files. In the format of FFmpeg's whitelist.

@@ -52,8 +52,8 @@ struct Range {
   [[nodiscard]] bool is_empty() const { return first == last; }
 };
 
-/// Whether a user without a password must be masked: after "http://" or "https://", where it may be a token,
-/// and after a word that is not a scheme, as in "joe://secret@host", whose password starts with "//".
+/// Returns true if a user without a password must be masked: after "http://" or "https://", where it may be a
+/// token, and after a word that is not a scheme, as in "joe://secret@host", whose password starts with "//".
 bool user_is_secret(std::string_view before) {
   constexpr std::size_t kLongest = 16;
   before.remove_suffix(std::string_view("://").size());
@@ -78,7 +78,7 @@ std::size_t find_address_end(std::string_view text, std::size_t begin) {
   return is_one ? begin + end + 1 : kNone;
 }
 
-/// Whether the ':' after the first word of a URL is followed by something other than a port, as in
+/// Returns true if the ':' after the first word of a URL is followed by something other than a port, as in
 /// "rtsp://user:secret" without an '@'. Punctuation may follow the URL.
 bool has_odd_port(std::string_view url) {
   const auto colon = url.find_first_of(":/?#");
@@ -159,7 +159,7 @@ class WholeUrl {
   std::size_t last_at_;
 };
 
-/// Whether `name` is, or contains, the name of a secret parameter as cameras use it: "pwd=secret",
+/// Returns true if `name` is, or contains, the name of a secret parameter as cameras use it: "pwd=secret",
 /// "loginpas=secret", "access_token=secret".
 bool is_secret(std::string_view name) {
   constexpr std::array<std::string_view, 20> kWords{
@@ -173,7 +173,7 @@ bool is_secret(std::string_view name) {
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
 }
 
-/// Whether the parameter is in a query without a host, such as "?token=a" in a playlist or a server's
+/// Returns true if the parameter is in a query without a host, such as "?token=a" in a playlist or a server's
 /// message.
 bool is_in_query(std::string_view text, std::size_t name, std::string_view word) {
   const bool follows = name > 0 && (text[name - 1] == '?' || text[name - 1] == '&');
@@ -228,7 +228,7 @@ std::string mask_credentials(std::string_view text, const Masking& call) {
 
 // Stream keys: the last part of an RTMP URL's path, and what stands in a query without a name.
 
-/// Whether a scheme ends here: "rtmp", "rtmps", or FFmpeg's "rtmpe" and "rtmpt".
+/// Returns true if a scheme ends here: "rtmp", "rtmps", or FFmpeg's "rtmpe" and "rtmpt".
 bool is_rtmp(std::string_view before) {
   constexpr std::size_t kLongest = 6;
   const auto word = lower_case(before.substr(before.size() - std::min(before.size(), kLongest)));
@@ -247,9 +247,9 @@ Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
   return {url.rfind('/', last - 1) + 1, last};
 }
 
-/// Whether a part of a query without '=' may be a stream key: any in an RTMP URL ("rtmp://host/app?KEY"), elsewhere only
-/// long ones with digits, since "?snapshot" and "?640x480" are useful in messages. The key may be base64, with its
-/// padding, or a JSON Web Token.
+/// Returns true if a part of a query without '=' may be a stream key: any in an RTMP URL
+/// ("rtmp://host/app?KEY"), elsewhere only long ones with digits, since "?snapshot" and "?640x480" are useful
+/// in messages. The key may be base64, with its padding, or a JSON Web Token.
 bool is_bare_key(std::string_view part, bool rtmp) {
   constexpr std::size_t kShortest = 16;
   constexpr std::size_t kShortestToken = 32;  // minimum for keys with dots, which file names have as well
@@ -331,7 +331,7 @@ std::size_t slashes_at(std::string_view text) {
   return size;
 }
 
-/// Whether a URL has an escaped user but no other escapes: "http://user%3Asecret%40host".
+/// Returns true if a URL has an escaped user but no other escapes: "http://user%3Asecret%40host".
 bool has_escaped_user(std::string_view authority) {
   return authority.find('@') == kNone && authority.find("%40") != kNone;
 }

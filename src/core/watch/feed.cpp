@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kNobody = "no browser sends it";
 
-/// Whether the page reports why it sends no frames.
+/// Returns true if the page reports why it sends no frames.
 bool says_why(const SenderStats& sender) {
   return sender.state != "live" && !sender.message.empty();
 }

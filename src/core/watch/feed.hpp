@@ -99,7 +99,7 @@ class CameraFeed {
   /// The last report, with the counts of earlier senders added; nullopt before the first sender.
   [[nodiscard]] std::optional<SenderStats> stats() const;
 
-  /// Whether `server` has the feed, or could have it.
+  /// Returns true if `server` has the feed, or could have it.
   [[nodiscard]] bool is_open_to(const void* server) const;
 
   // ---- sender side

@@ -61,7 +61,7 @@ class PictureTap {
     followed_.store(any, std::memory_order_relaxed);
   }
 
-  /// Whether the node has sent a frame after the one that the tap last kept.
+  /// Returns true if the node has sent a frame after the one that the tap last kept.
   [[nodiscard]] bool has_newer() const noexcept { return newer_.load(std::memory_order_relaxed); }
 
   void ask() noexcept { asked_.store(true, std::memory_order_relaxed); }

@@ -34,7 +34,7 @@ namespace freshframe::media {
 struct YuvFactors {
   std::int16_t black;   // luma of black
   std::int16_t y;       // times luma << 7
-  std::int16_t u_to_b;  // times (chroma - 128) << 8, like the next three
+  std::int16_t u_to_b;  // times (chroma - 128) << 8, as are the next three
   std::int16_t u_to_g;
   std::int16_t v_to_g;
   std::int16_t v_to_r;

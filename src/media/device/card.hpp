@@ -112,7 +112,7 @@ class Card {
   const CardParts parts_;
   const forks::Birthplace birthplace_;
   std::mutex& mutex_ = get_pool_mutex();
-  std::map<std::size_t, std::vector<CardBlock>> idle_;  // by size; guarded by mutex_, like the next member
+  std::map<std::size_t, std::vector<CardBlock>> idle_;  // by size; guarded by mutex_, as is the next member
   std::size_t idle_bytes_ = 0;
 };
 

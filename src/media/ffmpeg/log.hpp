@@ -80,8 +80,8 @@ class FfmpegErrorCapture {
   [[nodiscard]] bool met_chunks() const noexcept { return met_chunks_; }
   /// The innermost capture of this thread has seen the last chunk of the latest response.
   [[nodiscard]] static bool met_last_chunk() noexcept;
-  /// Whether the latest response seen by this thread's innermost capture is chunked; nullopt if there was
-  /// none.
+  /// Returns true if the latest response seen by this thread's innermost capture is chunked; nullopt if there
+  /// was none.
   [[nodiscard]] static std::optional<bool> chunks_of_answer() noexcept;
   /// For the log callback: the last chunk has arrived.
   void note_last_chunk() noexcept { met_last_chunk_ = true; }

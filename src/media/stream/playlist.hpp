@@ -62,8 +62,8 @@ enum class Numbering : std::uint8_t {
 /// Returns true if the URL ends with this URI: "a/11.ts" does not match "1.ts".
 [[nodiscard]] bool has_uri(std::string_view url, std::string_view uri);
 
-/// Whether the URL belongs to this URI in the playlist's own folder. A playlist that was redirected is in
-/// another folder than its URL says.
+/// Returns true if the URL belongs to this URI in the playlist's own folder. A playlist that was redirected
+/// is in another folder than its URL says.
 [[nodiscard]] bool is_beside(std::string_view url, std::string_view playlist, std::string_view uri);
 
 /// Returns the time of the first of these URLs that is a segment with a time.

@@ -101,8 +101,8 @@ class SlabPool final : public core::PictureMemory {
   void trim(TimePoint before);
   /// With false, a slab is released as soon as it is empty.
   void keep_empty(bool keeps);
-  /// Whether the address is in one of the pool's slabs. Lock-free, so that it works in a forked child, where
-  /// a lock may be held by a thread that does not exist there.
+  /// Returns true if the address is in one of the pool's slabs. Lock-free, so that it works in a forked
+  /// child, where a lock may be held by a thread that does not exist there.
   [[nodiscard]] bool owns(const void* address) const noexcept;
   /// In a forked child: returns true if the address is in a slab of the parent, which is still shared and may
   /// be overwritten by the parent.

@@ -12,7 +12,7 @@
 namespace freshframe::serve {
 namespace {
 
-// Whether the node has another feed now.
+// Returns true if the node has another feed now.
 bool is_replaced(const std::string& node, const std::shared_ptr<core::CameraFeed>& feed,
                  std::span<const core::NamedFeed> feeds) {
   return std::ranges::any_of(

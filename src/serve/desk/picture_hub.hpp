@@ -130,7 +130,7 @@ class PictureHub {
     Time due{};
     std::uint64_t encoded = 0;
     LivePictureRef newest;
-    // pixels that pages can show; set here, read by the encoder, like the next one
+    // pixels that pages can show; set here, read by the encoder, as is the next one
     std::atomic<int> width{kMaxWidth};
     std::atomic<int> side{0};  // longer side that streams ask for
     bool complained = false;

@@ -37,7 +37,7 @@ struct NodeRates {
   double undecoded = 0;  // sources only, see SourceStats
   std::map<NodeDropCause, double> drops;
   double lost = 0;
-  double gil_wait = 0;  // seconds per second, like the next
+  double gil_wait = 0;  // seconds per second, as is gil_hold
   double gil_hold = 0;
 };
 struct EdgeRates {

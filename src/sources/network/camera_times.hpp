@@ -83,7 +83,7 @@ class CameraTimes {
   /// Records a packet's times. Returns the best estimate of when its frame was captured. If the packet is
   /// late relative to others, judged by the timestamps, the delay is part of the frame's age.
   [[nodiscard]] Noted note(const Given& packet, const PacketNotes& notes, const Context& context);
-  /// Whether a frame with a StatedTime was captured before a silence of its sender.
+  /// Returns true if a frame with a StatedTime was captured before a silence of its sender.
   [[nodiscard]] bool is_stale(TimePoint captured) const noexcept { return captured < stale_before_; }
   /// Returns the pts of the next frame.
   [[nodiscard]] double place(std::optional<double> time, TimePoint captured) {

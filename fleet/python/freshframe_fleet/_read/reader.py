@@ -93,7 +93,7 @@ class FleetReader(ClosedByWith):
 
     @property
     def ended(self) -> bool:
-        """Whether the fleet or this reader was closed and all results have been read."""
+        """True once the fleet or this reader is closed and all results have been read."""
         results = self._results
         has_more = bool(self._back) or self._ready is not None or bool(results.items)
         return results.ended and (self._is_over or not has_more)

@@ -74,7 +74,7 @@ inline PyThreadState* own_thread_state() noexcept {
   return PyThreadState_Get();
 }
 
-/// Whether this thread may touch Python objects. Returns nullopt if Py_LIMITED_API is below 3.12.
+/// Returns true if this thread may touch Python objects. Returns nullopt if Py_LIMITED_API is below 3.12.
 inline std::optional<bool> holds_gil() noexcept {
 #if defined(Py_LIMITED_API)
   // This function of the stable ABI returns null without an error on a thread without the GIL. Up to 3.11 it

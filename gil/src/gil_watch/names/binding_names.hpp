@@ -14,7 +14,7 @@ inline bool starts_with_any(std::string_view text, std::span<const std::string_v
   return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
 }
 
-/// Whether a function, by its demangled name, is between Python and the function that was bound: a
+/// Returns true if a function, by its demangled name, is between Python and the function that was bound: a
 /// dispatcher of nanobind, pybind11, Boost.Python, PyO3, Cython, SWIG or f2py, or a decorator's wrapper.
 bool is_glue(std::string_view symbol);
 

@@ -29,7 +29,8 @@ struct Wire {
   bool joined = false;
   EdgeRef edge = {};  // null until connected
 
-  /// Whether the wire is removed with these nodes, because they include its parent or its only source.
+  /// Returns true if the wire is removed with these nodes, because they include its parent or its only
+  /// source.
   [[nodiscard]] bool goes_with(const std::set<int>& going) const {
     return going.contains(parent) || (source >= 0 && going.contains(source));
   }
@@ -94,7 +95,8 @@ class Graph {
     std::map<int, Change> reached;
     std::map<int, Change> kept_ends;  // see keep_end()
 
-    /// Whether results get the stamps of samples from this wire. Sets get the stamps of the join's reference.
+    /// Returns true if results get the stamps of samples from this wire. Sets get the stamps of the join's
+    /// reference.
     [[nodiscard]] bool passes_on(const Wire& wire) const { return !join || &wire == &wires.front(); }
   };
 
@@ -160,7 +162,7 @@ class Graph {
   [[nodiscard]] const Readers& readers() const noexcept { return readers_; }
   [[nodiscard]] const NameSpace& names() const noexcept { return names_; }
   [[nodiscard]] const Wires& list_wires(int index) const { return place(index).wires; }
-  /// Whether the node is downstream of a live source. Valid after wire().
+  /// Returns true if the node is downstream of a live source. Valid after wire().
   [[nodiscard]] bool is_live(int index) const { return place(index).live; }
   /// Returns the sources whose samples the node sends, ascending.
   [[nodiscard]] const Sources& list_node_sources(int node) const { return *place(node).sources; }

@@ -25,9 +25,9 @@ namespace freshframe::core {
 [[nodiscard]] Sources sources_on(const Graph& graph, const Wire& wire);
 /// Returns the ports upstream of a node, except those removed or being removed.
 [[nodiscard]] std::vector<AnyPort> list_parents(const Graph& graph, int index);
-/// Whether the wire's parent or only source was removed or is being removed.
+/// Returns true if the wire's parent or only source was removed or is being removed.
 [[nodiscard]] bool is_leaving(const Graph& graph, const Wire& wire);
-/// Whether the node sends encoded frames, which depend on earlier ones.
+/// Returns true if the node sends encoded frames, which depend on earlier ones.
 [[nodiscard]] bool gives_packets(const Graph& graph, int node);
 /// Returns the requested queue, or the parent's default. Valid after wire(). Throws GraphError.
 [[nodiscard]] Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer,
@@ -46,7 +46,7 @@ namespace freshframe::core {
 
 // ---- paths through the graph
 
-/// Whether all parents of a node that is about to be connected still exist.
+/// Returns true if all parents of a node that is about to be connected still exist.
 [[nodiscard]] bool has_parents(const Graph& graph, int index);
 /// Adds a node, and all nodes upstream of it, to `found`.
 void find_ancestors(const Graph& graph, int node, std::set<int>& found);

@@ -36,7 +36,7 @@ bool goes_with(const Wires& wires, const std::set<int>& going) {
   return std::ranges::any_of(wires, [&](const Wire& wire) { return wire.goes_with(going); });
 }
 
-// Whether the edge must be ended, because its producer stays in the graph.
+// Returns true if the edge must be ended, because its producer stays in the graph.
 bool ends_alone(const Graph& graph, const Wire& wire, const std::set<int>& going) {
   return !going.contains(wire.parent) && wire.edge && graph.has(wire.parent);
 }

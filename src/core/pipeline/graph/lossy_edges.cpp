@@ -8,8 +8,9 @@
 namespace freshframe::core {
 namespace {
 
-/// Whether each node's results may have events: those of counters, of generators (several results), and of
-/// user nodes downstream of these. A parent may have a greater number than its child, through connect().
+/// For each node, true if its results may have events: those of counters, of generators (several results),
+/// and of user nodes downstream of these. A parent may have a greater number than its child, through
+/// connect().
 std::vector<bool> nodes_with_events(const Graph& graph) {
   std::vector<bool> has(static_cast<std::size_t>(graph.size()), false);
   for (bool more = true; more;) {

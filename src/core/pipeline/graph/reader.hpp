@@ -70,7 +70,7 @@ class ReaderCore {
   [[noreturn]] void time_out(double seconds) const;
 
   [[nodiscard]] bool was_read() const noexcept { return was_read_.load(std::memory_order_relaxed); }
-  /// Whether the calling thread made the last call.
+  /// Returns true if the calling thread made the last call.
   [[nodiscard]] bool read_by_this_thread() const noexcept {
     return last_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
@@ -84,7 +84,7 @@ class ReaderCore {
   /// Accepts nothing more and drops the queued samples. The edges remain until the next change of the graph,
   /// see close_reader().
   void close();
-  /// Whether the user has closed the reader. The end of the pipeline does not close it.
+  /// Returns true if the user has closed the reader. The end of the pipeline does not close it.
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Returns null once the pipeline is destroyed.
   [[nodiscard]] std::shared_ptr<ReaderHost> host() const { return context_.host.lock(); }
@@ -124,7 +124,7 @@ class ReaderCore {
   Pick given_ = Pick::kNewest;  // only take samples newer than the last one returned
   Mutex last_mutex_;
   std::optional<AnySample> last_ FRESHFRAME_GUARDED_BY(last_mutex_);
-  std::string why_lossless_;  // fixed before the first read, like the next two
+  std::string why_lossless_;  // fixed before the first read, as are the next two
   std::uint16_t holder_ = 0;
   bool next_ = false;
   mutable std::atomic<bool> warned_held_{false};

@@ -83,8 +83,8 @@ class Life {
   [[nodiscard]] std::optional<TimePoint> ended_at() const;
   [[nodiscard]] const std::shared_ptr<Failure>& failure() const noexcept { return failure_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
-  /// Whether nothing has moved for `limit`, judged by successive calls. `moved`: samples so far; `busy`: a
-  /// node is in a call.
+  /// Returns true if nothing has moved for `limit`, judged by successive calls. `moved`: samples so far;
+  /// `busy`: a node is in a call.
   [[nodiscard]] bool stands_still(std::uint64_t moved, bool busy, Real::duration limit);
 
   // ---- changes while it runs

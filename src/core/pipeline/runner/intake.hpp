@@ -46,7 +46,7 @@ class Intake {
   Turn take(AnySample& sample, TimePoint idle_at);
   /// Gathers up to next_batch().size samples.
   Turn take_batch(std::vector<AnySample>& samples);
-  /// Whether a sample may be taken now because no tick is due.
+  /// Returns true if a sample may be taken now because no tick is due.
   [[nodiscard]] bool samples_are_next() const { return !ticks_ || clock_.now() < next_wake(); }
   /// Returns the batch to gather next. Only for nodes with a batch. Thread-safe.
   [[nodiscard]] Batch next_batch() const noexcept {
@@ -54,7 +54,7 @@ class Intake {
   }
   /// Thread-safe.
   void set_max_wait(double seconds) noexcept { max_wait_.store(seconds, std::memory_order_relaxed); }
-  /// Whether the node is downstream of a live source. Set before its thread takes the first sample.
+  /// Returns true if the node is downstream of a live source. Set before its thread takes the first sample.
   [[nodiscard]] bool is_live() const noexcept { return live_; }
   void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
   /// The runner's number among the holders of loans. Set before its thread starts.
@@ -71,7 +71,7 @@ class Intake {
     if (!ticks_ || stop_.stop_requested()) return TimePoint::max();
     return before_tick_.empty() ? ticks_->next() : TimePoint{};
   }
-  /// Thread-safe, like the next.
+  /// Thread-safe, as is ticks_missed().
   [[nodiscard]] std::uint64_t ticks_called() const noexcept {
     return ticks_called_.load(std::memory_order_relaxed);
   }

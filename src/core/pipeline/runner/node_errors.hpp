@@ -27,7 +27,8 @@ struct Caught {
   [[nodiscard]] static Caught make(std::exception_ptr cause);
 };
 
-/// Whether the error means that an image could not be read from its GPU. Such an error never ends a node.
+/// Returns true if the error means that an image could not be read from its GPU. Such an error never ends a
+/// node.
 [[nodiscard]] bool is_device_error(const std::exception_ptr& cause);
 
 /// The samples of the call that failed. Empty for a call other than process(), on_tick() and finish().
@@ -42,7 +43,8 @@ struct FailedOn {
   [[nodiscard]] static FailedOn one(const AnySample* sample) noexcept {
     return {std::span(sample, sample != nullptr ? std::size_t{1} : 0)};
   }
-  /// Whether the call was on_tick() or finish(), for which the sample has only the stamp of the results.
+  /// Returns true if the call was on_tick() or finish(), for which the sample has only the stamp of the
+  /// results.
   [[nodiscard]] bool is_own(int node) const noexcept {
     return !samples.empty() && samples.front().stamp.source == node;
   }
@@ -75,7 +77,7 @@ class NodeErrors {
   std::atomic<std::uint64_t> total_{0};
   mutable Mutex mutex_;
   std::string latest_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::optional<TimePoint> skip_logged_;  // only used on the node's thread, like the next
+  std::optional<TimePoint> skip_logged_;  // only used on the node's thread, as is the next member
   std::uint64_t skips_unlogged_ = 0;
 };
 

@@ -30,7 +30,7 @@ struct NodeFacts {
         finishes(contract.finishes),
         tick_every(contract.tick_every) {}
 
-  /// Whether the node also produces samples by itself, on ticks or at its end.
+  /// Returns true if the node also produces samples by itself, on ticks or at its end.
   [[nodiscard]] bool has_own_stream() const noexcept { return tick_every || finishes; }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error != OnError::Skip; }
   [[nodiscard]] bool removes_itself() const noexcept { return on_error == OnError::Remove; }

@@ -31,7 +31,7 @@ class NodeLife {
 
   // ---- its thread
 
-  /// Whether the calling thread has added the node.
+  /// Returns true if the calling thread has added the node.
   [[nodiscard]] bool is_added_here() const noexcept { return adder_ == std::this_thread::get_id(); }
   /// For an embedder. Returns true only once: to the node's thread, or to a call that finishes the node
   /// without one.
@@ -78,7 +78,7 @@ class NodeLife {
   /// Called when the node has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }
   [[nodiscard]] bool is_forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
-  /// Whether the node is being added or removed, so that its failure does not end the pipeline.
+  /// Returns true if the node is being added or removed, so that its failure does not end the pipeline.
   [[nodiscard]] bool is_outside_the_run() const { return (late_ && !is_connected()) || removal() != nullptr; }
 
   // ---- its end; set on the runner's thread

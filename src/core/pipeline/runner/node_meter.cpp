@@ -175,8 +175,8 @@ void NodeMeter::count_rate(TimePoint now) noexcept {
   if (is_source_) count_thread_time();
 }
 
-// Whether a sample after a long gap still belongs to the stream: it is the second one since a pause, or the
-// stream is always this slow.
+// Returns true if a sample after a long gap still belongs to the stream: it is the second one since a pause,
+// or the stream is always this slow.
 bool NodeMeter::flows_after_pause(TimePoint now) const noexcept {
   const bool second = rate_.load(std::memory_order_relaxed) == 0 &&
                       rate_count_.load(std::memory_order_relaxed) == 0 &&

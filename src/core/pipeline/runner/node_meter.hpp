@@ -95,9 +95,9 @@ class NodeMeter {
 
  private:
   void begin_rate(TimePoint now) noexcept;
-  /// Whether the sample is the first one, or came a second or more after the previous one.
+  /// Returns true if the sample is the first one, or came a second or more after the previous one.
   [[nodiscard]] bool flows_after_pause(TimePoint now) const noexcept;
-  /// Whether there was no sample for a second, and for twice the usual interval.
+  /// Returns true if there was no sample for a second, and for twice the usual interval.
   [[nodiscard]] bool is_quiet(TimePoint now) const noexcept;
   /// Records a call that has ended.
   void record_call(const CallKey& key, TimePoint done) noexcept;
@@ -105,7 +105,7 @@ class NodeMeter {
   const Clock& clock_;
   const Inbox& inbox_;
   const bool is_source_;
-  CallKey call_;  // current call; only used on the node's thread, like the next six
+  CallKey call_;  // current call; only used on the node's thread, as are the next six
   TimePoint call_began_{};
   float gil_before_ = 0;         // seconds
   bool called_in_turn_ = false;  // whether a call was recorded since the GIL was last acquired

@@ -74,7 +74,7 @@ class NodePlace {
   // Changed on the runner's thread, under the graph's lock: with that lock, any thread may use the node
   // without keeping it alive.
   std::shared_ptr<NodeRun> run_ FRESHFRAME_GUARDED_BY(run_mutex_);
-  NodeRun* own_;  // raw pointer to the current run, for the runner's thread, like the next two
+  NodeRun* own_;  // raw pointer to the current run, for the runner's thread, as are the next two
   NodeBase* node_;
   SourceBase* source_;
   Hosting hosting_;

@@ -65,12 +65,13 @@ class Outlet {
   void emit(Emitted result, const AnySample& from);
   /// Returns the demand of the child that was added last.
   [[nodiscard]] const Demand& demand() { return outputs_.list().demand; }
-  /// Whether send() would wait. On the sending thread, false stays true until the next send().
+  /// Returns true if send() would wait. On the sending thread, false stays true until the next send().
   [[nodiscard]] bool would_wait();
   /// Marks further results as final, which recorders accept even after a stop.
   void begin_last() noexcept { is_last_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_last() const noexcept { return is_last_.load(std::memory_order_relaxed); }
-  /// Whether results had stamps of earlier samples, so that more results may follow after a source has ended.
+  /// Returns true if results had stamps of earlier samples, so that more results may follow after a source
+  /// has ended.
   [[nodiscard]] bool delays() const noexcept { return delays_.load(std::memory_order_relaxed); }
   /// Ends the edges.
   void end_edges();
@@ -79,10 +80,10 @@ class Outlet {
 
   /// Number of results so far, sent or not.
   [[nodiscard]] std::uint64_t given_count() const noexcept { return given_.load(std::memory_order_relaxed); }
-  /// Whether any node or reader takes the results.
+  /// Returns true if any node or reader takes the results.
   [[nodiscard]] bool is_taken() const { return !outputs_.newest()->edges.empty(); }
 
-  /// Whether the thread is waiting for room, on an edge or in the frame budget.
+  /// Returns true if the thread is waiting for room, on an edge or in the frame budget.
   [[nodiscard]] bool is_blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
   void set_blocked(bool blocked) noexcept { blocked_.store(blocked, std::memory_order_relaxed); }
 
@@ -114,7 +115,7 @@ class Outlet {
   Mutex taps_mutex_;
   std::vector<Tapped> taps_ FRESHFRAME_GUARDED_BY(taps_mutex_);
   std::atomic<int> tap_count_{0};
-  // Latest positions by source; only used on the stamping thread, like the next two.
+  // Latest positions by source; only used on the stamping thread, as are the next two.
   std::map<int, Position> positions_;
   int last_source_ = -1;  // the source of `last_position_`
   Position* last_position_ = nullptr;

@@ -133,7 +133,7 @@ class Outputs {
   mutable Mutex mutex_;
   std::shared_ptr<const List> newest_ FRESHFRAME_GUARDED_BY(mutex_) = std::make_shared<const List>();
   std::atomic<std::uint32_t> version_{0};  // written with the mutex held, read without it
-  std::uint32_t seen_ = 0;                 // only used on the node's thread, like the next
+  std::uint32_t seen_ = 0;                 // only used on the node's thread, as is the next member
   std::shared_ptr<const List> mine_ = std::make_shared<const List>();
 };
 

@@ -464,7 +464,7 @@ bool Runner::takes_last_results() {
 
 namespace {
 
-/// Whether part of the frame was lost. The item may be a decoded frame or a packet.
+/// Returns true if part of the frame was lost. The item may be a decoded frame or a packet.
 bool is_damaged(const Emitted& item) {
   const auto* const packet = item.value.as<Packet>();
   return item.frame.is_damaged() || (packet != nullptr && packet->damaged);

@@ -77,7 +77,8 @@ class Runner {
   /// Reports an exception of a call with these samples (for on_tick() and finish(), those with the stamps for
   /// their results). Returns true if the node continues (on_error = Skip); each sample is then counted.
   bool fail(Caught caught, const FailedOn& where = {});
-  /// Whether fail() needs a traceback: always if the failure ends the pipeline, otherwise once in a while.
+  /// Returns true if fail() needs a traceback: always if the failure ends the pipeline, otherwise once in a
+  /// while.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
   /// Returns true if the children must be told that a source has ended: call outlet().end_edges() after
   /// sending what was stamped before.

@@ -59,9 +59,9 @@ std::optional<TimePoint> find_finished(const Graph& graph, const Runner& runner,
   return std::nullopt;
 }
 
-// Whether there are sources upstream and all have ended. A source's state changes before its edges end, so
-// this holds for a node that has noticed the end of the last one, even if other nodes on the way have not
-// ended.
+// Returns true if there are sources upstream and all have ended. A source's state changes before its edges
+// end, so this holds for a node that has noticed the end of the last one, even if other nodes on the way have
+// not ended.
 bool have_sources_ended(const Graph& graph, int node) {
   bool any = false;
   for (const auto& wire : graph.list_wires(node)) {
@@ -75,7 +75,7 @@ bool have_sources_ended(const Graph& graph, int node) {
   return any;
 }
 
-// Whether the node, or one upstream of it, is a merge that does not end with its last source.
+// Returns true if the node, or one upstream of it, is a merge that does not end with its last source.
 bool stays_open(const Graph& graph, int node, std::set<int>& visited) {
   if (!visited.insert(node).second) return false;
   const auto is_open = [&](const Wire& wire) { return stays_open(graph, wire.parent, visited); };

@@ -49,10 +49,10 @@ class Arrivals {
   std::map<std::pair<int, int>, Look> looks_;  // by the numbers of node and source
 };
 
-/// Whether the node has taken everything and nothing more will arrive, or all sources upstream have ended and
-/// no other source can be connected. In the second case, the last samples may still be on the way.
+/// Returns true if the node has taken everything and nothing more will arrive, or all sources upstream have
+/// ended and no other source can be connected. In the second case, the last samples may still be on the way.
 [[nodiscard]] bool has_input_ended(const PipelineParts& core, int node);
-/// Whether the source sends samples as they are captured, and was not removed.
+/// Returns true if the source sends samples as they are captured, and was not removed.
 [[nodiscard]] bool is_live_source(const PipelineParts& core, int source);
 
 }  // namespace freshframe::core

@@ -50,7 +50,7 @@ bool anyone_busy(const PipelineParts& core) {
   });
 }
 
-// Whether nothing has moved for stall_timeout.
+// Returns true if nothing has moved for stall_timeout.
 bool stands_still(PipelineParts& core) {
   constexpr double kLimitAfterFailure = 5;  // seconds, for pipelines without a stall_timeout
   const auto& timeout = core.options().stall_timeout;

@@ -33,7 +33,7 @@ void skip_hrd(Bits& bits) {
 
 /// The fields before the VUI (annex E).
 struct BeforeVui {
-  std::uint32_t width_units = 0;  // the encoded value: one less than the width, like the next member
+  std::uint32_t width_units = 0;  // the encoded value: one less than the width, as is the next member
   std::uint32_t height_units = 0;
   bool frames_only = false;
   bool has_vui = false;
