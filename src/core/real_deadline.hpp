@@ -8,7 +8,7 @@
 
 namespace freshframe::core {
 
-/// Returns the time that far from now, in real time.
+/// Returns the steady_clock's now plus `time`, whatever clock the pipeline has.
 [[nodiscard]] inline TimePoint real_deadline(Seconds time) {
   return std::chrono::steady_clock::now() + to_duration(time);
 }

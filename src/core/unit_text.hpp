@@ -24,22 +24,22 @@ inline std::string count_text(std::uint64_t count, std::string_view noun) {
   return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
-/// "0.3 s", "5 s": a time that was given.
+/// Formats a time that the user gave: "0.3 s", "5 s".
 inline std::string seconds_text(double seconds) {
   return number_text(seconds, std::chars_format::general, 6) + " s";
 }
 
-/// "0.312 s", "5.1 s".
+/// Formats a measured time: "0.312 s", "5.1 s".
 inline std::string measured_seconds_text(double seconds) {
   return number_text(seconds, std::chars_format::fixed, seconds < 1 ? 3 : 1) + " s";
 }
 
-/// "5 MiB" for up to 5 MiB: for a size that is requested.
+/// Rounds up, for a size that is requested: "5 MiB" for 4.2 MiB.
 inline std::string mebibytes_rounded_up(std::size_t bytes) {
   return std::to_string((bytes + (std::size_t{1} << 20) - 1) >> 20) + " MiB";
 }
 
-/// "5 MiB" from 5 MiB on: for a size that is available.
+/// Rounds down, for a size that is available: "5 MiB" for 5.9 MiB.
 inline std::string mebibytes_rounded_down(std::size_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
 }

@@ -27,8 +27,8 @@ class AdaptiveSpin {
   static constexpr std::chrono::microseconds kShort{40};  // a short wait: up to about two wake-ups
   static constexpr int kMostPatience = 64;
 
-  /// The spin of one wait. It may be continued after a move that did not bring what the thread waits for. Not
-  /// guarded by the mutex.
+  /// The spinning phase of one wait. Can be resumed after a change that did not bring what the thread waits
+  /// for. Needs no lock.
   class Spin {
    public:
     /// Spins until `moves` differs from `seen`, then returns true. Returns false once the spin has lasted for

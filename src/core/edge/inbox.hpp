@@ -188,7 +188,7 @@ class Inbox {
     std::optional<AnySample> evicted;  // the sample dropped to make room; any others are in dropped()
     std::optional<std::string> warning = {};
     bool moves = false;           // whether the consumer may now have something to take
-    bool wakes_consumer = false;  // whether that is enough to wake the consumer
+    bool wakes_consumer = false;  // whether it is enough to wake the consumer
     bool is_first_drop = false;
   };
   enum class Admitted : std::uint8_t { In, Dropped, Full };

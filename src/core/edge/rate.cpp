@@ -48,7 +48,7 @@ double Rate::made_up() const noexcept {
 
 void Rate::use(double time) noexcept {
   tick_ = std::max(tick_.value_or(time), time - made_up()) + step_;
-  missed_ = std::max(*tick_, time + step_);  // a tick that is made up for cannot be missed
+  missed_ = std::max(*tick_, time + step_);  // ticks that are made up for cannot be missed
 }
 
 bool Rate::misses(double time) noexcept {

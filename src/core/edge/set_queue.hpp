@@ -26,7 +26,7 @@ namespace freshframe::core {
 struct JoinRules {
   JoinBy by = JoinBy::Captured;
   double within = 0;                // 0 with JoinBy::Seq
-  std::optional<double> wait = {};  // seconds; nullopt: unlimited
+  std::optional<double> wait = {};  // seconds; nullopt for no limit
   bool partial = false;
   bool one_source = false;  // all samples of a set come from the same source
 };

@@ -37,7 +37,7 @@ struct Aftermath {
 
   Edge* wakes = nullptr;       // an edge whose sleeping producer has room again
   bool made_room = false;      // whether there is room that a spinning producer may wait for
-  std::unique_ptr<Rest> rest;  // null: all empty
+  std::unique_ptr<Rest> rest;  // null if all of it is empty
 
   Rest& more() {
     if (!rest) rest = std::make_unique<Rest>();

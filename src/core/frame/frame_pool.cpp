@@ -85,7 +85,7 @@ struct FramePool::Impl {
   std::map<std::size_t, Idle> idle FRESHFRAME_GUARDED_BY(mutex);
   std::uint64_t uses FRESHFRAME_GUARDED_BY(mutex) = 0;
   Stats stats FRESHFRAME_GUARDED_BY(mutex);
-  std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
+  std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null for the heap
 };
 
 bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept {

@@ -36,7 +36,7 @@ void Joiner::put(std::size_t parent, double time, TimePoint now) {
   advance(now);
   auto& input = inputs_[parent];
   if (input.last_arrival) {
-    // A gap counts at most as long as it takes to recognize a silence.
+    // Caps the gap, because a silence is not an interval between samples.
     const double gap = std::min(Seconds(now - *input.last_arrival).count(), patience(input));
     input.mean_interval += (gap - input.mean_interval) * (input.mean_interval > 0 ? kSmoothing : 1);
   }

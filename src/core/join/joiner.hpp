@@ -60,12 +60,12 @@ class Joiner {
   static constexpr std::size_t kMostParents = 16;
 
   struct Room {
-    int depth = 0;             // depth of the parent's queue; 0: unlimited
-    bool drops_oldest = true;  // false: the joiner's owner puts nothing into a full queue
+    int depth = 0;  // depth of the parent's queue; 0 for no limit
+    bool drops_oldest = true;  // false if the joiner's owner never puts a sample into a full queue
   };
   struct Options {
     double within = 0;                 // maximum difference between the times in a set
-    std::optional<Seconds> wait = {};  // nullopt: no limit
+    std::optional<Seconds> wait = {};  // nullopt for no limit
     bool partial = false;
     std::vector<Room> rooms = {};  // one per parent: 2 to kMostParents
   };
@@ -116,7 +116,7 @@ class Joiner {
   [[nodiscard]] std::optional<TimePoint> last_arrival(std::size_t parent) const noexcept {
     return inputs_[parent].last_arrival;
   }
-  /// Smoothed seconds between samples of `parent`; 0: unknown.
+  /// Smoothed seconds between samples of `parent`; 0 if unknown.
   [[nodiscard]] double mean_interval(std::size_t parent) const noexcept {
     return inputs_[parent].mean_interval;
   }

@@ -99,7 +99,7 @@ class CameraFeed {
   /// The last report, with the counts of earlier senders added; nullopt before the first sender.
   [[nodiscard]] std::optional<SenderStats> stats() const;
 
-  /// Returns true if `server` has the feed, or could have it.
+  /// Returns true if `server` has the feed or may take it.
   [[nodiscard]] bool is_open_to(const void* server) const;
 
   // ---- sender side
@@ -199,7 +199,7 @@ class CameraFeed {
   std::optional<SenderStats> reported_;      // the latest sender's last report
   SenderStats earlier_;                      // counts of earlier senders
   FeedNews news_;
-  const void* server_ = nullptr;  // the server that has the feed; null: none
+  const void* server_ = nullptr;  // the server that has the feed, or null
   Bell bell_;
 };
 

@@ -37,7 +37,7 @@ Sources find_files(const Graph& graph, const Sources& sources) {
   return files;
 }
 
-// Returns the change that started the source's stream at a node; 0: start().
+// Returns the change that started the source's stream at a node; 0 if that was start().
 Change find_reached(const Graph::Place& place, int source) {
   const auto found = place.reached.find(source);
   return found != place.reached.end() ? found->second : 0;

@@ -61,7 +61,7 @@ class Outlet {
 
   /// Sends a sample to the children. Waits while blocking edges are full.
   void send(AnySample&& sample);
-  /// stamp_result() and send(). Almost free while the node has no consumer.
+  /// Calls stamp_result() and send(). Costs almost nothing while the node has no consumer.
   void emit(Emitted result, const AnySample& from);
   /// Returns the demand of the child that was added last.
   [[nodiscard]] const Demand& demand() { return outputs_.list().demand; }

@@ -16,7 +16,7 @@ namespace freshframe::core {
 namespace {
 
 constexpr std::chrono::milliseconds kRest(
-    250);  // between two looks, so that a thread that is preempted is not at rest
+    250);  // minimum between two checks, so that a preempted thread does not look idle
 constexpr std::chrono::seconds kLookBack(60);  // only calls that ended since then are searched
 
 // The samples of a source at a consumer, and of sources that share its lanes.
