@@ -22,7 +22,7 @@ class Session;  // src/inference/runtime/session.hpp
 /// Options that apply to every ONNX model.
 struct OnnxOptions {
   std::string library;  // path of libonnxruntime.so, 1.20 or newer
-  int threads = 0;      // CPU threads per run; 0: the available cores, at most 4
+  int threads = 0;      // CPU threads per run; 0 for the available cores, at most 4
   /// The name of one of ONNX Runtime's execution providers, such as "openvino" or "OpenVINOExecutionProvider";
   /// auto: the first that works of CUDA, OpenVINO and the CPU.
   std::string provider = "auto";
@@ -51,7 +51,7 @@ struct OnnxDetectorOptions {
   bool agnostic_nms = false;  // NMS across classes: also drops overlapping boxes of other classes
   std::vector<std::string> classes;     // class names to keep; empty for all
   std::vector<std::string> names = {};  // class names, if the file does not contain them
-  std::string layout = {};              // empty: detected from the file
+  std::string layout = {};              // if empty, detected from the file
   /// The model's input size (width, height), if the file does not fix it.
   std::optional<std::pair<int, int>> size = {};
   // Runs a batch as a single tensor, if the file's batch dimension is dynamic; otherwise runs images one by

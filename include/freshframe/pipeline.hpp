@@ -90,7 +90,7 @@ struct RemoveOptions {
 struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
-  bool frames = true;                   // false: samples come without their frames
+  bool frames = true;                   // false for samples without their frames
   std::optional<Join> join = {};        // if set, samples are sets (Joined)
   std::optional<double> max_rate = {};  // samples per second and source; cannot be combined with `join`
 
@@ -170,7 +170,7 @@ class Pipeline {
   /// Options of the whole pipeline.
   struct Options {
     std::string name = "pipeline";
-    std::optional<double> stall_timeout = 5.0;  // seconds; nullopt: never
+    std::optional<double> stall_timeout = 5.0;  // seconds; nullopt for never
     std::size_t max_held_bytes = std::size_t{1} << 30;
     /// Limit of GPU memory for frames. When it is reached, a camera drops frames (as `pool`), and a file
     /// waits.

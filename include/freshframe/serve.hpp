@@ -75,7 +75,7 @@ class Documents {
 /// Options of Server.
 struct ServeOptions {
   std::string host = "127.0.0.1";  // an IP address or "localhost"
-  std::uint16_t port = 0;          // 0: any free port
+  std::uint16_t port = 0;          // 0 for any free port
   /// Nodes whose frames can be viewed; nullopt means all that are known to emit frames.
   std::optional<std::vector<std::string>> view = {};
   /// The token that requests must present. If it is empty, none is needed on a loopback address, and for any

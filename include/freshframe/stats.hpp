@@ -181,7 +181,7 @@ struct EdgeStats {
   std::size_t source_count = 1;    // sources that reach the edge; `waiting` is at most queue.depth times this
   std::string of;                  // the only source whose samples pass (Port::of()), or empty
   bool joined = false;             // true if its samples become part of a join's sets
-  std::optional<double> max_rate;  // samples per second and source; nullopt: unlimited
+  std::optional<double> max_rate;  // samples per second and source; nullopt if unlimited
   std::int64_t every = 1;          // every n-th sample of each source passes
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;

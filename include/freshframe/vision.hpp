@@ -156,7 +156,7 @@ class BoxPredictor final : public EitherNode<Frame, Detections, Detections> {
 
 /// Options of Annotate.
 struct AnnotateOptions {
-  double trail = 1.0;                    // length of the trail behind a tracked object, in seconds; 0: none
+  double trail = 1.0;  // length of the trail behind a tracked object, in seconds; 0 for none
   std::optional<float> line_width = {};  // pixels; default: depends on the image size
   bool masks = true;                     // draw the column `mask`
   bool skeletons = true;                 // draw the column `keypoints`

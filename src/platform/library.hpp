@@ -16,7 +16,7 @@ enum class SymbolKind : std::uint8_t { Unknown, Function, Data };
 struct Symbol {
   void* address = nullptr;  // null if the library has no such symbol
   SymbolKind kind = SymbolKind::Unknown;
-  std::uint64_t size_bytes = 0;  // 0: unknown
+  std::uint64_t size_bytes = 0;  // 0 if unknown
 };
 
 /// The system cannot load a library. what() has the reason.

@@ -43,7 +43,7 @@ class Address {
 /// Result of a call. Errors are errno values.
 struct Outcome {
   std::size_t bytes = 0;     // transferred
-  int error = 0;             // 0: no error
+  int error = 0;             // 0 for success
   bool would_block = false;  // no data or no room: wait for the socket
 };
 

@@ -56,7 +56,7 @@ class Observer {
   GilFindings gil_;                   // guarded by mutex_, as is the next member
   std::optional<double> away_limit_;  // seconds
   Findings findings_;
-  std::optional<Time> since_;   // start of the watch; nullopt: the pipeline is not running
+  std::optional<Time> since_;   // start of the watch; nullopt if the pipeline is not running
   std::optional<Time> looked_;  // the latest check of the running pipeline
   bool stopping_ = false;
   bool running_ = false;  // whether the thread is running

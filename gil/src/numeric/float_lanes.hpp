@@ -27,7 +27,7 @@ struct FloatLanes {
   alignas(64) std::array<double, kLanes> sum;
   alignas(64) std::array<double, kLanes> error{};
   alignas(64) std::array<double, kLanes> rest{};
-  double scale = 0;  ///< see Note [Adding to a large number]; 0: not set yet
+  double scale = 0;  ///< see Note [Adding to a large number]; 0 until it is set
 };
 
 /// The terms of a stretch.

@@ -64,7 +64,7 @@ class Model {
   ForkGuard guard_;
 };
 
-/// Input width and height in pixels; empty: the model's own.
+/// Input width and height in pixels; if empty, the model's own.
 using Sides = std::optional<std::pair<int, int>>;
 
 }  // namespace

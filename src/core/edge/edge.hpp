@@ -39,7 +39,7 @@ struct EdgeSetup {
   std::int64_t every = 1;
   std::vector<int> by_pts = {};       // sources whose rate is measured by pts instead of `captured`
   std::vector<int> sources = {};      // sources that can reach the edge now, ascending; empty: a single lane
-  std::string only = {};  // name of the only source that may pass; empty for all
+  std::string only = {};              // name of the only source that may pass; empty for all
   bool events = false;                // values of the parent's type can contain events
   bool finishes = false;              // the parent may emit final results after a stop
   bool recorded = false;              // whether the consumer is a recorder

@@ -20,7 +20,7 @@ struct GraphNode {
   bool sends_frames = false;
   std::vector<std::string> views;  // names of the node's single-source ports
   bool live = false;               // whether it is a live source or downstream of one
-  int batch = 0;                   // maximum batch size; 0: no batches
+  int batch = 0;                   // maximum batch size; 0 without a batch
   std::string packets_of;          // the source whose companion this node is, or empty
 };
 

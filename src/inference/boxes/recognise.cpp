@@ -22,7 +22,7 @@ constexpr int kAnchors = 3;                        // per grid cell in YOLOv5
 /// A layout that the outputs might have.
 struct LayoutFit {
   Layout layout;
-  std::int64_t classes;  // 0: unknown from the shapes
+  std::int64_t classes;  // 0 if the shapes do not tell
   std::string why;
 };
 

@@ -14,7 +14,7 @@ namespace freshframe::inference {
 
 struct Recognised {
   Layout layout = Layout::Yolov8;
-  int classes = 0;                      // 0: unknown
+  int classes = 0;                      // 0 if unknown
   std::vector<std::string> names = {};  // class names, if known from the file or the user
   std::string why = {};                 // for `freshframe model`
   // Indexes of the outputs with boxes, scores and classes, if the layout has them.

@@ -21,7 +21,7 @@ namespace {
 /// What ONNX Runtime's list of providers does not say.
 struct Known {
   std::string_view name;
-  std::string_view appended = {};  // for AppendProvider; empty: the listed name without the suffix
+  std::string_view appended = {};  // for AppendProvider; if empty, the listed name without its suffix
   // the option for the number of threads, if the provider has threads of its own
   std::string_view threads_option = {};
   std::string_view options = {};  // names of the known options for messages, separated by ", "

@@ -294,7 +294,7 @@ struct ReplyMessage {
 struct FailedMessage {
   static constexpr auto kKind = ToParent::Failed;
 
-  std::uint64_t id = 0;  // 0: outside of process()
+  std::uint64_t id = 0;  // 0 if the call was not process()
   std::string text;
   std::string traceback;
   ValueMessage error = {};  // the exception object

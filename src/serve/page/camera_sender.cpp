@@ -114,7 +114,7 @@ class CameraSender final : public Connection,
   boost::beast::flat_buffer buffer_;
   bool accepted_ = false;
   bool is_known_ = false;                   // the page's token was valid
-  std::optional<std::string> permitted_;    // the only camera that its token allows; nullopt: all
+  std::optional<std::string> permitted_;    // the only camera that its token allows; nullopt for all
   std::shared_ptr<core::CameraFeed> feed_;  // null unless this page is the sender
   std::uint64_t number_ = 0;                // number of this page as the sender of `feed_`
   bool declared_ = false;  // this page has declared its camera since it became the sender of `feed_`

@@ -16,7 +16,7 @@ struct Reply {
   std::string body = {};                                // unless `fixed` is set
   std::string_view fixed = {};                          // static
   std::string headers = {};                             // additional headers, each with its CRLF
-  bool sized = true;                                    // false: no Content-Length
+  bool sized = true;                                    // false omits Content-Length
   bool framed = false;                                  // other sites may embed this page
   std::shared_ptr<const void> keep = {};                // owns `fixed` and `type` if they are not static
 };

@@ -15,7 +15,7 @@ struct DemoOptions {
   int balls = 4;  // 0..100 balls or shapes
   std::uint64_t seed = 1;
   bool shapes = false;                      // every second shape is a square, every third a triangle
-  bool paced = true;                        // false: lossless, as fast as it is read
+  bool paced = true;                        // if false, emits frames as fast as they are read, without loss
   std::optional<std::int64_t> frames = {};  // default: endless
 };
 

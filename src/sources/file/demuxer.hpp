@@ -34,7 +34,7 @@ struct DemuxerSettings {
   double read_timeout = 5;                             // seconds
   std::stop_token stop = {};                           // of the pipeline
   std::string most_pixels = Decoder::most_pixels({});  // limit of an image's pixels, as an FFmpeg option
-  bool probe = true;              // false: do not probe if the container's header is sufficient
+  bool probe = true;              // if false, does not probe where the container's header is sufficient
   std::optional<int> video = {};  // index of the stream to read; default: choose_video()
 };
 

@@ -38,7 +38,7 @@ class Rim {
   struct Search {
     float window = 2;   // pixels searched inwards and outwards
     int step = 1;       // 2 uses every other ray
-    bool exact = true;  // false: offsets are whole pixels, which is faster
+    bool exact = true;  // if false, offsets are rounded to whole pixels, which is faster
   };
   /// Casts `rays` rays (from rays_for()).
   void cast(const GradientField& field, const Circle& circle, int rays, const Search& search);

@@ -15,7 +15,7 @@ namespace freshframe::vision {
 
 /// Which cells to search for circles, and which circles to expect.
 struct SearchPlan {
-  const CellMask* cells = nullptr;   // the rest of the image is skipped; null: search everything
+  const CellMask* cells = nullptr;   // the only part of the image to search; null for all of it
   std::span<const Circle> expected;  // circles to try even without an arc; their scores are not used
 
   /// Returns true if enough of a candidate's rim is inside the cells. Candidates elsewhere were found by

@@ -21,7 +21,7 @@ int line_in_line_table(std::string_view table, int first_line, std::size_t byte_
 struct PythonFrame {
   std::string file;
   std::string function;  // qualified name from CPython 3.11 on
-  int line = 0;          // 0: unknown
+  int line = 0;          // 0 if unknown
 
   friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
 };

@@ -30,7 +30,8 @@ std::vector<bool> nodes_with_events(const Graph& graph) {
   return has;
 }
 
-/// For each node, the name of a recorder that is downstream of it or is the node itself; empty: none.
+/// For each node, the name of a recorder that is downstream of it or is the node itself; empty if there is
+/// none.
 std::vector<std::string> recorders_below(const Graph& graph) {
   std::vector<std::string> below(static_cast<std::size_t>(graph.size()));
   for (bool more = true; more;) {

@@ -33,7 +33,7 @@ class Life {
   struct Thread {
     std::shared_ptr<Runner> runner;
     std::jthread thread;
-    std::shared_ptr<const Successor> replacement = {};  // null: the runner's own thread
+    std::shared_ptr<const Successor> replacement = {};  // null for the runner's own thread
   };
 
   /// With `keep_running`, the pipeline does not end with its last node.

@@ -36,7 +36,7 @@ class NodeLife {
   /// For an embedder. Returns true only once: to the node's thread, or to a call that finishes the node
   /// without one.
   [[nodiscard]] bool claim() noexcept { return !claimed_.exchange(true); }
-  /// Returns the kernel's thread id; 0: not started yet.
+  /// Returns the kernel's thread ID; 0 before the thread has started.
   [[nodiscard]] int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
   void set_thread_id(int id) noexcept { thread_id_.store(id, std::memory_order_relaxed); }
 

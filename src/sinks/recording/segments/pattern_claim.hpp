@@ -25,7 +25,7 @@ class PatternClaim {
  private:
   explicit PatternClaim(std::uint64_t number) : number_(number) {}
 
-  std::uint64_t number_;  // 0: none
+  std::uint64_t number_;  // 0 if there is none
 };
 
 }  // namespace freshframe::media

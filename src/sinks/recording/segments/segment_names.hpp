@@ -37,7 +37,7 @@ class SegmentNames {
 
   std::string path_;
   SegmentPattern pattern_;
-  std::int64_t next_ = 0;  // 0: unknown
+  std::int64_t next_ = 0;  // 0 if unknown
 };
 
 }  // namespace freshframe::media

@@ -21,7 +21,7 @@ class HeldPackets {
  public:
   struct Held {
     TimePoint captured{};        // capture time, passed on to the frame
-    std::optional<double> time;  // timestamp; nullopt: ordered by arrival
+    std::optional<double> time;  // timestamp; nullopt if packets are ordered by arrival
     bool torn = false;           // see PictureNotes
     bool damaged = false;
     std::uint64_t missing = 0;  // see PacketNotes

@@ -113,7 +113,7 @@ std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
       if (bytes.size() < kLongHead) return 0;
       size = parse_number(bytes.subspan(kHead, 8));
     }
-    if (size < kHead) {  // 0: the box extends to the end
+    if (size < kHead) {  // 0 means that the box extends to the end
       state_ = State::Through;
       out.append(bytes);
       return bytes.size();

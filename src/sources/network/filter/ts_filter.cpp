@@ -19,7 +19,7 @@ constexpr unsigned kHasPayload = 0x10;
 
 /// Returns true if an adaptation field contains stuffing (2.4.3.4). `field`: the bytes after its length.
 bool is_stuffed(Bytes field) noexcept {
-  if (field.empty()) return true;  // length 0: one stuffing byte
+  if (field.empty()) return true;  // a length of 0 means one stuffing byte
   const unsigned flags = field[0];
   if (field.size() == 1) return flags == 0;
   std::size_t used = 1;
