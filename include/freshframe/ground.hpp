@@ -20,7 +20,7 @@ struct Place {
 struct GroundOptions {
   std::vector<Point> points = {};  // pixels; at least four, and no three of the first four on one line
   std::vector<Place> places = {};  // the same points on the ground, in metres
-  double click_error = 1.5;        // pixels: standard deviation of a coordinate of `points`
+  double click_error = 1.5;        // standard deviation of a coordinate of `points`, in pixels
   double acceleration = 0.7;       // m/s per root s: how much the velocity changes; see foot_motion.cpp
 };
 

@@ -44,7 +44,7 @@ using media::wanted_quarters;
 constexpr int kLargestSide = 32768;  // pixels
 constexpr int kMostThreads = 64;
 constexpr double kHighestFps = 1000;
-constexpr std::size_t kLongestUrl = 4095;  // bytes: FFmpeg's MAX_URL_SIZE, beyond which it truncates
+constexpr std::size_t kLongestUrl = 4095;  // FFmpeg's MAX_URL_SIZE in bytes, beyond which it truncates
 
 template <class T>
 [[noreturn]] void refuse(const std::string& option, const std::string& wanted, const T& got) {

@@ -25,7 +25,7 @@ struct Classes {
   PyObject* read_timeout = nullptr;
   PyObject* stalled = nullptr;
   PyObject* stop_timeout = nullptr;
-  PyObject* stamped = nullptr;          // a result with the stamp of another sample
+  PyObject* stamped = nullptr;          // class of a result with the stamp of another sample
   PyObject* reader_iterator = nullptr;  // the iterator of `async for` over a reader
 };
 

@@ -59,7 +59,7 @@ struct TakenError {
   std::string text;  // "ZeroDivisionError: division by zero"
 };
 
-/// Takes the Python exception that is set.
+/// Takes the current Python exception.
 [[nodiscard]] TakenError take_python_error(gil::Held& held);
 /// Formats the error as the interpreter would print it, at most 16 kB; "" when that fails.
 [[nodiscard]] std::string traceback_text(gil::Held& held, const gil::Ref& error);

@@ -46,7 +46,7 @@ class GilTurn {
 
   Clock::time_point began_{};
   double computed_ = 0;   // the thread's CPU time when a turn without sampling began, or at an earlier time
-  bool was_long_ = true;  // the turn before this one
+  bool was_long_ = true;  // whether the previous turn was long
   bool let_in_ = false;   // whether the thread slept before this turn
   WayOut* way_out_ = nullptr;  // the queue in which the thread has a place
   HoldSampler::Seat seat_;

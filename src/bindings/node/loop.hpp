@@ -45,7 +45,7 @@ void run_source(gil::Held& held, Loop& loop);
 
 /// Passes an exception to the engine; true means the node continues (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample);
-/// Fails with the exception that is set.
+/// Fails with the current Python exception.
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
 
 /// Thrown in a child that was forked inside a call of the node: it must touch nothing of its parent's engine,

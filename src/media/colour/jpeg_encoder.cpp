@@ -74,7 +74,7 @@ Plane reduced(const Plane& plane, int factor, std::vector<std::uint8_t>& memory)
   return {memory.data(), height, width, width};
 }
 
-// Scales a side by to / from.
+// Returns `side` * `to` / `from`, at least 1.
 int scaled(int side, int to, int from) {
   return std::max(1, static_cast<int>(std::int64_t{side} * to / from));
 }

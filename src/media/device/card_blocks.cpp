@@ -80,7 +80,7 @@ void Card::give(CardBlock block) noexcept {
       idle_bytes_ += same.back().bytes;
       return;
     }
-  } catch (const std::bad_alloc&) {  // out of memory for the list: free the block
+  } catch (const std::bad_alloc&) {  // no memory for the list, so the block is freed
   }
   const CurrentContext current(*this);
   free_block(block);

@@ -18,7 +18,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kPitch = 256;  // bytes: copies on the GPU are fastest with aligned rows
+constexpr std::size_t kPitch = 256;  // in bytes; copies on the GPU are fastest with aligned rows
 
 CardMemory::Layout compute_layout(const AVFrame& frame) {
   CardMemory::Layout layout{.width = frame.width - static_cast<int>(frame.crop_left),

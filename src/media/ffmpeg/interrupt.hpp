@@ -66,7 +66,7 @@ class Interrupt {
     }
     return false;
   }
-  /// For loops in which FFmpeg does not wait, and so does not poll.
+  /// For loops that call FFmpeg without letting it wait, in which it does not poll.
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool is_stopped() const noexcept { return stop_.stop_requested(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }

@@ -63,7 +63,7 @@ class FfmpegErrorCapture {
     most_redirects_ = most;
     end_ = std::move(end);
   }
-  /// A server has redirected FFmpeg, which has not connected to another one since.
+  /// Returns true if a server has redirected FFmpeg, and FFmpeg has not connected to another one since.
   [[nodiscard]] bool ends_with_redirect() const noexcept { return is_redirected_; }
   [[nodiscard]] bool limits_redirects() const noexcept { return end_ != nullptr; }
   /// For the log callback: a server has responded. `elsewhere`: with a redirect.
@@ -73,23 +73,23 @@ class FfmpegErrorCapture {
     if (redirects_ > most_redirects_) end_();
   }
 
-  /// For the log callback: FFmpeg starts to connect.
+  /// Called by the log callback when FFmpeg starts to connect.
   void note_connection() noexcept { is_redirected_ = false; }
 
-  /// The latest HTTP response is chunked, so only an empty chunk ends it.
+  /// Returns true if the latest HTTP response is chunked, so that only an empty chunk ends it.
   [[nodiscard]] bool met_chunks() const noexcept { return met_chunks_; }
   /// The innermost capture of this thread has seen the last chunk of the latest response.
   [[nodiscard]] static bool met_last_chunk() noexcept;
   /// Returns true if the latest response seen by this thread's innermost capture is chunked; nullopt if there
   /// was none.
   [[nodiscard]] static std::optional<bool> chunks_of_answer() noexcept;
-  /// For the log callback: the last chunk has arrived.
+  /// Called by the log callback when the last chunk has arrived.
   void note_last_chunk() noexcept { met_last_chunk_ = true; }
   /// For the log callback: a header line of a response.
   void note_header(std::string_view line);
 
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
-  /// For the log callback: a warning.
+  /// Called by the log callback for a warning.
   void note(const std::string& line) {
     met_damaged_times_ = met_damaged_times_ || line.find("CTTS invalid") != std::string::npos;
     met_second_index_ = met_second_index_ || line.find("duplicated MOOV") != std::string::npos;

@@ -27,7 +27,7 @@ struct Challenge {
   bool session = false;     // "-sess"
   bool qop = false;         // the server offers qop="auth"
   bool stale = false;       // only the nonce was stale
-  bool hides_user = false;  // userhash=true: the server wants a hash instead of the user name
+  bool hides_user = false;  // the server wants a hash instead of the user name (userhash=true)
 };
 
 /// Returns the supported challenges of all given headers; one header may contain several. Omits Digest with

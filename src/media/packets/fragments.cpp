@@ -19,7 +19,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kBoxHead = 8;  // bytes: size and name
+constexpr std::size_t kBoxHead = 8;  // a size and a name, 4 bytes each
 constexpr std::string_view kDigits = "0123456789abcdef";
 
 void fragment_check(int result) {

@@ -20,7 +20,7 @@ namespace freshframe::media {
 /// out of data. Not thread-safe.
 class FragmentWriter {
  public:
-  static constexpr double kShift = 4;   // seconds: more than any reordering
+  static constexpr double kShift = 4;   // seconds; more than any reordering of frames
   static constexpr double kClaim = .3;  // seconds
 
   struct Fragment {

@@ -9,7 +9,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kReorderWindow = 16;  // frames: no codec reorders more
+constexpr std::size_t kReorderWindow = 16;  // in frames; no codec reorders more
 constexpr double kUsualStep = 1.0 / 25;     // seconds
 
 }  // namespace
@@ -32,7 +32,7 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
     stream_ = std::move(stream);
     begin_times();
   }
-  if (!stream_) {  // wait for a keyframe that has all parameter sets
+  if (!stream_) {  // until there is a keyframe that has all parameter sets
     begun_ = false;
     return {};
   }

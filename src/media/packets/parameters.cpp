@@ -332,7 +332,7 @@ StreamParameters with_depth(CodecParametersPtr codec) {
     case AV_CODEC_ID_MPEG4:
     case AV_CODEC_ID_MPEG1VIDEO:
     case AV_CODEC_ID_MPEG2VIDEO:
-      result.depth = 1;  // at most one: the next reference frame
+      result.depth = 1;  // only the next reference frame
       break;
     default:
       break;

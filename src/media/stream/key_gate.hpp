@@ -19,7 +19,7 @@ namespace freshframe::media {
 /// starts where it can. Not thread-safe.
 class KeyGate {
  public:
-  /// `patience`: seconds without a keyframe.
+  /// After `patience` seconds without a keyframe, all packets pass.
   explicit KeyGate(double patience) : patience_(patience) {}
 
   /// Returns true if this packet should be decoded. Once one has passed, all later ones do.

@@ -12,7 +12,7 @@ namespace freshframe::media {
 
 // How far timestamps may step from one frame to the next; beyond that, the stream's clock has restarted.
 
-inline constexpr double kMostBack = 1.0;   // seconds: more than any reordering of frames
+inline constexpr double kMostBack = 1.0;   // seconds; more than any reordering of frames
 inline constexpr double kMostAhead = 5.0;  // seconds ahead of the arrivals: buffers do not hold more
 
 /// The first frame is at 0. If timestamps are missing or jump, and after restart(), the interval between
@@ -43,7 +43,7 @@ class LiveTimeline {
     newest_ = std::max(newest_, pts);
     return pts;
   }
-  /// As place(), for frames in display order: results never decrease.
+  /// Like place(), for frames in display order: results never decrease.
   double place_rising(std::optional<double> time, TimePoint captured) {
     return highest_ = std::max(highest_, place(time, captured));
   }

@@ -9,7 +9,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kStartCode = 3;      // bytes: 0, 0, 1
-constexpr std::size_t kMostOfUnit = 4096;  // bytes: parameter sets and SEI messages are shorter
+constexpr std::size_t kMostOfUnit = 4096;  // in bytes; parameter sets and SEI messages are shorter
 
 /// Reads unsigned Exp-Golomb codes (ITU-T H.264, 9.1). Returns 0 past the end.
 class Golomb {

@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t kMostDigits = 18;  // fits into 64 bits
 
-/// A "%...d" in a string: [begin, end).
+/// The position of a "%...d" in a string: [begin, end).
 struct Field {
   std::size_t begin = std::string_view::npos;
   std::size_t end = std::string_view::npos;

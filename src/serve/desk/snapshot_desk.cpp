@@ -130,7 +130,7 @@ std::optional<Reply> SnapshotDesk::refusal(const std::string& client) {
 }
 
 SnapshotDesk::Asked SnapshotDesk::ask(LookWish wish, const std::string& client, Done done) {
-  const auto index = find(wish.name).value_or(0);  // exists: route() checked it
+  const auto index = find(wish.name).value_or(0);  // route() has checked that it exists
   auto& info = served_[index];
   auto words = client + " asks the look '" + wish.name + "' for " + wish.words;
   if (auto no = refusal(client)) {

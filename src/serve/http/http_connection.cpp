@@ -224,7 +224,7 @@ void HttpConnection::become_stream(const Routed& routed) {
   }
   Reply reply{.type = kStreamType, .headers = routed.reply.headers, .sized = false};
   if (is_head()) return send(std::move(reply), false);
-  const auto port = host_.hub().find(routed.port).value_or(0);  // exists: route() checked it
+  const auto port = host_.hub().find(routed.port).value_or(0);  // route() has checked that it exists
   std::make_shared<PictureStream>(host_, std::move(socket_), port, routed.wishes)
       ->start(format_head(reply, false));
 }

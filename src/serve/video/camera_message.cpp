@@ -269,7 +269,7 @@ void FrameAllowance::declare(const core::FeedCamera& camera, std::optional<doubl
   constexpr double kUsual = 30;
   constexpr double kFastest = 60;  // browsers' cameras without a requested rate
   constexpr double kExcess = 4;
-  constexpr double kJpegBits = 1;  // per pixel: each frame is complete
+  constexpr double kJpegBits = 1;  // bits per pixel of a JPEG, which is complete in itself
   const double stated = std::min(camera.fps > 0 ? camera.fps : kUsual, kFastest);
   const double fps = std::max(wanted.value_or(0), stated);  // a camera may not have the wanted rate
   const double bitrate = camera.codec == core::FeedCodec::Mjpeg

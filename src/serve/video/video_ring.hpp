@@ -187,7 +187,7 @@ class VideoCursor {
   [[nodiscard]] bool gets_keys_only() const noexcept { return keys_only_; }
 
  private:
-  static constexpr double kSame = 1e-3;    // seconds: tolerance for equal pts
+  static constexpr double kSame = 1e-3;    // tolerance for equal pts, in seconds
   static constexpr double kShrinks = .8;   // factor for each step of catching up
   static constexpr double kPrompt = .1;    // seconds after the shortest round trip
   static constexpr double kMostExtra = 1;  // seconds

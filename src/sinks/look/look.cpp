@@ -36,7 +36,7 @@ namespace freshframe {
 namespace {
 
 constexpr double kSame = 1e-6;    // seconds
-constexpr double kLeastHole = 1;  // seconds: shorter pauses are not gaps
+constexpr double kLeastHole = 1;  // seconds; shorter pauses are not gaps
 
 double checked_seconds(double seconds) {
   constexpr double kMost = 3600;
@@ -327,7 +327,7 @@ class LookRing {
       pauses_.pop_front();
   }
 
-  /// `is_other`: the stamp is from another source than the newest frame.
+  /// `is_other` means that the stamp is from another source than the newest frame.
   void note_distance(const Stamp& stamp, bool is_other) FRESHFRAME_REQUIRES(mutex_) {
     const double since = Seconds(stamp.captured - newest_->captured).count();
     if (since >= kLeastHole)

@@ -83,7 +83,7 @@ class PacketRecording {
   [[nodiscard]] bool has_begun() const noexcept { return stream_ != nullptr; }
 
  private:
-  /// Runs `deed`. If it throws, the file keeps what is playable, the rest counts as lost, and the next key
+  /// Runs `deed`. If that throws, the file keeps what is playable, the rest counts as lost, and the next key
   /// packet starts a new file.
   template <class Deed>
   void guard(const Deed& deed) {
@@ -168,7 +168,7 @@ class PacketRecording {
   double newest_ = 0;                           // dts of the newest packet
   int source_ = -1;                             // source of the file's packets, see Stamp::source
   bool waits_for_key_ = true;
-  bool had_key_ = false;  // a file was started, or should have been. From then on each lost packet counts
+  bool had_key_ = false;  // set once a file was, or should have been, started: later losses count
 };
 
 inline VideoFileOptions without_encoder(const VideoFileOptions& options) {

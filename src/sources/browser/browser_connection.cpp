@@ -34,7 +34,7 @@ TimePoint now() {  // packets are timestamped by the real clock, even if the pip
 
 /// Throws OptionError for sizes that the server would refuse.
 void check_size(const SourceUrl& url, const OpenOptions& options) {
-  constexpr int kBlock = 16;  // pixels: encoders round up to whole blocks
+  constexpr int kBlock = 16;  // in pixels; encoders round up to whole blocks
   if (!options.width || !options.height) return;
   const int width = *options.width;
   const int height = *options.height;

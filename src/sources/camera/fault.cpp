@@ -46,7 +46,7 @@ std::string camera_holder(const std::string& path, const std::string& proc) {
     const auto pid = entry->path().filename().string();
     if (!core::all_digits(pid)) continue;
     const int count = descriptors_on(entry->path(), device);
-    // One descriptor of this process is the one that was just refused.
+    // This process has the device open once itself: for the request that was just refused.
     if (count == 0 || (pid == self && count == 1)) continue;
     if (!holders.empty()) holders += ", ";
     holders += pid == self ? "this program itself (pid " + pid + ")" : process_text(entry->path());

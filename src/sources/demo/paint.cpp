@@ -335,7 +335,7 @@ struct Polygon {
   }
 };
 
-constexpr float kHalo = 1.45F;  // t at which the dark halo around a ball ends
+constexpr float kHalo = 1.45F;  // the t at which the dark halo around a ball ends
 
 }  // namespace
 

@@ -211,7 +211,7 @@ void Demuxer::open_container(Dictionary& options) {
   if (is_one_picture(*format) && avio_size(&io()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
   const platform::DecimalPoint numbers;
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
-  input_.reset(input);  // null after a failure: FFmpeg has freed it
+  input_.reset(input);  // null after a failure, because FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);
   if (!playlist_fault_.empty()) fail(playlist_fault_, AVERROR(ENOTSUP));
   if (opened < 0 && heif_) {

@@ -57,7 +57,7 @@ class Demuxer {
   [[nodiscard]] bool jump(std::int64_t ticks);
   /// Number of frames decoded before the frame of `packet`, from the index that jump() used.
   [[nodiscard]] std::optional<std::int64_t> frames_before(const AVPacket& packet) const;
-  /// Throws what a call interrupted by a stop throws: SourceError with ECANCELED.
+  /// Throws SourceError with ECANCELED, like any call that a stop interrupts.
   [[noreturn]] void throw_stopped() const;
 
   [[nodiscard]] AVStream& stream() const noexcept { return *stream_; }

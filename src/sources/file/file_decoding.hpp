@@ -40,7 +40,7 @@ class FileDecoding {
   [[nodiscard]] AvFramePtr pull(const Context& context);
   /// Returns a frame's time in the file, in seconds. Call once per frame, in order.
   [[nodiscard]] double place(const AVFrame& frame);
-  /// As place(), but independent of other frames; nullopt if the frame has no timestamp.
+  /// Like place(), but independent of other frames. Returns nullopt if the frame has no timestamp.
   [[nodiscard]] std::optional<double> find_time(const AVFrame& frame);
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// Seconds for which the last frame of the file is shown: from `time` to the container's end, otherwise

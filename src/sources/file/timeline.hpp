@@ -43,7 +43,7 @@ class Timeline {
   }
 
  private:
-  static constexpr double kJump = 1.0;  // seconds: more than any reordering of frames
+  static constexpr double kJump = 1.0;  // seconds; more than any reordering of frames
 
   double step_;
   double leap_;

@@ -14,7 +14,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr int kBuffer =
-    1 << 16;  // bytes: twice FFmpeg's default, so that a demuxer can seek back to its start
+    1 << 16;  // in bytes; twice FFmpeg's default, so that a demuxer can seek back to its start
 
 }  // namespace
 

@@ -52,7 +52,7 @@ class ReconnectingSource : public VideoSource {
   virtual void disconnect() = 0;
   /// Waits before the next attempt, or until a stop.
   virtual void back_off(const Context& context);
-  /// What follows the reason of an outage in the log.
+  /// Returns what follows the reason of an outage in the log.
   [[nodiscard]] virtual std::string_view plan() const {
     return "trying again (reconnect=False ends instead)";
   }

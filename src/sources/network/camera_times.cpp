@@ -136,7 +136,7 @@ void CameraTimes::name_implausible(double utc) {
 }
 
 Utc CameraTimes::find_utc(std::optional<double> time, TimePoint captured, const Context& context) {
-  constexpr float kPlaylistError = 0.001F;  // seconds: playlists usually give milliseconds
+  constexpr float kPlaylistError = 0.001F;  // seconds; playlists usually give milliseconds
   if (stated_error_) {
     return {.seconds = context.clock.unix_time(captured) + clock_offset_,
             .error = static_cast<float>(*stated_error_),

@@ -48,7 +48,7 @@ class RepeatedPackets {
   }
 
  private:
-  static constexpr std::size_t kMost = 8192;  // packets: two minutes at 60 fps, more than a playlist holds
+  static constexpr std::size_t kMost = 8192;  // packets of two minutes at 60 fps, more than a playlist holds
   static constexpr std::size_t kSpread = 0x9E3779B97F4A7C15;
 
   bool may_repeat_ = false;

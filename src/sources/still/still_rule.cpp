@@ -23,10 +23,10 @@ constexpr int kMostOfNew = 10;        // if a field repeats in this many of kNew
 constexpr std::uint64_t kLoops = 3;   // keyframes in a row that repeat at the same interval
 // for short intervals: this number minus the interval in keyframes, if that is more than kLoops
 constexpr std::uint64_t kLoopsOfShort = 10;
-constexpr double kFewestOfLoop = 1.75;  // keyframes: a shorter period is not a loop
+constexpr double kFewestOfLoop = 1.75;  // in keyframes; a shorter period is not a loop
 // Seconds by which equal intervals may differ: keyframes arrive early or late.
 constexpr double kSameTime = 0.25;
-constexpr double kHole = 2;  // keyframe intervals: a longer gap means that the source was interrupted
+constexpr double kHole = 2;  // in keyframe intervals; a longer gap means that the source was interrupted
 
 /// Returns the largest time of which both are multiples, within the tolerance.
 double common_part(double seconds, double others) {

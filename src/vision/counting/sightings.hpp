@@ -27,7 +27,7 @@ struct Sighting {
   int class_id = 0;
   double x = 0;  // position of its anchor
   double y = 0;
-  double size = 0;  // pixels: side of a square of the same area
+  double size = 0;  // side in pixels of a square of the same area
 };
 
 inline std::size_t count_things(const Circles& found) {

@@ -10,7 +10,7 @@ namespace freshframe::vision {
 
 namespace {
 
-constexpr double kUnknownSpeed = 20;  // m/s: standard deviation of an unknown speed
+constexpr double kUnknownSpeed = 20;  // standard deviation of an unknown speed, in m/s
 // Multiples of GroundOptions::acceleration. Steady motion: white acceleration (m/s per root s). Changing
 // motion: standard deviation of its acceleration (m/s^2), and white jerk (m/s^2 per root s).
 constexpr double kOfSteady = 1.0 / 7;
@@ -18,7 +18,7 @@ constexpr double kOfChange = 13.0 / 7;
 constexpr double kOfJerk = 1;
 // With a smaller initial weight, the filter would react late to a car that is already braking when first seen.
 constexpr double kFirstSteady = 0.08;
-constexpr double kStay = 20;  // seconds: mean time until one kind of motion changes to the other
+constexpr double kStay = 20;  // mean seconds until one kind of motion changes to the other
 
 constexpr std::size_t kGroundAxes = 2;
 constexpr std::size_t kVelocityRow = 2;

@@ -16,10 +16,10 @@ namespace {
 
 constexpr std::size_t kLeastPoints = 4;
 constexpr std::size_t kMostPoints = 1000;
-constexpr std::size_t kFree = 8;        // free elements of a homography, whose last element is 1
-constexpr double kFromHorizon = 10;     // pixels: closer to the horizon, one pixel is a tenth of the distance
+constexpr std::size_t kFree = 8;     // free elements of a homography, whose last element is 1
+constexpr double kFromHorizon = 10;  // in pixels; closer to the horizon, one pixel is a tenth of the distance
 constexpr double kMostResidual = 0.05;  // fraction of the extent of the points
-// metres: the `place` column stores floats, whose resolution there is 8 mm
+// In metres. The `place` column stores floats, whose resolution at this distance is 8 mm.
 constexpr double kFarthestPlace = 1e5;
 
 using Homography = std::array<double, 9>;

@@ -27,10 +27,10 @@ namespace {
 using vision::Foot;
 using vision::FootMotion;
 
-constexpr double kLeastFootNoise = 2;      // pixels: minimum standard deviation of a measured lower edge
+constexpr double kLeastFootNoise = 2;      // minimum standard deviation of a measured lower edge, in pixels
 constexpr double kFootNoiseOfSize = 0.01;  // fraction of the box's size (side of a square of the same area)
 constexpr double kEdgesOfMiddle = 1.4;     // the mean of two edges is this much more accurate than one edge
-constexpr float kAtEdge = 1;               // pixels: a box this close to the image border is cut off
+constexpr float kAtEdge = 1;               // in pixels; a box this close to the image border is cut off
 
 /// Returns nullopt if the image border cuts off the lower end or a side of the box.
 std::optional<Foot> find_foot(const Detection& box, const PictureSize& size) {

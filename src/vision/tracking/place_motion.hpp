@@ -14,7 +14,7 @@ namespace freshframe::vision {
 struct PlaceRules {
   double acceleration = 2000;  // pixels/s^2
   double first_speed = 350;    // pixels/s: speed of a new track, whose velocity is unknown
-  double first_place = 1.4;    // pixels: error of a new track's position
+  double first_place = 1.4;    // error of a new track's position, in pixels
 };
 
 class PlaceMotion {

@@ -67,7 +67,7 @@ const AVCodec* find_codec(AVCodecID id) {
   return nullptr;
 }
 
-/// Gives the frame pooled memory in NV12.
+/// Allocates NV12 memory for the frame from the pool.
 void take_memory(AVFrame& frame) {
   constexpr std::size_t kAlignment = 64;
   const auto stride = (static_cast<std::size_t>(frame.width) + kAlignment - 1) / kAlignment * kAlignment;

@@ -34,7 +34,7 @@ void decode_into_pool(AVCodecContext& codec) noexcept;
 
 namespace {
 
-constexpr std::size_t kStride = 64;     // bytes: row alignment for the widest SIMD code of decoders
+constexpr std::size_t kStride = 64;     // row alignment in bytes for the widest SIMD code of decoders
 constexpr std::size_t kTail = 16 + 63;  // bytes that decoders may read past a plane, as in FFmpeg's own pool
 
 struct Layout {

@@ -13,7 +13,7 @@ namespace freshframe::media {
 
 namespace {
 
-constexpr std::size_t kMostText = 16U << 20U;  // bytes: some playlists list all segments of a day
+constexpr std::size_t kMostText = 16U << 20U;  // in bytes; some playlists list all segments of a day
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 
 namespace freshframe::media {
 
-/// Images in an MP4 container: HEIC of phones, AVIF.
+/// Returns true for images in an MP4 container: HEIC of phones, AVIF.
 [[nodiscard]] bool is_heif_brand(std::string_view brand);
 
 /// Returns true if this may be an HLS or DASH playlist. FFmpeg must open the input of a playlist itself,

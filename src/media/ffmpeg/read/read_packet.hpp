@@ -19,7 +19,7 @@ namespace freshframe::media {
   return std::all_of(end, end + AV_INPUT_BUFFER_PADDING_SIZE, [](std::uint8_t byte) { return byte == 0; });
 }
 
-/// As av_read_frame(), but the packet's memory is at most twice its size, and padded. FFmpeg's transport
+/// Like av_read_frame(), but the packet's memory is at most twice its size, and padded. FFmpeg's transport
 /// stream demuxer collects each frame in a buffer of 200 KiB, all of which a stored packet of one kilobyte
 /// would keep.
 [[nodiscard]] inline int read_packet(AVFormatContext& input, AVPacket& packet) {

@@ -19,7 +19,7 @@ class IndexRecords {
  public:
   using Record = std::array<std::uint32_t, 3>;
 
-  /// `path`: of the recording, whose directory gets the file.
+  /// `path` is the recording's. The file is created in the same directory.
   explicit IndexRecords(std::string path) : path_(std::move(path)) {}
 
   /// Throws Error if the file cannot be written.

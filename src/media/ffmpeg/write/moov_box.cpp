@@ -15,7 +15,7 @@ namespace {
 
 using BoxBytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kBoxHeadSize = 8;  // bytes: size and name
+constexpr std::size_t kBoxHeadSize = 8;  // a size and a name, 4 bytes each
 
 template <std::size_t count>
 bool is_one_of(std::string_view name, const std::array<std::string_view, count>& names) {

@@ -94,7 +94,7 @@ class Mp4Index {
   std::optional<Mp4Trial> sizes_;        // measures the sizes of later packets
   AVRational time_base_;
   std::int64_t start_ = 0;           // pts of the first packet, in ticks
-  std::int64_t described_end_ = 0;   // ticks: end of the packets in description_
+  std::int64_t described_end_ = 0;   // end of the packets in description_, in ticks
   std::int64_t end_ = 0;             // ticks
   std::int64_t last_position_ = 0;   // offset of the latest fragment's data
   std::uint32_t last_chunk_ = 0;     // number of packets in the latest fragment

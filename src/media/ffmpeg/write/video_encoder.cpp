@@ -59,7 +59,7 @@ void VideoEncoder::give_up() noexcept {
       muxer_.finish();
       finished_ = true;
       return;
-    } catch (const std::exception&) {  // the muxer reports what was saved
+    } catch (const std::exception&) {  // ignored, because the muxer reports what was saved
     }
   }
   muxer_.give_up();  // a file with only a header is useless

@@ -55,7 +55,7 @@ OwnFile measure_file(const platform::OwnedFile& file, std::string name, std::int
   return {.name = std::move(name), .number = number, .bytes = file.bytes, .written = file.written};
 }
 
-/// Walks all folders whose names match the pattern.
+/// A walk through all folders whose names match the pattern.
 struct Walk {
   const SegmentPattern& pattern;
   std::vector<OwnFile> found = {};

@@ -62,7 +62,7 @@ class SegmentFacts {
     facts_.last_utc = stamp.utc.seconds;
   }
 
-  static constexpr double kShortestGap = 1;  // seconds: shorter pauses are not gaps
+  static constexpr double kShortestGap = 1;  // seconds; shorter pauses are not gaps
   static constexpr double kUsual = 3;        // a gap is longer than this number of frame intervals
 
   std::deque<Stamp> unsafe_;  // a second of frames plus the encoder's delay

@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-/// Packets alone do not prove that a source works. Not thread-safe.
+/// Detects a source that sends packets of which no frame can be decoded. Not thread-safe.
 class FruitlessPackets {
  public:
   /// Call when the connection starts, or a frame arrives.

@@ -254,7 +254,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
   input->interrupt_callback = interrupt_.callback();
   opened_.install(*input, !options_.options.contains(kPersistentOption));
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
-  input_.reset(input);  // null after a failure: FFmpeg has freed it
+  input_.reset(input);  // null after a failure, because FFmpeg has freed it
   for (const char* key : {kStartOption, kPersistentOption, kMultipleOption}) {
     if (!options_.options.contains(key)) options.remove(key);  // left over unless this is an HLS stream
   }

@@ -20,7 +20,7 @@ namespace freshframe::media {
 
 namespace {
 
-constexpr double kShortestSegment = 0.2;  // seconds: playlists do not have shorter segments for long
+constexpr double kShortestSegment = 0.2;  // seconds; playlists do not have shorter segments for long
 constexpr double kLongestSegment = 30;
 constexpr double kFirstSteps = 8;  // requests per segment, at first
 constexpr double kFinest = 0.05;   // seconds between two requests
@@ -113,7 +113,7 @@ std::optional<std::string> take_playlist(AVIOContext& io, bool whole) {
 
 /// Returns true for an MP4 init section: parameter boxes without images. The bytes can be read again.
 bool begins_with_parameters(AVIOContext& io) {
-  constexpr std::size_t kHead = 8;  // bytes: a box's length and its name
+  constexpr std::size_t kHead = 8;  // a box's size and name, 4 bytes each
   const auto begin = avio_tell(&io);
   std::array<unsigned char, kHead> head{};
   const int size = avio_read(&io, head.data(), static_cast<int>(head.size()));

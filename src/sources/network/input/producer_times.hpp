@@ -34,7 +34,7 @@ class ProducerTimes {
 
  private:
   static constexpr double kSame = 0.0002;     // seconds; FFmpeg's rounding error is below a tenth of it
-  static constexpr double kConfirmed = 30.0;  // seconds: servers report more often
+  static constexpr double kConfirmed = 30.0;  // seconds; servers report more often
 
   bool one_late_;
   std::optional<double> before_;  // wall-clock time of the previous packet

@@ -67,7 +67,7 @@ Reception::Reception(int clock)
 
 void Reception::note_packet(std::uint32_t timestamp, TimePoint arrived) {
   constexpr double kWeight = 1.0 / 16;  // RFC 3550, appendix A.8
-  constexpr double kJump = 10;          // seconds: a larger jump means that the sender's clock was set
+  constexpr double kJump = 10;          // seconds; a larger jump means that the sender's clock was set
   if (timestamp_) {
     const double sent = static_cast<std::int32_t>(timestamp - *timestamp_) / clock_;
     const double deviation = std::abs(Seconds(arrived - arrived_).count() - sent);

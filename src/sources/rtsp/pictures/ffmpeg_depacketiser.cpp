@@ -18,7 +18,7 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr int kPacketBuffer = 1 << 17;  // bytes: more than the largest packet
+constexpr int kPacketBuffer = 1 << 17;  // in bytes; larger than any packet
 
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
 using Written = const std::uint8_t*;
@@ -91,7 +91,7 @@ class FfmpegDepacketiser final : public Depacketiser {
     format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN | AVFMT_FLAG_NOBUFFER;
     Dictionary options({{"sdp_flags", "custom_io"}, {"reorder_queue_size", "0"}, {"max_delay", "0"}});
     const int opened = avformat_open_input(&format, "", av_find_input_format("sdp"), options.out());
-    format_.reset(format);  // null after a failure: FFmpeg has freed it
+    format_.reset(format);  // null after a failure, because FFmpeg has freed it
     if (opened < 0)
       throw Fault(Trouble::Dialogue, "FFmpeg cannot read its RTP payload: " + ffmpeg_text(opened));
     if (format_->nb_streams != 1 || format_->streams[0]->codecpar->codec_id == AV_CODEC_ID_NONE) {

@@ -63,7 +63,7 @@ using platform::Socket;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kNextAddress{
-    250};  // milliseconds: the Connection Attempt Delay of RFC 8305, section 5
+    250};  // milliseconds; the Connection Attempt Delay of RFC 8305, section 5
 constexpr std::size_t kPiece = 64U << 10U;
 constexpr std::size_t kMostWaiting = 256U << 10U;
 

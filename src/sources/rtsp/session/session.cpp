@@ -73,7 +73,7 @@ Session::~Session() {
         [dialogue = std::shared_ptr<Dialogue>(std::move(dialogue_)), url = control_, deadline,
          companion = companion_] { static_cast<void>(dialogue->end_session(kMethod, url, deadline)); });
   } catch (const std::exception&) {
-    return;  // no thread: the connection closes now
+    return;  // no thread could be started, so the connection closes now
   }
 }
 
