@@ -63,7 +63,7 @@ class JoinNodeOf : public NodeBase {
             .sets = {JoinInput{get_type<typename JoinPart<In>::Input>(), JoinPart<In>::kMayMiss}...}};
   }
 
-  /// Called once per set, by one thread at a time. Returns nullopt to emit nothing. The result gets the stamp
+  /// Called once per set, by one thread at a time. Return nullopt to emit nothing. The result gets the stamp
   /// of the first sample.
   virtual std::optional<Out> process(const typename JoinPart<In>::Argument&... samples,
                                      const Context& context) = 0;

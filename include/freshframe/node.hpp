@@ -215,9 +215,9 @@ class NodeBase {
   [[nodiscard]] virtual NodeReport report(Span /*span*/) const { return {}; }
 
   virtual void open(const Context& /*context*/) {}
-  /// Returns nullopt to emit nothing.
+  /// Return nullopt to emit nothing.
   virtual std::optional<Emitted> process_any(const AnySample& sample, const Context& context) = 0;
-  /// Called instead of process_any() if the node was added with a batch. Returns one entry per sample, in the
+  /// Called instead of process_any() if the node was added with a batch. Return one entry per sample, in the
   /// same order; nullopt emits nothing for that sample.
   virtual std::vector<std::optional<Emitted>> process_batch_any(std::span<const AnySample> /*samples*/,
                                                                 const Context& /*context*/) {
@@ -340,7 +340,7 @@ class Node : public NodeBase {
   [[nodiscard]] const TypeInfo* input_type() const noexcept final { return get_type<In>(); }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
 
-  /// Called by one thread at a time. Returns nullopt to emit nothing.
+  /// Called by one thread at a time. Return nullopt to emit nothing.
   virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
 
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
@@ -425,7 +425,7 @@ class EitherNode : public NodeBase {
   }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
 
-  /// Called by one thread at a time. Returns nullopt to emit nothing.
+  /// Called by one thread at a time. Return nullopt to emit nothing.
   virtual std::optional<Out> process(const Sample<A>& sample, const Context& context) = 0;
   virtual std::optional<Out> process(const Sample<B>& sample, const Context& context) = 0;
 
@@ -451,7 +451,7 @@ class BatchNode : public Node<In, Out> {
  public:
   [[nodiscard]] NodeContract contract() const override { return {.takes_batches = true}; }
 
-  /// Called by one thread at a time. Returns one entry per sample, in the same order; nullopt emits nothing
+  /// Called by one thread at a time. Return one entry per sample, in the same order; nullopt emits nothing
   /// for that sample. Each result gets the stamp of its sample. An exception fails all samples of the call.
   virtual std::vector<std::optional<Out>> process_batch(std::span<const Sample<In>> samples,
                                                         const Context& context) = 0;

@@ -25,7 +25,7 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
     Args:
         answer: A response whose headers have been read.
         most: Limit in bytes.
-        deadline: As time.monotonic(). Each single read has the socket's timeout.
+        deadline: Time by time.monotonic(). Each single read has the socket's timeout.
 
     Raises:
         TimeoutError: The body is not complete at the deadline.

@@ -281,23 +281,23 @@ class Stamp:
 
     @property
     def seq(self) -> int:
-        """As Sample.seq."""
+        """Same as Sample.seq."""
 
     @property
     def part(self) -> int:
-        """As Sample.part."""
+        """Same as Sample.part."""
 
     @property
     def pts(self) -> float:
-        """As Sample.pts."""
+        """Same as Sample.pts."""
 
     @property
     def captured(self) -> float:
-        """As Sample.captured."""
+        """Same as Sample.captured."""
 
     @property
     def source(self) -> str:
-        """As Sample.source."""
+        """Same as Sample.source."""
 
     @property
     def _source_number(self) -> int:

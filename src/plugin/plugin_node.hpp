@@ -58,8 +58,8 @@ class Instance {
   /// Passes the sample to `call(freshframe_sample)`, valid during the call.
   template <class Call>
   auto show_sample(const AnySample& sample, const Call& call);
-  /// Calls `call(outlet, error)`, which calls `function` of the table. Rethrows an exception that the outlet
-  /// has caught.
+  /// Calls `call(outlet, error)`, which must call `function` of the table. Rethrows an exception that the
+  /// outlet has caught.
   template <class Call>
   void call_with_outlet(const char* function, AnyOut& out, const Call& call);
   /// Takes ownership of `value` and returns it if `code` is 1; returns nullopt if it is 0. Throws Error for

@@ -51,7 +51,7 @@ constexpr std::uint64_t kMostColumns = 1000;
 constexpr std::size_t kDimensions = 4;
 constexpr std::size_t kMostName = 1000;                       // bytes
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 47;  // size of a process's address space
-constexpr std::int64_t kMostShown = std::int64_t{1} << 30;    // bytes of a column that repeats its memory
+constexpr std::int64_t kMostShown = std::int64_t{1} << 30;    // limit in bytes for overlapping elements
 
 [[noreturn]] void refuse(const Column& column, const std::string& why) {
   throw Error("returned a table whose column '" + column.name + "' " + why);

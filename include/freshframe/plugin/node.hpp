@@ -110,7 +110,7 @@ class Node : public detail::Attached {
   using Output = Out;
   virtual ~Node() = default;
   virtual void open(Context& /*context*/) {}
-  /// Returns nullopt to emit nothing. An exception fails the sample.
+  /// Return nullopt to emit nothing. An exception fails the sample.
   virtual std::optional<Out> process(const Sample<In>& sample, Context& context) = 0;
   /// Called once if open() succeeded, even after a failure.
   virtual void close() {}

@@ -1,4 +1,4 @@
-"""What the package needs to know about a node besides its public methods."""
+"""The declarations of a node that the package needs in addition to its public methods."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

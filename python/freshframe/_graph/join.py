@@ -62,7 +62,7 @@ class Join:
         self._policy()
 
     def _policy(self) -> _native.JoinPolicy:
-        """Converts it for the engine, which checks the values."""
+        """Converts the options for the engine, which checks their values."""
         return _native.JoinPolicy(
             None if self.within is None else _check.number("within of a join", self.within),
             None if self.max_wait is None else _check.number("max_wait of a join", self.max_wait),

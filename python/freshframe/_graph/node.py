@@ -64,7 +64,7 @@ class Node(Generic[In, Out]):
     stop_token: StopToken = unset_stop_token()
 
     def _freshframe_contract(self) -> Contract:
-        """Returns what the package needs to know about the node besides its methods."""
+        """Returns the declarations that the package needs in addition to the public attributes."""
         return PLAIN
 
     def open(self) -> None:

@@ -398,7 +398,7 @@ class GilCulprit:
         total: Total duration of the stalls in seconds.
         max: Duration of the longest in seconds.
         p50: Median duration of the latest 1000 in seconds.
-        program: As GilStall.program, of the longest stall.
+        program: GilStall.program of the longest stall.
     """
 
     native: str | None

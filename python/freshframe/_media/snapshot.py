@@ -20,12 +20,12 @@ class Snapshot:
         source: Name of the source.
         frozen_for: Seconds for which the source had been frozen at the time of the request; 0 if it was not.
         frame: The frame.
-        seq: As Sample.seq; with packets, the number of the packet.
-        pts: As Sample.pts.
-        captured: As Sample.captured, in seconds of ``time.monotonic()``.
-        utc: As Sample.utc.
-        utc_error: As Sample.utc_error.
-        utc_from: As Sample.utc_from.
+        seq: Same as Sample.seq; with packets, the number of the packet.
+        pts: Same as Sample.pts.
+        captured: Same as Sample.captured, in seconds of ``time.monotonic()``.
+        utc: Same as Sample.utc.
+        utc_error: Same as Sample.utc_error.
+        utc_from: Same as Sample.utc_from.
         damaged: Whether it lost data in transit.
         gap: Seconds between this frame and the next one returned (or now), if frames of the stream are
             missing in between; 0 if there is no gap.

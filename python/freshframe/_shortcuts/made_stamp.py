@@ -14,10 +14,10 @@ class MadeStamp:
     """A stamp for run_node(), returned by stamp().
 
     Attributes:
-        seq: As Sample.seq.
-        pts: As Sample.pts; None means ``seq / fps``.
-        captured: As Sample.captured; None means now.
-        source: As Sample.source.
+        seq: Same as Sample.seq.
+        pts: Same as Sample.pts; None means ``seq / fps``.
+        captured: Same as Sample.captured; None means now.
+        source: Same as Sample.source.
     """
 
     seq: int

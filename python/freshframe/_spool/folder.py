@@ -169,9 +169,9 @@ def move_aside(path: str) -> str:
 
 
 def free_name(path: str) -> str:
-    """Returns PATH.bad-1, or the next number that is free.
+    """Returns ``path.bad-1``, or the next number that is free.
 
-    For a path that ends with a slash: bad-1 in that folder.
+    If the path ends with a slash, returns ``path/bad-1`` instead.
     """
     dot = "" if path.endswith("/") else "."
     number = 1

@@ -126,5 +126,5 @@ def shift(zero: float, segment: Segment) -> float:
 
 
 def last_written(zero: float, segment: Segment) -> float:
-    """Returns the Unix time of a segment's last line, by the clock as it is set now."""
+    """Returns the Unix time of a segment's last line, by the clock's current setting."""
     return segment.last + shift(zero, segment)

@@ -68,9 +68,9 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             contain the region is an error.
 
     Attributes:
-        min_confidence: As above. May be set while the node runs, as may ``classes``: applies from the next
+        min_confidence: The argument. May be set while the node runs, as may ``classes``: applies from the next
             frame. An invalid value raises an exception and changes nothing.
-        classes: As above.
+        classes: The argument.
         names: Class names by class_id; None if unknown.
         layout: The output layout.
         layout_reason: How the layout was determined.

@@ -57,19 +57,19 @@ void bind_stamp(nb::module_& module) {
       "The origin of a sample: its numbers, times and source. As ``sample.stamp`` it holds "
       "no frame, so a program may keep any number of them.")
       .def_prop_ro(
-          "seq", [](const PythonStamp& self) { return self.stamp.seq; }, "As Sample.seq.")
+          "seq", [](const PythonStamp& self) { return self.stamp.seq; }, "Same as Sample.seq.")
       .def_prop_ro(
-          "part", [](const PythonStamp& self) { return self.stamp.part; }, "As Sample.part.")
+          "part", [](const PythonStamp& self) { return self.stamp.part; }, "Same as Sample.part.")
       .def_prop_ro(
-          "pts", [](const PythonStamp& self) { return self.stamp.pts; }, "As Sample.pts.")
+          "pts", [](const PythonStamp& self) { return self.stamp.pts; }, "Same as Sample.pts.")
       .def_prop_ro(
           "captured",
           [](const PythonStamp& self) {
             return std::chrono::duration<double>(self.stamp.captured.time_since_epoch()).count();
           },
-          "As Sample.captured.")
+          "Same as Sample.captured.")
       .def_prop_ro(
-          "source", [](const PythonStamp& self) { return self.source(); }, "As Sample.source.")
+          "source", [](const PythonStamp& self) { return self.source(); }, "Same as Sample.source.")
       .def_prop_ro(
           "_source_number", [](const PythonStamp& self) { return self.stamp.source; },
           "The number of its source, which is never reused, even by another source with the same name.")

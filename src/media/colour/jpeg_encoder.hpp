@@ -29,7 +29,7 @@ class JpegEncoder {
   /// At most `max_width` pixels wide (1 or more), never enlarged; `quality` 1..100. The colours are JPEG's:
   /// full range, BT.601. Throws Error.
   [[nodiscard]] JpegPicture encode(const Frame& frame, int max_width, int quality);
-  /// As encode(), with both sides at most `max_side` pixels.
+  /// Like encode(), with both sides at most `max_side` pixels.
   [[nodiscard]] JpegPicture encode_within(const Frame& frame, int max_side, int quality);
 
  private:

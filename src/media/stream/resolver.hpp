@@ -15,7 +15,7 @@ namespace freshframe::media {
 using platform::HostAnswer;
 using platform::is_address;
 
-/// May block for any time.
+/// A function that looks up a name. May block indefinitely.
 using HostLookup = HostAnswer (*)(const std::string& host);
 
 /// Returns nullopt after a stop or `deadline` (real time). The lookup is a DetachedCall, one per name, which

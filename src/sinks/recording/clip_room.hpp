@@ -15,7 +15,7 @@
 
 namespace freshframe::media {
 
-/// ClipOptions::keep_names and keep_bytes.
+/// The parsed ClipOptions::keep_names, and keep_bytes.
 struct ClipKeep {
   std::string given;  // keep_names
   SegmentPattern names;

@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-/// A reason with its remedy.
+/// Why a file cannot be read, and what the user can do about it.
 struct PathFault {
   std::string why;
   int code = 0;  // an errno

@@ -21,7 +21,8 @@ constexpr std::uint64_t kFresh = 3;   // keyframes with motion in a row that end
 constexpr std::size_t kNewKept = 16;  // the number of bits in Field::again
 constexpr int kMostOfNew = 10;        // if a field repeats in this many of kNewKept images, it mostly repeats
 constexpr std::uint64_t kLoops = 3;   // keyframes in a row that repeat at the same interval
-// for short intervals: this number minus the interval in keyframes, if that is more than kLoops
+// If keyframes repeat after only a few others, more of them are needed: this number minus the interval in
+// keyframes, but at least kLoops.
 constexpr std::uint64_t kLoopsOfShort = 10;
 constexpr double kFewestOfLoop = 1.75;  // in keyframes; a shorter period is not a loop
 // Seconds by which equal intervals may differ: keyframes arrive early or late.

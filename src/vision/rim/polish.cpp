@@ -178,7 +178,7 @@ class Equations {
     }
   }
 
-  // Cholesky's decomposition; nullopt means the system is singular.
+  // Solves the system by Cholesky decomposition. Returns nullopt if it is singular.
   [[nodiscard]] std::optional<Unknowns> solve() {
     for (std::size_t i = 0; i < kUnknowns; ++i) left_[i][i] += i < 3 ? kCircleDamping : kSmearDamping;
     for (std::size_t i = 0; i < kUnknowns; ++i) {

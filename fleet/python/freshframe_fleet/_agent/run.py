@@ -125,7 +125,7 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def counts(self) -> Counter[str]:
-        """Number of results that were kept, rejected because the run was closed, or too large."""
+        """How many results were kept, rejected because the run was closed, or too large."""
         stream = self._stream
         return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 

@@ -22,7 +22,7 @@ class _Page:
     handed: int = 0
     waiting: int = 0
     progress: int = 0
-    refused: int = 0  # results that were handed over, but rejected here
+    refused: int = 0  # results that arrived after those of a later run, so they were rejected
 
 
 @dataclass(slots=True)

@@ -63,7 +63,7 @@ class Group {
     bytes_ = 0;
     full_ = false;
   }
-  /// As forget(), but is_full() does not change.
+  /// Like forget(), but is_full() does not change.
   void give_up() noexcept { kept_.clear(); }
   /// Ends a replay.
   void stop() noexcept {

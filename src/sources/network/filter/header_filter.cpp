@@ -131,7 +131,7 @@ std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
   return count;
 }
 
-/// As take_box(), for Matroska. Clusters may have unknown length, so a header is found by its first bytes.
+/// Like take_box(), for Matroska. Clusters may have unknown length, so a header is found by its first bytes.
 std::size_t HeaderFilter::take_elements(Bytes bytes, FilteredBytes& out) {
   const auto text = view_text(bytes);
   if (state_ == State::Data) {

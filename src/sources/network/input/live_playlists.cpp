@@ -304,7 +304,7 @@ std::optional<TsVideo> find_segment_video(AVIOContext& io) {
 
 int LivePlaylists::check_video(AVIOContext& io, bool first, std::optional<TsVideo>& video) {
   constexpr char kSync{kTsSync};
-  if (!begins_with(io, {&kSync, 1})) return 0;  // the input is an MP4, a playlist, or a key
+  if (!begins_with(io, {&kSync, 1})) return 0;  // not a transport stream, but an MP4, a playlist, or a key
   video = find_segment_video(io);
   if (!video) return 0;
   if (first || known_videos_.empty()) known_videos_.insert(*video);

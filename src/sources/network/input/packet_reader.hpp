@@ -74,7 +74,7 @@ class PacketQueue {
 /// take up to 0.1 s, which is too long for a stop.
 inline constexpr double kPatience = 0.005;
 
-/// As kPatience, but after a time limit: longer, so that FFmpeg can report what it was waiting for.
+/// Like kPatience, but after a time limit: longer, so that FFmpeg can report what it was waiting for.
 inline constexpr double kPatienceAtLimits = 0.12;
 
 /// Not thread-safe.

@@ -35,7 +35,7 @@ void PictureParser::add(const AVPacket& packet, std::deque<AvPacketPtr>& picture
     if (used < 0) return;
     bytes += used;
     left -= used;
-    pts = dts = AV_NOPTS_VALUE;  // only the first frame has them
+    pts = dts = AV_NOPTS_VALUE;  // later frames of this packet have no timestamps of their own
     if (size > 0) pictures.push_back(make_picture(data, size, packet));
   }
 }

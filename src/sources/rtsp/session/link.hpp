@@ -26,9 +26,9 @@ class Waiter {
 
   /// Returns false after the deadline. Throws Fault after a stop.
   [[nodiscard]] bool wait(std::vector<platform::Awaited>& sockets, TimePoint deadline);
-  /// As wait(), but returns false after a stop instead of throwing.
+  /// Like wait(), but returns false after a stop instead of throwing.
   [[nodiscard]] bool wait_or_stop(std::vector<platform::Awaited>& sockets, TimePoint deadline) const;
-  /// As wait(), but ignores stops.
+  /// Like wait(), but ignores stops.
   [[nodiscard]] static bool wait_anyway(std::vector<platform::Awaited>& sockets, TimePoint deadline);
   /// Throws Fault after a stop.
   void check() const;
