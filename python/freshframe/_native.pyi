@@ -120,11 +120,11 @@ class Frame:
 
     @property
     def width(self) -> int:
-        """Pixels."""
+        """Width in pixels."""
 
     @property
     def height(self) -> int:
-        """Pixels."""
+        """Height in pixels."""
 
     @property
     def format(self, /) -> Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']:
@@ -141,7 +141,7 @@ class Frame:
     @property
     def damaged(self) -> bool:
         """
-        Part of the image, or of one that it was predicted from, was lost in transit or could not be decoded. A frame that a node makes from a damaged one is damaged, too.
+        True if part of the image, or of one that it was predicted from, was lost in transit or could not be decoded. Frames that a node makes from a damaged frame are damaged, too.
         """
 
     @property
@@ -153,28 +153,28 @@ class Frame:
     @property
     def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        (H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range. Of bgr and rgb it is converted once. GIL: released for the first conversion
+        (H, W) uint8, read-only. For YUV and gray frames this is plane 0, without a copy, in the stream's own range. For bgr and rgb it is converted once, then shared. GIL: released for the first conversion
         """
 
     @property
     def bgr(self, /) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        (H, W, 3) uint8, read-only; converted once, then shared by all. copy('bgr') gives an array to draw on. GIL: released for the first conversion, then held
+        (H, W, 3) uint8, read-only; converted once, then shared by all users. To get a writable array, for example to draw on, use copy('bgr'). GIL: released for the first conversion, then held
         """
 
     @property
     def rgb(self, /) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        (H, W, 3) uint8, read-only; converted once, then shared by all. GIL: released for the first conversion, then held
+        (H, W, 3) uint8, read-only; converted once, then shared by all users. GIL: released for the first conversion, then held
         """
 
     @property
     def array(self, /) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        The frame's own format in one read-only array: (H, W, 3), (H, W), (H*3//2, W) for nv12 and i420, (H*2, W) for i422, (3, H, W) for i444. Planar formats are packed once, then shared.
+        The frame in its own format as one read-only array: (H, W, 3) for bgr and rgb, (H, W) for gray, (H*3//2, W) for nv12 and i420, (H*2, W) for i422, (3, H, W) for i444. Planar formats are packed once, then shared.
 
         Raises:
-            FreshframeError: A subsampled format of odd size: use planes, luma or bgr.
+            FreshframeError: The format is subsampled and the size is odd: use planes, luma or bgr.
         GIL: released for the first packing, then held
         """
 
@@ -185,53 +185,53 @@ class Frame:
 
     def copy(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | None = None) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        Your own writable array of the given format. Without one, a gray or rgb frame keeps its format, and all others are bgr, on which OpenCV can draw. GIL: released
+        Returns a new writable array in the given format. Default: the frame's own format for gray and rgb, otherwise bgr, so that OpenCV can draw on it. GIL: released
         """
 
     @staticmethod
     def from_array(array: Any, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb', 'bgra', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame:
         """
-        Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: format='rgb'. Screen capture, Qt and cairo have format='bgra'.
+        Creates a frame from an array of uint8 pixels, by default in BGR order as in OpenCV. Arrays from PIL, imageio and PyTorch are in RGB order: pass format='rgb'. Screen capture, Qt and cairo use format='bgra'.
 
-        It also takes the other formats of `array`. 'bgra' and 'rgba' are (H, W, 4): the alpha is dropped, so they cannot be combined with copy=False. With copy=False the frame shares the array's memory, which must not change afterwards.
+        All formats of `array` are supported, with the same shapes. 'bgra' and 'rgba' are (H, W, 4); the alpha channel is dropped, so they cannot be combined with copy=False. With copy=False the frame shares the array's memory, which must not change afterwards.
 
         Raises:
             OptionError: The shape does not fit the format.
-            OptionTypeError: Not a uint8 array.
-        GIL: released for a copy of more than about half a millisecond
+            OptionTypeError: The array is not a uint8 array.
+        GIL: released for a copy that takes longer than about half a millisecond
         """
 
     def __copy__(self) -> object:
         """The same frame."""
 
     def __deepcopy__(self, memo: object) -> object:
-        """The same frame: it never changes."""
+        """The same frame, because it never changes."""
 
     def __reduce__(self) -> tuple:
         """Raises OptionTypeError: a Frame cannot be pickled."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
         """
-        `array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError.
+        Returns `array`, for NumPy. Raises OptionError unless the frame is gray, bgr or rgb.
         """
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         """
-        `array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of version 1.0 or newer, a separate copy for older ones. GIL: released while copying
+        Exports `array` to DLPack, if the frame is gray, bgr or rgb: read-only and without a copy for consumers that support version 1.0, as a separate copy for older ones. GIL: released while copying
         """
 
     def __dlpack_device__(self) -> tuple:
         """The CPU: (1, 0)."""
 
     def __eq__(self, other: object, /) -> bool:
-        """True if both share their memory; pixels are not compared."""
+        """True if both frames share their memory. Pixels are not compared."""
 
     def __hash__(self) -> int: ...
 
     def __repr__(self) -> str: ...
 
     def _nbytes(self) -> int:
-        """Bytes of this frame's memory, conversions included."""
+        """Size of this frame's memory in bytes, including its conversions."""
 
 class DevicePlane:
     """
@@ -276,7 +276,7 @@ class DevicePlane:
 
 class Stamp:
     """
-    The origin of a sample: its numbers, times and source. As ``sample.stamp`` it holds no frame, so a program may keep any number of them.
+    The origin of a sample: its numbers, times and source. ``sample.stamp`` does not keep the frame alive, so a program may store any number of stamps.
     """
 
     @property
@@ -302,7 +302,7 @@ class Stamp:
     @property
     def _source_number(self) -> int:
         """
-        The number of its source, which is never reused, even by another source with the same name.
+        The number of the source. It is never reused, even by another source with the same name.
         """
 
     def __reduce__(self) -> tuple:
@@ -314,28 +314,30 @@ T_co = TypeVar("T_co", covariant=True, default=Any)
 
 class Sample(Generic[T_co]):
     """
-    A value with its source, number and times, and the frame that it was made from.
+    A value with its source, number and times, and the frame from which it was made.
 
-    Samples compare by identity. Readers return them and nodes receive them. Programs do not create them.
+    Samples are compared by identity. Readers return them and nodes receive them; programs do not create them.
     """
 
     def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
 
     @property
     def value(self, /) -> T_co:
-        """The value; made at first use and kept."""
+        """
+        The value. It is converted to a Python object on first access, then kept.
+        """
 
     @property
     def frame(self, /) -> Frame:
         """
-        The frame that the value was made from. On an edge of frames it is the value itself.
+        The frame from which the value was made. If the values are frames, it is the value itself.
 
         Raises:
-            StateError: The sample has no frame: its reader was made with frames=False, or its value was not made from a frame.
+            StateError: The sample has no frame: its reader was created with frames=False, or its value was not made from a frame.
         """
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> None:
-        """Raises TypeError: the pixels are ``sample.frame.bgr``."""
+        """Raises TypeError: use ``sample.frame.bgr`` for the pixels."""
 
     @property
     def seq(self) -> int:
@@ -344,35 +346,35 @@ class Sample(Generic[T_co]):
     @property
     def part(self) -> int:
         """
-        Number among the results that a node gave of the sample with this seq, from 0.
+        Index among the results that one node returned for the sample with this seq, from 0.
         """
 
     @property
     def stamp(self) -> Stamp:
         """
-        The numbers, times and source of a sample, without value and frame, for stamped(like=).
+        The numbers, times and source of the sample, without its value and frame; for stamped(like=).
         """
 
     @property
     def pts(self) -> float:
-        """Seconds in the source's own time."""
+        """Presentation timestamp in seconds, in the source's own time."""
 
     @property
     def captured(self) -> float:
         """
-        time.monotonic() of the capture: docs/reference/time.md lists it for each source.
+        Capture time as of time.monotonic(). docs/reference/time.md defines it for each source.
         """
 
     @property
     def utc(self, /) -> float | None:
         """
-        Unix time of the capture in seconds, by the clock that `utc_from` names. None if that is "none".
+        Capture time as Unix time in seconds, by the clock named in `utc_from`; None if that is "none".
         """
 
     @property
     def utc_error(self) -> float:
         """
-        Half the width in seconds of what is known of `utc`, as that clock goes; inf if nothing is known.
+        Uncertainty of `utc` in seconds (plus or minus), as stated by its clock; inf if unknown.
         """
 
     @property
@@ -383,7 +385,9 @@ class Sample(Generic[T_co]):
 
     @property
     def damaged(self) -> bool:
-        """The frame that the value was made from is damaged, see Frame.damaged."""
+        """
+        True if the frame from which the value was made is damaged, see Frame.damaged.
+        """
 
     @property
     def source(self) -> str:
@@ -392,13 +396,13 @@ class Sample(Generic[T_co]):
     @property
     def node(self) -> str:
         """
-        Name of the node that sent this sample. It identifies the parent in a merge.
+        Name of the node that emitted this sample. In a merge, it tells from which parent the sample came.
         """
 
     @property
     def members(self, /) -> tuple[Sample[Any] | None, ...]:
         """
-        The samples of a join's set, in the order of the parents, and None where one is missing. `value` has their values, and all else comes from the first. Other samples have ().
+        For a set of a join: the samples of the parents, in order, None where one is missing. `value` is the tuple of their values; everything else is taken from the first member. Otherwise ().
         """
 
     @property
@@ -423,7 +427,7 @@ class NodeHandle:
 
     @property
     def added(self) -> bool:
-        """True once it belongs to a pipeline."""
+        """True once the node belongs to a pipeline."""
 
     @property
     def has_place(self) -> bool | None:
@@ -433,26 +437,26 @@ class NodeHandle:
 
     @property
     def live(self) -> bool:
-        """True for a source that cannot wait."""
+        """True for a live source, which cannot wait for a slow consumer."""
 
     @property
     def gives_several(self) -> bool:
-        """True if one sample may have any number of results."""
+        """True if there may be any number of results per sample."""
 
     @property
     def tick_every(self) -> float | None:
-        """Seconds between two calls of its on_tick(); None means it has none."""
+        """Interval of on_tick() in seconds; None if the node has none."""
 
     @property
     def finishes(self) -> bool:
-        """True if it has finish()."""
+        """True if the node has finish()."""
 
     @property
     def default_name(self) -> str:
-        """The node's name if add(name=) is not given."""
+        """The name of the node if add() is called without name=."""
 
 class QueuePolicy:
-    """The engine's form of a Queue."""
+    """A Queue as the engine represents it."""
 
     def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
 
@@ -470,22 +474,24 @@ class QueuePolicy:
 
     @property
     def blocks(self) -> bool:
-        """True if a full edge makes its producer wait."""
+        """True if a full queue makes the producer wait."""
 
     @property
     def name(self) -> str:
-        """A predefined queue's name, or "Queue(4, drop_newest)"."""
+        """
+        Name of a predefined queue, or a string such as "Queue(4, drop_newest)".
+        """
 
 def predefined_queues() -> dict[str, QueuePolicy]:
-    """LATEST, NEXT, LOSSLESS and RECORDING, by name."""
+    """LATEST, NEXT, LOSSLESS and RECORDING, keyed by name."""
 
 class BatchPolicy:
-    """The engine's form of a Batch."""
+    """A Batch as the engine represents it."""
 
     def __init__(self, size: int, max_wait: float) -> None: ...
 
 class JoinPolicy:
-    """The engine's form of a Join."""
+    """A Join as the engine represents it."""
 
     def __init__(self, within: float | None, max_wait: float | None, by: str | None, partial: bool) -> None: ...
 
@@ -506,7 +512,7 @@ class Engine:
 
     def start(self, start_outside: Callable[[], None], /) -> None:
         """
-        Starts the native threads, calls start_outside and waits until every node has opened. Then the sources begin to deliver. GIL: released while waiting
+        Starts the native threads, calls start_outside, and waits until every node has opened. Then the sources start to deliver. GIL: released while waiting
         """
 
     finish_add: types.MethodDescriptorType = ...
@@ -519,31 +525,31 @@ class Engine:
 
     def wait(self, seconds: float | None, /) -> bool:
         """
-        True if the pipeline ends within the time; None means no limit. Raises the failure of the pipeline. GIL: released while waiting
+        Returns True if the pipeline ends within `seconds`; None means no limit. Raises the pipeline's failure. GIL: released while waiting
         """
 
     def finish(self, patience: float, /) -> bool:
         """
-        If every source has ended, waits until the nodes have processed the remaining samples. Returns True if the pipeline has ended, False also if nothing has moved for `patience` seconds. GIL: released while waiting
+        If every source has ended, waits until the nodes have processed the remaining samples. Returns True if the pipeline has ended, False if a source is still running or nothing has moved for `patience` seconds. GIL: released while waiting
         """
 
     def stop(self, seconds: float, /) -> bool:
         """
-        Stops the pipeline and joins its threads; raises StopTimeoutError. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
+        Stops the pipeline and joins its threads. Raises StopTimeoutError. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
         """
 
     def join(self, seconds: float, /) -> list[str]:
         """
-        Returns the nodes that are still busy after the time; an empty list means that every thread has ended. Does not handle signals. GIL: released while waiting
+        Joins the threads. Returns the names of the nodes that are still busy after `seconds`; an empty list means that every thread has ended. Does not run signal handlers. GIL: released while waiting
         """
 
     def why(self) -> Why:
         """
-        The parts of the age of samples, and causes that were proven. GIL: released
+        A breakdown of the samples' age, and the causes that were proven. GIL: released
         """
 
     def request_stop(self) -> None:
-        """Requests every node to stop, without waiting. GIL: released"""
+        """Asks every node to stop. Returns without waiting. GIL: released"""
 
     def call_at_end(self, callback: Callable) -> None: ...
 
@@ -558,31 +564,31 @@ class Engine:
 
     @property
     def forked(self) -> bool:
-        """True in a child of the process that created it."""
+        """True in a forked child of the process that created the engine."""
 
     def describe(self) -> str: ...
 
     def connect(self, child: int, parent: tuple[int, int], edge: EdgeOptions) -> None:
-        """Adds an edge into a merge."""
+        """Adds an edge to a merge."""
 
     def disconnect(self, child: int, parent: tuple[int, int]) -> None:
-        """Removes an edge into a merge."""
+        """Removes an edge of a merge."""
 
     def added_from(self, first: int) -> list[int]:
         """
-        Returns the nodes with this number or a higher one that this thread has added; while the pipeline runs, only those whose add() has not returned.
+        Returns the numbers, from `first` on, of the nodes that this thread has added. While the pipeline runs, only of those whose add() has not returned.
         """
 
     @property
     def next_number(self) -> int:
-        """The number of the next node."""
+        """The number that the next node will get."""
 
     def node_numbers(self) -> list[int]:
-        """The numbers of the nodes that were not removed."""
+        """The numbers of all nodes that were not removed."""
 
     def check_replaceable(self, index: int, node: NodeHandle | None = None) -> None:
         """
-        Raises GraphError or StateError unless the node is running and the other one may replace it.
+        Raises GraphError or StateError unless the node is running and the other node may replace it.
         """
 
     @property
@@ -590,46 +596,46 @@ class Engine:
         """True if the calling thread belongs to one of the pipeline's nodes."""
 
     def note_launcher(self) -> None:
-        """Call it on the thread that is about to start a node's thread."""
+        """Must be called on the thread that is about to start a node's thread."""
 
     def add_node(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
-        """Adds a node; returns its index."""
+        """Adds a node and returns its number."""
 
     def set_max_wait(self, index: int, max_wait: float) -> None:
-        """Sets it for a node with a batch, from its next batch on."""
+        """Sets max_wait of a node with a batch, starting with its next batch."""
 
     def source_of(self, node: int, source: int) -> int:
         """
-        The index of the only source upstream of `source`, which must be upstream of `node` too.
+        Returns the number of the only source upstream of `source`, which must itself be upstream of `node`.
         """
 
     def parents_of(self, index: int) -> list[tuple[int, int]]:
         """
-        Returns the ports upstream of a node that were not removed, in the format of add_node().
+        Returns the ports upstream of a node, except removed ones, as accepted by add_node().
         """
 
     def view_name(self, node: int, only: int) -> str:
-        """A port's name in the list of views."""
+        """Returns the name of a port in the list of views."""
 
     def shown_views(self) -> list[str]:
-        """The names of the ports that a server shows unless it was given some."""
+        """Returns the names of the ports that a server shows by default."""
 
     def node_name(self, index: int) -> str: ...
 
     def raise_unraised(self) -> None:
         """
-        Raises the failure of the pipeline, unless a call has raised it already.
+        Raises the failure of the pipeline, unless a call has already raised it.
         """
 
     def raise_unreported(self) -> None:
         """
-        Raises the failure of the pipeline once, as part of a report, unless a call has raised it already. Calls still raise it.
+        Raises the failure of the pipeline once, for a report, unless a call has already raised it. Later calls still raise it.
         """
 
     @property
     def unreported_since(self) -> float | None:
         """
-        time.monotonic() of a failure that no call has raised and no report has; None without one.
+        time.monotonic() of a failure that was neither raised by a call nor reported; None if there is none.
         """
 
     def stats(self) -> Stats: ...
@@ -643,17 +649,17 @@ class Engine:
 
     def is_on_native_thread(self, index: int) -> bool:
         """
-        Returns True if the node runs on a native thread, so that a Python node needs a new thread to replace it.
+        Returns True if the node runs on a native thread, so that a Python node that replaces it needs a new thread.
         """
 
     def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
-        """Adds a place for a node in worker processes; returns its index."""
+        """Adds a node that runs in worker processes, and returns its number."""
 
     def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, picture_token: str, away_after: float | None, looks: Sequence[str], looks_per_minute: float, origins: Sequence[str]) -> list[str]:
-        """Starts the dashboard's server; returns its URLs."""
+        """Starts the dashboard's server and returns its URLs."""
 
     def close_server(self) -> None:
-        """Ends the dashboard's server. GIL: released while waiting"""
+        """Stops the dashboard's server. GIL: released while waiting"""
 
     def picture_token(self) -> str:
         """
@@ -661,13 +667,15 @@ class Engine:
         """
 
     def camera_tokens(self) -> dict[str, str]:
-        """The tokens in the links of the sources that browsers send, by name."""
+        """
+        The tokens in the links of the sources to which browsers send video, keyed by name.
+        """
 
     def metrics(self) -> str:
-        """The text of /metrics for this pipeline. GIL: released"""
+        """Returns the text of /metrics for this pipeline. GIL: released"""
 
     def forget_server(self) -> None:
-        """Closes the server's socket in the child of a fork."""
+        """Closes the server's sockets in a forked child."""
 
 class NodeArrivals:
     """
@@ -678,12 +686,12 @@ class NodeArrivals:
 
     def until(self, source: int) -> float | None:
         """
-        Returns the capture time (time.monotonic()) up to which all samples of the source have arrived or were dropped; None while samples are in transit, and if the source is a file or was removed.
+        Returns the capture time (time.monotonic()) up to which all samples of the source have arrived or were dropped. None while samples are in transit, or if the source is a file or was removed.
         """
 
     def have_ended(self) -> bool:
         """
-        Returns True if the sources upstream have ended, so that the node ends after their last samples.
+        Returns True if all sources upstream have ended, so that the node ends after their last samples.
         """
 
     def is_live(self, source: int) -> bool:
@@ -1299,9 +1307,9 @@ class Why:
 
 class Reader(Generic[T_co]):
     """
-    Pulls samples from one or more nodes; made by Pipeline.reader().
+    Pulls samples from one or more nodes; created by Pipeline.reader().
 
-    Every method raises a failed node's NodeError rather than return stale data. One thread at a time may wait, poll or loop; latest() and close() are for any thread. ``with reader:`` closes it at the end.
+    If a node has failed, every method raises its NodeError instead of returning stale data. One thread at a time may call get(), poll() or loop; latest() and close() are thread-safe. ``with reader:`` closes the reader at the end of the block.
     """
 
     def __iter__(self) -> Iterator[Sample[T_co]]:
@@ -1319,38 +1327,38 @@ class Reader(Generic[T_co]):
         Args:
             timeout: Seconds to wait; None waits until the stream ends.
         Returns:
-            The sample; ``sample.dropped`` counts those lost on this edge since the last one.
+            The sample; ``sample.dropped`` is the number of samples dropped on this edge since the last one.
         Raises:
-            EndOfStreamError: Every parent ended and the queue is empty.
-            ReadTimeoutError: Nothing arrived in time. The reader stays usable.
+            EndOfStreamError: Every parent has ended and the queue is empty.
+            ReadTimeoutError: No sample arrived in time. The reader stays usable.
             NodeError: A node failed; ``__cause__`` is its exception.
-            StalledError: Nothing moves because another reader, whose queue blocks, is not read.
+            StalledError: The pipeline is stuck because nobody reads from another reader, whose queue blocks.
         GIL: released while waiting.
         """
 
     def _take(self) -> Sample[T_co] | None:
-        """The next sample or None, for `async for`. Never waits."""
+        """Returns the next sample, or None, for `async for`. Never waits."""
 
     def poll(self) -> Sample[T_co] | None:
         """
-        The next unseen sample or None. Never waits.
+        Returns the next unseen sample, or None if there is none yet. Never waits.
 
         Raises:
-            EndOfStreamError: Every parent ended and the queue is empty.
+            EndOfStreamError: Every parent has ended and the queue is empty.
             NodeError: A node failed.
             FramesHeldError: Python holds more frames than max_held_bytes.
         """
 
     def latest(self, *, max_age: float | None = None) -> Sample[T_co] | None:
         """
-        The newest sample of all ports, by its capture; the same object again when nothing is newer.
+        Returns the sample of all ports that was captured last; the same object again if there is no newer one.
 
-        Never waits, and any thread may call it. Older waiting samples are dropped as ``skipped``. After the end it is the last sample.
+        Never waits. Thread-safe. Older samples in the queue are dropped as ``skipped``. After the end it returns the last sample.
 
         Args:
-            max_age: Seconds; an older sample is not returned. It drops nothing.
+            max_age: Maximum age in seconds; an older sample is not returned, but stays the latest.
         Returns:
-            The sample, or None before the first and if the newest is older than ``max_age``.
+            The sample. None before the first one, and if the latest is older than ``max_age``.
         Raises:
             GraphError: The reader's queue blocks (a file) or is NEXT.
             NodeError: A node failed.
@@ -1367,13 +1375,13 @@ class Reader(Generic[T_co]):
         """The reader's name in stats and messages."""
 
     def __repr__(self) -> str:
-        """The name."""
+        """Shows the name."""
 
     def close(self) -> None:
         """
-        The reader leaves the graph, with its edges and its name. From any thread, any number of times.
+        Removes the reader from the graph, so that its name may be reused. Thread-safe and idempotent.
 
-        Waiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop or a get() that waits in another thread ends.
+        Queued samples are dropped as ``removed`` and counted in ``stats().removed``. A loop or get() that is waiting on another thread ends.
         """
 
     def __enter__(self) -> Reader[T_co]:
@@ -1384,38 +1392,44 @@ class Reader(Generic[T_co]):
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
         """
-        Samples until the end, one wake-up of the event loop for any number of them.
+        Iterates over the samples until the end of the stream. One wake-up of the event loop serves any number of samples.
         """
 
     def _wake_fd(self) -> int:
-        """The file descriptor that wakes the event loop."""
+        """A file descriptor that becomes readable to wake the event loop."""
 
     def _reset_wake(self) -> None:
-        """Called before _take(), so that a later sample wakes the event loop."""
+        """
+        Must be called before _take(), so that later samples wake the event loop again.
+        """
 
     def _look_within(self) -> float | None:
         """
-        Seconds after which _take() may have a partial set although nothing wakes the event loop; None means it has none.
+        Seconds after which _take() may return a partial set although nothing wakes the event loop; None if there is no such set.
         """
 
     def _check_stalled(self) -> None:
-        """Raises StalledError if a further wait cannot succeed."""
+        """Raises StalledError if waiting longer cannot succeed."""
 
     def _arm(self, waits: bool) -> None:
         """Enables wake-ups before the event loop waits, and disables them after."""
 
 class NodeDescription:
     """
-    A Python node's name, the kinds of its values, the file that it writes, and what it gives besides one result per sample.
+    A Python node's name and value types, the file that it writes, and whether it emits more than one result per sample.
     """
 
     def __init__(self, name: str, input: str, output: str, records_to: str | bytes | None = None, gives_several: bool = False, tick_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
 
 def hosted(description: NodeDescription, node: object, takes_values: bool, spool: SpoolCounters | None = None) -> NodeHandle:
-    """The handle of a Python node. The caller keeps the node."""
+    """
+    Returns a handle for a Python node. The caller must keep the node alive.
+    """
 
 def hosted_source(description: NodeDescription, node: object, live: bool) -> NodeHandle:
-    """The handle of a Python source. The caller keeps the source."""
+    """
+    Returns a handle for a Python source. The caller must keep the source alive.
+    """
 
 class Ticks:
     """The iterator of StopToken.every()."""
@@ -1427,26 +1441,26 @@ class Ticks:
         Waits for the next tick.
 
         Raises:
-            StateError: Another thread is waiting for it.
+            StateError: Another thread is already waiting.
         GIL: released
         """
 
 def unset_stop_token() -> StopToken:
-    """The stop signal of a node without a pipeline: it is never set."""
+    """The stop token of a node without a pipeline, which is never set."""
 
 class StopToken:
-    """The stop signal of a node or source, its `stop_token`."""
+    """The stop signal of a node or source: its `stop_token`."""
 
     @property
     def stopped(self) -> bool:
         """True once the pipeline stops or the node is removed."""
 
     def __bool__(self) -> bool:
-        """As `stopped`."""
+        """Same as `stopped`."""
 
     def __reduce__(self) -> tuple:
         """
-        A copy, even one by pickle, is never set: another run has another signal.
+        A copy, including a pickled one, is never set, because the signal belongs to one run.
         """
 
     def wait(self, seconds: float) -> bool:
@@ -1458,7 +1472,7 @@ class StopToken:
         """
         Paces a loop: ``for pts in self.stop_token.every(1 / 30)`` runs 30 times per second, until the signal is set.
 
-        Yields 0.0 immediately, then multiples of `seconds` when they are due, counted from the first. So a loop does not drift, however long its body takes. If the body took longer than `seconds`, the newest tick that is due follows immediately, and those before it are skipped.
+        Yields 0.0 immediately, then each multiple of `seconds` when it is due, counted from the first. So the loop does not drift, however long its body takes. If the body took longer than `seconds`, the latest tick that is due follows immediately, and earlier ones are skipped.
 
         Args:
             seconds: At least 0.000001.
@@ -1466,11 +1480,11 @@ class StopToken:
         Raises:
             OptionError: seconds is out of range.
             OptionTypeError: seconds is not a number.
-        GIL: released while the loop waits
+        GIL: released while waiting
         """
 
 class SpoolCounters:
-    """The counters of a Spool for the statistics, the page and the metrics."""
+    """The counters of a Spool, for statistics, the dashboard and metrics."""
 
     def __init__(self) -> None: ...
 
@@ -1482,7 +1496,7 @@ def run_node(engine: Engine, index: int, place: Any, coming: NodeHandle | None, 
 
 class ProcessPlan:
     """
-    The number and the limits of a node's worker processes, and their start.
+    How many worker processes a node has, their limits, and how to start them.
     """
 
     def __init__(self) -> None: ...
@@ -1501,14 +1515,14 @@ class ProcessPlan:
 
     @property
     def timeout(self) -> float | None:
-        """Seconds for one sample."""
+        """Time limit for one sample, in seconds."""
 
     @timeout.setter
     def timeout(self, seconds: float | None) -> None: ...
 
     @property
     def max_bytes(self) -> int | None:
-        """Bytes of one worker."""
+        """Memory limit of one worker, in bytes."""
 
     @max_bytes.setter
     def max_bytes(self, bytes: int | None) -> None: ...
@@ -1528,7 +1542,7 @@ class ProcessPlan:
 
     def start_with(self, arguments: Sequence[bytes], environment: Sequence[bytes], payload: bytes, knows: int) -> None:
         """
-        Sets the program with its arguments, its environment as NAME=value, the pickled node, and the number of the definitions that the workers know.
+        Sets the program with its arguments, the environment as NAME=value, the pickled node, and the version of the definitions that the workers already know.
         """
 
 def run_process(engine, index, definitions):
@@ -1537,43 +1551,43 @@ def run_process(engine, index, definitions):
     """
 
 class WorkerEnd:
-    """A worker process's end of its socket. Not an interface."""
+    """The worker's end of the socket to its parent. Private."""
 
     def __init__(self, socket: int, parent: int) -> None: ...
 
     def init(self) -> tuple:
         """
-        The worker's task, the descriptor for its stack dumps and the name of its node.
+        Returns the worker's task, the descriptor for its stack dumps, and the name of its node.
         """
 
     def opened(self) -> None: ...
 
     def receive(self) -> object:
         """
-        The next sample; None after the last one; a list of sources that are gone. GIL: released while waiting
+        Returns the next sample, None after the last one, or a list of sources that have ended. GIL: released while waiting
         """
 
     def arrivals(self) -> dict:
         """
-        The result of NodeArrivals.until() for each source at the latest on_tick().
+        Returns NodeArrivals.until() for each source, as of the latest on_tick().
         """
 
     def receive_batch(self) -> object:
         """
-        The samples of the next call; None after the last one. GIL: released while waiting
+        Returns the samples of the next call, or None after the last one. GIL: released while waiting
         """
 
     def reply(self, result: object | None) -> None:
         """
-        Answers the first sample without an answer. GIL: released while copying
+        Sends the result for the oldest sample that has none yet. GIL: released while copying
         """
 
     def reply_all(self, results: list) -> None:
-        """The same with all results of a call. GIL: released while copying"""
+        """Like reply(), for all results of a call. GIL: released while copying"""
 
     def fail(self, what: str, texts: tuple[str, str], parts: object | None, is_device_error: bool) -> None:
         """
-        Reports that the node raised: on a "sample", in a whole "call", or "outside" of both.
+        Reports that the node raised: for one "sample", for a whole "call", or "outside" of both.
         """
 
     @property
@@ -1584,11 +1598,11 @@ class WorkerEnd:
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """
-        Sends a log record. False means it was dropped, because the parent is too slow.
+        Sends a log record. Returns False if it was dropped because the parent is too slow.
         """
 
 class OpenOptions:
-    """Options of open(), at their defaults."""
+    """Options of open(), with their defaults."""
 
     def __init__(self) -> None: ...
 
@@ -1735,7 +1749,7 @@ class OpenOptions:
     def options(self, arg: Mapping[str, str], /) -> None: ...
 
 class VideoInfo:
-    """The properties of an opened video."""
+    """Properties of an open video source."""
 
     @property
     def codec(self) -> str: ...
@@ -1777,7 +1791,7 @@ class VideoInfo:
     def streams(self) -> list[str]: ...
 
 class MediaVersions:
-    """FFmpeg's versions, licence and build flags."""
+    """Versions, licence and build flags of FFmpeg."""
 
     @property
     def avformat(self) -> str: ...
@@ -1842,25 +1856,27 @@ def find_cards() -> Cards:
     """
 
 class CameraSize:
-    """A size that a camera offers, or a grid of sizes, with its rates."""
+    """
+    An image size that a camera supports, or a range of sizes with a step, and the frame rates for it.
+    """
 
     @property
     def width(self) -> int:
-        """Pixels; of a grid: the largest."""
+        """Width in pixels; for a range, the largest."""
 
     @property
     def height(self) -> int: ...
 
     @property
     def min_width(self) -> int:
-        """The smallest width of a grid."""
+        """Smallest width of a range."""
 
     @property
     def min_height(self) -> int: ...
 
     @property
     def step_width(self) -> int:
-        """0: one size, no grid."""
+        """Step of a range of widths; 0 for a single size."""
 
     @property
     def step_height(self) -> int: ...
@@ -1871,7 +1887,7 @@ class CameraSize:
 
     @property
     def fps_range(self) -> bool:
-        """`fps` is the highest and the lowest of a range."""
+        """True if `fps` is the highest and the lowest rate of a range."""
 
 class CameraFormat:
     """A pixel format of a camera."""
@@ -1893,7 +1909,7 @@ class CameraControl:
 
     @property
     def name(self) -> str:
-        """The driver's."""
+        """The driver's name of the control."""
 
     @property
     def min(self) -> int: ...
@@ -1912,22 +1928,22 @@ class CameraControl:
 
     @property
     def setting(self) -> str:
-        """The option of open() that is its number; empty means none."""
+        """The option of open() that sets this control; empty if there is none."""
 
     @property
     def automatic(self) -> bool:
-        """That option takes "auto", too."""
+        """True if that option also accepts "auto"."""
 
     @property
     def inactive(self) -> bool:
-        """An automatic mode determines the value."""
+        """True if an automatic mode currently sets the value."""
 
     @property
     def menu(self) -> list[tuple[int, str]]:
-        """The words of the values, where it has words."""
+        """Names of the values, if the control is a menu."""
 
 class CameraInfo:
-    """A camera of this machine."""
+    """A local camera."""
 
     @property
     def path(self) -> str: ...
@@ -1943,11 +1959,11 @@ class CameraInfo:
 
     @property
     def problem(self) -> str:
-        """Why it cannot be queried or used; empty if it can."""
+        """Why the camera cannot be queried or used; empty if it can."""
 
     @property
     def problem_code(self) -> int:
-        """The errno of the problem; 0 if there is none."""
+        """errno of the problem, or 0."""
 
     @property
     def formats(self) -> list[CameraFormat]: ...
@@ -1957,25 +1973,29 @@ class CameraInfo:
 
 def cameras() -> list[CameraInfo]:
     """
-    The cameras of this machine with their formats, rates and controls. GIL: released
+    Lists the local cameras with their formats, frame rates and controls. GIL: released
     """
 
 def is_camera(node: NodeHandle) -> bool: ...
 
 def set_camera(node: NodeHandle, name: str, value: str) -> None:
-    """Sets a camera's exposure, gain, focus or white_balance. GIL: released"""
+    """Sets exposure, gain, focus or white_balance of a camera. GIL: released"""
 
 def camera_controls(node: NodeHandle) -> list[CameraControl]:
-    """The controls of a camera, none of another source. GIL: released"""
+    """
+    Returns the controls of a camera; empty for any other source. GIL: released
+    """
 
 def camera_setting(node: NodeHandle, name: str) -> str:
-    """A camera's exposure, gain, focus or white_balance. GIL: released"""
+    """
+    Returns exposure, gain, focus or white_balance of a camera. GIL: released
+    """
 
 def make_mock_camera(picture: object, fps: float) -> NodeHandle: ...
 
 def rotate_frame(frame: Frame, degrees: int) -> Frame:
     """
-    Returns a copy that is rotated by a multiple of 90 degrees clockwise. GIL: released
+    Returns a copy that is rotated clockwise by a multiple of 90 degrees. GIL: released
     """
 
 def mask_passwords(text: str) -> str:
@@ -1983,7 +2003,7 @@ def mask_passwords(text: str) -> str:
 
 def shown_url(url: str) -> str:
     """
-    Returns the URL with its password masked, which may have spaces and control characters.
+    Returns the URL with its password masked. The URL may contain spaces and control characters.
     """
 
 class Packet:
@@ -1995,7 +2015,7 @@ class Packet:
 
     @property
     def data(self, /) -> memoryview:
-        """The bytes, as a read-only memoryview without a copy."""
+        """The bytes as a read-only memoryview, without a copy."""
 
     @property
     def pts(self) -> float:
@@ -2009,7 +2029,7 @@ class Packet:
 
     @property
     def duration(self) -> float | None:
-        """Seconds, or None if unknown."""
+        """Duration in seconds, or None if unknown."""
 
     @property
     def is_keyframe(self) -> bool:
@@ -2018,7 +2038,7 @@ class Packet:
     @property
     def damaged(self) -> bool:
         """
-        True if part of its image, or of one that it was predicted from, was lost in transit.
+        True if part of the frame, or of one that it was predicted from, was lost in transit.
         """
 
     @property
@@ -2028,7 +2048,7 @@ class Packet:
     @property
     def format(self) -> str:
         """
-        "annexb": units with start codes, "avcc": units with lengths, "raw": neither.
+        How NAL units are separated: "annexb" (start codes), "avcc" (length prefixes), or "raw" (not at all).
         """
 
     @property
@@ -2037,17 +2057,17 @@ class Packet:
 
     @property
     def extradata(self) -> bytes:
-        """The parameter sets of the stream, in its format."""
+        """The parameter sets of the stream, in the layout of `format`."""
 
     def annexb(self) -> bytes:
         """
-        The bytes with start codes, as decoders, Rerun and .h264 files take them.
+        Returns the bytes with start codes, as decoders, Rerun and .h264 files expect them.
 
-        A keyframe without parameter sets gets those of the stream. So the packets from a keyframe on, one after the other, are a file that any decoder reads.
+        A keyframe without parameter sets gets those of the stream, so the concatenated packets from a keyframe on are a file that any decoder can read.
 
         Raises:
             OptionError: The codec is neither h264 nor hevc.
-            FreshframeError: A packet with lengths is cut within a unit.
+            FreshframeError: A length prefix exceeds the packet.
         """
 
     def __len__(self) -> int: ...
@@ -2056,12 +2076,12 @@ class Packet:
 
 def make_packet_source(node: NodeHandle) -> NodeHandle:
     """
-    The source that emits the packets of a video source; once, before the start.
+    Creates the source that emits the packets of a video source. May be called once, before the start.
     """
 
 def decode_on_demand(engine: Engine, index: int) -> None:
     """
-    The video source decodes only while a node, a reader or a viewer takes its frames.
+    Makes the video source decode only while a node, reader or viewer uses its frames.
     """
 
 def wake(node: NodeHandle, seconds: float | None, pts: float | None) -> None:
@@ -2071,11 +2091,11 @@ def make_video_file(path: str | bytes, encoding: dict, rate: tuple[float | None,
 
 def next_segment(recorder: NodeHandle) -> object:
     """
-    Waits for the next finished segment. None means the recorder is closed. GIL: released while waiting
+    Waits for the next finished segment. Returns None once the recorder is closed. GIL: released while waiting
     """
 
 def video_file_codec(path: str | bytes, codec: str) -> str:
-    """The codec of a file that make_video_file() accepts."""
+    """Returns the codec of the file that make_video_file() would write."""
 
 def make_clip_recorder(before: float, after: float, max_bytes: int, keep: tuple[int | None, str | bytes], encoding: dict) -> NodeHandle: ...
 
@@ -2083,33 +2103,37 @@ def save_clip(recorder: NodeHandle, path: str | bytes, pts: float | None) -> Non
     """GIL: released"""
 
 class WriteClaim:
-    """The right to write a regular file, until released or destroyed."""
+    """
+    The right to write a regular file, held until it is released or destroyed.
+    """
 
     def release(self) -> None:
         """
-        Releases the claim; call it before closing the file. Further calls do nothing. GIL: released
+        Releases the claim; must be called before the file is closed. Idempotent. GIL: released
         """
 
     @property
     def is_locked(self) -> bool:
         """
-        False if the file system has no locks, so another program may write the file at the same time.
+        False if the file system does not support locks, so that another program may write the file at the same time.
         """
 
 def claim_file(descriptor: int) -> WriteClaim | str:
     """
-    Claims an open regular file for writing. Returns the reason as a string if it is in use. GIL: released
+    Claims an open regular file for writing. If it is in use, returns the reason as a string. GIL: released
     """
 
 def find_writer(descriptor: int) -> str | None:
-    """Returns who writes an open regular file, or None. GIL: released"""
+    """
+    Returns a description of the writer of an open regular file, or None. GIL: released
+    """
 
 def clips_in_writing(recorder: NodeHandle) -> list: ...
 
 def make_publish(url: str, options: dict) -> NodeHandle: ...
 
 def publish_url(node: NodeHandle) -> str:
-    """With its password masked."""
+    """Returns the URL with its password masked."""
 
 def make_look(seconds: float, every: float, max_bytes: int) -> NodeHandle: ...
 
@@ -2121,7 +2145,7 @@ def look_is_part_of(look: NodeHandle, engine: Engine, name: str) -> bool: ...
 def look_sources(look: NodeHandle, sources: Sequence[int], name: str) -> list[tuple[str, str, str, float]]: ...
 
 class DemoCircle:
-    """One circle of demo:circles."""
+    """A circle in the ground truth of demo:circles."""
 
     @property
     def id(self) -> int: ...
@@ -2139,7 +2163,7 @@ class DemoCircle:
     def visible(self) -> float: ...
 
 class DemoShape:
-    """One shape of demo:shapes."""
+    """A shape in the ground truth of demo:shapes."""
 
     @property
     def id(self) -> int: ...
@@ -2177,10 +2201,10 @@ def update_circle_tracker(tracker: NodeHandle, frame: Any, pts: float) -> freshf
     """GIL: released"""
 
 class GroundHandle:
-    """A plane, for ff.Ground."""
+    """The native part of ff.Ground."""
 
     def places(self, pixels: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        """The places of pixels, (n, 2) float64, in metres."""
+        """Returns the ground points of pixels in metres, (n, 2) float64."""
 
     @property
     def residual(self) -> float: ...
@@ -2188,7 +2212,9 @@ class GroundHandle:
 def make_ground(points: Sequence[tuple[float, float]], places: Sequence[tuple[float, float]], click_error: float, acceleration: float) -> GroundHandle: ...
 
 def continue_track_ids(tracker: NodeHandle, before: NodeHandle) -> None:
-    """Call it before replace()."""
+    """
+    Makes `tracker` continue the ids of `before`. Call it before replace().
+    """
 
 def make_box_tracker(max_gap: float, min_confidence: float, min_iou: float, ground: GroundHandle | None) -> NodeHandle: ...
 
@@ -2198,7 +2224,7 @@ def update_box_tracker(tracker: NodeHandle, boxes: Any, pts: float, size: tuple[
 def make_box_predictor(max_age: float) -> NodeHandle: ...
 
 class ZoneRules:
-    """The options that zones have in common."""
+    """Options that all zones of a counter share."""
 
 def make_zone_rules(anchor: str, margin: float | None, max_gap: float, loiter_after: float | None, loiter_after_of: Mapping[str, float], relative: bool) -> ZoneRules: ...
 
@@ -2207,33 +2233,37 @@ def make_line_counter(start: tuple[float, float], end: tuple[float, float], anch
 def make_zone_counter(zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> NodeHandle: ...
 
 def set_line(counter: NodeHandle, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Applies from the next sample on."""
+    """Moves the line, starting with the next sample."""
 
 def set_zones(counter: NodeHandle, zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> None:
-    """Applies from the next sample on."""
+    """Replaces the zones, starting with the next sample."""
 
 def update_line_counter(counter: NodeHandle, tracks: Any, pts: float, size: tuple[int, int]) -> Any: ...
 
 def update_zone_counter(counter: NodeHandle, tracks: Any, pts: float, size: tuple[int, int]) -> Any: ...
 
 class AnnotateRules:
-    """What Annotate writes and hides."""
+    """Options of Annotate: what it writes, draws and blurs."""
 
 def make_annotate_rules(labels: str | None, caption: str, blur: Sequence[str], masks: bool, skeletons: bool, bones: Sequence[tuple[int, int]]) -> AnnotateRules: ...
 
 def make_annotate(trail: float, line_width: float | None, rules: AnnotateRules) -> NodeHandle: ...
 
 def annotate(node: NodeHandle, frame: Frame, found: Any, pts: float | None) -> Frame:
-    """A copy of the frame with the results drawn on it. GIL: released"""
+    """
+    Returns a copy of the frame with the results drawn on it. GIL: released
+    """
 
 def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
-    """A line of anti-aliased text as the coverage of each pixel, 0 to 255."""
+    """
+    Returns a line of anti-aliased text as a mask: the coverage of each pixel, 0 to 255.
+    """
 
 def encode_masks(masks: Annotated[NDArray[numpy.bool_], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]) -> list[str]:
     """GIL: released"""
 
 class OnnxModel:
-    """The core of freshframe.OnnxModel."""
+    """The native part of freshframe.OnnxModel."""
 
     @property
     def inputs(self) -> list: ...
@@ -2267,10 +2297,12 @@ def load_onnx(library: str | bytes, path: str | bytes, threads: int, provider: s
     """GIL: released"""
 
 def onnx_runtime(library: str) -> tuple[str, list[str]]:
-    """Version and providers of ONNX Runtime. GIL: released"""
+    """
+    Returns the version and the execution providers of ONNX Runtime. GIL: released
+    """
 
 class OnnxClassifierOptions:
-    """Options of OnnxClassifier, at their defaults."""
+    """Options of OnnxClassifier, with their defaults."""
 
     def __init__(self) -> None: ...
 
@@ -2310,7 +2342,7 @@ def make_onnx_classifier(model: OnnxModel, options: OnnxClassifierOptions) -> No
     """GIL: released"""
 
 class OnnxDetectorOptions:
-    """Options of OnnxDetector, at their defaults."""
+    """Options of OnnxDetector, with their defaults."""
 
     def __init__(self) -> None: ...
 
@@ -2370,7 +2402,7 @@ class OnnxDetectorOptions:
     def roi(self, roi: Sequence[int] | None) -> None: ...
 
 class OnnxDescription:
-    """The layout that an OnnxDetector found in its model."""
+    """The output layout that an OnnxDetector found in its model."""
 
     @property
     def layout(self) -> str: ...
@@ -2394,21 +2426,23 @@ def make_onnx_detector(model: OnnxModel, options: OnnxDetectorOptions) -> NodeHa
     """GIL: released"""
 
 def prepare_onnx_batches(detector: NodeHandle) -> None:
-    """Loads what batches need. GIL: released"""
+    """Loads the model a second time if batches need it. GIL: released"""
 
 def detect_onnx(detector: NodeHandle, frame: Any) -> freshframe.Detections:
     """GIL: released"""
 
 def set_onnx_min_confidence(node: NodeHandle, confidence: float) -> None:
-    """Applies from the next frame on."""
+    """Takes effect with the next frame."""
 
 def set_onnx_classes(node: NodeHandle, classes: Sequence[str]) -> None:
-    """Applies from the next frame on."""
+    """Takes effect with the next frame."""
 
 def describe_onnx_detector(node: NodeHandle) -> OnnxDescription: ...
 
 def make_function_node(address: int, keep: object, options: dict[str, Any]) -> NodeHandle:
-    """A node that calls a C function; it holds a reference to `keep`."""
+    """
+    Creates a node that calls a C function. The node keeps a reference to `keep`.
+    """
 
 def load_function_node(path: str, symbol: str, options: dict[str, Any]) -> NodeHandle:
     """GIL: released"""
@@ -2417,13 +2451,15 @@ def load_node(path: str, name: str, options: dict[str, Any]) -> NodeHandle:
     """GIL: released"""
 
 def adopt_node(owner: object, capsule: object) -> NodeHandle:
-    """A node that an extension module's object implements."""
+    """Creates a node from an object of an extension module."""
 
 def native_types(node: NodeHandle) -> tuple[str, str]:
-    """The names of a node's input and output types; empty means none."""
+    """
+    Returns the names of a node's input and output types; empty if it has none.
+    """
 
 class LoneNode:
-    """A native node without a pipeline."""
+    """Runs a native node without a pipeline."""
 
     def __init__(self, node: NodeHandle, name: str = '') -> None: ...
 
@@ -2451,83 +2487,87 @@ def set_gil_findings(capsule: CapsuleType) -> None:
     """
 
 class Pages:
-    """An HTTP server for the program's own pages. Not an interface."""
+    """An HTTP server for the program's own pages. Private."""
 
     def __init__(self, host: str, port: int, token: str) -> None: ...
 
     def set(self, path: str, type: str, body: bytes, status: int) -> None:
-        """Sets the answer at a path."""
+        """Sets the response for a path."""
 
     def set_for(self, path: str, body: bytes, seconds: float, after: str) -> None:
         """
-        Sets the answer at a path, with status 200, for `seconds`. Then the answer is the text `after`, with status 503.
+        Sets the response for a path, with status 200, for `seconds`. After that the response is `after`, with status 503.
         """
 
     @property
     def asked(self) -> int:
-        """The number of requests for these pages."""
+        """Number of requests for these pages."""
 
     @property
     def urls(self) -> list[str]:
-        """The URLs of the server, with the token if there is one."""
+        """The server's URLs, with the token if there is one."""
 
     def close(self) -> None:
-        """Ends the server. GIL: released while waiting"""
+        """Stops the server. GIL: released while waiting"""
 
     def forget_in_child(self) -> None:
-        """Closes the server's socket in the child of a fork."""
+        """Closes the server's sockets in a forked child."""
 
 class FleetStream:
-    """One output of one run of a camera, on an agent. Not an interface."""
+    """One output of one run of a camera, on an agent. Private."""
 
     def outlet(self, output: str) -> NodeHandle:
-        """The node that takes the results of the output with this name."""
+        """
+        Returns the node that receives the results of the output with this name.
+        """
 
     @property
     def kept(self) -> int:
-        """Results that reached the outboxes, or that no reader wanted."""
+        """
+        Number of results that were put into outboxes, or that no reader wanted.
+        """
 
     @property
     def refused(self) -> int:
-        """Results that were made after the run was closed."""
+        """Number of results that were emitted after the run was closed."""
 
     @property
     def too_large(self) -> int:
-        """Kept results that no outbox takes."""
+        """Number of kept results that are too large for an outbox."""
 
 class FleetAgent:
-    """An agent's end of the channel to its controller. Not an interface."""
+    """The agent's end of the channel to its controller. Private."""
 
     def __init__(self, socket: int, parent: int, options: dict) -> None: ...
 
     def next_order(self) -> object:
         """
-        Returns bytes from the controller, or None when it has closed the connection. GIL: released while waiting
+        Returns the next bytes from the controller, or None once it has closed the connection. GIL: released while waiting
         """
 
     def tell(self, message: bytes) -> None:
         """Sends bytes to the controller."""
 
     def open_run(self, camera: int, epoch: int) -> None:
-        """Begins a run of a camera."""
+        """Starts a run of a camera."""
 
     def close_run(self, camera: int, epoch: int) -> None:
-        """Ends a run. Readers can still pull its results."""
+        """Ends a run. Its results can still be pulled."""
 
     def watch(self, camera: int, epoch: int, engine: Engine) -> None:
-        """Renewals report what this pipeline of the run does, which has started."""
+        """Includes this started pipeline of the run in the agent's renewals."""
 
     def open_stream(self, camera: int, epoch: int, output: str) -> FleetStream:
-        """Opens the stream for the results of an output."""
+        """Opens a stream for the results of an output."""
 
 def keep_last_words(page: int) -> None:
     """
-    Maps the page, in which fatal signals record the run of their thread. Call it once per process.
+    Maps the page to which a fatal signal writes the run of its thread. Call it once per process.
     """
 
 def enter_run(camera: int, epoch: int) -> None:
     """
-    Assigns this thread, and each that it starts, to a run until leave_run().
+    Assigns this thread, and every thread that it starts, to a run until leave_run().
     """
 
 def leave_run() -> None:
@@ -2539,29 +2579,27 @@ def say_fault(number: int) -> None:
     """
 
 def say_end_in_order(status: int) -> None:
-    """Records that the end of the process is intended."""
+    """Records that the process is ending on purpose."""
 
 def fleet_records() -> dict:
     """
-    The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result; and the names of the losses in a camera's record.
+    Returns the fields of the records on the channel (camera, outbox, result) as NumPy dtypes, and the names of the losses in a camera's record.
     """
 
 def fleet_value(data: memoryview, producer: str) -> Any:
     """
-    The value of a camera's result. Raises FreshframeError if it cannot be unpickled here.
+    Returns the value of a camera's result. Raises FreshframeError if it cannot be unpickled here.
     """
 
 class FleetChild:
-    """
-    An agent's process. The guard that starts it needs this. Not an interface.
-    """
+    """An agent's process, as used by the guard that starts it. Private."""
 
     @property
     def pid(self) -> int:
-        """The process ID; 0 once reap() has returned the end."""
+        """Process ID; 0 after reap() has returned how the process ended."""
 
     def fileno(self) -> int:
-        """A descriptor that is readable once the process has ended."""
+        """Returns a descriptor that becomes readable once the process has ended."""
 
     def kill(self) -> None:
         """Kills the process and its process group."""
@@ -2571,44 +2609,44 @@ class FleetChild:
 
     def reap(self) -> object:
         """
-        Reaps the process and returns how it ended, once. None means it still runs.
+        Reaps the process and returns how it ended, only once. Returns None while it is running.
         """
 
 def start_fleet_child(arguments: list, environment: list, socket: int, page: int = -1) -> FleetChild:
     """
-    Starts a process with a socket, and a page of memory that is shared with it. The calling thread must outlive it.
+    Starts a process with a socket and a page of shared memory. The calling thread must outlive it.
     """
 
 def collect_log(on: bool) -> None:
-    """Collects the log lines of the engine from now on, or drops them."""
+    """Collects the engine's log lines from now on, or drops them."""
 
 def take_log() -> list:
     """
-    Removes and returns the collected lines: (level 0..3, text, "") each, or (Python's level, text, logger) of a worker.
+    Removes and returns the collected lines: (level 0 to 3, text, "") for the engine, (Python's level, text, logger) for a worker.
     """
 
 def wait_log(seconds: float | None, seen: int, /) -> int:
     """
-    Waits until there are lines to take, until there were more calls of wake_log() and failures of pipelines than `seen`, or for `seconds`; None means no limit. Returns their number. GIL: released while waiting
+    Waits until there are log lines, until the total of wake_log() calls and pipeline failures exceeds `seen`, or for `seconds` (None means no limit). Returns that total. GIL: released while waiting
     """
 
 def wake_log() -> None:
-    """Ends the present wait_log() of each thread, or its next one."""
+    """Ends the current or next wait_log() of every thread."""
 
 def does_without_gil(module: Any) -> bool | None:
     """
-    True if an extension module declares that it runs without the GIL. None if its declaration cannot be read.
+    Returns True if an extension module declares that it runs without the GIL, and None if its declaration cannot be read.
     """
 
 def register_classes(classes: dict) -> None:
-    """Gives the module the package's classes, once."""
+    """Passes the package's classes to the module. Called once."""
 
 def forget_classes() -> None:
     """Drops the package's classes when the interpreter exits."""
 
 def let_leaks_pass() -> None:
     """
-    Disables nanobind's leak warnings: call it if a node is still busy at exit. Its objects outlive the interpreter.
+    Disables nanobind's leak warnings. Call it if a node is still busy at exit, because its objects then outlive the interpreter.
     """
 
 __version__: str

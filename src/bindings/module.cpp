@@ -119,13 +119,13 @@ NB_MODULE(_native, module) {
   bind_log(module);
   bind_gil_state(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
-             "Gives the module the package's classes, once.");
+             "Passes the package's classes to the module. Called once.");
   module.def("forget_classes", freshframe::gil::entry<&forget_classes>,
              "Drops the package's classes when the interpreter exits.");
   module.def(
       "let_leaks_pass", [] { nb::set_leak_warnings(false); },
-      "Disables nanobind's leak warnings: call it if a node is still busy at exit. Its objects outlive the "
-      "interpreter.");
+      "Disables nanobind's leak warnings. Call it if a node is still busy at exit, because its objects then "
+      "outlive the interpreter.");
   is_made = true;
 }
 
@@ -155,8 +155,8 @@ nb::object does_without_gil(nb::handle module) {
 void bind_gil_state(nb::module_& module) {
   module.def("does_without_gil", &does_without_gil, nb::arg("module").none(),
              nb::sig("def does_without_gil(module: typing.Any) -> bool | None"),
-             "True if an extension module declares that it runs without the GIL. None if its declaration "
-             "cannot be read.");
+             "Returns True if an extension module declares that it runs without the GIL, and None if its "
+             "declaration cannot be read.");
 }
 
 }  // namespace freshframe::python

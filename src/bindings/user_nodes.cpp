@@ -278,7 +278,7 @@ void bind_user_nodes(nb::module_& module) {
       nb::arg("options"),
       nb::sig(
           "def make_function_node(address: int, keep: object, options: dict[str, typing.Any]) -> NodeHandle"),
-      "A node that calls a C function; it holds a reference to `keep`.");
+      "Creates a node that calls a C function. The node keeps a reference to `keep`.");
   module.def(
       "load_function_node", gil::entry<&load_function_node>, nb::arg("path"), nb::arg("symbol"),
       nb::arg("options"),
@@ -289,7 +289,7 @@ void bind_user_nodes(nb::module_& module) {
              "GIL: released");
   module.def("adopt_node", gil::entry<&adopt_node>, nb::arg("owner"), nb::arg("capsule").none(),
              nb::sig("def adopt_node(owner: object, capsule: object) -> NodeHandle"),
-             "A node that an extension module's object implements.");
+             "Creates a node from an object of an extension module.");
   module.def(
       "native_types",
       [](const NodeHandle& node) {
@@ -297,8 +297,8 @@ void bind_user_nodes(nb::module_& module) {
         return nb::make_tuple(types.input, types.output);
       },
       nb::arg("node"), nb::sig("def native_types(node: NodeHandle) -> tuple[str, str]"),
-      "The names of a node's input and output types; empty means none.");
-  nb::class_<LoneNode>(module, "LoneNode", nb::is_final(), "A native node without a pipeline.")
+      "Returns the names of a node's input and output types; empty if it has none.");
+  nb::class_<LoneNode>(module, "LoneNode", nb::is_final(), "Runs a native node without a pipeline.")
       .def(nb::init<NodeHandle&, std::string>(), nb::arg("node"), nb::arg("name") = "")
       .def("open", gil::entry<&open_lone>, "GIL: released")
       .def("process", gil::entry<&process_lone>, nb::arg("sample"),

@@ -115,9 +115,9 @@ PyObject* wait_log(gil::Held& held, PyObject* /*module*/, PyObject* arguments) {
 
 PyMethodDef wait_log_method = {
     "wait_log", gil::entry<&wait_log>, METH_VARARGS,
-    "wait_log(seconds, seen, /)\n--\n\nWaits until there are lines to take, until there were more calls of "
-    "wake_log() and failures of pipelines than `seen`, or for `seconds`; None means no limit. Returns their "
-    "number. GIL: released while waiting"};
+    "wait_log(seconds, seen, /)\n--\n\nWaits until there are log lines, until the total of wake_log() calls "
+    "and pipeline failures exceeds `seen`, or for `seconds` (None means no limit). Returns that total. GIL: "
+    "released while waiting"};
 
 void collect_log(bool on) {
   if (on) {
@@ -149,13 +149,13 @@ void log_record(int level, const std::string& logger, const std::string& text) {
 
 void bind_log(nb::module_& module) {
   module.def("collect_log", &collect_log, nb::arg("on"),
-             "Collects the log lines of the engine from now on, or drops them.");
+             "Collects the engine's log lines from now on, or drops them.");
   module.def(
       "take_log", &take_log,
-      "Removes and returns the collected lines: (level 0..3, text, \"\") each, or (Python's level, text, "
-      "logger) of a worker.");
+      "Removes and returns the collected lines: (level 0 to 3, text, \"\") for the engine, (Python's level, "
+      "text, logger) for a worker.");
   module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
-  module.def("wake_log", &wake_log, "Ends the present wait_log() of each thread, or its next one.");
+  module.def("wake_log", &wake_log, "Ends the current or next wait_log() of every thread.");
 }
 
 }  // namespace freshframe::python

@@ -51,10 +51,10 @@ void bind_arrivals(nb::module_& module) {
       .def(nb::init<const Engine&, int>(), nb::arg("engine"), nb::arg("node"))
       .def(
           "until", &NodeArrivals::until, nb::arg("source"),
-          "Returns the capture time (time.monotonic()) up to which all samples of the source have arrived or were "
-          "dropped; None while samples are in transit, and if the source is a file or was removed.")
+          "Returns the capture time (time.monotonic()) up to which all samples of the source have arrived or "
+          "were dropped. None while samples are in transit, or if the source is a file or was removed.")
       .def("have_ended", &NodeArrivals::have_ended,
-           "Returns True if the sources upstream have ended, so that the node ends after their last samples.")
+           "Returns True if all sources upstream have ended, so that the node ends after their last samples.")
       .def("is_live", &NodeArrivals::is_live, nb::arg("source"),
            "Returns True if the source with this number is live and has not been removed.");
 }

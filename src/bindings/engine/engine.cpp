@@ -379,8 +379,8 @@ PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
 PyMethodDef* engine_methods() {
   static PyMethodDef methods[] = {
       {"start", gil::entry<&start>, METH_O,
-       "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside and waits "
-       "until every node has opened. Then the sources begin to deliver. GIL: released while waiting"},
+       "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside, and waits "
+       "until every node has opened. Then the sources start to deliver. GIL: released while waiting"},
       {"finish_add", gil::entry<&finish_add>, METH_O,
        "finish_add($self, index, /)\n--\n\nWaits until a node that was added while the pipeline runs has "
        "opened, and connects it. GIL: released while waiting"},
@@ -395,22 +395,21 @@ PyMethodDef* engine_methods() {
        "running "
        "one; the list of the place gets it once it is about to. GIL: released while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
-       "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None means no limit. "
-       "Raises "
-       "the failure of the pipeline. GIL: released while waiting"},
+       "wait($self, seconds, /)\n--\n\nReturns True if the pipeline ends within `seconds`; None means no "
+       "limit. Raises the pipeline's failure. GIL: released while waiting"},
       {"finish", gil::entry<&finish>, METH_O,
        "finish($self, patience, /)\n--\n\nIf every source has ended, waits until the nodes have processed "
-       "the remaining samples. Returns True if the pipeline has ended, False also if nothing has moved for "
-       "`patience` seconds. GIL: released while waiting"},
+       "the remaining samples. Returns True if the pipeline has ended, False if a source is still running or "
+       "nothing has moved for `patience` seconds. GIL: released while waiting"},
       {"stop", gil::entry<&stop>, METH_O,
-       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeoutError. "
-       "On a "
-       "node's own thread it only requests the stop and returns False. GIL: released while waiting"},
+       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads. Raises StopTimeoutError. On "
+       "a node's own thread it only requests the stop and returns False. GIL: released while waiting"},
       {"join", gil::entry<&join>, METH_O,
-       "join($self, seconds, /)\n--\n\nReturns the nodes that are still busy after the time; an empty list means that every "
-       "thread has ended. Does not handle signals. GIL: released while waiting"},
+       "join($self, seconds, /)\n--\n\nJoins the threads. Returns the names of the nodes that are still busy "
+       "after `seconds`; an empty list means that every thread has ended. Does not run signal handlers. GIL: "
+       "released while waiting"},
       {"why", gil::entry<&engine_why>, METH_NOARGS,
-       "why($self, /)\n--\n\nThe parts of the age of samples, and causes that were proven. GIL: released"},
+       "why($self, /)\n--\n\nA breakdown of the samples' age, and the causes that were proven. GIL: released"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -450,21 +449,21 @@ void bind_graph(nb::class_<Engine>& engine) {
           [](Engine& self, int child, std::pair<int, int> parent, const EdgeOptions& edge) {
             core::connect(self.core(), child, {parent.first, parent.second}, edge);
           },
-          nb::arg("child"), nb::arg("parent"), nb::arg("edge"), "Adds an edge into a merge.")
+          nb::arg("child"), nb::arg("parent"), nb::arg("edge"), "Adds an edge to a merge.")
       .def(
           "disconnect",
           [](Engine& self, int child, std::pair<int, int> parent) {
             core::disconnect(self.core(), child, {parent.first, parent.second});
           },
-          nb::arg("child"), nb::arg("parent"), "Removes an edge into a merge.")
+          nb::arg("child"), nb::arg("parent"), "Removes an edge of a merge.")
       .def(
           "added_from", [](const Engine& self, int first) { return core::added_from(self.core(), first); },
           nb::arg("first"),
-          "Returns the nodes with this number or a higher one that this thread has added; while the pipeline runs, "
-          "only those whose add() has not returned.")
+          "Returns the numbers, from `first` on, of the nodes that this thread has added. While the pipeline "
+          "runs, only of those whose add() has not returned.")
       .def_prop_ro(
           "next_number", [](const Engine& self) { return core::next_number(self.core()); },
-          "The number of the next node.")
+          "The number that the next node will get.")
       .def(
           "node_numbers",
           [](const Engine& self) {
@@ -472,7 +471,7 @@ void bind_graph(nb::class_<Engine>& engine) {
             for (const auto& runner : self.core().runners()) numbers.push_back(runner->index());
             return numbers;
           },
-          "The numbers of the nodes that were not removed.");
+          "The numbers of all nodes that were not removed.");
 }
 
 // Binds queries about a single node.
@@ -484,25 +483,27 @@ void bind_nodes(nb::class_<Engine>& engine) {
             core::check_replaceable(self.core(), index, next == nullptr ? nullptr : next->node.get());
           },
           nb::arg("index"), nb::arg("node").none() = nb::none(),
-          "Raises GraphError or StateError unless the node is running and the other one may replace it.")
+          "Raises GraphError or StateError unless the node is running and the other node may replace it.")
       .def_prop_ro(
           "on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); },
           "True if the calling thread belongs to one of the pipeline's nodes.")
       .def("note_launcher", &Engine::note_launcher,
-           "Call it on the thread that is about to start a node's thread.")
+           "Must be called on the thread that is about to start a node's thread.")
       .def("add_node", &add_node, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
-           nb::arg("options"), "Adds a node; returns its index.")
+           nb::arg("options"), "Adds a node and returns its number.")
       .def(
           "set_max_wait",
           [](Engine& self, int index, double max_wait) { core::set_max_wait(self.core(), index, max_wait); },
-          nb::arg("index"), nb::arg("max_wait"), "Sets it for a node with a batch, from its next batch on.")
+          nb::arg("index"), nb::arg("max_wait"),
+          "Sets max_wait of a node with a batch, starting with its next batch.")
       .def(
           "source_of",
           [](const Engine& self, int node, int source) {
             return core::only_source(self.core(), {node, source});
           },
           nb::arg("node"), nb::arg("source"),
-          "The index of the only source upstream of `source`, which must be upstream of `node` too.")
+          "Returns the number of the only source upstream of `source`, which must itself be upstream of "
+          "`node`.")
       .def(
           "parents_of",
           [](const Engine& self, int index) {
@@ -512,11 +513,11 @@ void bind_nodes(nb::class_<Engine>& engine) {
             return parents;
           },
           nb::arg("index"),
-          "Returns the ports upstream of a node that were not removed, in the format of add_node().")
+          "Returns the ports upstream of a node, except removed ones, as accepted by add_node().")
       .def(
           "view_name",
           [](const Engine& self, int node, int only) { return core::view_name(self.core(), {node, only}); },
-          nb::arg("node"), nb::arg("only"), "A port's name in the list of views.")
+          nb::arg("node"), nb::arg("only"), "Returns the name of a port in the list of views.")
       .def(
           "shown_views",
           [](const Engine& self) {
@@ -526,7 +527,7 @@ void bind_nodes(nb::class_<Engine>& engine) {
             }
             return names;
           },
-          "The names of the ports that a server shows unless it was given some.")
+          "Returns the names of the ports that a server shows by default.")
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().names()->find_name(index); },
           nb::arg("index"));
@@ -537,15 +538,14 @@ void bind_failures(nb::class_<Engine>& engine) {
   engine
       .def(
           "raise_unraised", [](Engine& self) { self.core().failure().rethrow_if_unthrown(); },
-          "Raises the failure of the pipeline, unless a call has raised it already.")
+          "Raises the failure of the pipeline, unless a call has already raised it.")
       .def(
           "raise_unreported",
           [](Engine& self) {
             if (const auto error = self.core().failure().take_unreported()) std::rethrow_exception(error);
           },
-          "Raises the failure of the pipeline once, as part of a report, unless a call has raised it "
-          "already. "
-          "Calls still raise it.")
+          "Raises the failure of the pipeline once, for a report, unless a call has already raised it. Later "
+          "calls still raise it.")
       .def_prop_ro(
           "unreported_since",
           [](const Engine& self) -> std::optional<double> {
@@ -553,7 +553,8 @@ void bind_failures(nb::class_<Engine>& engine) {
             if (!since) return std::nullopt;
             return std::chrono::duration<double>(since->time_since_epoch()).count();
           },
-          "time.monotonic() of a failure that no call has raised and no report has; None without one.");
+          "time.monotonic() of a failure that was neither raised by a call nor reported; None if there is "
+          "none.");
 }
 
 }  // namespace
@@ -580,12 +581,13 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
           nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"),
           nb::arg("max_device_bytes").none() = nb::none(), nb::arg("keep_running") = false)
       .def("request_stop", gil::entry<&request_stop>,
-           "Requests every node to stop, without waiting. GIL: released")
+           "Asks every node to stop. Returns without waiting. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
       .def_prop_ro("started", [](const Engine& self) { return self.core().life().has_started(); })
       .def_prop_ro("ended", [](const Engine& self) { return self.core().life().has_ended(); })
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().has_failed(); })
-      .def_prop_ro("forked", &Engine::has_forked, "True in a child of the process that created it.")
+      .def_prop_ro("forked", &Engine::has_forked,
+                   "True in a forked child of the process that created the engine.")
       .def("describe", [](const Engine& self) { return core::describe(self.core()); });
   bind_arrivals(module);
   bind_graph(engine);

@@ -44,7 +44,7 @@ void bind_node_handle(nb::module_& module) {
   nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
       .def_prop_ro(
           "added", [](const NodeHandle& self) { return self.added != nullptr; },
-          "True once it belongs to a pipeline.")
+          "True once the node belongs to a pipeline.")
       .def_prop_ro(
           "has_place",
           [](const NodeHandle& self) {
@@ -59,23 +59,23 @@ void bind_node_handle(nb::module_& module) {
             const auto& node = self.get();
             return node.is_source() && static_cast<const SourceBase&>(node).live();
           },
-          "True for a source that cannot wait.")
+          "True for a live source, which cannot wait for a slow consumer.")
       .def_prop_ro(
           "gives_several", [](const NodeHandle& self) { return self.get().contract().gives_several; },
-          "True if one sample may have any number of results.")
+          "True if there may be any number of results per sample.")
       .def_prop_ro(
           "tick_every",
           [](const NodeHandle& self) {
             const auto period = self.get().contract().tick_every;
             return period ? std::optional(period->count()) : std::nullopt;
           },
-          "Seconds between two calls of its on_tick(); None means it has none.")
+          "Interval of on_tick() in seconds; None if the node has none.")
       .def_prop_ro(
           "finishes", [](const NodeHandle& self) { return self.get().contract().finishes; },
-          "True if it has finish().")
+          "True if the node has finish().")
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
-          "The node's name if add(name=) is not given.");
+          "The name of the node if add() is called without name=.");
 }
 
 }  // namespace freshframe::python

@@ -21,7 +21,7 @@ namespace freshframe::python {
 namespace {
 
 void bind_queues(nb::module_& module) {
-  nb::class_<Queue>(module, "QueuePolicy", nb::is_final(), "The engine's form of a Queue.")
+  nb::class_<Queue>(module, "QueuePolicy", nb::is_final(), "A Queue as the engine represents it.")
       .def(
           "__init__",
           [](Queue* self, int depth, const std::string& when_full, std::optional<double> max_seconds,
@@ -35,10 +35,10 @@ void bind_queues(nb::module_& module) {
       .def_prop_ro("when_full", [](const Queue& self) { return to_string(self.when_full); })
       .def_ro("max_seconds", &Queue::max_seconds)
       .def_ro("max_bytes", &Queue::max_bytes)
-      .def_prop_ro("blocks", &Queue::blocks, "True if a full edge makes its producer wait.")
+      .def_prop_ro("blocks", &Queue::blocks, "True if a full queue makes the producer wait.")
       .def_prop_ro(
           "name", [](const Queue& self) { return to_string(self); },
-          "A predefined queue's name, or \"Queue(4, drop_newest)\".");
+          "Name of a predefined queue, or a string such as \"Queue(4, drop_newest)\".");
   module.def(
       "predefined_queues",
       [] {
@@ -46,14 +46,14 @@ void bind_queues(nb::module_& module) {
         for (const auto& known : kNamedQueues) queues[nb::cast(known.name)] = known.queue;
         return queues;
       },
-      "LATEST, NEXT, LOSSLESS and RECORDING, by name.");
+      "LATEST, NEXT, LOSSLESS and RECORDING, keyed by name.");
 }
 
 }  // namespace
 
 void bind_options(nb::module_& module) {
   bind_queues(module);
-  nb::class_<Batch>(module, "BatchPolicy", nb::is_final(), "The engine's form of a Batch.")
+  nb::class_<Batch>(module, "BatchPolicy", nb::is_final(), "A Batch as the engine represents it.")
       .def(
           "__init__",
           [](Batch* self, int size, double max_wait) {
@@ -62,7 +62,7 @@ void bind_options(nb::module_& module) {
             new (self) Batch(batch);
           },
           nb::arg("size"), nb::arg("max_wait"));
-  nb::class_<Join>(module, "JoinPolicy", nb::is_final(), "The engine's form of a Join.")
+  nb::class_<Join>(module, "JoinPolicy", nb::is_final(), "A Join as the engine represents it.")
       .def(
           "__init__",
           [](Join* self, std::optional<double> within, std::optional<double> max_wait,

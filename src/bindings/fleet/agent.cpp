@@ -154,7 +154,8 @@ nb::object fleet_value(gil::Held& held, nb::handle data, const std::string& prod
 void bind_fleet_results(nb::module_& module) {
   module.def("fleet_value", gil::entry<&fleet_value>, nb::arg("data"), nb::arg("producer"),
              nb::sig("def fleet_value(data: memoryview, producer: str) -> typing.Any"),
-             "The value of a camera's result. Raises FreshframeError if it cannot be unpickled here.");
+             "Returns the value of a camera's result. Raises FreshframeError if it cannot be unpickled "
+             "here.");
 }
 
 constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // the largest result that fits an outbox
@@ -309,45 +310,44 @@ process::Child start_child(const nb::list& arguments, const nb::list& environmen
 
 void bind_agent(nb::module_& module) {
   nb::class_<PythonStream>(module, "FleetStream", nb::is_final(),
-                           "One output of one run of a camera, on an agent. Not an interface.")
+                           "One output of one run of a camera, on an agent. Private.")
       .def("outlet", &PythonStream::outlet, nb::arg("output"),
-           "The node that takes the results of the output with this name.")
+           "Returns the node that receives the results of the output with this name.")
       .def_prop_ro(
           "kept", [](const PythonStream& self) { return self.counts().kept.load(); },
-          "Results that reached the outboxes, or that no reader wanted.")
+          "Number of results that were put into outboxes, or that no reader wanted.")
       .def_prop_ro(
           "refused", [](const PythonStream& self) { return self.counts().refused.load(); },
-          "Results that were made after the run was closed.")
+          "Number of results that were emitted after the run was closed.")
       .def_prop_ro(
           "too_large", [](const PythonStream& self) { return self.counts().too_large.load(); },
-          "Kept results that no outbox takes.");
+          "Number of kept results that are too large for an outbox.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
-                          "An agent's end of the channel to its controller. Not an interface.")
+                          "The agent's end of the channel to its controller. Private.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
-      .def(
-          "next_order", gil::entry<&next_order>,
-          "Returns bytes from the controller, or None when it has closed the connection. GIL: released while "
-          "waiting")
+      .def("next_order", gil::entry<&next_order>,
+           "Returns the next bytes from the controller, or None once it has closed the connection. GIL: "
+           "released while waiting")
       .def("tell", &tell, nb::arg("message"), "Sends bytes to the controller.")
       .def(
           "open_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
             self.end_agent().open_run({.epoch = epoch, .camera = camera});
           },
-          nb::arg("camera"), nb::arg("epoch"), "Begins a run of a camera.")
+          nb::arg("camera"), nb::arg("epoch"), "Starts a run of a camera.")
       .def(
           "close_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
             self.end_agent().close_run({.epoch = epoch, .camera = camera});
           },
-          nb::arg("camera"), nb::arg("epoch"), "Ends a run. Readers can still pull its results.")
+          nb::arg("camera"), nb::arg("epoch"), "Ends a run. Its results can still be pulled.")
       .def(
           "watch",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const Engine& engine) {
             self.end_agent().watch({.epoch = epoch, .camera = camera}, engine.shared_core());
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("engine"),
-          "Renewals report what this pipeline of the run does, which has started.")
+          "Includes this started pipeline of the run in the agent's renewals.")
       .def(
           "open_stream",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
@@ -355,7 +355,7 @@ void bind_agent(nb::module_& module) {
                                 self.end_agent().open_stream({.epoch = epoch, .camera = camera}, output));
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("output"),
-          "Opens the stream for the results of an output.");
+          "Opens a stream for the results of an output.");
 }
 
 // Binds functions for an agent's process: they record which run each thread works for, and why the process
@@ -363,19 +363,19 @@ void bind_agent(nb::module_& module) {
 void bind_agent_process(nb::module_& module) {
   module.def(
       "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),
-      "Maps the page, in which fatal signals record the run of their thread. Call it once per process.");
+      "Maps the page to which a fatal signal writes the run of its thread. Call it once per process.");
   module.def(
       "enter_run",
       [](std::uint32_t camera, std::uint64_t epoch) { fleet::enter_run({.epoch = epoch, .camera = camera}); },
       nb::arg("camera"), nb::arg("epoch"),
-      "Assigns this thread, and each that it starts, to a run until leave_run().");
+      "Assigns this thread, and every thread that it starts, to a run until leave_run().");
   module.def("leave_run", [] { fleet::leave_run(); }, "Undoes enter_run() for this thread.");
   module.def(
       "say_fault", [](std::uint32_t number) { fleet::say_fault(number); }, nb::arg("number"),
       "Records that this thread is about to end the process, as a fault of its run.");
   module.def(
       "say_end_in_order", [](std::uint32_t status) { fleet::say_end_in_order(status); }, nb::arg("status"),
-      "Records that the end of the process is intended.");
+      "Records that the process is ending on purpose.");
   bind_fleet_records(module);
 }
 
@@ -386,9 +386,11 @@ void bind_fleet(nb::module_& module) {
   bind_agent_process(module);
   bind_fleet_results(module);
   nb::class_<process::Child>(module, "FleetChild", nb::is_final(),
-                             "An agent's process. The guard that starts it needs this. Not an interface.")
-      .def_prop_ro("pid", &process::Child::pid, "The process ID; 0 once reap() has returned the end.")
-      .def("fileno", &process::Child::descriptor, "A descriptor that is readable once the process has ended.")
+                             "An agent's process, as used by the guard that starts it. Private.")
+      .def_prop_ro("pid", &process::Child::pid,
+                   "Process ID; 0 after reap() has returned how the process ended.")
+      .def("fileno", &process::Child::descriptor,
+           "Returns a descriptor that becomes readable once the process has ended.")
       .def("kill", &process::Child::kill, "Kills the process and its process group.")
       .def("signal", &process::Child::signal, nb::arg("number"), "Sends a signal to the process.")
       .def(
@@ -397,12 +399,11 @@ void bind_fleet(nb::module_& module) {
             const auto end = self.reap();
             return end ? nb::cast(end->text()) : nb::none();
           },
-          "Reaps the process and returns how it ended, once. None means it still runs.");
+          "Reaps the process and returns how it ended, only once. Returns None while it is running.");
   module.def(
       "start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"), nb::arg("socket"),
       nb::arg("page") = -1,
-      "Starts a process with a socket, and a page of memory that is shared with it. The calling thread must "
-      "outlive it.");
+      "Starts a process with a socket and a page of shared memory. The calling thread must outlive it.");
 }
 
 }  // namespace freshframe::python

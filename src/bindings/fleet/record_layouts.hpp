@@ -39,7 +39,8 @@ inline void bind_fleet_records(nanobind::module_& module) {
         records["losses"] = losses;
         return records;
       },
-      "The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result; and the names of the losses in a camera's record.");
+      "Returns the fields of the records on the channel (camera, outbox, result) as NumPy dtypes, and the "
+      "names of the losses in a camera's record.");
 }
 
 }  // namespace freshframe::python

@@ -153,8 +153,8 @@ std::string represent(const Frame& self) {
 
 // Binds properties of the image.
 void bind_properties(nb::class_<Frame>& frame) {
-  frame.def_prop_ro("width", &Frame::width, "Pixels.")
-      .def_prop_ro("height", &Frame::height, "Pixels.")
+  frame.def_prop_ro("width", &Frame::width, "Width in pixels.")
+      .def_prop_ro("height", &Frame::height, "Height in pixels.")
       .def_prop_ro(
           "format", [](const Frame& self) { return std::string(to_string(self.format())); },
           nb::sig("def format(self, /) -> typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', "
@@ -171,8 +171,8 @@ void bind_properties(nb::class_<Frame>& frame) {
           "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
       .def_prop_ro(
           "damaged", &Frame::is_damaged,
-          "Part of the image, or of one that it was predicted from, was lost in transit or could not be "
-          "decoded. A frame that a node makes from a damaged one is damaged, too.")
+          "True if part of the image, or of one that it was predicted from, was lost in transit or could not "
+          "be decoded. Frames that a node makes from a damaged frame are damaged, too.")
       .def_prop_ro(
           "planes", gil::entry<&planes>,
           nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
@@ -180,23 +180,23 @@ void bind_properties(nb::class_<Frame>& frame) {
           "of nv12, (H, W, 3) for bgr and rgb. GIL: released while an image is downloaded from the GPU")
       .def_prop_ro(
           "luma", gil::entry<&luma>, nb::sig("def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
-          "(H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range. Of bgr and rgb it "
-          "is converted once. GIL: released for the first conversion")
+          "(H, W) uint8, read-only. For YUV and gray frames this is plane 0, without a copy, in the stream's "
+          "own range. For bgr and rgb it is converted once, then shared. GIL: released for the first "
+          "conversion")
       .def_prop_ro("bgr", gil::entry<&bgr>, nb::sig("def bgr(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
-                   "(H, W, 3) uint8, read-only; converted once, then shared by all. copy('bgr') gives an "
-                   "array to draw "
-                   "on. GIL: released for the first "
-                   "conversion, then held")
+                   "(H, W, 3) uint8, read-only; converted once, then shared by all users. To get a writable "
+                   "array, for example to draw on, use copy('bgr'). GIL: released for the first conversion, "
+                   "then held")
       .def_prop_ro(
           "rgb", gil::entry<&rgb>, nb::sig("def rgb(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
-          "(H, W, 3) uint8, read-only; converted once, then shared by all. GIL: released for the first "
+          "(H, W, 3) uint8, read-only; converted once, then shared by all users. GIL: released for the first "
           "conversion, then held")
       .def_prop_ro(
           "array", gil::entry<&array>, nb::sig("def array(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
-          "The frame's own format in one read-only array: (H, W, 3), (H, W), (H*3//2, W) for nv12 and i420, "
-          "(H*2, W) for i422, (3, H, W) for i444. Planar formats are packed once, then shared.\n\nRaises:\n"
-          "    FreshframeError: A subsampled format of odd size: use planes, luma or bgr.\n"
-          "GIL: released for the first packing, then held");
+          "The frame in its own format as one read-only array: (H, W, 3) for bgr and rgb, (H, W) for gray, "
+          "(H*3//2, W) for nv12 and i420, (H*2, W) for i422, (3, H, W) for i444. Planar formats are packed "
+          "once, then shared.\n\nRaises:\n    FreshframeError: The format is subsampled and the size is odd: "
+          "use planes, luma or bgr.\nGIL: released for the first packing, then held");
 }
 
 // Binds other formats, copies, and frames made from arrays.
@@ -213,21 +213,20 @@ void bind_copies(nb::class_<Frame>& frame) {
           nb::sig(
               "def copy(self, format: typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | "
               "None = None) -> numpy.typing.NDArray[numpy.uint8]"),
-          "Your own writable array of the given format. Without one, a gray or rgb frame keeps its format, and "
-          "all others are bgr, on which OpenCV can draw. GIL: released")
+          "Returns a new writable array in the given format. Default: the frame's own format for gray and "
+          "rgb, otherwise bgr, so that OpenCV can draw on it. GIL: released")
       .def_static(
           "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,
           nb::sig("def from_array(array: typing.Any, format: typing.Literal['gray', 'nv12', 'i420', 'i422', "
                   "'i444', 'bgr', 'rgb', 'bgra', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame"),
-          "Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have "
-          "RGB: "
-          "format='rgb'. Screen capture, Qt and cairo have format='bgra'.\n\nIt also takes the other formats of "
-          "`array`. 'bgra' and 'rgba' are (H, W, 4): the alpha is dropped, so they cannot be combined with "
-          "copy=False. With copy=False the frame shares the array's memory, which must not change "
-          "afterwards.\n\nRaises:\n    OptionError: The shape does not fit the format.\n    "
-          "OptionTypeError: Not a uint8 array.\nGIL: released for a copy of more than about half a "
-          "millisecond");
+          "Creates a frame from an array of uint8 pixels, by default in BGR order as in OpenCV. Arrays from "
+          "PIL, imageio and PyTorch are in RGB order: pass format='rgb'. Screen capture, Qt and cairo use "
+          "format='bgra'.\n\nAll formats of `array` are supported, with the same shapes. 'bgra' and 'rgba' "
+          "are (H, W, 4); the alpha channel is dropped, so they cannot be combined with copy=False. With "
+          "copy=False the frame shares the array's memory, which must not change afterwards.\n\nRaises:\n    "
+          "OptionError: The shape does not fit the format.\n    OptionTypeError: The array is not a uint8 "
+          "array.\nGIL: released for a copy that takes longer than about half a millisecond");
 }
 
 // Binds protocols of Python and NumPy.
@@ -236,25 +235,26 @@ void bind_protocols(nb::class_<Frame>& frame) {
            "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame.")
       .def(
           "__deepcopy__", [](nb::handle_t<Frame> self, nb::handle /*memo*/) { return nb::borrow(self); },
-          nb::arg("memo"), "The same frame: it never changes.")
+          nb::arg("memo"), "The same frame, because it never changes.")
       .def("__reduce__", &refuse_pickle, "Raises OptionTypeError: a Frame cannot be pickled.")
       .def("__array__", &as_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
                    "numpy.typing.NDArray[typing.Any]"),
-           "`array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError.")
+           "Returns `array`, for NumPy. Raises OptionError unless the frame is gray, bgr or rgb.")
       .def("__dlpack__", &dlpack, nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"),
-           "`array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of "
-           "version 1.0 or newer, a separate copy for older ones. GIL: released while copying")
+           "Exports `array` to DLPack, if the frame is gray, bgr or rgb: read-only and without a copy for "
+           "consumers that support version 1.0, as a separate copy for older ones. GIL: released while "
+           "copying")
       .def(
           "__dlpack_device__", [](const Frame&) { return nb::make_tuple(1, 0); }, "The CPU: (1, 0).")
       .def(
           "__eq__", [](const Frame& self, const Frame& other) { return self == other; }, nb::is_operator(),
           nb::sig("def __eq__(self, other: object, /) -> bool"),
-          "True if both share their memory; pixels are not compared.")
+          "True if both frames share their memory. Pixels are not compared.")
       .def("__hash__",
            [](const Frame& self) { return std::hash<const void*>{}(core::FrameAccess::identity(self)); })
       .def("__repr__", &represent)
-      .def("_nbytes", &Frame::size_bytes, "Bytes of this frame's memory, conversions included.");
+      .def("_nbytes", &Frame::size_bytes, "Size of this frame's memory in bytes, including its conversions.");
 }
 
 }  // namespace

@@ -223,7 +223,7 @@ void prepare_batches(gil::Held& held, NodeHandle& self) {
 
 void bind_detector_options(nb::module_& module) {
   nb::class_<OnnxDetectorOptions>(module, "OnnxDetectorOptions", nb::is_final(),
-                                  "Options of OnnxDetector, at their defaults.")
+                                  "Options of OnnxDetector, with their defaults.")
       .def(nb::init<>())
       .def_rw("min_confidence", &OnnxDetectorOptions::min_confidence)
       .def_rw("max_iou", &OnnxDetectorOptions::max_iou)
@@ -244,7 +244,7 @@ void bind_detector_options(nb::module_& module) {
 void bind_onnx_detector(nb::module_& module) {
   bind_detector_options(module);
   nb::class_<Description>(module, "OnnxDescription", nb::is_final(),
-                          "The layout that an OnnxDetector found in its model.")
+                          "The output layout that an OnnxDetector found in its model.")
       .def_ro("layout", &Description::layout)
       .def_ro("layout_reason", &Description::layout_reason)
       .def_ro("names", &Description::names)
@@ -254,7 +254,7 @@ void bind_onnx_detector(nb::module_& module) {
   module.def("make_onnx_detector", gil::entry<&make_detector>, nb::arg("model"), nb::arg("options"),
              "GIL: released");
   module.def("prepare_onnx_batches", gil::entry<&prepare_batches>, nb::arg("detector"),
-             "Loads what batches need. GIL: released");
+             "Loads the model a second time if batches need it. GIL: released");
   module.def("detect_onnx", gil::entry<&detect_onnx>, nb::arg("detector"), nb::arg("frame").none(),
              nb::sig("def detect_onnx(detector: NodeHandle, frame: typing.Any) -> freshframe.Detections"),
              "GIL: released");
@@ -263,13 +263,13 @@ void bind_onnx_detector(nb::module_& module) {
       [](const NodeHandle& self, float confidence) {
         node_as<OnnxDetector>(self, "an OnnxDetector").set_min_confidence(confidence);
       },
-      nb::arg("node"), nb::arg("confidence"), "Applies from the next frame on.");
+      nb::arg("node"), nb::arg("confidence"), "Takes effect with the next frame.");
   module.def(
       "set_onnx_classes",
       [](const NodeHandle& self, const std::vector<std::string>& classes) {
         node_as<OnnxDetector>(self, "an OnnxDetector").set_classes(classes);
       },
-      nb::arg("node"), nb::arg("classes"), "Applies from the next frame on.");
+      nb::arg("node"), nb::arg("classes"), "Takes effect with the next frame.");
   module.def(
       "describe_onnx_detector",
       [](const NodeHandle& self) {
@@ -294,7 +294,7 @@ std::unique_ptr<NodeHandle> make_classifier(gil::Held& held, const Model& self,
 void bind_onnx_classifier(nb::module_& module) {
   using Options = OnnxClassifierOptions;
   nb::class_<Options>(module, "OnnxClassifierOptions", nb::is_final(),
-                      "Options of OnnxClassifier, at their defaults.")
+                      "Options of OnnxClassifier, with their defaults.")
       .def(nb::init<>())
       .def_rw("column", &Options::column)
       .def_rw("names", &Options::names)
@@ -318,7 +318,7 @@ void bind_onnx_classifier(nb::module_& module) {
 }  // namespace
 
 void bind_onnx_model(nb::module_& module) {
-  nb::class_<Model>(module, "OnnxModel", "The core of freshframe.OnnxModel.")
+  nb::class_<Model>(module, "OnnxModel", "The native part of freshframe.OnnxModel.")
       .def_prop_ro("inputs", [](const Model& self) { return describe_tensors(self.session().inputs()); })
       .def_prop_ro("outputs", [](const Model& self) { return describe_tensors(self.session().outputs()); })
       .def_prop_ro("metadata", [](const Model& self) { return self.session().metadata(); })
@@ -337,7 +337,7 @@ void bind_onnx_model(nb::module_& module) {
              nb::arg("provider"), nb::arg("provider_options"), "GIL: released");
   module.def("onnx_runtime", gil::entry<&describe_runtime>, nb::arg("library"),
              nb::sig("def onnx_runtime(library: str) -> tuple[str, list[str]]"),
-             "Version and providers of ONNX Runtime. GIL: released");
+             "Returns the version and the execution providers of ONNX Runtime. GIL: released");
   bind_onnx_classifier(module);
 }
 

@@ -151,8 +151,8 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
 }
 
 PyMethodDef run_node_method = {"run_node", gil::entry<&run_node>, METH_VARARGS,
-                               "run_node(engine, index, place, coming)\n--\n\nThe body of a Python "
-                               "node's thread. GIL: released while waiting"};
+                               "run_node(engine, index, place, coming)\n--\n\nThe body of a Python node's "
+                               "thread. GIL: released while waiting"};
 
 }  // namespace
 

@@ -32,8 +32,8 @@ using process::NodeDescription;
 
 void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
   nb::class_<NodeDescription>(module, "NodeDescription", nb::is_final(),
-                              "A Python node's name, the kinds of its values, the file that it writes, and "
-                              "what it gives besides one result per sample.")
+                              "A Python node's name and value types, the file that it writes, and whether it "
+                              "emits more than one result per sample.")
       .def(
           "__init__",
           [](NodeDescription* self, const std::string& name, const std::string& input,
@@ -60,7 +60,8 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
         return runner && runner->place().hosting().on_native_thread;
       },
       nb::arg("index"),
-      "Returns True if the node runs on a native thread, so that a Python node needs a new thread to replace it.");
+      "Returns True if the node runs on a native thread, so that a Python node that replaces it needs a new "
+      "thread.");
   module.def(
       "hosted",
       [](NodeDescription description, nb::handle node, bool takes_values,
@@ -69,14 +70,14 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
             std::make_unique<PythonNode>(std::move(description), node.ptr(), takes_values, std::move(spool)));
       },
       nb::arg("description"), nb::arg("node"), nb::arg("takes_values"), nb::arg("spool").none() = nb::none(),
-      "The handle of a Python node. The caller keeps the node.");
+      "Returns a handle for a Python node. The caller must keep the node alive.");
   module.def(
       "hosted_source",
       [](NodeDescription description, nb::handle node, bool live) {
         return make_handle(std::make_unique<PythonSource>(std::move(description), node.ptr(), live));
       },
       nb::arg("description"), nb::arg("node"), nb::arg("live"),
-      "The handle of a Python source. The caller keeps the source.");
+      "Returns a handle for a Python source. The caller must keep the source alive.");
   bind_stop_token(module);
   bind_spool_counters(module);
 }

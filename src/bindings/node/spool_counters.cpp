@@ -16,7 +16,7 @@ namespace freshframe::python {
 
 void bind_spool_counters(nb::module_& module) {
   nb::class_<SpoolCounters>(module, "SpoolCounters", nb::is_final(),
-                            "The counters of a Spool for the statistics, the page and the metrics.")
+                            "The counters of a Spool, for statistics, the dashboard and metrics.")
       .def(nb::init<>())
       .def(
           "set",

@@ -99,9 +99,9 @@ void bind_ticks(nb::module_& module) {
       .def(
           "__iter__", [](nb::handle_t<Ticks> self) { return nb::borrow(self); },
           nb::sig("def __iter__(self) -> Ticks"))
-      .def(
-          "__next__", gil::entry<&next_tick>, nb::sig("def __next__(self) -> float"),
-          "Waits for the next tick.\n\nRaises:\n    StateError: Another thread is waiting for it.\nGIL: released");
+      .def("__next__", gil::entry<&next_tick>, nb::sig("def __next__(self) -> float"),
+           "Waits for the next tick.\n\nRaises:\n    StateError: Another thread is already waiting.\nGIL: "
+           "released");
 }
 
 }  // namespace
@@ -110,21 +110,21 @@ void bind_stop_token(nb::module_& module) {
   bind_ticks(module);
   module.def(
       "unset_stop_token", [] { return StopToken{{}, Clock::real()}; },
-      "The stop signal of a node without a pipeline: it is never set.");
+      "The stop token of a node without a pipeline, which is never set.");
   nb::class_<StopToken>(module, "StopToken", nb::is_final(),
-                        "The stop signal of a node or source, its `stop_token`.")
+                        "The stop signal of a node or source: its `stop_token`.")
       .def_prop_ro(
           "stopped", [](const StopToken& self) { return self.token.stop_requested(); },
           "True once the pipeline stops or the node is removed.")
       .def(
-          "__bool__", [](const StopToken& self) { return self.token.stop_requested(); }, "As `stopped`.")
+          "__bool__", [](const StopToken& self) { return self.token.stop_requested(); }, "Same as `stopped`.")
       .def(
           "__reduce__",
           [](const StopToken&) {
             return nb::make_tuple(nb::module_::import_("freshframe._graph.node").attr("unset_stop_token"),
                                   nb::make_tuple());
           },
-          "A copy, even one by pickle, is never set: another run has another signal.")
+          "A copy, including a pickled one, is never set, because the signal belongs to one run.")
       .def("wait", gil::entry<&stop_wait>, nb::arg("seconds").none(),
            nb::sig("def wait(self, seconds: float) -> bool"),
            "Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of "
@@ -133,12 +133,11 @@ void bind_stop_token(nb::module_& module) {
       .def("every", &make_ticks, nb::arg("seconds").none(),
            nb::sig("def every(self, seconds: float) -> collections.abc.Iterator[float]"),
            "Paces a loop: ``for pts in self.stop_token.every(1 / 30)`` runs 30 times per second, until the "
-           "signal is set.\n\nYields 0.0 immediately, then multiples of `seconds` when they are due, "
-           "counted from the first. So a loop does not drift, however long its body takes. If the body took "
-           "longer than `seconds`, the newest tick that is due follows immediately, and those before it are "
-           "skipped.\n\nArgs:\n    seconds: At least 0.000001.\n\nRaises:\n    OptionError: seconds is "
-           "out of range.\n    OptionTypeError: seconds is not a number.\nGIL: released while the loop "
-           "waits");
+           "signal is set.\n\nYields 0.0 immediately, then each multiple of `seconds` when it is due, "
+           "counted from the first. So the loop does not drift, however long its body takes. If the body "
+           "took longer than `seconds`, the latest tick that is due follows immediately, and earlier ones "
+           "are skipped.\n\nArgs:\n    seconds: At least 0.000001.\n\nRaises:\n    OptionError: seconds is "
+           "out of range.\n    OptionTypeError: seconds is not a number.\nGIL: released while waiting");
 }
 
 }  // namespace freshframe::python

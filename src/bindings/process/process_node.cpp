@@ -207,7 +207,7 @@ int add_process(Engine& self, process::NodeDescription node, const Parents& pare
 
 void bind_plan(nb::module_& module) {
   nb::class_<ProcessPlan>(module, "ProcessPlan", nb::is_final(),
-                          "The number and the limits of a node's worker processes, and their start.")
+                          "How many worker processes a node has, their limits, and how to start them.")
       .def(nb::init<>())
       .def_prop_rw(
           "workers", [](const ProcessPlan& self) { return self.crew.workers; },
@@ -223,11 +223,11 @@ void bind_plan(nb::module_& module) {
           [](ProcessPlan& self, std::optional<double> seconds) {
             self.crew.timeout = seconds ? std::optional(Seconds(*seconds)) : std::nullopt;
           },
-          nb::for_setter(nb::arg("seconds").none()), "Seconds for one sample.")
+          nb::for_setter(nb::arg("seconds").none()), "Time limit for one sample, in seconds.")
       .def_prop_rw(
           "max_bytes", [](const ProcessPlan& self) { return self.crew.max_bytes; },
           [](ProcessPlan& self, std::optional<std::uint64_t> bytes) { self.crew.max_bytes = bytes; },
-          nb::for_setter(nb::arg("bytes").none()), "Bytes of one worker.")
+          nb::for_setter(nb::arg("bytes").none()), "Memory limit of one worker, in bytes.")
       .def_prop_rw(
           "max_restarts", [](const ProcessPlan& self) { return self.crew.max_restarts; },
           [](ProcessPlan& self, int deaths) { self.crew.max_restarts = deaths; })
@@ -245,8 +245,8 @@ void bind_plan(nb::module_& module) {
                            .knows = knows};
           },
           nb::arg("arguments"), nb::arg("environment"), nb::arg("payload"), nb::arg("knows"),
-          "Sets the program with its arguments, its environment as NAME=value, the pickled node, and the "
-          "number of the definitions that the workers know.");
+          "Sets the program with its arguments, the environment as NAME=value, the pickled node, and the "
+          "version of the definitions that the workers already know.");
 }
 
 }  // namespace
@@ -269,7 +269,7 @@ void bind_processes(nb::module_& module, nb::class_<Engine>& engine) {
   bind_plan(module);
   engine.def("add_process", &add_process, nb::lock_self(), nb::arg("node"), nb::arg("parents"),
              nb::arg("options"), nb::arg("plan"),
-             "Adds a place for a node in worker processes; returns its index.");
+             "Adds a node that runs in worker processes, and returns its number.");
   module.attr("run_process") = nb::steal(PyCFunction_NewEx(&run_process_method, nullptr, nullptr));
 }
 

@@ -173,24 +173,24 @@ void report_failure(gil::Held& held, PythonWorkerEnd& self, const std::string& w
 
 void bind_worker_end(nb::module_& module) {
   nb::class_<PythonWorkerEnd>(module, "WorkerEnd", nb::is_final(),
-                              "A worker process's end of its socket. Not an interface.")
+                              "The worker's end of the socket to its parent. Private.")
       .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
-      .def("init", &init, "The worker's task, the descriptor for its stack dumps and the name of its node.")
+      .def("init", &init,
+           "Returns the worker's task, the descriptor for its stack dumps, and the name of its node.")
       .def("opened", [](PythonWorkerEnd& self) { self.end.report_open(); })
       .def("receive", gil::entry<&receive>,
-           "The next sample; None after the last one; a list of sources that are gone. GIL: released while "
-           "waiting")
-      .def("arrivals", &arrivals,
-           "The result of NodeArrivals.until() for each source at the latest on_tick().")
+           "Returns the next sample, None after the last one, or a list of sources that have ended. GIL: "
+           "released while waiting")
+      .def("arrivals", &arrivals, "Returns NodeArrivals.until() for each source, as of the latest on_tick().")
       .def("receive_batch", gil::entry<&receive_batch>,
-           "The samples of the next call; None after the last one. GIL: released while waiting")
+           "Returns the samples of the next call, or None after the last one. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
-           "Answers the first sample without an answer. GIL: released while copying")
+           "Sends the result for the oldest sample that has none yet. GIL: released while copying")
       .def("reply_all", gil::entry<&reply_all>, nb::arg("results"),
-           "The same with all results of a call. GIL: released while copying")
+           "Like reply(), for all results of a call. GIL: released while copying")
       .def("fail", gil::entry<&report_failure>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
            nb::arg("is_device_error"),
-           "Reports that the node raised: on a \"sample\", in a whole \"call\", or \"outside\" of both.")
+           "Reports that the node raised: for one \"sample\", for a whole \"call\", or \"outside\" of both.")
       .def_prop_ro(
           "parent_ended", [](const PythonWorkerEnd& self) { return self.end.parent_ended(); },
           "True if a call failed because the parent process has ended.")
@@ -201,7 +201,7 @@ void bind_worker_end(nb::module_& module) {
             return self.end.log(level, logger, text);
           },
           nb::arg("level"), nb::arg("logger"), nb::arg("text"),
-          "Sends a log record. False means it was dropped, because the parent is too slow.");
+          "Sends a log record. Returns False if it was dropped because the parent is too slow.");
 }
 
 }  // namespace freshframe::python

@@ -343,36 +343,29 @@ PyMethodDef* reader_methods() {
       {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&get>)),
        METH_VARARGS | METH_KEYWORDS,
        "get($self, timeout=None)\n--\n\nWaits for the next unseen sample.\n\nArgs:\n    timeout: Seconds to "
-       "wait; None "
-       "waits until the stream ends.\nReturns:\n    The sample; ``sample.dropped`` counts those lost on this "
-       "edge since "
-       "the last one.\nRaises:\n    EndOfStreamError: Every parent ended and the queue is empty.\n    "
-       "ReadTimeoutError: Nothing "
-       "arrived in time. The reader stays usable.\n    NodeError: A node failed; ``__cause__`` is its "
-       "exception.\n    StalledError: Nothing moves because another "
-       "reader, whose queue blocks, is not read.\n"
-       "GIL: released while waiting."},
+       "wait; None waits until the stream ends.\nReturns:\n    The sample; ``sample.dropped`` is the number "
+       "of samples dropped on this edge since the last one.\nRaises:\n    EndOfStreamError: Every parent has "
+       "ended and the queue is empty.\n    ReadTimeoutError: No sample arrived in time. The reader stays "
+       "usable.\n    NodeError: A node failed; ``__cause__`` is its exception.\n    StalledError: The "
+       "pipeline is stuck because nobody reads from another reader, whose queue blocks.\nGIL: released while "
+       "waiting."},
       {"_take", gil::entry<&take>, METH_NOARGS,
-       "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
+       "_take($self)\n--\n\nReturns the next sample, or None, for `async for`. Never waits."},
       {"poll", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&poll>)),
        METH_FASTCALL | METH_KEYWORDS,
-       "poll($self)\n--\n\nThe next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStreamError: Every parent "
-       "ended and the queue is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds "
-       "more frames than max_held_bytes."},
+       "poll($self)\n--\n\nReturns the next unseen sample, or None if there is none yet. Never waits.\n\n"
+       "Raises:\n    EndOfStreamError: Every parent has ended and the queue is empty.\n    NodeError: A node "
+       "failed.\n    FramesHeldError: Python holds more frames than max_held_bytes."},
       {"latest", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&latest>)),
        METH_FASTCALL | METH_KEYWORDS,
-       "latest($self, *, max_age=None)\n--\n\nThe newest sample of all ports, by its capture; the same "
-       "object "
-       "again when nothing is newer.\n\n"
-       "Never waits, and any thread may call it. Older waiting samples are dropped as ``skipped``. After "
-       "the end "
-       "it is the last sample.\n\nArgs:\n    max_age: Seconds; an older sample is not returned. It drops "
-       "nothing.\nReturns:\n    The sample, or None before the first and if the newest is older than "
-       "``max_age``.\nRaises:\n    GraphError: The reader's queue blocks (a file) or is NEXT.\n    "
-       "NodeError: A "
-       "node failed.\n    StateError: The reader was closed, or its pipeline has not started.\n    "
-       "FramesHeldError: "
-       "Python holds more frames than max_held_bytes."},
+       "latest($self, *, max_age=None)\n--\n\nReturns the sample of all ports that was captured last; the "
+       "same object again if there is no newer one.\n\nNever waits. Thread-safe. Older samples in the queue "
+       "are dropped as ``skipped``. After the end it returns the last sample.\n\nArgs:\n    max_age: Maximum "
+       "age in seconds; an older sample is not returned, but stays the latest.\nReturns:\n    The sample. "
+       "None before the first one, and if the latest is older than ``max_age``.\nRaises:\n    GraphError: "
+       "The reader's queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    StateError: The "
+       "reader was closed, or its pipeline has not started.\n    FramesHeldError: Python holds more frames "
+       "than max_held_bytes."},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -391,9 +384,10 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
   nb::class_<PythonReader> reader(
       module, "Reader", nb::type_slots(slots), nb::is_generic(), nb::is_final(), nb::is_weak_referenceable(),
       nb::sig("class Reader(typing.Generic[T_co])"),
-      "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
-      "node's NodeError rather than return stale data. One thread at a time may wait, poll or loop; latest() "
-      "and close() are for any thread. ``with reader:`` closes it at the end.");
+      "Pulls samples from one or more nodes; created by Pipeline.reader().\n\nIf a node has failed, every "
+      "method raises its NodeError instead of returning stale data. One thread at a time may call get(), "
+      "poll() or loop; latest() and close() are thread-safe. ``with reader:`` closes the reader at the end "
+      "of the block.");
   refuse_construction(reader, "Reader cannot be called. Make a reader with pipeline.reader(port)");
   // Py_tp_methods cannot be used, because nanobind uses that slot for generic classes.
   for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {
@@ -405,12 +399,13 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
                    "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
-          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "The name.")
+          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; },
+          "Shows the name.")
       .def(
           "close", &PythonReader::close,
-          "The reader leaves the graph, with its edges and its name. From any thread, any number of "
-          "times.\n\nWaiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop "
-          "or a get() that waits in another thread ends.")
+          "Removes the reader from the graph, so that its name may be reused. Thread-safe and idempotent.\n\n"
+          "Queued samples are dropped as ``removed`` and counted in ``stats().removed``. A loop or get() "
+          "that is waiting on another thread ends.")
       .def(
           "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Reader[T_co]"),
           "Returns the reader.")
@@ -426,15 +421,17 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
             return nb::handle(classes().reader_iterator)(self);
           },
           nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),
-          "Samples until the end, one wake-up of the event loop for any number of them.")
-      .def("_wake_fd", &PythonReader::wake_fd, "The file descriptor that wakes the event loop.")
+          "Iterates over the samples until the end of the stream. One wake-up of the event loop serves any "
+          "number of samples.")
+      .def("_wake_fd", &PythonReader::wake_fd,
+           "A file descriptor that becomes readable to wake the event loop.")
       .def("_reset_wake", &PythonReader::reset_wake,
-           "Called before _take(), so that a later sample wakes the event loop.")
+           "Must be called before _take(), so that later samples wake the event loop again.")
       .def("_look_within", &PythonReader::look_within,
-           "Seconds after which _take() may have a partial set although nothing wakes the event loop; None "
-           "means it has none.")
+           "Seconds after which _take() may return a partial set although nothing wakes the event loop; None "
+           "if there is no such set.")
       .def("_check_stalled", &PythonReader::check_stalled,
-           "Raises StalledError if a further wait cannot succeed.")
+           "Raises StalledError if waiting longer cannot succeed.")
       .def("_arm", &PythonReader::arm, nb::arg("waits"),
            "Enables wake-ups before the event loop waits, and disables them after.");
 }

@@ -171,7 +171,8 @@ PyObject* get_sample_attribute(PyObject* self, PyObject* name) {
 }
 
 PyGetSetDef value_getter = {"value", gil::entry<&get_value>, nullptr,
-                            "The value; made at first use and kept.", nullptr};
+                            "The value. It is converted to a Python object on first access, then kept.",
+                            nullptr};
 
 // Defined as a slot, so that type checkers still reject `await reader.get()`.
 PyObject* refuse_await(PyObject* /*self*/) {
@@ -233,12 +234,11 @@ nb::object failed_sample(const NodeError& error) {
 void bind_wall_time(nb::class_<PythonSample>& sample) {
   sample
       .def_prop_ro("utc", &get_utc, nb::sig("def utc(self, /) -> float | None"),
-                   "Unix time of the capture in seconds, by the clock that `utc_from` names. None if that is "
+                   "Capture time as Unix time in seconds, by the clock named in `utc_from`; None if that is "
                    "\"none\".")
       .def_prop_ro(
           "utc_error", [](const PythonSample& self) { return double{self.sample().stamp.utc.error}; },
-          "Half the width in seconds of what is known of `utc`, as that clock goes; inf if nothing is "
-          "known.")
+          "Uncertainty of `utc` in seconds (plus or minus), as stated by its clock; inf if unknown.")
       .def_prop_ro(
           "utc_from", &get_utc_from,
           nb::sig("def utc_from(self, /) -> "
@@ -252,16 +252,17 @@ void bind_origin(nb::class_<PythonSample>& sample) {
   sample
       .def_prop_ro(
           "damaged", [](const PythonSample& self) { return self.sample().stamp.damaged; },
-          "The frame that the value was made from is damaged, see Frame.damaged.")
+          "True if the frame from which the value was made is damaged, see Frame.damaged.")
       .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
       .def_prop_ro("node", &PythonSample::node,
-                   "Name of the node that sent this sample. It identifies the parent in a merge.")
+                   "Name of the node that emitted this sample. In a merge, it tells from which parent the "
+                   "sample came.")
       .def_prop_ro(
           "members",
           [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->members(self); },
           nb::sig("def members(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
-          "The samples of a join's set, in the order of the parents, and None where one is missing. `value` "
-          "has their values, and all else comes from the first. Other samples have ().")
+          "For a set of a join: the samples of the parents, in order, None where one is missing. `value` is "
+          "the tuple of their values; everything else is taken from the first member. Otherwise ().")
       .def_prop_ro("path", &make_path, nb::sig("def path(self, /) -> str | None"),
                    "Path of the image file, for image sequences; None for other sources.")
       .def_prop_ro(
@@ -289,9 +290,9 @@ void bind_sample(nb::module_& module) {
   module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
   nb::class_<PythonSample> sample(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
                                   nb::sig("class Sample(typing.Generic[T_co])"),
-                                  "A value with its source, number and times, and the frame that it was "
-                                  "made from.\n\nSamples compare by identity. Readers return them and "
-                                  "nodes receive them. Programs do not create them.");
+                                  "A value with its source, number and times, and the frame from which it "
+                                  "was made.\n\nSamples are compared by identity. Readers return them and "
+                                  "nodes receive them; programs do not create them.");
   refuse_construction(
       sample,
       "Sample cannot be called, because the engine makes the samples. Take one from a reader, "
@@ -305,28 +306,27 @@ void bind_sample(nb::module_& module) {
           "frame",
           [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->frame(self); },
           nb::sig("def frame(self, /) -> Frame"),
-          "The frame that the value was made from. On an edge of frames it is the value "
-          "itself.\n\nRaises:\n    "
-          "StateError: The sample has no frame: its reader was made with frames=False, or its value was not "
-          "made from a frame.")
+          "The frame from which the value was made. If the values are frames, it is the value itself.\n\n"
+          "Raises:\n    StateError: The sample has no frame: its reader was created with frames=False, or "
+          "its value was not made from a frame.")
       .def("__array__", &refuse_array, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> None"),
-           "Raises TypeError: the pixels are ``sample.frame.bgr``.")
+           "Raises TypeError: use ``sample.frame.bgr`` for the pixels.")
       .def_prop_ro(
           "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
           "Frame number at the source, from 0.")
       .def_prop_ro(
           "part", [](const PythonSample& self) { return self.sample().stamp.part; },
-          "Number among the results that a node gave of the sample with this seq, from 0.")
+          "Index among the results that one node returned for the sample with this seq, from 0.")
       .def_prop_ro(
           "stamp", [](const PythonSample& self) { return PythonStamp{self.sample().stamp, self.names()}; },
-          "The numbers, times and source of a sample, without value and frame, for stamped(like=).")
+          "The numbers, times and source of the sample, without its value and frame; for stamped(like=).")
       .def_prop_ro(
           "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },
-          "Seconds in the source's own time.")
+          "Presentation timestamp in seconds, in the source's own time.")
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
-          "time.monotonic() of the capture: docs/reference/time.md lists it for each source.");
+          "Capture time as of time.monotonic(). docs/reference/time.md defines it for each source.");
   bind_wall_time(sample);
   bind_origin(sample);
 }

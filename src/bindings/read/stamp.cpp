@@ -54,8 +54,8 @@ std::string stamp_text(const PythonStamp& self) {
 void bind_stamp(nb::module_& module) {
   nb::class_<PythonStamp>(
       module, "Stamp", nb::is_final(),
-      "The origin of a sample: its numbers, times and source. As ``sample.stamp`` it holds "
-      "no frame, so a program may keep any number of them.")
+      "The origin of a sample: its numbers, times and source. ``sample.stamp`` does not keep the frame "
+      "alive, so a program may store any number of stamps.")
       .def_prop_ro(
           "seq", [](const PythonStamp& self) { return self.stamp.seq; }, "Same as Sample.seq.")
       .def_prop_ro(
@@ -72,7 +72,7 @@ void bind_stamp(nb::module_& module) {
           "source", [](const PythonStamp& self) { return self.source(); }, "Same as Sample.source.")
       .def_prop_ro(
           "_source_number", [](const PythonStamp& self) { return self.stamp.source; },
-          "The number of its source, which is never reused, even by another source with the same name.")
+          "The number of the source. It is never reused, even by another source with the same name.")
       .def("__reduce__", &refuse_stamp_pickle, "Raises OptionTypeError: a Stamp cannot be pickled.")
       .def("__repr__", &stamp_text);
 }

@@ -155,9 +155,9 @@ void bind_serve(nb::class_<Engine>& engine) {
       .def("serve", &serve, nb::lock_self(), nb::arg("host"), nb::arg("port"), nb::arg("view").none(),
            nb::arg("token"), nb::arg("picture_token"), nb::arg("away_after").none(), nb::arg("looks"),
            nb::arg("looks_per_minute"), nb::arg("origins"),
-           "Starts the dashboard's server; returns its URLs.")
+           "Starts the dashboard's server and returns its URLs.")
       .def("close_server", gil::entry<&close_server>, nb::lock_self(),
-           "Ends the dashboard's server. GIL: released while waiting")
+           "Stops the dashboard's server. GIL: released while waiting")
       .def(
           "picture_token",
           [](Engine& self) {
@@ -172,11 +172,12 @@ void bind_serve(nb::class_<Engine>& engine) {
             const auto& server = get_served(self).server;
             return server ? server->camera_tokens() : std::map<std::string, std::string>();
           },
-          nb::lock_self(), "The tokens in the links of the sources that browsers send, by name.")
+          nb::lock_self(),
+          "The tokens in the links of the sources to which browsers send video, keyed by name.")
       .def("metrics", gil::entry<&metrics>, nb::lock_self(),
-           "The text of /metrics for this pipeline. GIL: released")
+           "Returns the text of /metrics for this pipeline. GIL: released")
       .def("forget_server", &forget_server, nb::lock_self(),
-           "Closes the server's socket in the child of a fork.");
+           "Closes the server's sockets in a forked child.");
 }
 
 namespace {
@@ -221,19 +222,18 @@ void close(gil::Held& held, Pages& self) {
 }  // namespace
 
 void bind_pages(nb::module_& module) {
-  nb::class_<Pages>(module, "Pages", nb::is_final(),
-                    "An HTTP server for the program's own pages. Not an interface.")
+  nb::class_<Pages>(module, "Pages", nb::is_final(), "An HTTP server for the program's own pages. Private.")
       .def(nb::init<const std::string&, std::uint16_t, const std::string&>(), nb::arg("host"),
            nb::arg("port"), nb::arg("token"))
       .def("set", &Pages::set, nb::arg("path"), nb::arg("type"), nb::arg("body"), nb::arg("status"),
-           "Sets the answer at a path.")
+           "Sets the response for a path.")
       .def("set_for", &Pages::set_for, nb::arg("path"), nb::arg("body"), nb::arg("seconds"), nb::arg("after"),
-           "Sets the answer at a path, with status 200, for `seconds`. Then the answer is the text "
+           "Sets the response for a path, with status 200, for `seconds`. After that the response is "
            "`after`, with status 503.")
-      .def_prop_ro("asked", &Pages::request_count, "The number of requests for these pages.")
-      .def_prop_ro("urls", &Pages::urls, "The URLs of the server, with the token if there is one.")
-      .def("close", gil::entry<&close>, "Ends the server. GIL: released while waiting")
-      .def("forget_in_child", &Pages::forget_in_child, "Closes the server's socket in the child of a fork.");
+      .def_prop_ro("asked", &Pages::request_count, "Number of requests for these pages.")
+      .def_prop_ro("urls", &Pages::urls, "The server's URLs, with the token if there is one.")
+      .def("close", gil::entry<&close>, "Stops the server. GIL: released while waiting")
+      .def("forget_in_child", &Pages::forget_in_child, "Closes the server's sockets in a forked child.");
 }
 
 }  // namespace freshframe::python

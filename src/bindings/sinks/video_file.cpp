@@ -190,36 +190,38 @@ void bind_recorders(nb::module_& module) {
              nb::arg("segment_every").none(), nb::arg("keep"), nb::arg("reports_segments"));
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
-      "Waits for the next finished segment. None means the recorder is closed. GIL: released while waiting");
+      "Waits for the next finished segment. Returns None once the recorder is closed. GIL: released while "
+      "waiting");
   module.def(
       "video_file_codec",
       [](const PathName& path, const std::string& codec) {
         return media::video_file_codec(path.bytes, codec);
       },
-      nb::arg("path"), nb::arg("codec"), "The codec of a file that make_video_file() accepts.");
+      nb::arg("path"), nb::arg("codec"), "Returns the codec of the file that make_video_file() would write.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
              nb::arg("max_bytes"), nb::arg("keep"), nb::arg("encoding"));
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),
              "GIL: released");
   nb::class_<core::WriteClaim>(module, "WriteClaim",
-                               "The right to write a regular file, until released or destroyed.")
+                               "The right to write a regular file, held until it is released or destroyed.")
       .def("release", gil::entry<&release_file>,
-           "Releases the claim; call it before closing the file. Further calls do nothing. GIL: released")
+           "Releases the claim; must be called before the file is closed. Idempotent. GIL: released")
       .def_prop_ro(
           "is_locked", &core::WriteClaim::is_locked,
-          "False if the file system has no locks, so another program may write the file at the same time.");
-  module.def(
-      "claim_file", gil::entry<&claim_file>, nb::arg("descriptor"),
-      nb::sig("def claim_file(descriptor: int) -> WriteClaim | str"),
-      "Claims an open regular file for writing. Returns the reason as a string if it is in use. GIL: released");
+          "False if the file system does not support locks, so that another program may write the file at "
+          "the same time.");
+  module.def("claim_file", gil::entry<&claim_file>, nb::arg("descriptor"),
+             nb::sig("def claim_file(descriptor: int) -> WriteClaim | str"),
+             "Claims an open regular file for writing. If it is in use, returns the reason as a string. GIL: "
+             "released");
   module.def("find_writer", gil::entry<&find_writer>, nb::arg("descriptor"),
-             "Returns who writes an open regular file, or None. GIL: released");
+             "Returns a description of the writer of an open regular file, or None. GIL: released");
   module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
 }
 
 void bind_publish(nb::module_& module) {
   module.def("make_publish", &make_publish, nb::arg("url"), nb::arg("options"));
-  module.def("publish_url", &publish_url, nb::arg("node"), "With its password masked.");
+  module.def("publish_url", &publish_url, nb::arg("node"), "Returns the URL with its password masked.");
 }
 
 }  // namespace freshframe::python

@@ -91,13 +91,13 @@ void bind_frame_files(nb::class_<Frame>& frame) {
 void bind_pictures(nb::module_& module) {
   module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
   module.def("rotate_frame", gil::entry<&rotate_frame>, nb::arg("frame"), nb::arg("degrees"),
-             "Returns a copy that is rotated by a multiple of 90 degrees clockwise. GIL: released");
+             "Returns a copy that is rotated clockwise by a multiple of 90 degrees. GIL: released");
   module.def(
       "mask_passwords", [](const std::string& text) { return core::mask_passwords(text); }, nb::arg("text"),
       "Returns the text with the passwords in its URLs masked.");
   module.def(
       "shown_url", [](const std::string& url) { return core::shown_url(url); }, nb::arg("url"),
-      "Returns the URL with its password masked, which may have spaces and control characters.");
+      "Returns the URL with its password masked. The URL may contain spaces and control characters.");
 }
 
 }  // namespace freshframe::python

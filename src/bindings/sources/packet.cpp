@@ -59,23 +59,24 @@ void bind_packet_class(nb::module_& module) {
                      "copies, ``packet.data`` does not. It is the value of the samples of "
                      "``camera.packets``, which are in decoding order.")
       .def_prop_ro("data", &packet_view, nb::sig("def data(self, /) -> memoryview"),
-                   "The bytes, as a read-only memoryview without a copy.")
+                   "The bytes as a read-only memoryview, without a copy.")
       .def_ro("pts", &Packet::pts, "Presentation time in seconds; equals the pts of the decoded frame.")
       .def_ro("dts", &Packet::dts,
               "Decoding time in seconds; increases from packet to packet, and is not greater than pts.")
       .def_prop_ro(
           "duration",
           [](const Packet& self) { return self.duration > 0 ? std::optional(self.duration) : std::nullopt; },
-          "Seconds, or None if unknown.")
+          "Duration in seconds, or None if unknown.")
       .def_ro("is_keyframe", &Packet::is_keyframe, "True if decoding can start with it.")
       .def_ro("damaged", &Packet::damaged,
-              "True if part of its image, or of one that it was predicted from, was lost in transit.")
+              "True if part of the frame, or of one that it was predicted from, was lost in transit.")
       .def_prop_ro(
           "codec", [](const Packet& self) { return self.stream->codec; },
           "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")
       .def_prop_ro(
           "format", [](const Packet& self) { return self.stream->format; },
-          "\"annexb\": units with start codes, \"avcc\": units with lengths, \"raw\": neither.")
+          "How NAL units are separated: \"annexb\" (start codes), \"avcc\" (length prefixes), or \"raw\" "
+          "(not at all).")
       .def_prop_ro(
           "size",
           [](const Packet& self) -> nb::object {
@@ -91,13 +92,13 @@ void bind_packet_class(nb::module_& module) {
             const auto& sets = self.stream->extradata;
             return nb::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
           },
-          "The parameter sets of the stream, in its format.")
+          "The parameter sets of the stream, in the layout of `format`.")
       .def(
           "annexb", &annexb,
-          "The bytes with start codes, as decoders, Rerun and .h264 files take them.\n\nA keyframe "
-          "without parameter sets gets those of the stream. So the packets from a keyframe on, one after the "
-          "other, are a file that any decoder reads.\n\nRaises:\n    OptionError: The codec is neither "
-          "h264 nor hevc.\n    FreshframeError: A packet with lengths is cut within a unit.")
+          "Returns the bytes with start codes, as decoders, Rerun and .h264 files expect them.\n\nA keyframe "
+          "without parameter sets gets those of the stream, so the concatenated packets from a keyframe on "
+          "are a file that any decoder can read.\n\nRaises:\n    OptionError: The codec is neither h264 nor "
+          "hevc.\n    FreshframeError: A length prefix exceeds the packet.")
       .def("__len__", [](const Packet& self) { return self.data.size(); })
       .def("__repr__", &describe_packet);
 }
@@ -121,9 +122,10 @@ void bind_packets(nb::module_& module) {
   module.def(
       "make_packet_source",
       [](const NodeHandle& self) { return make_handle(make_packet_source(get_camera(self))); },
-      nb::arg("node"), "The source that emits the packets of a video source; once, before the start.");
+      nb::arg("node"),
+      "Creates the source that emits the packets of a video source. May be called once, before the start.");
   module.def("decode_on_demand", &decode_on_demand, nb::arg("engine"), nb::arg("index"),
-             "The video source decodes only while a node, a reader or a viewer takes its frames.");
+             "Makes the video source decode only while a node, reader or viewer uses its frames.");
   module.def(
       "wake",
       [](const NodeHandle& self, std::optional<double> seconds, std::optional<double> pts) {

@@ -51,7 +51,7 @@ VideoInfo video_info(const NodeHandle& self) {
 }
 
 void bind_open_options(nb::module_& module) {
-  nb::class_<OpenOptions>(module, "OpenOptions", nb::is_final(), "Options of open(), at their defaults.")
+  nb::class_<OpenOptions>(module, "OpenOptions", nb::is_final(), "Options of open(), with their defaults.")
       .def(nb::init<>())
       .def_prop_rw(
           "size",
@@ -97,7 +97,7 @@ void bind_open_options(nb::module_& module) {
 }
 
 void bind_video_info(nb::module_& module) {
-  nb::class_<VideoInfo>(module, "VideoInfo", nb::is_final(), "The properties of an opened video.")
+  nb::class_<VideoInfo>(module, "VideoInfo", nb::is_final(), "Properties of an open video source.")
       .def_ro("codec", &VideoInfo::codec)
       .def_ro("width", &VideoInfo::width)
       .def_ro("height", &VideoInfo::height)
@@ -123,7 +123,7 @@ void bind_video_source(nb::module_& module) {
   bind_open_options(module);
   bind_video_info(module);
   nb::class_<MediaVersions>(module, "MediaVersions", nb::is_final(),
-                            "FFmpeg's versions, licence and build flags.")
+                            "Versions, licence and build flags of FFmpeg.")
       .def_ro("avformat", &MediaVersions::avformat)
       .def_ro("avcodec", &MediaVersions::avcodec)
       .def_ro("avutil", &MediaVersions::avutil)
@@ -207,62 +207,66 @@ std::vector<CameraControl> camera_controls(gil::Held& held, const NodeHandle& se
 
 void bind_cameras(nb::module_& module) {
   nb::class_<CameraSize>(module, "CameraSize", nb::is_final(),
-                         "A size that a camera offers, or a grid of sizes, with its rates.")
-      .def_ro("width", &CameraSize::width, "Pixels; of a grid: the largest.")
+                         "An image size that a camera supports, or a range of sizes with a step, and the "
+                         "frame rates for it.")
+      .def_ro("width", &CameraSize::width, "Width in pixels; for a range, the largest.")
       .def_ro("height", &CameraSize::height)
-      .def_ro("min_width", &CameraSize::min_width, "The smallest width of a grid.")
+      .def_ro("min_width", &CameraSize::min_width, "Smallest width of a range.")
       .def_ro("min_height", &CameraSize::min_height)
-      .def_ro("step_width", &CameraSize::step_width, "0: one size, no grid.")
+      .def_ro("step_width", &CameraSize::step_width, "Step of a range of widths; 0 for a single size.")
       .def_ro("step_height", &CameraSize::step_height)
       .def_ro("fps", &CameraSize::fps, "Frames per second, highest first.")
-      .def_ro("fps_range", &CameraSize::fps_range, "`fps` is the highest and the lowest of a range.");
+      .def_ro("fps_range", &CameraSize::fps_range,
+              "True if `fps` is the highest and the lowest rate of a range.");
   nb::class_<CameraFormat>(module, "CameraFormat", nb::is_final(), "A pixel format of a camera.")
       .def_ro("name", &CameraFormat::name)
       .def_ro("description", &CameraFormat::description)
       .def_ro("supported", &CameraFormat::supported)
       .def_ro("sizes", &CameraFormat::sizes);
   nb::class_<CameraControl>(module, "CameraControl", nb::is_final(), "A control of a camera.")
-      .def_ro("name", &CameraControl::name, "The driver's.")
+      .def_ro("name", &CameraControl::name, "The driver's name of the control.")
       .def_ro("min", &CameraControl::min)
       .def_ro("max", &CameraControl::max)
       .def_ro("step", &CameraControl::step)
       .def_ro("default", &CameraControl::standard)
       .def_ro("current", &CameraControl::current)
       .def_ro("setting", &CameraControl::setting,
-              "The option of open() that is its number; empty means none.")
-      .def_ro("automatic", &CameraControl::automatic, "That option takes \"auto\", too.")
-      .def_ro("inactive", &CameraControl::inactive, "An automatic mode determines the value.")
-      .def_ro("menu", &CameraControl::menu, "The words of the values, where it has words.");
-  nb::class_<CameraInfo>(module, "CameraInfo", nb::is_final(), "A camera of this machine.")
+              "The option of open() that sets this control; empty if there is none.")
+      .def_ro("automatic", &CameraControl::automatic, "True if that option also accepts \"auto\".")
+      .def_ro("inactive", &CameraControl::inactive, "True if an automatic mode currently sets the value.")
+      .def_ro("menu", &CameraControl::menu, "Names of the values, if the control is a menu.");
+  nb::class_<CameraInfo>(module, "CameraInfo", nb::is_final(), "A local camera.")
       .def_ro("path", &CameraInfo::path)
       .def_ro("name", &CameraInfo::name)
       .def_ro("driver", &CameraInfo::driver)
       .def_ro("bus", &CameraInfo::bus)
-      .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty if it can.")
-      .def_ro("problem_code", &CameraInfo::problem_code, "The errno of the problem; 0 if there is none.")
+      .def_ro("problem", &CameraInfo::problem, "Why the camera cannot be queried or used; empty if it can.")
+      .def_ro("problem_code", &CameraInfo::problem_code, "errno of the problem, or 0.")
       .def_ro("formats", &CameraInfo::formats)
       .def_ro("controls", &CameraInfo::controls);
   module.def("cameras", gil::entry<&list_cameras>,
-             "The cameras of this machine with their formats, rates and controls. GIL: released");
+             "Lists the local cameras with their formats, frame rates and controls. GIL: released");
   module.def(
       "is_camera", [](const NodeHandle& self) { return self.get().abilities().settings != nullptr; },
       nb::arg("node"));
   module.def("set_camera", gil::entry<&set_camera>, nb::arg("node"), nb::arg("name"), nb::arg("value"),
-             "Sets a camera's exposure, gain, focus or white_balance. GIL: released");
+             "Sets exposure, gain, focus or white_balance of a camera. GIL: released");
   module.def("camera_controls", gil::entry<&camera_controls>, nb::arg("node"),
-             "The controls of a camera, none of another source. GIL: released");
+             "Returns the controls of a camera; empty for any other source. GIL: released");
   module.def("camera_setting", gil::entry<&camera_setting>, nb::arg("node"), nb::arg("name"),
-             "A camera's exposure, gain, focus or white_balance. GIL: released");
+             "Returns exposure, gain, focus or white_balance of a camera. GIL: released");
 }
 
 void bind_demo(nb::module_& module) {
-  nb::class_<DemoCircle>(module, "DemoCircle", nb::is_final(), "One circle of demo:circles.")
+  nb::class_<DemoCircle>(module, "DemoCircle", nb::is_final(),
+                         "A circle in the ground truth of demo:circles.")
       .def_ro("id", &DemoCircle::id)
       .def_ro("x", &DemoCircle::x)
       .def_ro("y", &DemoCircle::y)
       .def_ro("r", &DemoCircle::r)
       .def_ro("visible", &DemoCircle::visible);
-  nb::class_<media::DemoShape>(module, "DemoShape", nb::is_final(), "One shape of demo:shapes.")
+  nb::class_<media::DemoShape>(module, "DemoShape", nb::is_final(),
+                               "A shape in the ground truth of demo:shapes.")
       .def_ro("id", &media::DemoShape::id)
       .def_ro("class_name", &media::DemoShape::class_name)
       .def_ro("x1", &media::DemoShape::x1)

@@ -95,7 +95,8 @@ nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>> text_mask(const std::string& t
 }  // namespace
 
 void bind_annotate(nb::module_& module) {
-  const nb::class_<AnnotateRules> rules(module, "AnnotateRules", "What Annotate writes and hides.");
+  const nb::class_<AnnotateRules> rules(module, "AnnotateRules",
+                                        "Options of Annotate: what it writes, draws and blurs.");
   module.def("make_annotate_rules", &make_annotate_rules, nb::arg("labels").none(), nb::arg("caption"),
              nb::arg("blur"), nb::arg("masks"), nb::arg("skeletons"), nb::arg("bones"));
   module.def("make_annotate", &make_annotate, nb::arg("trail"), nb::arg("line_width").none(),
@@ -104,9 +105,9 @@ void bind_annotate(nb::module_& module) {
              nb::arg("pts").none(),
              nb::sig("def annotate(node: NodeHandle, frame: Frame, found: typing.Any, pts: float | None) -> "
                      "Frame"),
-             "A copy of the frame with the results drawn on it. GIL: released");
+             "Returns a copy of the frame with the results drawn on it. GIL: released");
   module.def("text_mask", &text_mask, nb::arg("text"), nb::arg("height"),
-             "A line of anti-aliased text as the coverage of each pixel, 0 to 255.");
+             "Returns a line of anti-aliased text as a mask: the coverage of each pixel, 0 to 255.");
 }
 
 }  // namespace freshframe::python

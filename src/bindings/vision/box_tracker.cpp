@@ -111,13 +111,14 @@ void continue_track_ids(const NodeHandle& next, const NodeHandle& before) {
 }  // namespace
 
 void bind_box_tracker(nb::module_& module) {
-  nb::class_<GroundHandle>(module, "GroundHandle", "A plane, for ff.Ground.")
-      .def("places", &ground_places, nb::arg("pixels"), "The places of pixels, (n, 2) float64, in metres.")
+  nb::class_<GroundHandle>(module, "GroundHandle", "The native part of ff.Ground.")
+      .def("places", &ground_places, nb::arg("pixels"),
+           "Returns the ground points of pixels in metres, (n, 2) float64.")
       .def_prop_ro("residual", [](const GroundHandle& self) { return self.ground->residual(); });
   module.def("make_ground", &make_ground, nb::arg("points"), nb::arg("places"), nb::arg("click_error"),
              nb::arg("acceleration"));
   module.def("continue_track_ids", &continue_track_ids, nb::arg("tracker"), nb::arg("before"),
-             "Call it before replace().");
+             "Makes `tracker` continue the ids of `before`. Call it before replace().");
   module.def("make_box_tracker", &make_box_tracker, nb::arg("max_gap"), nb::arg("min_confidence"),
              nb::arg("min_iou"), nb::arg("ground").none());
   module.def("update_box_tracker", gil::entry<&update_box_tracker>, nb::arg("tracker"),

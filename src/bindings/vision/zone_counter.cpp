@@ -111,7 +111,7 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
 }  // namespace
 
 void bind_counters(nb::module_& module) {
-  const nb::class_<ZoneRules> rules(module, "ZoneRules", "The options that zones have in common.");
+  const nb::class_<ZoneRules> rules(module, "ZoneRules", "Options that all zones of a counter share.");
   module.def("make_zone_rules", &make_zone_rules, nb::arg("anchor"), nb::arg("margin").none(),
              nb::arg("max_gap"), nb::arg("loiter_after").none(), nb::arg("loiter_after_of"),
              nb::arg("relative"));
@@ -119,9 +119,9 @@ void bind_counters(nb::module_& module) {
              nb::arg("margin").none(), nb::arg("relative"));
   module.def("make_zone_counter", &make_zone_counter, nb::arg("zones"), nb::arg("rules"));
   module.def("set_line", &set_line, nb::arg("counter"), nb::arg("start"), nb::arg("end"),
-             "Applies from the next sample on.");
+             "Moves the line, starting with the next sample.");
   module.def("set_zones", &set_zones, nb::arg("counter"), nb::arg("zones"), nb::arg("rules"),
-             "Applies from the next sample on.");
+             "Replaces the zones, starting with the next sample.");
   module.def("update_line_counter", gil::entry<&update_counter<LineCounter>>, nb::arg("counter"),
              nb::arg("tracks").none(), nb::arg("pts"), nb::arg("size"),
              nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, pts: float, size: "
