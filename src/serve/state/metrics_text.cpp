@@ -191,9 +191,8 @@ void write_batches(MetricsWriter& out, const Stats& stats) {
 }
 
 void write_away(MetricsWriter& out, const Snapshot& seen) {
-  out.begin_metric(
-      "source_away_seconds", "gauge",
-      "Seconds that the source has delivered nothing because its connection is lost; 0: it is connected.");
+  out.begin_metric("source_away_seconds", "gauge",
+                   "Seconds that the source has been without a connection; 0 while it is connected.");
   for (std::size_t i = 0; i < seen.away.size(); ++i) {
     const auto& node = seen.graph.stats.nodes[i];
     if (node.source) out.sample({{"node", node.name}}, seen.away[i].value_or(0));
@@ -262,13 +261,14 @@ void write_memory(MetricsWriter& out, const Stats& stats) {
             stats.elapsed);
   write_one(out, "frames_bound", "gauge", "Frames that the engine may hold at the same time.", pool.bound);
   write_one(out, "frames_in_use", "gauge", "Frames that the engine holds.", pool.in_use);
-  write_one(out, "held_bytes", "gauge", "Picture memory held only outside the engine.", stats.held_bytes);
+  write_one(out, "held_bytes", "gauge", "Image memory that is held only outside the engine.",
+            stats.held_bytes);
   write_one(out, "device_bytes", "gauge", "Memory of frames that stay on GPUs.", stats.device_bytes);
-  write_one(out, "pool_allocated_total", "counter", "Picture buffers taken from the system.",
+  write_one(out, "pool_allocated_total", "counter", "Image buffers allocated from the system.",
             pool.memory.allocated);
-  write_one(out, "pool_reused_total", "counter", "Requests served from idle picture buffers.",
+  write_one(out, "pool_reused_total", "counter", "Requests served from idle image buffers.",
             pool.memory.reused);
-  write_one(out, "pool_idle_bytes", "gauge", "Picture memory kept for reuse.", pool.memory.idle_bytes);
+  write_one(out, "pool_idle_bytes", "gauge", "Image memory kept for reuse.", pool.memory.idle_bytes);
 }
 
 // The series of a removed node disappear. These keep their sums, so that totals never decrease.
@@ -280,7 +280,7 @@ void write_removed(MetricsWriter& out, const RemovedStats& removed) {
   write_one(out, "removed_processed_total", "counter", "Samples that removed nodes had finished.",
             removed.processed);
   write_one(out, "removed_errors_total", "counter", "Exceptions of removed nodes.", removed.errors);
-  write_one(out, "removed_passed_in_total", "counter", "Samples that had come to removed edges.",
+  write_one(out, "removed_passed_in_total", "counter", "Samples that were offered to removed edges.",
             removed.passed_in);
   write_one(out, "removed_delivered_total", "counter", "Samples that removed edges had delivered.",
             removed.delivered);
@@ -293,12 +293,12 @@ void write_removed(MetricsWriter& out, const RemovedStats& removed) {
 
 void write_viewers(MetricsWriter& out, const Snapshot& seen) {
   write_one(out, "viewers", "gauge", "Browsers and programs that watch the pipeline live.", seen.viewers);
-  out.begin_metric("view_encoded_total", "counter", "Pictures of the port that were encoded for viewers.");
+  out.begin_metric("view_encoded_total", "counter", "Images of the port that were encoded for viewers.");
   for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.encoded);
   out.begin_metric("view_watchers", "gauge", "Views of the port in pages over /api/video.");
   for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.watchers.size());
   out.begin_metric("view_left_out_pictures", "gauge",
-                   "Pictures that the present watchers have not got as they were too slow.");
+                   "Images that the present watchers did not get because they were too slow.");
   for (const auto& view : seen.views) {
     std::uint64_t left_out = 0;
     for (const auto& watcher : view.watchers) left_out += watcher.left_out;
@@ -308,8 +308,7 @@ void write_viewers(MetricsWriter& out, const Snapshot& seen) {
 
 void write_looks(MetricsWriter& out, const Snapshot& seen) {
   if (seen.looks.empty()) return;
-  out.begin_metric("look_questions_total", "counter",
-                   "Questions about the last seconds of a look over HTTP.");
+  out.begin_metric("look_questions_total", "counter", "HTTP requests for the last seconds of a Look.");
   for (const auto& look : seen.looks) {
     out.sample({{"look", look.name}, {"result", "answered"}}, look.answered);
     out.sample({{"look", look.name}, {"result", "refused"}}, look.refused);
@@ -336,11 +335,11 @@ void write_workers(MetricsWriter& out, const Stats& stats) {
   out.begin_metric("worker_processed_total", "counter", "Samples that a worker process has finished.");
   write_each_worker(out, stats, &WorkerStats::processed);
   out.begin_metric("worker_restarts_total", "counter",
-                   "Worker processes that were replaced after they died.");
+                   "Worker processes that were restarted after they died.");
   write_each_worker(out, stats, &WorkerStats::restarts);
   out.begin_metric("worker_resident_bytes", "gauge", "Resident memory of a worker process.");
   write_each_worker(out, stats, &WorkerStats::rss_bytes);
-  out.begin_metric("worker_cpu_seconds", "gauge", "Processor time of the running worker process.");
+  out.begin_metric("worker_cpu_seconds", "gauge", "CPU seconds of the running worker process.");
   write_each_worker(out, stats, &WorkerStats::cpu);
 }
 
@@ -385,7 +384,7 @@ void write_inference(MetricsWriter& out, const Stats& stats) {
 std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   MetricsWriter out(seen.pipeline);
   const auto& stats = seen.graph.stats;
-  out.begin_metric("info", "gauge", "The running version.");
+  out.begin_metric("info", "gauge", "The version of freshframe.");
   out.sample({{"version", FRESHFRAME_VERSION}}, 1);
   write_states(out, seen);
   write_memory(out, stats);
@@ -403,7 +402,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
     write_one(out, "gil_stalls_total", "counter",
               "Times that the process waited for the GIL for longer than the watch's threshold.",
               seen.gil.stalls);
-    write_one(out, "gil_stalled_seconds_total", "counter", "Seconds of those stalls.",
+    write_one(out, "gil_stalled_seconds_total", "counter", "Total seconds of these stalls.",
               seen.gil.stalled_total);
   }
   if (viewers == Viewers::Known) {
