@@ -14,9 +14,9 @@ from . import _check, _native
 
 _CHUNK = 1 << 16  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_ENOUGH = 1 << 13  # max. characters of a server's message
-_MOST_WORDS = 1 << 16  # max. bytes of an error response
-_LONGEST_FORM = 16  # max. characters of an escape sequence and a following space
+_ENOUGH = 1 << 13  # maximum characters of a server's message
+_MOST_WORDS = 1 << 16  # maximum bytes of an error response
+_LONGEST_FORM = 16  # maximum characters of an escape sequence and a following space
 
 
 def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> bytes:

@@ -359,7 +359,7 @@ class SitesReader(ClosedByWith):
             reading = self._readings.setdefault(name, _Reading())
             calls += site.ask(self._calls, "take", *self._key, reading.number)
         if calls:
-            self._ray.wait(calls, timeout=wait)  # for one of them
+            self._ray.wait(calls, timeout=wait)  # waits until one of them is done
         else:
             time.sleep(min(wait, 0.05))
         for name, site in sites:

@@ -14,7 +14,7 @@ from typing import Any
 from .._errors import FreshframeError
 from . import fork
 
-_MOST_NAMES = 12  # max. options listed in a message
+_MOST_NAMES = 12  # maximum options listed in a message
 _PACKAGES = ("freshframe.", "freshframe_fleet.")
 _WRITTEN_BY_USERS = ("Node", "Source")  # programs implement their methods instead of calling them
 # Functions whose result would be leaked if a signal handler raised after the call, and how to undo them.

@@ -20,7 +20,7 @@ from .._http import is_this_machine, read_body, show_reply
 from .._sinks.plain import valid_text
 
 _LARGEST_ANSWER = 4 << 20  # bytes
-_LONGEST_PAUSE = 30.0  # max. seconds before the retry, whatever Retry-After says
+_LONGEST_PAUSE = 30.0  # maximum seconds before the retry, whatever Retry-After says
 _BUSY = (429, 503)
 
 

@@ -106,7 +106,7 @@ nb::object names_to_python(gil::Held& held, const ClassNames& names) {
   auto& cache = forks::ProcessWide<NamesCache>::get();
   if (auto known = cache.find_tuple(names); known.is_valid()) return known;
   nb::list list;
-  for (const auto& name : *names) list.append(python_text(name));  // a model's file may hold any bytes
+  for (const auto& name : *names) list.append(python_text(name));  // possibly not UTF-8
   nb::tuple tuple(list);
   cache.add(names, tuple);
   return tuple;

@@ -37,12 +37,12 @@ struct EdgeSetup {
   std::optional<double> max_age = {};  // this and the next two: see EdgeOptions
   std::optional<double> max_rate = {};
   std::int64_t every = 1;
-  std::vector<int> by_pts = {};       // sources whose rate is measured by pts instead of `captured`
-  std::vector<int> sources = {};      // sources that can reach the edge now, ascending; empty: a single lane
-  std::string only = {};              // name of the only source that may pass; empty for all
-  bool events = false;                // values of the parent's type can contain events
-  bool finishes = false;              // the parent may emit final results after a stop
-  bool recorded = false;              // whether the consumer is a recorder
+  std::vector<int> by_pts = {};   // sources whose rate is measured by pts instead of `captured`
+  std::vector<int> sources = {};  // sources that can reach the edge now, ascending; empty for a single lane
+  std::string only = {};          // name of the only source that may pass; empty for all
+  bool events = false;            // values of the parent's type can contain events
+  bool finishes = false;          // the parent may emit final results after a stop
+  bool recorded = false;          // whether the consumer is a recorder
   std::string way_to_be_faster = {};  // for a recorder, see NodeContract
   int only_source = -1;
   bool joined = false;  // whether the consumer has a join: a single lane for all sources
@@ -83,7 +83,7 @@ struct alignas(kCacheLine) Queued {
   static constexpr std::uint64_t kMostArrivals = (std::uint64_t{1} << 40) - 1;
 
   AnySample sample;
-  std::uint64_t arrival : 40 = 0;  // passed_in when the sample arrived
+  std::uint64_t arrival : 40 = 0;  // passed_in at the sample's arrival
   // Size of the sample's frame on arrival, in picture_units(). Stored, because a frame grows whenever another
   // consumer converts it to a new format.
   std::uint64_t units : 24 = 0;
@@ -219,7 +219,7 @@ struct Edge {
   bool gone = false;                         // whether the edge was removed and accepts nothing more
   bool closing = false;                      // accepts nothing more, but queued samples can still be taken
   bool reported = false;                     // whether the edge's first drop has been logged
-  Condition room;                            // where the producer waits for room
+  Condition room;                            // the producer waits here for room
   std::vector<Feed> feeds;                   // for a join
   std::size_t part = 0;                      // for a join: index of the edge's parent
 };

@@ -119,7 +119,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
   }
   if (waits_when_full(*lane.edge, is_last) && (is_last || lane.full())) {
     wait_for_room_locked(lane, blocked, is_last ? &sample : nullptr);
-    if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
+    if (lane.edge->gone) return Admitted::Dropped;  // remove_edge() has counted it
   }
   ++lane.counts.passed_in;  // counted after the wait, because others may read the counters during it
   if (lane.edge->closing && !stop_.closed) {

@@ -87,8 +87,8 @@ struct FrameBody {
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
   // Whether the frame counts as published in the budget.
   bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;
-  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;     // the frame's generation in the budget
-  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;         // bytes in budget's loans
+  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // the frame's generation in the budget
+  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // bytes of this frame in the budget's loans
   std::size_t charged_device FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // on a GPU
 
  private:

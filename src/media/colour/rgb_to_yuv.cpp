@@ -301,7 +301,7 @@ HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, con
   const Block<kChroma> block(matrix);
   for (int y = 0; y < height; y += step) {
     const int below = half_height && y + 1 < height ? y + 1 : y;
-    // NOLINTNEXTLINE(misc-const-correctness): written for pictures with colour
+    // NOLINTNEXTLINE(misc-const-correctness): written for images with colour
     RowPair rows{{view_plane(from, 0).row(y), view_plane(from, 0).row(below)},
                  {to.row(0, y), to.row(0, below)},
                  nullptr,

@@ -246,7 +246,7 @@ HWY_NOINLINE void convert_rows(const YuvFactors& factors, const Picture& from, c
   const YuvBlock<kChroma, kBlueFirst> block(factors);
   for (int y = 0; y < to.format.height; ++y) {
     const int chroma_y = half_height ? y / 2 : y;
-    // NOLINTNEXTLINE(misc-const-correctness): written for pictures with colour
+    // NOLINTNEXTLINE(misc-const-correctness): written for images with colour
     YuvRow row{view_plane(from, 0).row(y), nullptr, nullptr, to.row(0, y)};
     if constexpr (kChroma != ChromaLayout::None) row.u = view_plane(from, 1).row(chroma_y);
     if constexpr (kChroma == ChromaLayout::Full || kChroma == ChromaLayout::Halved) {

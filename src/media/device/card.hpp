@@ -38,10 +38,10 @@ struct CardBlock {
 struct CardParts {
   int index = 0;
   void* context = nullptr;
-  void* stream = nullptr;           // for decoders, and for copies within the GPU
+  void* stream = nullptr;           // used by decoders, and for copies within the GPU
   void* download_stream = nullptr;  // for copies to the host
   AVBufferRef* device = nullptr;    // FFmpeg's
-  std::size_t free_bytes = 0;       // when the GPU was opened
+  std::size_t free_bytes = 0;       // free memory when the GPU was opened
 };
 
 /// Note [One context]

@@ -36,9 +36,9 @@ namespace {
 namespace websocket = boost::beast::websocket;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kPartingTime = std::chrono::seconds(2);   // for the page to answer the close frame
+constexpr auto kPartingTime = std::chrono::seconds(2);   // time limit for the page to answer the close frame
 constexpr auto kMostSilence = std::chrono::seconds(10);  // without any message or answer to a ping
-constexpr int kMaxCameraMessages = 200;                  // per second from one page
+constexpr int kMaxCameraMessages = 200;                  // maximum per second from one page
 // maximum number of messages that wait for a page that does not read them
 constexpr std::size_t kMaxWaiting = 256;
 constexpr std::size_t kMaxReason = 123;  // bytes of a close frame
@@ -126,7 +126,7 @@ class CameraSender final : public Connection,
   // close code and reason, to be sent once `texts_` is empty
   std::optional<std::pair<unsigned, std::string>> close_;
   bool closing_ = false;
-  Time deadline_{};  // for the handshake and token, or for closing
+  Time deadline_{};  // of the handshake and token, or of closing
   MessageRate rate_{kMaxCameraMessages};
 };
 

@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 // limit for completing the handshake and sending the token
 constexpr auto kAcceptTime = std::chrono::seconds(5);
-constexpr auto kEndTime = std::chrono::seconds(2);  // for the page to answer the close frame
+constexpr auto kEndTime = std::chrono::seconds(2);  // time limit for the page to answer the close frame
 constexpr int kMaxRequests = 1000;                  // maximum per second from one page
 constexpr std::size_t kMaxTexts = 8;
 

@@ -76,7 +76,7 @@ class VideoWatcher final : public Connection,
   std::optional<std::chrono::duration<double>> round_trip_;
   bool closing_ = false;
   bool is_known_;
-  Time deadline_{};  // for the handshake and token, or for closing
+  Time deadline_{};  // of the handshake and token, or of closing
   MessageRate rate_;
 };
 

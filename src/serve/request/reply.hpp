@@ -13,7 +13,7 @@ inline constexpr std::string_view kStreamType = "multipart/x-mixed-replace; boun
 struct Reply {
   unsigned status = 200;
   std::string_view type = "text/plain; charset=utf-8";  // static, or owned by `keep`
-  std::string body = {};                                // unless `fixed` is set
+  std::string body = {};                                // used unless `fixed` is set
   std::string_view fixed = {};                          // static
   std::string headers = {};                             // additional headers, each with its CRLF
   bool sized = true;                                    // false omits Content-Length

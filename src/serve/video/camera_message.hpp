@@ -51,7 +51,7 @@ struct CameraWish {
 /// Describes the frames that follow.
 struct CameraDeclaration {
   core::FeedCamera feed = {};
-  std::string label = {};    // name of the camera, for people
+  std::string label = {};    // name of the camera, as shown to people
   std::string stamped = {};  // what provides the capture times
 };
 

@@ -29,7 +29,7 @@ class PublishQueue {
   };
   struct Dropped {
     std::uint64_t away = 0;  // dropped while disconnected, or up to the next keyframe
-    std::uint64_t slow = 0;  // dropped for age while connected
+    std::uint64_t slow = 0;  // dropped while connected, because they were too old
   };
   static constexpr std::size_t kMostBytes = 64U << 20U;
 

@@ -58,7 +58,7 @@ std::string find_fault(const std::string& path, const ClipOptions& options) {
 }
 
 std::string find_packet_fault(const std::string& path) {
-  // need codec headers separate from the packets
+  // containers that need codec headers separate from the packets
   constexpr std::array<std::string_view, 4> kApart{"mp4", "mov", "matroska", "webm"};
   const AVOutputFormat* container = find_container(path);
   const bool fits = container != nullptr && std::ranges::find(kApart, container->name) != kApart.end();

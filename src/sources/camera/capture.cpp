@@ -20,7 +20,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // bytes: 32768 pixels of 4 bytes, twice
+constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // twice a line of 32768 pixels of 4 bytes
 
 ColorRange read_camera_range(const v4l2_pix_format& format) {
   if (format.quantization == V4L2_QUANTIZATION_FULL_RANGE) return ColorRange::Full;

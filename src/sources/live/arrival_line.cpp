@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kWindow = 600;             // seconds
 constexpr double kMostSlope = 500e-6;       // more than the drift between two quartz clocks
-constexpr double kMostPaceSlope = 2000e-6;  // a pace is known less exactly than a quartz clock
+constexpr double kMostPaceSlope = 2000e-6;  // larger, because a pace is known less exactly
 constexpr double kMostBehind = 30.0;        // seconds; servers do not buffer more
 // seconds for which impossible latencies are accepted if the link may be full
 constexpr double kMostDoubt = 120;

@@ -50,7 +50,7 @@ class EdgePace {
   std::optional<Timed> newest_;  // the newest packet that has arrived
   Timed burst_;                  // the first packet of the newest burst
   int bursts_ = 0;
-  std::deque<Gap> gaps_;       // between the starts of the last bursts
+  std::deque<Gap> gaps_;       // intervals between the starts of the last bursts
   std::optional<Timed> last_;  // the last packet passed to due()
   TimePoint line_{};           // when a packet with timestamp 0 is due
   TimePoint checked_{};        // when the line was last compared with the waiting packets

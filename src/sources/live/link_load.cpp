@@ -14,12 +14,12 @@ constexpr std::size_t kFewestFrames = 20;
 constexpr std::size_t kMostFrames = 1024;  // bounds the memory if many frames arrive at the same time
 constexpr std::size_t kMostPoints = 200;   // per fit
 constexpr double kShortestShare = 0.7;     // share of kSpan that the frames must cover
-constexpr double kClearFactor = 3;         // between the two mean distances
+constexpr double kClearFactor = 3;         // minimum factor between the two mean distances
 constexpr double kVisible = 0.015;         // seconds; smaller differences are inconclusive
 constexpr double kFewBusy = 0.6;           // share of time in which data arrives
 constexpr double kMuchBusy = 0.95;
 constexpr double kReaderWaits = 0.1;        // minimum share of time that the reader waits
-constexpr std::size_t kPacketBytes = 1400;  // on the network, for any protocol
+constexpr std::size_t kPacketBytes = 1400;  // size of a packet on the network, whatever the protocol
 // packets in a frame, so that its transmission time can be measured
 constexpr std::size_t kFewestPackets = 3;
 constexpr std::size_t kFewestMany = 5;  // frames with at least kFewestPackets packets

@@ -307,7 +307,7 @@ void LiveSource::see_key(const ArrivedPacket& arrived, const Context& context) {
   }
 }
 
-// ---- pictures
+// ---- frames
 
 /// Returns nullopt if the frame is held back, is older than an outage, or could not be created; all are counted.
 std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const Context& context) {

@@ -100,9 +100,9 @@ class StillRule {
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
   std::array<TimePoint, kFieldsKept> times_{};  // times of the newest images of this size, as a ring buffer
-  std::size_t sized_ = 0;                       // number of pictures of this size
+  std::size_t sized_ = 0;                       // number of images of this size
   std::size_t new_ = 0;                         // number of images among sized_ that were new as a whole
-  std::deque<double> shares_;                   // shares of the newest pictures
+  std::deque<double> shares_;                   // shares of the newest images
   std::size_t with_contrast_ = 0;               // fields of the newest image
   bool is_new_ = true;                          // the newest image equals no earlier one
   bool proved_ = false;                         // the newest image proved a freeze
@@ -114,9 +114,9 @@ class StillRule {
   TimePoint looped_{};                          // newest image of the loop
   std::uint64_t moved_ = 0;                     // number of the newest image that showed a different scene
   std::optional<Whole> still_;                  // the first image of the freeze
-  std::optional<TimePoint> likely_;             // since when a freeze has been likely
+  std::optional<TimePoint> likely_;             // start of a likely freeze
   std::uint64_t likely_number_ = 0;             // number of the keyframe at that time
-  std::optional<TimePoint> flat_;               // since when no image has shown contrast
+  std::optional<TimePoint> flat_;               // start of the time without contrast
   std::uint64_t flat_number_ = 0;               // number of the keyframe at that time
 };
 

@@ -50,7 +50,7 @@ class StillWatch {
   int news_ = 0;                       // new decoded images in a row since bytes_ was created
   std::optional<TimePoint> pictured_;  // when an image was last requested
   static constexpr int kUnseen = 3;    // limit of asked_
-  int asked_ = 0;                      // images in a row that did not arrive
+  int asked_ = 0;                      // requested images in a row that did not arrive
   bool suspects_ = false;              // the last image suggests a freeze, however short
   std::optional<TimePoint> last_;      // last keyframe
   std::optional<TimePoint> counted_;   // last keyframe that counts

@@ -1,4 +1,4 @@
-// Halves a picture, compiled once per instruction set by Highway's foreach_target.
+// Halves an image, compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/picture/half_size.hpp"
 

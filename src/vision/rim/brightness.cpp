@@ -41,7 +41,7 @@ class RingSampler {
   bool read(const Ray& ray, RingSamples& to) const {
     if (!holds(ray, distances_.front()) || !holds(ray, distances_.back())) return false;
     for (std::size_t k = 0; k < to.size(); ++k) {
-      // Coordinates within the picture are not negative. NOLINTBEGIN(bugprone-incorrect-roundings)
+      // Coordinates within the image are not negative. NOLINTBEGIN(bugprone-incorrect-roundings)
       const auto column = static_cast<int>(x_ + distances_[k] * ray.ux + 0.5F);
       const auto row = static_cast<int>(y_ + distances_[k] * ray.uy + 0.5F);
       // NOLINTEND(bugprone-incorrect-roundings)

@@ -26,15 +26,15 @@ struct Harmonic {
 
 /// Counts and sums over the rays whose edge is on the rim. "Agreeing" edges have the majority's polarity.
 struct RimEdges {
-  int tight = 0;         // agreeing and very close
-  int tight_either = 0;  // edges of either polarity and very close
+  int tight = 0;         // agreeing edges that are very close
+  int tight_either = 0;  // edges of either polarity that are very close
   int agreeing = 0;
   int opposing = 0;            // edges of the other polarity
-  int strong = 0;              // agreeing, with a clear contrast
+  int strong = 0;              // agreeing edges with a clear contrast
   int longest_gap = 0;         // rays in a row without an agreeing edge
   int longest_gap_either = 0;  // rays in a row without an edge of either polarity
   double square_offsets = 0;
-  double cosines = 0;  // between gradient and ray
+  double cosines = 0;  // sum of the cosines between gradient and ray
   double log_magnitudes = 0;
   double square_log_magnitudes = 0;
   Harmonic one_sided;  // harmonic of the coverage that is large for a single arc

@@ -45,7 +45,7 @@ RimEdges add_edge_features(const GradientField& field, const Circle& circle, con
           edges.longest_gap / rays,                    // 7
           std::log(radius) - 3,                        // 8 size
           10 / radius,                                 // 9
-          rim.inside() / rays,                         // 10 share of the rim in the picture
+          rim.inside() / rays,                         // 10 share of the rim in the image
           edges.elongated.amplitude() / agreeing,      // 11 an ellipse, pixels
           edges.one_sided.amplitude() / rays,          // 12 an arc only
           edges.two_sided.amplitude() / rays,          // 13 two opposite arcs: motion blur

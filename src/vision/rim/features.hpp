@@ -11,7 +11,7 @@
 namespace freshframe::vision {
 
 inline constexpr int kFeatures = 59;
-inline constexpr int kEdgeFeatures = 20;  // the first ones, which are the cheapest
+inline constexpr int kEdgeFeatures = 20;  // the first kEdgeFeatures features are the cheapest
 using Features = std::array<float, kFeatures>;
 
 /// What is known about a candidate apart from its image.

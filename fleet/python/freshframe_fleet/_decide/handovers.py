@@ -15,7 +15,7 @@ class Handovers:
         """Starts without any handovers."""
         self._times = times
         self._is_flushed = is_flushed
-        self._at: dict[str, dict[int, Camera]] = {}  # by the agent of the former run
+        self._at: dict[str, dict[int, Camera]] = {}  # cameras with a former run, by its agent
 
     def begin(self, camera: Camera) -> None:
         """Makes the current run of a camera its former one."""

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::ptrdiff_t kSize = sizeof(double);
 
-// A picture of `rows` x `columns` whose rows are `stride` numbers apart, cut out of `numbers`.
+// An image of `rows` x `columns` whose rows are `stride` numbers apart, cut out of `numbers`.
 Laid cut(const std::vector<double>& numbers, std::ptrdiff_t rows, std::ptrdiff_t columns,
          std::ptrdiff_t stride) {
   return {reinterpret_cast<const std::byte*>(numbers.data()),

@@ -146,7 +146,7 @@ void LiveDecoding::check_fruitful(TimePoint arrived, const Context& context) {
   throw SourceError(text.str(), options_.url, EBADMSG);
 }
 
-// ---- pictures
+// ---- frames
 
 std::optional<LivePicture> LiveDecoding::next(const Context& context) {
   while (auto frame = pull(context)) {
