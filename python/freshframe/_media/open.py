@@ -142,7 +142,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         >>> import freshframe as ff
         >>> with ff.open("demo:circles?frames=3") as camera:  # or 0, "match.mp4", "rtsp://..."
         ...     for sample in camera:
-        ...         picture = sample.frame.bgr
+        ...         image = sample.frame.bgr
     """
     chosen = _native.OpenOptions()
     chosen.size = _size(size)

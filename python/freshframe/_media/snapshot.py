@@ -26,7 +26,7 @@ class Snapshot:
         utc: Same as Sample.utc.
         utc_error: Same as Sample.utc_error.
         utc_from: Same as Sample.utc_from.
-        damaged: Whether it lost data in transit.
+        damaged: Whether the frame lost data in transit.
         gap: Seconds between this frame and the next one returned (or now), if frames of the stream are
             missing in between; 0 if there is no gap.
     """

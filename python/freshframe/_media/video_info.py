@@ -18,8 +18,8 @@ class VideoInfo:
     """The properties of an opened video.
 
     Attributes:
-        width: Pixels.
-        height: Pixels.
+        width: Width in pixels.
+        height: Height in pixels.
         fps: Frames per second as stated by the container; None if unknown.
         frame_count: Number of frames; None if unknown.
         duration: Seconds; None if unknown.

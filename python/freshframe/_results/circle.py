@@ -28,8 +28,8 @@ class Circle:
     """One circle of Circles: ``x, y, r = circle``.
 
     Attributes:
-        x: Centre in pixels; (0, 0) is the centre of the top left pixel.
-        y: Likewise, downwards.
+        x: X of the centre in pixels; (0, 0) is the centre of the top left pixel.
+        y: Y of the centre in pixels, downwards.
         r: Radius in pixels.
         confidence: The detector's confidence in this frame, 0 to 1.
         tracker_id: Stable across frames, from 1. It and the following are None unless there is a tracker

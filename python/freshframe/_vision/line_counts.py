@@ -29,7 +29,7 @@ class LineCounts:
 
     Attributes:
         start: (x, y) in pixels, in the coordinates of the tracks.
-        end: The other end, likewise.
+        end: (x, y) of the other end.
         forward: Number of crossings to the right, looking from ``start`` towards ``end``: downwards for a
             line from left to right.
         backward: Number of crossings in the other direction.

@@ -69,8 +69,8 @@ class ZoneCounts:
             len(inside)``, not counting objects that have been on the border ever since they were first seen.
         loitering: The ids of `inside` that have been inside for `loiter_after` seconds or longer.
         loitered: The ids that started to loiter since the consumer's previous sample, once per visit.
-        crossings: The crossings of the border since then, as in LineCounts.
-        visits: The visits that ended since then.
+        crossings: The crossings of the border since the consumer's previous sample, as in LineCounts.
+        visits: The visits that ended since the consumer's previous sample.
         visible: The ids of `inside` that are in this frame's tracks: ``len(zone.visible)`` is the occupancy.
     """
 
