@@ -57,7 +57,7 @@ class Reading {
   std::uint64_t total_ = 0;
 };
 
-// Only one thread may add.
+// Adds one without an atomic read-modify-write, so only one thread may call it.
 void count_one(std::atomic<std::uint32_t>& bucket) noexcept {
   bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }

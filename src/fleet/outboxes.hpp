@@ -37,7 +37,7 @@ class Outbox {
  public:
   Outbox(Run run, std::uint32_t reader, OutboxLimits limits) noexcept;
 
-  /// If the result is larger than the whole outbox, it is dropped.
+  /// Adds a result. If it is larger than the whole outbox, it is dropped.
   void put(Result result);
   /// Counts a result that is not stored because the reader has not pulled for too long.
   void put_expired() noexcept;

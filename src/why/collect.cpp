@@ -54,7 +54,8 @@ struct Rings {
         Stop{.name = reader->name(), .is_reader = true, .is_end = true, .joins = reader->inbox().joins()});
   }
 
-  // A node puts a sample on its edges one after the other, and waits where one blocks.
+  // Finds the edges that block nodes. A node puts a sample on its edges one after the other, and waits where
+  // one blocks.
   void find_blocking_edges() {
     for (const auto& runner : runners) {
       bool blocks = false;

@@ -56,7 +56,7 @@ Waits find_waits(const Scene& scene, std::size_t edge, double waiting, std::uint
 
 }  // namespace
 
-// A blocking reader edge that was full at every check, while the reader took nothing.
+// Finds blocking edges of readers that were full at every check, while the reader took nothing.
 void find_unread(const Scene& scene, Causes& out) {
   const auto& edges = scene.seen.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -75,8 +75,8 @@ void find_unread(const Scene& scene, Causes& out) {
   }
 }
 
-// A node downstream of a live source that waits for room most of the time, because of the child whose queue
-// is full.
+// Finds nodes downstream of a live source that wait for room most of the time, because of the child whose
+// queue is full.
 void find_blocked(const Scene& scene, Causes& out) {
   const auto& stats = scene.seen.stats;
   for (std::size_t n = 0; n < stats.nodes.size(); ++n) {
@@ -103,7 +103,7 @@ void find_blocked(const Scene& scene, Causes& out) {
   }
 }
 
-// A source that repeatedly disconnects, or that delivered nothing for most of the window and is back. A
+// Finds sources that repeatedly disconnect, or that delivered nothing for most of the window and are back. A
 // source that is away now is a state (see States) instead. A single window without it ends the finding of a
 // source that is back, and a window that is entirely away ends that of one that comes and goes.
 void find_away(const Scene& scene, Causes& out) {
@@ -165,9 +165,9 @@ std::uint64_t count_unread(const NodeStats& source) {
 
 }  // namespace
 
-// A source that waits for its GPU most of the time and falls behind, because the GPU cannot decode faster. A
-// source that keeps up may wait as much, and one whose camera drops late frames itself does not fall further
-// behind.
+// Finds sources that wait for their GPU most of the time and fall behind, because the GPU cannot decode
+// faster. A source that keeps up may wait as much, and one whose camera drops late frames itself does not
+// fall further behind.
 void find_full_cards(const Scene& scene, Causes& out) {
   const auto& nodes = scene.seen.stats.nodes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -222,7 +222,8 @@ std::string even_rate(double seconds_per_sample) {
 
 }  // namespace
 
-// Only losses are reported, not a full queue: a recorder's queue may be full, but must not lose anything.
+// Finds recorders that lose samples. A full queue is not reported: a recorder's queue may be full, but must
+// not lose anything.
 void find_lost_records(const Scene& scene, Causes& out) {
   const auto& edges = scene.seen.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -420,8 +421,8 @@ void find_gil_waits(const Scene& scene, Causes& out) {
   }
 }
 
-// If a node takes the newest sample only after it has the GIL, its wait is not part of any age, but it shows
-// in its losses.
+// Finds nodes that lose samples because of the GIL. If a node takes the newest sample only after it has the
+// GIL, its wait is not part of any age, but it shows in its losses.
 void find_gil_losses(const Scene& scene, Causes& out) {
   for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
     const auto& name = scene.seen.stats.nodes[i].name;

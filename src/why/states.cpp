@@ -52,7 +52,7 @@ bool has_ended(const GraphState& seen) {
          seen.phase == LifePhase::Failed;
 }
 
-// The first cause of a kind and subject is the most severe.
+// Adds a finding, unless there is one of this kind and subject: the first one is the most severe.
 void add(Causes& out, Finding finding) {
   FindingKey key(finding.kind, finding.subject);
   out.emplace(std::move(key), Cause{.finding = std::move(finding)});
@@ -86,7 +86,7 @@ void add_stall(const GraphState& seen, const Circumstances& around, double still
             .ill = true});
 }
 
-// A source that currently delivers nothing.
+// Adds sources that currently deliver nothing.
 void add_away(const GraphState& seen, const Circumstances& around, const QuietTimes& quiet,
               std::chrono::steady_clock::time_point now, Causes& out) {
   if (!runs(seen)) return;
@@ -134,7 +134,8 @@ void add_clocks(const GraphState& seen, Causes& out) {
   }
 }
 
-// A camera whose timestamps advance faster or slower than real time. Ages are still correct, but pts is not.
+// Adds cameras whose timestamps advance faster or slower than real time. Ages are still correct, but pts is
+// not.
 void add_paces(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || std::abs(node.source->pace - 1) <= kPaceOff) continue;
@@ -147,7 +148,7 @@ void add_paces(const GraphState& seen, Causes& out) {
   }
 }
 
-// A source that delivers the same image over and over.
+// Adds sources that deliver the same image over and over.
 void add_frozen(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || node.source->frozen.empty()) continue;
@@ -168,7 +169,7 @@ void add_frozen(const GraphState& seen, Causes& out) {
   }
 }
 
-// A camera that lost some settings when it reconnected: its images may be too dark, for example.
+// Adds cameras that lost some settings when they reconnected: their images may be too dark, for example.
 void add_settings(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || node.source->settings_reason.empty()) continue;
@@ -181,7 +182,8 @@ void add_settings(const GraphState& seen, Causes& out) {
   }
 }
 
-// The CPU decodes instead of the GPU. The frames are the same, but less CPU time is left for the rest.
+// Adds sources that the CPU decodes instead of the GPU. The frames are the same, but less CPU time is left
+// for the rest.
 void add_decoders(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || node.source->decoder_reason.empty()) continue;

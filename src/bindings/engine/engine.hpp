@@ -60,7 +60,8 @@ class Engine {
   [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
   /// Records the calling thread: it is about to start threads of nodes.
   void note_launcher() noexcept { launcher_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
-  /// The exception that ended the pipeline; the first one stays. For any thread with the GIL.
+  /// Stores the exception that ended the pipeline, unless there is one already. Call with the GIL held, on
+  /// any thread.
   void keep_failure(SharedError error) {
     const std::lock_guard lock(failure_mutex_);
     if (!failure_) failure_ = std::move(error);

@@ -60,7 +60,7 @@ class PythonReader {
     const auto within = core::look_within(core_->inbox());
     return within ? std::optional(within->count()) : std::nullopt;
   }
-  /// For a wait on the descriptor: throws StalledError if waiting longer would be pointless.
+  /// Throws StalledError if waiting longer would be pointless. For a wait on the descriptor.
   void check_stalled();
 
   class Use;

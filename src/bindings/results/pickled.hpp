@@ -51,8 +51,8 @@ struct Pickled {
 
 /// Returns a function of the package's module for pickles.
 [[nodiscard]] nanobind::object pickling(const char* function);
-/// Returns the arguments of that module's loads(): the pickle, then private buffers, to which arrays may
-/// write.
+/// Returns the arguments for loads() of the same module: the pickle, then private buffers, to which arrays
+/// may write.
 [[nodiscard]] nanobind::list parts_list(const process::ReceivedValue& value, std::size_t first_part = 0);
 
 }  // namespace freshframe::python

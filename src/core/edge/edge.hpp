@@ -43,7 +43,7 @@ struct EdgeSetup {
   bool events = false;            // values of the parent's type can contain events
   bool finishes = false;          // the parent may emit final results after a stop
   bool recorded = false;          // whether the consumer is a recorder
-  std::string way_to_be_faster = {};  // for a recorder, see NodeContract
+  std::string way_to_be_faster = {};  // for a recorder, see NodeContract::way_to_be_faster
   int only_source = -1;
   bool joined = false;  // whether the consumer has a join: a single lane for all sources
   std::int64_t number = -1;

@@ -96,7 +96,7 @@ class Inbox {
   /// Starts the join. Call after expect_join() and the last add_edge(), before the first sample. The first
   /// edge is the reference. All edges must have `joined` set.
   void join(const JoinRules& rules);
-  /// The hook is called without the mutex when a sample or the end arrives. It must not block.
+  /// Sets a hook that is called without the mutex when a sample or the end arrives. It must not block.
   void set_ready_hook(std::function<void()> hook);
 
   /// Offers a sample; if it is dropped, it may be left with the caller. Waits while a blocking edge is full,
@@ -137,7 +137,7 @@ class Inbox {
 
   [[nodiscard]] bool joins() const noexcept { return joins_; }
   [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
-  /// Without `span` quantiles are omitted, which are the expensive part.
+  /// Omits the quantiles, which are expensive, if `span` is unset.
   [[nodiscard]] std::vector<EdgeStats> stats(std::optional<Span> span = Span::WholeRun) const;
 
   struct Contents {

@@ -45,7 +45,8 @@ struct Aftermath {
   }
   std::vector<AnySample>& dropped_samples() { return more().dropped; }
 
-  /// The lane has room again. Wakes its producer only once; the room stays free until it is awake.
+  /// Records that the lane has room again, and wakes its producer, but only once: the room stays free until
+  /// the producer is awake.
   void give_room(Lane& lane) {
     made_room = true;
     if (!lane.producer_asleep) return;
@@ -81,8 +82,8 @@ class WayOut {
   WayOut(Lanes& lanes, const EndOfStop& stop, const Clock& clock) noexcept
       : lanes_(lanes), stop_(stop), clock_(clock) {}
 
-  /// The durations of the consumer's calls, so that a stop can estimate whether one more fits; null: they
-  /// take no time.
+  /// Sets the durations of the consumer's calls, so that a stop can estimate whether one more fits. Null
+  /// means that they take no time.
   void set_call_times(const Timings* times) noexcept { call_times_ = times; }
   [[nodiscard]] bool take_next(AnySample& sample, Delivery& out);
   /// Takes the newest sample of all lanes and drops the others. The newest one is dropped as well if it is

@@ -49,8 +49,8 @@ class PipelineCore final : public PipelineParts {
   /// Waits for the threads and joins them. Returns the nodes that are still busy after `timeout`, else
   /// nothing. Waits slightly longer if the last node has just ended.
   std::vector<std::string> join(Seconds timeout);
-  /// The hook is called once when the pipeline has failed, on the failed node's thread. It must not block or
-  /// call back. Set it before launch().
+  /// Sets a hook that is called once, when the pipeline has failed, on the failed node's thread. It must not
+  /// block or call back. Set it before launch().
   void set_failure_hook(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
   // ---- for runners, see RunnerHost

@@ -122,8 +122,8 @@ class CameraFeed {
   /// Replaces the statistics of this sender. `state` and `message` (see SenderStats) explain why no frames
   /// arrive. Call it immediately when they change.
   void report(std::uint64_t sender, SenderStats stats);
-  /// The sender has left. Packets that wait can still be taken. `why` is shown to the user, such as "the
-  /// browser closed the page".
+  /// Call when the sender has left. Queued packets can still be taken. `why` is shown to the user, such as
+  /// "the browser closed the page".
   void disconnect(std::uint64_t sender, std::string why);
 
   // ---- taker side
@@ -164,7 +164,8 @@ class CameraFeed {
   void refuse(std::uint64_t sender, std::string why);
   /// Returns how many packets were dropped because their sender was replaced or refused, since the last call.
   [[nodiscard]] std::uint64_t take_dropped();
-  /// The source has ended. Drops all packets; put() accepts none from now on. `why` is shown to the sender.
+  /// Call when the source has ended. Drops all packets; put() accepts none from then on. `why` is shown to
+  /// the sender.
   void end(std::string why);
 
  private:

@@ -18,13 +18,13 @@ struct MaskFlip {
 void find_flips(const std::uint8_t* above, const std::uint8_t* row, std::size_t columns, int number,
                 std::vector<MaskFlip>& flips);
 
-/// The weighted sum of rows of `count` floats. Consecutive rows are `step` floats apart.
+/// Computes the weighted sum of rows of `count` floats. Consecutive rows are `step` floats apart.
 void weighted_sum(std::span<const float> weights, const float* rows, std::size_t step, std::span<float> sum);
 
 /// `out` = a + share * (b - a), elementwise.
 void blend_logits(const float* a, const float* b, float share, std::span<float> out);
 
-/// The indexes i > 0 for which exactly one of values[i - 1] and values[i] is positive.
+/// Finds the indexes i > 0 for which exactly one of values[i - 1] and values[i] is positive.
 void find_crossings(std::span<const float> values, std::vector<std::uint32_t>& at);
 
 }  // namespace freshframe::inference

@@ -59,8 +59,8 @@ struct Mix {
   const std::int32_t* weight_first;
   const std::int32_t* weight_after;
 };
-/// The three components of packed pixels: (a * weight_first + b * weight_after) >> 4. Reads one byte beyond
-/// the last pixel, and writes up to kRowSlack values beyond the end.
+/// Mixes the three components of packed pixels: (a * weight_first + b * weight_after) >> 4. Reads one byte
+/// beyond the last pixel, and writes up to kRowSlack values beyond the end.
 void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
                 std::size_t count);
 

@@ -49,7 +49,7 @@ class Interrupt {
     book_.store(&book, std::memory_order_relaxed);
     quiet_.store(quiet.time_since_epoch().count(), std::memory_order_relaxed);
   }
-  /// From now on a stop no longer interrupts: allows `seconds` to close the session with the server.
+  /// Ignores stops from now on, and allows `seconds` to close the session with the server.
   void arm_closing(double seconds) {
     closing_.store(true, std::memory_order_relaxed);
     arm(seconds);
@@ -66,7 +66,7 @@ class Interrupt {
     }
     return false;
   }
-  /// For loops that call FFmpeg without letting it wait, in which it does not poll.
+  /// Polls once. For loops that call FFmpeg without letting it wait, in which it does not poll.
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool is_stopped() const noexcept { return stop_.stop_requested(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }

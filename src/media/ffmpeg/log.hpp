@@ -66,7 +66,7 @@ class FfmpegErrorCapture {
   /// Returns true if a server has redirected FFmpeg, and FFmpeg has not connected to another one since.
   [[nodiscard]] bool ends_with_redirect() const noexcept { return is_redirected_; }
   [[nodiscard]] bool limits_redirects() const noexcept { return end_ != nullptr; }
-  /// For the log callback: a server has responded. `elsewhere`: with a redirect.
+  /// Called by the log callback when a server has responded. `elsewhere`: with a redirect.
   void note_answer(bool elsewhere) {
     redirects_ = elsewhere ? redirects_ + 1 : 0;
     is_redirected_ = elsewhere;
@@ -85,7 +85,7 @@ class FfmpegErrorCapture {
   [[nodiscard]] static std::optional<bool> chunks_of_answer() noexcept;
   /// Called by the log callback when the last chunk has arrived.
   void note_last_chunk() noexcept { met_last_chunk_ = true; }
-  /// For the log callback: a header line of a response.
+  /// Called by the log callback for a header line of a response.
   void note_header(std::string_view line);
 
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }

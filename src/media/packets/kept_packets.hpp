@@ -39,13 +39,13 @@ class KeptPackets {
   void put(const Packet& packet, TimePoint captured) {
     if (keep({packet, captured, clock_->now()})) hook_();
   }
-  /// From now on packets can be taken, starting with those since the last keyframe.
+  /// Makes packets available to take(), starting with those since the last keyframe.
   void watch() {
     const Lock lock(mutex_);
     watched_ = true;
     taken_ = 0;
   }
-  /// From now on no packets can be taken.
+  /// Undoes watch(): no packets can be taken.
   void unwatch() {
     const Lock lock(mutex_);
     watched_ = false;

@@ -59,7 +59,7 @@ class CameraClock {
   [[nodiscard]] std::optional<State> state() const noexcept;
   /// Slope around which the line's slope is limited: real seconds per stamped second, minus one.
   [[nodiscard]] double center() const noexcept { return center_; }
-  /// Stamped seconds per real second from the reports; nullopt if they do not determine it.
+  /// Seconds of timestamps per second of real time, from the reports; nullopt if they do not determine it.
   [[nodiscard]] std::optional<double> reported_pace() const { return reported_.pace(); }
   /// Call when timestamps restart.
   void restart() noexcept;

@@ -90,8 +90,8 @@ class PacketConnection {
   [[nodiscard]] virtual bool is_bursty() const = 0;
   /// Seconds after which timestamps in reports may wrap; 0 for never.
   [[nodiscard]] virtual double wrap() const { return 0; }
-  /// If patient, keeps packets for next() as long as memory permits: packets that are not decoded may be old,
-  /// but none may be missing. Otherwise old packets are dropped.
+  /// If patient, keeps packets for next() as long as memory permits, because packets that are not decoded may
+  /// be old, but none may be missing. Otherwise drops old packets.
   virtual void set_patient(bool /*patient*/) noexcept {}
   /// Allows passing packets to `direct` on another thread while next() waits, with the context of that call.
   /// This saves waking a thread.

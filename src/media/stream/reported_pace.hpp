@@ -22,7 +22,7 @@ class ReportedPace {
   };
 
   struct Agreement {
-    double pace = 1;              // stamped seconds per real second: the median of the steps
+    double pace = 1;              // seconds of timestamps per real second: the median of the steps
     std::vector<Report> reports;  // at least three, oldest first
   };
 
@@ -31,8 +31,8 @@ class ReportedPace {
   void add(const Report& report);
   void clear() noexcept { reports_.clear(); }
 
-  /// Stamped seconds per real second; nullopt if fewer than three reports over four seconds are usable, or
-  /// the last one is not.
+  /// Returns the seconds of timestamps per second of real time; nullopt if fewer than three reports over four
+  /// seconds are usable, or the last one is not.
   [[nodiscard]] std::optional<double> pace() const;
   /// Returns the longest run of reports, up to the last one, that agree on a pace within `tolerance` seconds;
   /// nullopt if fewer than three over four seconds do.

@@ -59,7 +59,7 @@ class Emitter {
  private:
   void pass_on(Outcome outcome);
   [[nodiscard]] bool begin_thread();
-  /// Without ordering: passes on the ends of sources whose samples are all done.
+  /// Passes on the ends of sources whose samples are all done. Only without ordering.
   void pass_ends();
   /// The samples for the results; if one is refused, only those before it.
   [[nodiscard]] std::vector<AnySample> stamp_results(Outcome& outcome);

@@ -91,7 +91,7 @@ class ProcessNode final : public NodeBase {
     bell_ = std::move(bell);
   }
 
-  /// After a stop, kills workers that still run at `time`. The earliest time counts, because a failed start()
+  /// Kills workers that still run at `time`, after a stop. The earliest time counts, because a failed start()
   /// may stop again with its own timeout. Thread-safe.
   void kill_by(TimePoint time) {
     const auto wanted = time.time_since_epoch().count();

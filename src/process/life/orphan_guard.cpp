@@ -95,7 +95,8 @@ void end_this_session() noexcept {
   ::kill(0, SIGKILL);
 }
 
-// The signal may also come from elsewhere, or reach a process forked by the worker, which inherits the handler.
+// Signal handler. The signal may also come from elsewhere, or reach a process forked by the worker, which
+// inherits the handler.
 void on_continue(int /*signal*/) {
   if (::getpid() != worker.load(std::memory_order_relaxed)) return;
   if (::getppid() != parent_of_worker.load(std::memory_order_relaxed)) end_this_session();

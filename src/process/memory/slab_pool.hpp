@@ -99,7 +99,7 @@ class SlabPool final : public core::PictureMemory {
   [[nodiscard]] std::string why_refused() const;
   /// Releases slabs that have been empty since `before`.
   void trim(TimePoint before);
-  /// With false, a slab is released as soon as it is empty.
+  /// Sets whether empty slabs are kept. If not, a slab is released as soon as it is empty.
   void keep_empty(bool keeps);
   /// Returns true if the address is in one of the pool's slabs. Lock-free, so that it works in a forked
   /// child, where a lock may be held by a thread that does not exist there.

@@ -80,7 +80,7 @@ class Reading {
   void text(std::string& value, std::size_t /*of the writer*/ = std::string_view::npos) {
     value = core::to_utf8(reader_.get_text());
   }
-  /// A file name, which may contain any bytes.
+  /// Reads a file name, which may contain any bytes.
   void path(std::string& value) { value = reader_.get_text(); }
   void bytes(std::span<const std::byte>& value, std::uint64_t size) {
     if (size > kMostInline) throw ProtocolError("a value is too large for its message");

@@ -77,7 +77,7 @@ class WorkerEnd {
   void reply_all(std::span<const WorkerResult> results);
   /// What failed: open() or close() (Outside), the oldest request, or all requests of the call.
   enum class Failed : std::uint8_t { Outside, Request, Call };
-  /// An exception of the node.
+  /// An exception that the node raised.
   struct Raised {
     std::string text;
     std::string traceback = {};

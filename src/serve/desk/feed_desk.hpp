@@ -36,17 +36,17 @@ class CameraPage {
   CameraPage& operator=(const CameraPage&) = delete;
   virtual ~CameraPage() = default;
 
-  /// The source has taken a frame.
+  /// Called when the source has taken a frame.
   virtual void on_ack(const core::FeedAck& ack) = 0;
-  /// Another page sends the camera from now on.
+  /// Called when another page sends the camera from now on.
   virtual void on_taken() = 0;
-  /// The camera that this page waits for has no sender any more.
+  /// Called when the camera that this page waits for has lost its sender.
   virtual void on_free() = 0;
-  /// The source cannot use the frames of this page.
+  /// Called when the source cannot use the frames of this page.
   virtual void on_refused(const std::string& why) = 0;
-  /// The source has ended.
+  /// Called when the source has ended.
   virtual void on_ended(const std::string& why) = 0;
-  /// The source was replaced by another of the same name. The page must connect again.
+  /// Called when the source was replaced by another of the same name. The page must connect again.
   virtual void on_replaced() = 0;
 };
 

@@ -106,7 +106,8 @@ std::vector<std::string> list_urls(const net::ip::tcp::endpoint& endpoint, const
   return urls;
 }
 
-// An exception in a handler, such as std::bad_alloc, ends only its request, not the service.
+// Runs the event loop. An exception in a handler, such as std::bad_alloc, ends only its request, not the
+// service.
 void run(net::io_context& io) {
   while (true) {
     try {

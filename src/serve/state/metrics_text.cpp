@@ -271,7 +271,7 @@ void write_memory(MetricsWriter& out, const Stats& stats) {
   write_one(out, "pool_idle_bytes", "gauge", "Image memory kept for reuse.", pool.memory.idle_bytes);
 }
 
-// The series of a removed node disappear. These keep their sums, so that totals never decrease.
+// Writes the sums of removed nodes, whose own series disappear, so that totals never decrease.
 void write_removed(MetricsWriter& out, const RemovedStats& removed) {
   write_one(out, "removed_nodes_total", "counter", "Nodes that were removed while the pipeline ran.",
             removed.node_count);

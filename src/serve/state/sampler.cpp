@@ -63,7 +63,7 @@ const Item* same(const std::vector<Item>& items, const Item& item, std::size_t l
   return found != items.end() ? &*found : nullptr;
 }
 
-// Appends the newest point. Series of later nodes are filled with empty points at the front.
+// Appends the newest point. Series of nodes that were added later start with empty points.
 void extend(Series& series, std::optional<double> point, std::size_t points) {
   while (series.size() + 1 < points) series.emplace_back();
   series.push_back(point);

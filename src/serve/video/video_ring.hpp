@@ -159,7 +159,7 @@ class VideoCursor {
                            (next_ < ring.end_place() && !keys_only_ ? VideoMessage::kLate : 0U);
     return Step{picture, flags};
   }
-  /// The page has acknowledged the frame with this pts and all before it.
+  /// Records that the page has acknowledged the frame with this pts and all before it.
   void acknowledge(double pts, double now) {
     if (!sent_ || pts > *sent_ + kSame) return;
     const double before = acknowledged_.value_or(pts);

@@ -104,7 +104,7 @@ struct FramePublish {
     encoder.reset();
   }
 
-  /// A new source needs a new connection, and so does a step back in time.
+  /// Requests a new connection for a new source, and after a step back in time.
   void note_run(const Stamp& stamp) {
     constexpr double kShortestStepBack = 1;  // seconds; a connection tolerates shorter steps
     const bool goes_back = encoder && stamp.pts < encoder->last_pts() - kShortestStepBack;

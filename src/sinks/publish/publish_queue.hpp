@@ -47,7 +47,7 @@ class PublishQueue {
   // Called on the sending thread.
   /// Queues packets from the next keyframe on, which may already be in the queue.
   void begin_stream();
-  /// From now on, packets that get too old count as dropped by a slow link.
+  /// Counts packets that get too old as dropped by a slow link from now on.
   void note_connection();
   /// Queues nothing until begin_stream().
   void end_stream();

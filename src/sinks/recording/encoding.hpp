@@ -24,13 +24,13 @@ namespace freshframe::media {
 /// Throws OptionError if a file with this name cannot hold a clip with these options.
 void check_clip_name(const std::string& path, const ClipOptions& options);
 
-/// The same for clips of a camera's packets, whose codec is not known yet.
+/// Checks the name of a clip of a camera's packets, whose codec is not known yet.
 void check_packet_clip_name(const std::string& path);
 
 // Files that match ClipOptions::keep_names are deleted, so it must be a pattern of clips and nothing else.
 /// Throws OptionError if keep_names is given and cannot be the names of such clips.
 void check_keep_names(const ClipOptions& options);
-/// The same for clips of a camera's packets.
+/// Like check_keep_names(), for clips of a camera's packets.
 void check_packet_keep_names(const ClipOptions& options);
 /// Throws OptionError if both would throw.
 void check_either_keep_names(const ClipOptions& options);

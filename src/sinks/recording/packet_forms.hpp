@@ -108,7 +108,8 @@ class PacketRecording {
     });
     muxer_.reset();
   }
-  /// If the packet is of another stream or source, waits for a key packet of it, which starts a new file.
+  /// Makes the recording wait for a key packet, which starts a new file, if the packet is of another stream
+  /// or source.
   void check_stream(const Packet& packet, const Stamp& stamp) {
     if (stamp.source == source_) {
       waits_for_key_ = waits_for_key_ || !is_same_stream(*packet.stream, *stream_);

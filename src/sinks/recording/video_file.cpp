@@ -122,7 +122,7 @@ struct FrameFile {
     files.note(stamp, encoder->kept_count());
   }
 
-  /// A file contains frames of one source, with increasing timestamps.
+  /// Ends the file before a frame of another source or with a decreasing timestamp, which it cannot contain.
   void end_before_another_source(const Stamp& stamp) {
     if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kToleratedStepBack)) return;
     if (!files.segment()) throw Error(another_source(files.path(), "frames"));

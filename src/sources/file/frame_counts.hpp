@@ -85,8 +85,8 @@ class FrameCounts {
   /// `leaves_out`: the decoder was configured to skip frames.
   explicit FrameCounts(bool leaves_out) : leaves_out_(leaves_out) {}
 
-  /// From the first keyframe on, counts every packet without a frame as lost. For GPU decoding, where
-  /// failures are not reported by the call with the packet that caused them.
+  /// Counts every packet without a frame as lost from the first keyframe on. For GPU decoding, where failures
+  /// are not reported by the call with the packet that caused them.
   void count_by_packets() noexcept { by_packets_ = true; }
   /// Call when reading restarts at the beginning of the file.
   void begin_pass() {

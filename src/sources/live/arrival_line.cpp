@@ -41,7 +41,7 @@ TimePoint ArrivalLine::place(double pts, TimePoint arrived, const FrameBytes& by
   add(point);
   take_load(pts, point.at, bytes);
   if (!looked_ || point.at >= *looked_ + kLookEvery) look(point.at);
-  const double late = std::max(0.0, lateness(point)) / (1 - slope_);  // converts stamped to real seconds
+  const double late = std::max(0.0, lateness(point)) / (1 - slope_);  // converts to real seconds
   note_behind(pts, late);
   return arrived - to_duration(Seconds(late));
 }

@@ -42,10 +42,10 @@ class ArrivalLine {
   [[nodiscard]] bool begins() const noexcept { return begins_; }
   /// Mean latency in seconds over the last two seconds of frames; nullopt before the first frame.
   [[nodiscard]] std::optional<double> behind() const noexcept { return behind_; }
-  /// Stamped seconds per real second: 1 unless the arrivals prove another pace.
+  /// Seconds of timestamps per second of real time: 1 unless the arrivals prove another pace.
   [[nodiscard]] double pace() const noexcept { return 1 - center_; }
   [[nodiscard]] LinkVerdict verdict() const noexcept { return verdict_; }
-  /// The pace from the sender's reports; nullopt if they do not determine one.
+  /// Sets the pace from the sender's reports; nullopt if they do not determine one.
   void set_reported_pace(std::optional<double> pace) noexcept;
   /// Call for a new connection, whose timestamps start again. The pace is kept, since it belongs to the
   /// camera.
@@ -115,7 +115,7 @@ class ArrivalLine {
   std::deque<Verdict> verdicts_;    // verdicts of the last minute
   std::optional<double> looked_;    // seconds since origin_ of the last verdict
   std::optional<Point> before_;     // a point on the line before the last pace was adopted
-  std::optional<double> reported_;  // pace: stamped seconds per second
+  std::optional<double> reported_;  // pace in seconds of timestamps per real second
   bool confirmed_ = false;          // reports agreed with the pace that was last adopted
 };
 

@@ -77,7 +77,7 @@ class CameraTimes {
 
   /// Call for a new connection. `wrap`: see PacketConnection::wrap().
   void connect(double wrap);
-  /// The next connection's timestamps are unrelated.
+  /// Call at the end of a connection, since the next connection's timestamps are unrelated.
   void disconnect();
 
   /// Records a packet's times. Returns the best estimate of when its frame was captured. If the packet is
@@ -93,7 +93,7 @@ class CameraTimes {
   [[nodiscard]] Utc find_utc(std::optional<double> time, TimePoint captured, const Context& context);
   /// Counts how old the frame is according to the playlist's own times, if any.
   void count_behind(std::optional<double> time, const Context& context) const;
-  /// Stamped seconds per real second.
+  /// Seconds of timestamps per second of real time.
   [[nodiscard]] float pace() const noexcept { return static_cast<float>(line_.pace()); }
   /// The timeline of the frames.
   [[nodiscard]] LiveTimeline& timeline() noexcept { return timeline_; }

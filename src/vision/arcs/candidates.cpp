@@ -29,13 +29,13 @@ constexpr float kMaxOutside = 0.3F;
 // Refinement may move the radius by this factor into the wanted range.
 constexpr float kMinRadiusSlack = 0.8F, kMaxRadiusSlack = 1.1F;
 
-// Another arc belongs to the circle when its middle is near the rim ...
+// Another arc belongs to the circle if all of these hold. Its middle is near the rim.
 constexpr float kNearSure = 0.12F, kNearUnsure = 0.45F, kNearPixels = 2;
-// ... its normal points to the centre (cosine of the angle between) ...
+// Its normal points to the centre (cosine of the angle between them).
 constexpr float kAimSure = 0.85F, kAimUnsure = 0.6F;
-// ... the two arcs lie on each other's inner side (fraction of the radius that may be missing) ...
+// The two arcs lie on each other's inner side (fraction of the radius that may be missing).
 constexpr float kBehind = -0.15F;
-// ... it is not a clear arc of a much smaller circle, and a short one has the same polarity.
+// It is not a clear arc of a much smaller circle, and a short one has the same polarity.
 constexpr float kSmaller = 0.4F, kClearSpan = 1.0F, kShortSpan = 0.6F;
 
 // The joint fit must be good (pixels, fraction of the radius) and pass through the middles of both arcs.

@@ -124,7 +124,7 @@ struct LineCounter::Impl {
                             static_cast<float>(state.latest.point.y * by_y)};
     }
   }
-  // After the line was moved: each object's side is set at its next position.
+  // Call after the line was moved. Each object's side is then set at its next position.
   static void begin_again(Counted& counted) {
     for (auto& [id, state] : counted.things.all()) {
       state.distance = distance_to(*counted.line, state.x, state.y);

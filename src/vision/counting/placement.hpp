@@ -27,7 +27,7 @@ void check_shares(const char* who, std::span<const Point> points);
 /// frame, such as a cropped one.
 class Placement {
  public:
-  /// A size of 0 means unknown.
+  /// Takes the frame size of a sample. A size of 0 means unknown.
   void see(const FrameSizes::Owner& owner, std::span<const Point> points, PictureSize size, int source);
   void forget(int source);
 

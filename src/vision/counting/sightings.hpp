@@ -89,7 +89,7 @@ void check_margin(const char* who, const std::optional<Number>& margin) {
   throw OptionError(text.str());
 }
 
-/// A corner of a line or zone.
+/// Checks a corner of a line or zone.
 inline void check_point(const char* who, const Point& point) {
   constexpr double kFarthest = 1e6;
   if (std::abs(point.x) <= kFarthest && std::abs(point.y) <= kFarthest) return;  // false for NaN

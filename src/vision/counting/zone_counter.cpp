@@ -302,7 +302,7 @@ class Zone {
       counted.inside.erase(id);
     }
   }
-  /// After the zone was moved: determines who is inside.
+  /// Call after the zone was moved: determines who is inside.
   static void begin_again(OfSource& counted) {
     // An object that is now on the other side is treated as if seen for the first time.
     for (auto& [id, state] : counted.things.all()) {

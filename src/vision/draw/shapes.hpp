@@ -32,17 +32,17 @@ class AnnotatePen {
   /// Connects the corners; if `closed`, also the last to the first. In pixels relative to the center of the
   /// top left pixel.
   void path(const std::vector<Point>& corners, bool closed, const Color& color);
-  /// A filled disc, sized to match the line width.
+  /// Draws a filled disc, sized to match the line width.
   void dot(const Point& at, const Color& color);
   /// Tints the object's pixels.
   void area(const ObjectMask& mask, const Color& color);
-  /// A label in the upper left corner of the image.
+  /// Draws a label in the upper left corner of the image.
   void caption(const std::string& text, const Color& color, Labels& labels);
-  /// A label centered at a point.
+  /// Draws a label centered at a point.
   void tag(const Point& middle, const std::string& text, const Color& color, Labels& labels);
   /// `length`: seconds until a point has faded.
   void trail(const Trail& trail, double length, const Color& color);
-  /// A label above the circle, or below if there is no room.
+  /// Draws a label above the circle, or below if there is no room.
   void label(const Circle& circle, const std::string& text, const Color& color, Labels& labels);
   void label(const Detection& box, const std::string& text, const Color& color, Labels& labels);
   /// Distance from a line to the center of a label beside it, in pixels.

@@ -26,7 +26,8 @@ class Trails {
   /// `length` in seconds.
   explicit Trails(double length) : length_(length) {}
 
-  /// The results must have ids. If `pts` goes backwards, the source's trails are dropped.
+  /// Adds the positions of results, which must have ids. If `pts` goes backwards, the source's trails are
+  /// dropped.
   void add(const Circles& circles, int source, double pts);
   /// Uses the centers of the boxes, in pixels relative to the center of the top left pixel, as for circles.
   void add(const Detections& found, int source, double pts);

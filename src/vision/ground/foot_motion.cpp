@@ -24,7 +24,7 @@ constexpr std::size_t kGroundAxes = 2;
 constexpr std::size_t kVelocityRow = 2;
 constexpr std::size_t kAccelerationRow = 4;
 
-// A x and A P A' with A = [1 dt dt^2/2; 0 1 dt; 0 0 1] of each axis.
+// Predicts A x and A P A' with A = [1 dt dt^2/2; 0 1 dt; 0 0 1] for each axis.
 void move(double dt, Belief& belief) {
   const auto step = [dt](auto&& number) {
     for (std::size_t i = 0; i < kGroundAxes; ++i) {

@@ -24,7 +24,7 @@ struct Move {
 /// "Least-squares orthogonal distances fitting of circle", Pattern Recognition 2001.
 class MoveEquations {
  public:
-  /// An edge `offset` pixels outside of the rim in the direction (ux, uy).
+  /// Adds an edge that is `offset` pixels outside of the rim in the direction (ux, uy).
   void add(double ux, double uy, double offset, double weight) noexcept {
     uu_ += weight * ux * ux;
     uv_ += weight * ux * uy;

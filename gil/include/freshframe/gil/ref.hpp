@@ -65,8 +65,8 @@ class __attribute__((visibility("hidden"))) DeferredFree {
     return objects.size();
   }
 
-  /// From now on, references dropped with the GIL held are freed immediately. For the exit of the
-  /// interpreter, after which no thread drains the list.
+  /// Makes references that are dropped with the GIL held be freed immediately. Called at interpreter exit,
+  /// after which no thread drains the list.
   void stop_deferring(Held& held) {
     deferring_.store(false, std::memory_order_release);
     drain(held);

@@ -27,7 +27,7 @@ class PerfSampler {
   /// Returns the requested sample, if it has been taken, and disarms the sampler.
   std::optional<StackSample> take();
   void disarm();
-  /// After fork(), in the child: closes its copy of the event, which would keep the parent's event alive.
+  /// Call after fork() in the child: closes its copy of the event, which would keep the parent's event alive.
   void abandon() { close_event(); }
 
  private:
@@ -67,7 +67,7 @@ class TimerSampler {
 
   void disarm();
 
-  /// After fork(), in the child: marks the parent's sampler as inactive.
+  /// Call after fork() in the child: marks the parent's sampler as inactive.
   static void forget();
 
   /// The thread to be sampled, or 0.
@@ -104,14 +104,14 @@ class CpuSampler {
     disarm();
     timer_.release();
   }
-  /// After fork(), in the child: releases the parent's resources.
+  /// Call after fork() in the child: releases the parent's resources.
   void abandon() {
     kernel_.abandon();
     TimerSampler::forget();
   }
   /// The thread to be sampled, or 0.
   [[nodiscard]] pid_t armed() const { return armed_; }
-  /// For tests: behaves as if perf events were not permitted.
+  /// Behaves as if perf events were not permitted. For tests.
   void use_timer() { by_kernel_ = false; }
 
  private:

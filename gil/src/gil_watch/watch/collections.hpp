@@ -20,7 +20,7 @@ class Collections {
     return instance;
   }
 
-  /// A collection starts in the thread with this thread state, called from this Python frame.
+  /// Records that a collection starts in the thread with this thread state, called from this Python frame.
   void begin(std::uintptr_t state, std::uintptr_t frame) noexcept {
     end();
     state_.store(state, std::memory_order_relaxed);

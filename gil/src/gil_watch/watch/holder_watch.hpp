@@ -76,9 +76,10 @@ class Places {
   // Each of the following is kept only if the thread was still at the current place `after` it was read.
 
   void keep_frames(std::vector<PythonFrame> frames, const std::optional<Spot>& after);
-  /// A CPU sample requested by await(). One with a witness is kept if the thread was here when it was taken.
+  /// Stores a CPU sample that await() requested. A sample with a witness is only kept if the thread was at
+  /// this place when it was taken.
   void keep_computing(StackSample sample, const std::optional<Spot>& after);
-  /// A stack sampled in the wait `state`.
+  /// Stores a stack that was sampled during the wait `state`.
   void keep_waiting(StackSample sample, const TaskState& state, const std::optional<Spot>& after);
   /// Counts a wait as the same as before, or as another one. Returns true if its stack should be sampled.
   bool wants_waiting(const TaskState& state);

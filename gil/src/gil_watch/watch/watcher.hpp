@@ -57,7 +57,7 @@ class Watcher {
   void start(CallableNames names, unsigned long ignored_python_id, StackSample called);
   /// Stops the thread and waits for its end.
   void stop();
-  /// After fork(), in the child, where the thread does not exist. The object must be leaked, because the
+  /// Call after fork() in the child, where the thread does not exist. The object must be leaked, because the
   /// thread cannot be joined.
   void abandon();
 

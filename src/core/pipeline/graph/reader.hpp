@@ -64,7 +64,7 @@ class ReaderCore {
   std::optional<Handed> wait_until(TimePoint deadline, Keep kept = Keep::No);
   /// Waits for the next sample. Throws EndOfStreamError, ReadTimeoutError, StalledError.
   AnySample get(std::optional<Seconds> timeout, Keep kept = Keep::No);
-  /// For callers that wait in slices: throws StalledError if waiting longer is pointless.
+  /// Throws StalledError if waiting longer is pointless. For callers that wait in slices.
   void check_stalled();
   /// Throws ReadTimeoutError, with the state of any source that delivers nothing.
   [[noreturn]] void time_out(double seconds) const;

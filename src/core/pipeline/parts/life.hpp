@@ -66,8 +66,8 @@ class Life {
   bool wait_ended(Real::time_point until);
   /// Waits for the end and joins the threads. Returns false if the deadline passes first.
   bool join(Real::time_point deadline);
-  /// The hook is called once, when the last node has ended, on that node's thread. It must not block or call
-  /// back. Set it before launch().
+  /// Sets a hook that is called once, when the last node has ended, on that node's thread. It must not block
+  /// or call back. Set it before launch().
   void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
 
   // ---- state

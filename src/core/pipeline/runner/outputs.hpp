@@ -57,7 +57,7 @@ class Outputs {
 
   // ---- thread-safe
 
-  /// If the node or the edge's only source has already ended, the edge ends immediately.
+  /// Adds an edge. It ends immediately if the node or the edge's only source has already ended.
   void add(const OutputEdge& edge, Demand demand) {
     bool ended = false;
     std::optional<Change> upto;

@@ -74,8 +74,9 @@ class Runner {
   /// Sends a source's item that was read at `now`. Returns false if the pipeline is stopping. `waited`:
   /// waited_for_room() before the read.
   [[nodiscard]] bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
-  /// Reports an exception of a call with these samples (for on_tick() and finish(), those with the stamps for
-  /// their results). Returns true if the node continues (on_error = Skip); each sample is then counted.
+  /// Reports an exception of a call. `where` has the samples of the call; for on_tick() and finish(), samples
+  /// with the stamps for their results. Returns true if the node continues (on_error = Skip); each sample is
+  /// then counted.
   bool fail(Caught caught, const FailedOn& where = {});
   /// Returns true if fail() needs a traceback: always if the failure ends the pipeline, otherwise once in a
   /// while.
@@ -153,10 +154,11 @@ bool run_inside(Runner& runner);
 
 // ---- ending an embedder's node whose thread has not started
 
-/// Only for the thread that has claimed the runner. Does not open the node.
+/// Ends an embedder's node without opening it. Only for the thread that has claimed the runner.
 void end_without_thread(Runner& runner);
-/// For a stop or a removal, which cannot wait for the thread to start: the caller may be a signal handler
-/// that interrupted the very add() or start() that is about to start it. The thread then does nothing.
+/// Ends the node if its thread has not started; the thread then does nothing. For a stop or a removal, which
+/// cannot wait for the thread: the caller may be a signal handler that interrupted the add() or start() that
+/// is about to start it.
 void end_if_threadless(Runner& runner);
 
 // ---- messages about a node's failures

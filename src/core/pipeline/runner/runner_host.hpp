@@ -63,7 +63,7 @@ class RunnerHost {
   /// pipeline.
   virtual bool fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                     const FailedOn& where) = 0;
-  /// A node cannot run at all: makes start() throw `error`.
+  /// Reports that a node cannot run at all: makes start() throw `error`.
   virtual void refuse(std::exception_ptr error) = 0;
 
   // ---- changes of the graph

@@ -74,7 +74,7 @@ class Decoder {
 
   /// The capture time that was passed to send() with this frame's packet.
   [[nodiscard]] static TimePoint read_captured(const AVFrame& frame);
-  /// From now on also returns frames that follow no keyframe, which may be incomplete.
+  /// Makes the decoder also return frames that follow no keyframe, which may be incomplete.
   void show_incomplete() noexcept {
     incomplete_ = true;
     codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;

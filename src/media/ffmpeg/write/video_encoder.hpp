@@ -45,8 +45,8 @@ class VideoEncoder {
   [[nodiscard]] bool fits(const Frame& frame) const { return encoder_.fits(frame); }
   /// `pts` in seconds, not before the last frame's.
   void encode(const Frame& frame, double pts);
-  /// Before a pause, passes the frames so far to the operating system. All but the last frame are then in the
-  /// file.
+  /// Call before a pause. Passes the frames so far to the operating system; all but the last frame are then
+  /// in the file.
   void pause();
   /// Writes the frames that the encoder holds, until `enough` returns true, and closes the file, even if
   /// start() was never called. Returns the number of frames that were not written.

@@ -61,7 +61,7 @@ class VideoMuxer {
                           Dictionary& options, Turn turn = {});
   /// Timestamps of `packet` are in `time_base`. After a failure throws again.
   void write(AVPacket& packet, AVRational time_base);
-  /// Before a pause of the stream, passes all packets but the last to the operating system.
+  /// Call before a pause of the stream. Passes all packets but the last to the operating system.
   void flush();
   /// Writes the remaining packets and closes the file, even if start() was never called. Throws if any write has
   /// failed.

@@ -144,7 +144,7 @@ class Retention final : public DiskRoom {
 
   // begin_file() and the two finish() are thread-safe; the others are called on the recorder's thread.
 
-  /// A file with this name, relative to the pattern's base, is about to be written. It is not deleted while
+  /// Call before a file with this name, relative to the pattern's base, is written. It is not deleted while
   /// it is open.
   void begin_file(const std::string& name);
   /// Marks this open file as complete. Does nothing if no such file is open.

@@ -20,11 +20,11 @@ class SegmentFacts {
   void expect_gaps(double seconds) { shortest_gap_ = std::max(kShortestGap, kUsual * seconds); }
   /// Adds a frame, in display order.
   void note(const Stamp& stamp) { unsafe_.push_back(stamp); }
-  /// The first `count` frames of the file are safe.
+  /// Marks the first `count` frames of the file as safe.
   void keep(std::uint64_t count) {
     for (; facts_.frames < count && !unsafe_.empty(); unsafe_.pop_front()) add(unsafe_.front());
   }
-  /// All frames so far are safe.
+  /// Marks all frames so far as safe.
   void keep_all() { keep(facts_.frames + unsafe_.size()); }
   /// Drops the frames that are not safe. Returns their number.
   [[nodiscard]] std::uint64_t drop_unsafe() noexcept {

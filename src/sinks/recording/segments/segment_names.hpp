@@ -20,7 +20,7 @@ class SegmentNames {
   /// there are no more numbers.
   [[nodiscard]] std::string next(double unix_time);
   void note_taken() noexcept { ++next_; }
-  /// Makes the name that was taken last available again.
+  /// Makes the last taken name available again.
   void give_back() noexcept {
     if (next_ > 1) --next_;
   }

@@ -86,7 +86,7 @@ class LiveDecoding {
   [[nodiscard]] bool needs_key() const noexcept {
     return has_packets(phase_) && !catches_up() && damage_.is_damaged();
   }
-  /// With `keys`, decodes everything for some seconds, or up to a pts. Thread-safe.
+  /// Decodes everything for some seconds, or up to a pts. Only with `keys`. Thread-safe.
   void wake(std::optional<double> seconds, std::optional<double> until) noexcept {
     mode_->wake(seconds, until);
   }

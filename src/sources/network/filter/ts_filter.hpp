@@ -69,8 +69,8 @@ class TsFilter final : public ByteFilter {
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
   void finish(FilteredBytes& out) override;
 
-  /// From now on frames of this stream are ended early; nullopt: of no stream. If the newest frame is already
-  /// complete, its end is appended to `out`.
+  /// Sets the stream whose frames are ended early from now on; nullopt for none. If the newest frame is
+  /// already complete, its end is appended to `out`.
   void end_early(std::optional<int> pid, FilteredBytes& out);
   /// Returns true if frames of the stream that is ended early end with stuffing.
   [[nodiscard]] bool believes_stuffing() const;

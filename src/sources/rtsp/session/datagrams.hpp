@@ -19,7 +19,7 @@ class Datagrams {
   Datagrams(const platform::Address& peer, int buffer_size);
 
   [[nodiscard]] int port() const noexcept { return port_; }  // the port of RTP; RTCP uses the next one
-  /// From the SETUP response. A port of 0 means that none was given.
+  /// Sets the server's address from the SETUP response. A port of 0 means that none was given.
   void set_server(const std::string& source, int port, int control_port);
   [[nodiscard]] const platform::Socket& packets() const noexcept { return packets_; }
   [[nodiscard]] const platform::Socket& reports() const noexcept { return reports_; }
