@@ -7,7 +7,7 @@
 
 namespace freshframe::plugin {
 
-/// For messages: at most `most` bytes as UTF-8, then "...".
+/// Shortens a string for messages: at most `most` bytes as UTF-8, then "...".
 [[nodiscard]] std::string shortened(const char* text, std::size_t most = 1000);
 
 /// Must be called in a catch block. Logs that a plugin's `function` has thrown.

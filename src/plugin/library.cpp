@@ -10,7 +10,8 @@
 namespace freshframe::plugin {
 namespace {
 
-// If the file is missing, for another architecture, or has missing dependencies, LoadError contains the reason.
+// Loads a library. LoadError has the reason if the file is missing, for another architecture, or has missing
+// dependencies.
 platform::Library load(const std::string& path) {
   try {
     return platform::Library::load(path);

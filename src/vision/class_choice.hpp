@@ -36,7 +36,7 @@ inline bool is_class_name(const std::string& chosen, const std::vector<std::stri
   return false;
 }
 
-/// For messages: the first ten class names, or numbers.
+/// Lists the first ten class names, or numbers, for messages.
 inline std::string first_classes(const std::vector<std::string>& names) {
   constexpr std::size_t kMostShown = 10;
   std::string known;

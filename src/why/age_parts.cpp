@@ -52,7 +52,7 @@ class Found {
     return index;
   }
   [[nodiscard]] const Call& call(std::size_t index) const { return calls_[index]; }
-  // How long the node waited for room between the end of this call and that of the next.
+  // Returns how long the node waited for room between the end of this call and that of the next.
   [[nodiscard]] double room_after(std::size_t index) const {
     if (index + 1 >= calls_.size()) return 0;
     return static_cast<double>(calls_[index + 1].waited - calls_[index].waited) * 1e-9;

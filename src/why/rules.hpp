@@ -159,7 +159,7 @@ void find_bursts(const Scene& scene, Causes& out);
 
 /// Returns a node's index in the statistics; for a reader, the number of nodes.
 [[nodiscard]] std::size_t find_index(const Scene& scene, const std::string& node);
-/// As in the graph's names: "parent->child".
+/// Names an edge as the graph does: "parent->child".
 [[nodiscard]] std::string edge_name(const EdgeStats& edge);
 
 /// The age with the largest share of some kinds of parts, of one node or of all ("").

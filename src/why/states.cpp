@@ -46,7 +46,7 @@ bool runs(const GraphState& seen) {
   return seen.phase == LifePhase::Running;
 }
 
-// After the end, losses and errors of the whole run are shown.
+// Returns true after the end, when losses and errors of the whole run are shown.
 bool has_ended(const GraphState& seen) {
   return seen.phase == LifePhase::Ended || seen.phase == LifePhase::Stopped ||
          seen.phase == LifePhase::Failed;

@@ -299,7 +299,7 @@ class SitesReader(ClosedByWith):
     """Reads results of all sites; created by RaySites.reader(). Use it on one thread at a time."""
 
     def __init__(self, ray: Any, sites: Mapping[str, _Remote], output: str, name: str) -> None:
-        """Called by RaySites.reader()."""
+        """Created by RaySites.reader()."""
         self._ray, self._sites, self._key = ray, sites, (output, name, uuid.uuid4().hex)
         self._readings: dict[str, _Reading] = {}
         self._calls = _Calls()

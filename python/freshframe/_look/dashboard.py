@@ -36,7 +36,7 @@ class Dashboard(ClosedByWith):
     __slots__ = ("__weakref__", "_engine", "_request", "urls")
 
     def __init__(self, engine: _native.Engine, request: Request, urls: Sequence[str]) -> None:
-        """Called by Pipeline.serve()."""
+        """Created by Pipeline.serve()."""
         self._engine = weakref.ref(engine)
         self._request = request
         self.urls = tuple(urls)

@@ -74,7 +74,7 @@ class VideoSource(NativeSource["Frame"]):
         )
 
     def __init__(self, url: bytes, options: _native.OpenOptions) -> None:
-        """Called by freshframe.open()."""
+        """Created by freshframe.open()."""
         handle = _native.make_video_source(url, options)
         # Frames of files and local cameras are never damaged.
         self._marks_damage = options.damaged == "mark" and _native.is_network_stream(handle)
@@ -152,7 +152,7 @@ class PacketSource(NativeSource["Packet"]):
         return Contract(types=(None, _native.Packet))
 
     def __init__(self, camera: VideoSource) -> None:
-        """Called by Port.packets."""
+        """Created by Port.packets."""
         self.live = camera.live
         self._handle = _native.make_packet_source(camera._handle)
 

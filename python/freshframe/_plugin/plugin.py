@@ -15,7 +15,7 @@ class Plugin(Travels):
     """A node implemented by a native class. Created by freshframe.native.node(); may be added once."""
 
     def __init__(self, handle: _native.NodeHandle, recipe: Recipe) -> None:
-        """Called by plugin()."""
+        """Created by plugin()."""
         self._recipe = recipe
         self._contract = describe_node(handle, travels=True)
         self._handle = handle

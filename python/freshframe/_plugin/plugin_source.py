@@ -19,7 +19,7 @@ class PluginSource(NativeSource[Any]):
     """
 
     def __init__(self, handle: _native.NodeHandle) -> None:
-        """Called by plugin()."""
+        """Created by plugin()."""
         self.live = handle.live
         self._contract = describe_node(handle, travels=False)
         self._handle = handle

@@ -18,8 +18,8 @@ from .._results.detections import Detections
 class BoxPredictor(NativeNode[Any, Detections]):
     """Predicts the boxes of tracks for every frame of a camera. Native.
 
-    If a detector is slower than its camera, there are tracks for every n-th frame only, and drawn boxes stand
-    still in between. With the camera and the tracker as parents, this node emits one result per frame: the
+    If a detector is slower than its camera, there are tracks for every n-th frame only, and drawn boxes do
+    not move in between. With the camera and the tracker as parents, this node emits one result per frame: the
     newest tracks, each moved by its velocity to the time of the frame. The columns ``place``, ``keypoints``
     and ``corners`` of ``data`` move with the boxes; ``mask`` is left out. It never waits for the detector.
 

@@ -204,7 +204,7 @@ struct Lane {
 struct Edge {
   explicit Edge(EdgeSetup given) : options(std::move(given)) {}
 
-  /// For a join: whether any source still sends samples on this edge.
+  /// Returns true if any source still sends samples on this edge. For a join.
   [[nodiscard]] bool is_fed() const noexcept {
     return std::ranges::any_of(feeds, [](const Feed& each) { return !each.ended; });
   }

@@ -99,7 +99,7 @@ class WayOut {
   [[nodiscard]] bool take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out);
   /// Drops the lane's queued samples as `skipped`, but keeps their events.
   void skip_all(Lane& lane, Delivery& out);
-  /// After a stop: whether another call of the consumer is likely to finish in time.
+  /// Returns true if another call of the consumer is likely to finish in time after a stop.
   [[nodiscard]] bool has_time() const;
 
   Lanes& lanes_;

@@ -27,7 +27,7 @@ struct Head {
   [[nodiscard]] std::size_t numbers() const noexcept {
     return key_points * key_point_numbers + coefficients + (turned ? 1 : 0);
   }
-  /// For messages: "6 numbers of key points"; empty for a plain detector.
+  /// Describes the head for messages: "6 numbers of key points"; empty for a plain detector.
   [[nodiscard]] std::string describe() const;
 };
 

@@ -102,7 +102,8 @@ std::int32_t weight(float share) {
   return static_cast<std::int32_t>(std::nearbyint(share * kOne));  // half to even
 }
 
-// In single precision, as in OpenCV: the position of an output among the samples. May lie outside of them.
+// Returns the position of an output among the samples, in single precision as in OpenCV. It may lie outside
+// of them.
 Tap tap(const ScaledAxis& axis, int output) {
   const auto at = static_cast<float>((axis.first + output + 0.5) * axis.samples_per_output - 0.5);
   const auto first = std::floor(at);

@@ -29,7 +29,7 @@ struct TensorInfo {
 /// The NumPy name of an element type, such as "float32"; empty if NumPy has none.
 [[nodiscard]] std::string_view element_name(ort::Element element) noexcept;
 [[nodiscard]] std::size_t element_bytes(ort::Element element) noexcept;
-/// For messages: "images [1, 3, 640, 640]". Dynamic axes are shown by name, or as "?".
+/// Describes a tensor for messages: "images [1, 3, 640, 640]". Dynamic axes are shown by name, or as "?".
 [[nodiscard]] std::string to_text(const TensorInfo& tensor);
 [[nodiscard]] std::string to_text(std::span<const TensorInfo> tensors);
 

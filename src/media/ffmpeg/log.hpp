@@ -94,7 +94,7 @@ class FfmpegErrorCapture {
     met_damaged_times_ = met_damaged_times_ || line.find("CTTS invalid") != std::string::npos;
     met_second_index_ = met_second_index_ || line.find("duplicated MOOV") != std::string::npos;
   }
-  /// For the log callback: an error line. Returns true to log it as debug.
+  /// Called by the log callback for an error line. Returns true to log it as debug.
   bool take(const std::string& line, bool from_reader);
 
  private:

@@ -46,7 +46,7 @@ std::exception_ptr make_cause(Embedder& embedder, const Seat& seat, const Failed
                               .is_device_error = message.is_device_error});
 }
 
-// For a failure after which the node continues: keeps the text, not the exception object.
+// Keeps only the text of an exception after which the node continues, not the exception object.
 std::exception_ptr make_skipped_cause(const FailedMessage& message) {
   if (message.is_device_error) return std::make_exception_ptr(DeviceError(message.text));
   return std::make_exception_ptr(Error(message.text));

@@ -86,8 +86,8 @@ class Attributes {
 // The second pass finds processes that were started during the first.
 constexpr int kLooks = 2;
 
-// Only the interpreter has started by now; no user code has run without the limit. Returns an error message,
-// or an empty string.
+// Limits the child's memory. Only its interpreter has started by now; no user code has run without the limit.
+// Returns an error message, or an empty string.
 std::string limit_memory(int pid, std::uint64_t bytes) {
   const rlimit limit{bytes, bytes};
   if (::prlimit(pid, RLIMIT_DATA, &limit, nullptr) == 0 || errno == ESRCH) return {};

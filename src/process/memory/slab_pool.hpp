@@ -104,7 +104,7 @@ class SlabPool final : public core::PictureMemory {
   /// Returns true if the address is in one of the pool's slabs. Lock-free, so that it works in a forked
   /// child, where a lock may be held by a thread that does not exist there.
   [[nodiscard]] bool owns(const void* address) const noexcept;
-  /// In a forked child: returns true if the address is in a slab of the parent, which is still shared and may
+  /// Returns true in a forked child if the address is in a slab of the parent, which is still shared and may
   /// be overwritten by the parent.
   [[nodiscard]] static bool is_inherited(const void* address) noexcept;
 

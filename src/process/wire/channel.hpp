@@ -33,7 +33,7 @@ class Channel {
   /// Returns Full if the peer has not read its messages, or the system is out of a resource.
   [[nodiscard]] Sent send(std::span<const std::byte> message, std::span<const int> descriptors = {},
                           Wait wait = Wait::No);
-  /// Why the last send() returned Full, to follow "was killed: ".
+  /// Returns why the last send() returned Full, to follow "was killed: ".
   [[nodiscard]] std::string why_full() const;
   /// Receives the next message; bytes() and descriptors() are valid until the next call. Throws ProtocolError
   /// if a message is too long, or this process has no free descriptors for it.

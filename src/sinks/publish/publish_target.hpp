@@ -28,7 +28,7 @@ class PublishTarget {
   [[nodiscard]] const char* format() const noexcept;
   [[nodiscard]] int port() const noexcept { return port_; }  // default port; 0 if such URLs must contain one
   [[nodiscard]] bool takes(AVCodecID codec) const;
-  /// For messages, the codecs that takes() accepts: "h264, hevc".
+  /// Lists the codecs that takes() accepts, for messages: "h264, hevc".
   [[nodiscard]] std::string codecs() const;
   /// The encoder for frames: `wanted`, or for "auto" the first suitable one. Throws OptionError.
   [[nodiscard]] std::string encoder(const std::string& wanted) const;

@@ -90,8 +90,8 @@ class Demuxer {
   [[nodiscard]] bool has_second_file() const noexcept { return second_index_; }
   /// Each packet is one complete frame, because the container requires it or has an index of all frames.
   [[nodiscard]] bool has_whole_frames() const;
-  /// After End: how many packets are missing at the end according to the index; at least 1 if the demuxer
-  /// logged an error.
+  /// Returns how many packets are missing at the end according to the index; at least 1 if the demuxer logged
+  /// an error. Call it after End.
   [[nodiscard]] std::int64_t missing_packets() const;
   /// Packets so far of other video streams that lie entirely before or after the chosen one, unless the user
   /// chose it. Only transport and program streams continue a video in another stream.

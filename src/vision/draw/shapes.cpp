@@ -49,7 +49,7 @@ bool drawable(const Point& point) {
   return std::abs(point.x) < 2 * kFarthest && std::abs(point.y) < 2 * kFarthest;
 }
 
-/// In pixels, relative to the center of the top left pixel, like all coordinates here.
+/// Returns the area in pixels, relative to the center of the top left pixel, like all coordinates here.
 Box make_area(const Detection& box) {
   constexpr double kCorner = 0.5;
   return {box.x1 - kCorner, box.y1 - kCorner, box.x2 - kCorner, box.y2 - kCorner};

@@ -45,7 +45,7 @@ struct TaskTimes {
 /// Zeros if the thread has ended; `queued` is 0 if the kernel does not record it (/proc/self/task/ID/schedstat).
 TaskTimes task_times(pid_t thread);
 
-/// Only the CPU time, which is cheaper. Zero if the thread has ended.
+/// Returns only the CPU time, which is cheaper; zero if the thread has ended.
 std::chrono::nanoseconds computed_time(pid_t thread);
 
 /// The kernel's name for the thread, at most 15 bytes; empty if it has ended.

@@ -132,8 +132,8 @@ std::string callable_name(std::span<const NativeFrame> above, const CallableName
   return "";
 }
 
-// For a foreign function without a symbol. If its type has no module, or unrelated types share the function,
-// the name would look like one of the interpreter's, so the library replaces the module.
+// Names a foreign function without a symbol. If its type has no module, or unrelated types share the
+// function, the name would look like one of the interpreter's, so the library replaces the module.
 std::string foreign_text(const NativeFrame& frame, const CallableName& name) {
   static constexpr std::string_view kBuiltins = "builtins:";
   return name.text.starts_with(kBuiltins) ? frame.library + ":" + name.text.substr(kBuiltins.size())

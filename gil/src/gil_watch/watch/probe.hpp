@@ -21,7 +21,7 @@ class Probe {
   /// Wakes the probe's thread if it sleeps.
   void ask();
   void stop();
-  /// When the probe's thread began to wait for the GIL, or zero if it is not waiting.
+  /// Returns the time at which the probe's thread began to wait for the GIL, or zero if it is not waiting.
   [[nodiscard]] Clock::time_point waiting_since() const;
   /// The time at which the probe's thread last acquired the GIL.
   [[nodiscard]] Clock::time_point taken_at() const;

@@ -63,7 +63,7 @@ class NodeStream {
   /// Returns a sample without a value, whose stamp the results of on_tick() or finish() get. `at`: the time
   /// of the tick or of the end.
   [[nodiscard]] AnySample own_sample(std::int64_t seq, TimePoint at) const;
-  /// After a stop, returns false once there is no time left for final results, which is logged once.
+  /// Returns false once there is no time left for final results after a stop, which is logged once.
   [[nodiscard]] bool takes_last_results();
 
  private:

@@ -48,14 +48,14 @@ class Runner {
   /// Opens the node and reports to the pipeline. Returns false if the node failed to open or was stopped;
   /// then call close_step().
   bool open_step();
-  /// For a node with its own stream: waits until every node has opened, when its clock starts. Returns false
-  /// if stopped first.
+  /// Waits until every node has opened, when the clock of a node with its own stream starts. Returns false if
+  /// stopped first.
   bool begin_stream();
   /// Takes the next sample. Returns Nothing if on_tick() is due instead; `sample` then has the stamp for its
   /// results.
   Taken take(AnySample& sample);
-  /// For hosts that wait by themselves: returns true if on_tick() is due; `sample` then has the stamp for its
-  /// results.
+  /// Returns true if on_tick() is due; `sample` then has the stamp for its results. For hosts that wait by
+  /// themselves.
   [[nodiscard]] bool take_tick(AnySample& sample);
   /// Takes a sample without waiting. Returns false if there is none, or if on_tick() is due.
   [[nodiscard]] bool try_take(AnySample& sample);
@@ -69,7 +69,7 @@ class Runner {
   [[nodiscard]] std::optional<AnySample> begin_last();
   /// Call between results of finish(). Returns false if a stop leaves no more time for them.
   [[nodiscard]] bool takes_last_results();
-  /// For a source: waits until every node has opened. Returns false if stopped.
+  /// Waits until every node has opened, before a source starts to read. Returns false if stopped.
   bool wait_for_go();
   /// Sends a source's item that was read at `now`. Returns false if the pipeline is stopping. `waited`:
   /// waited_for_room() before the read.

@@ -14,7 +14,7 @@ namespace freshframe::core {
   return types.empty() || std::find(types.begin(), types.end(), type) != types.end();
 }
 
-/// For messages: "Circles or Detections".
+/// Lists types for messages: "Circles or Detections".
 [[nodiscard]] inline std::string join_names(std::span<const TypeInfo* const> types) {
   std::string names;
   for (const auto* type : types) names += (names.empty() ? "" : " or ") + std::string(type->name);

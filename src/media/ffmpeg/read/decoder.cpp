@@ -335,8 +335,9 @@ void Decoder::fail(int result) {
 
 namespace {
 
-/// For the decoders of MPEG-1, -2, -4 and VC-1 the low-delay flag means that there are no B-frames, so they
-/// would return these in decoding order. Without the flag they detect B-frames themselves.
+/// Returns true for the decoders of MPEG-1, -2, -4 and VC-1. For them the low-delay flag means that there are
+/// no B-frames, so they would return these in decoding order. Without the flag they detect B-frames
+/// themselves.
 bool keeps_order_at_low_delay(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_MPEG1VIDEO:

@@ -57,7 +57,7 @@ class Decoder {
   /// Call after the last packet: receive() returns the remaining frames, then End.
   void finish();
   [[nodiscard]] Result receive(AVFrame& frame);
-  /// Why the last packet or frame was damaged; empty if none was.
+  /// Returns why the last packet or frame was damaged; empty if none was.
   [[nodiscard]] std::string failure() const;
   /// Call after End or a seek, before sending packets again.
   void restart();

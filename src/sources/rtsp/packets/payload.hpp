@@ -26,8 +26,8 @@ struct Ends {
   bool last = true;
 };
 
-/// For H.264, H.265 and MPEG-4, which FFmpeg reassembles from fragments. The last byte is not detected for
-/// MPEG-4.
+/// Returns which ends of NAL units the packet contains. For H.264, H.265 and MPEG-4, which FFmpeg reassembles
+/// from fragments. The last byte is not detected for MPEG-4.
 [[nodiscard]] Ends unit_ends(Codec codec, Bytes payload) noexcept;
 
 /// Returns true for an H.264 or H.265 fragment that continues in the next packet.
@@ -42,7 +42,7 @@ void visit_h264_units(Bytes payload, const OnUnit& visit);
 /// payload per NAL unit or image.
 [[nodiscard]] std::vector<Bytes> split_images(Codec codec, Bytes payload);
 
-/// For codecs without slices, every packet counts as coded.
+/// Inspects a packet. For codecs without slices, every packet counts as coded.
 [[nodiscard]] UnitFacts look_at(Codec codec, Bytes payload) noexcept;
 
 }  // namespace freshframe::media::rtsp

@@ -64,7 +64,8 @@ std::int64_t MissingPictures::interval() const {
 
 namespace {
 
-/// For other codecs, FFmpeg's depacketisers buffer the fragments until the marker.
+/// Returns true for codecs with slices. For the others, FFmpeg's depacketisers buffer the fragments until the
+/// marker.
 bool has_slices(Codec codec) {
   return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
 }

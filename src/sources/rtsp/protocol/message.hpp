@@ -72,7 +72,7 @@ struct SessionHeader {
 
   /// Applies the header of another response, which may be empty. Values that it omits are kept.
   void update(std::string_view value);
-  /// After an error, restores the previous id. Returns false if there is none.
+  /// Restores the previous id after an error. Returns false if there is none.
   bool return_to_previous();
 
   std::string previous = {};  // the previous id, kept until the server accepts a request with the new one

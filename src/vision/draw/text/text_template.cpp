@@ -205,7 +205,8 @@ FieldValue read_entry(const DataColumn& column, std::size_t index) {
       column.values);
 }
 
-// In the order of the columns of a result file. freshframe/_results/columns.py has the same table.
+// Lists the fields in the order of the columns of a result file. freshframe/_results/columns.py has the same
+// table.
 std::string field_names(std::string_view own, const Dwells* dwells) {
   return std::string(own) + ", confidence, vx, vy, track_age, track_confidence" +
          (dwells != nullptr ? ", dwell" : "");
