@@ -68,8 +68,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             contain the region is an error.
 
     Attributes:
-        min_confidence: The argument. May be set while the node runs, as may ``classes``: applies from the next
-            frame. An invalid value raises an exception and changes nothing.
+        min_confidence: The argument. It and ``classes`` may be set while the node runs, and apply from the
+            next frame. An invalid value raises an exception and changes nothing.
         classes: The argument.
         names: Class names by class_id; None if unknown.
         layout: The output layout.

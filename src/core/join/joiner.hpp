@@ -60,7 +60,7 @@ class Joiner {
   static constexpr std::size_t kMostParents = 16;
 
   struct Room {
-    int depth = 0;  // depth of the parent's queue; 0 for no limit
+    int depth = 0;             // depth of the parent's queue; 0 for no limit
     bool drops_oldest = true;  // false if the joiner's owner never puts a sample into a full queue
   };
   struct Options {

@@ -38,11 +38,11 @@ struct Successor {
   std::shared_ptr<NodeRun> old;           // set once the new node is in place
   std::shared_ptr<NodeBase> before = {};  // the previous node, if it has NodeContract::runs_outside
   State state = State::Opening;
-  bool given_up = false;          // whether the caller of replace() has given up
-  bool left = false;              // whether the caller left once the outcome was certain
-  bool awaited = true;            // whether the caller throws the error; otherwise it is logged
-  bool is_callers = true;  // whether the caller closes the unused node, if that runs outside the engine
-  bool takes_thread = false;      // whether an embedder's thread continues where a native one ends; constant
+  bool given_up = false;      // whether the caller of replace() has given up
+  bool left = false;          // whether the caller left once the outcome was certain
+  bool awaited = true;        // whether the caller throws the error; otherwise it is logged
+  bool is_callers = true;     // whether the caller closes the unused node, if that runs outside the engine
+  bool takes_thread = false;  // whether an embedder's thread continues where a native one ends; constant
   std::exception_ptr error = {};  // thrown by the new node's open() or the old node's close()
   std::atomic<bool> over{false};  // true once nothing is left to do; read `error` only then
 };
