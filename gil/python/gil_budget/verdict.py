@@ -28,7 +28,7 @@ class Verdict:
     baseline: Mapping[str, float] = field(default_factory=dict)
 
     def counts(self, hold: Hold) -> bool:
-        """Returns True if the hold counts. One without a name does not, since nothing could be done about it."""
+        """Returns True if the hold counts. One without a name does not, because nobody could fix it."""
         if hold.kind not in self.count or hold.name is None:
             return False
         return not any(fnmatchcase(hold.name, pattern) for pattern in self.allow)
