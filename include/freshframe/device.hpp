@@ -35,8 +35,8 @@ class DeviceMemory {
   virtual void fetch(const MutablePicture& to) const = 0;
   /// Blocks until the image is complete.
   virtual void wait() const = 0;
-  /// Makes work that is submitted to `stream` from now on wait until the image is complete. Does not block
-  /// this thread.
+  /// Makes work submitted to `stream` from now on wait until the image is complete. Does not block this
+  /// thread.
   virtual void wait_on(std::uintptr_t stream) const = 0;
   /// Declares that work already submitted to `stream` may read the image, so its memory is not reused before
   /// that work is done.

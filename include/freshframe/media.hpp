@@ -255,9 +255,9 @@ class ClipRecorder final : public EitherNode<Frame, Packet, Nothing> {
   ~ClipRecorder() override;
 
   /// Starts a clip of an event that happens now, or at `pts` (seconds). Thread-safe; never waits for the
-  /// encoder. Calling it again for a file that is being written extends that clip. Replaces an existing file.
-  /// After the end of the stream it only logs a warning. Throws OptionError if the name does not end in .mp4,
-  /// .mov or .mkv (for packets also .webm) or does not match `keep_names`, StateError before the pipeline runs,
+  /// encoder. Calling it again for a file being written extends that clip. Replaces an existing file. After
+  /// the end of the stream it only logs a warning. Throws OptionError if the name does not end in .mp4, .mov
+  /// or .mkv (for packets also .webm) or does not match `keep_names`, StateError before the pipeline runs,
   /// and Error if the file cannot be created, cannot hold the codec of the packets, or is being written by
   /// another recorder of this process.
   void save(const std::string& path, std::optional<double> pts = {});

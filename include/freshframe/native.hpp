@@ -93,7 +93,7 @@ struct NodeTypes {
   std::string input;
   std::string output;
 };
-/// The types of a node that was created by one of the functions above.
+/// The types of a node created by one of the functions above.
 [[nodiscard]] NodeTypes node_types(NodeBase& node);
 
 /// Returns the table of a Table or Array value, otherwise null.

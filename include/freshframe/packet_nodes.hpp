@@ -21,10 +21,10 @@ namespace freshframe {
 /// the previous one if a page shows the source. Thread-safe. Throws GraphError like make_packet_source().
 void take_frames(VideoSource& camera, bool wanted);
 
-/// Wakes a source that was opened with Decode::Keyframes: it decodes everything since its last keyframe and
-/// delivers the newest frame with the next packet, followed by all others. Lasts either for `seconds`, 0 to
-/// 86400, or up to the frame with this `pts`; set exactly one. A call never shortens an earlier one.
-/// Thread-safe. Throws OptionError, and GraphError if the source was not opened with Decode::Keyframes.
+/// Wakes a source opened with Decode::Keyframes: it decodes everything since its last keyframe and delivers
+/// the newest frame with the next packet, followed by all others. Lasts either for `seconds`, 0 to 86400, or
+/// up to the frame with this `pts`; set exactly one. A call never shortens an earlier one. Thread-safe.
+/// Throws OptionError, and GraphError if the source was not opened with Decode::Keyframes.
 void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> pts = {});
 
 }  // namespace freshframe

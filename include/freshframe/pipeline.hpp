@@ -250,8 +250,8 @@ class Pipeline {
     return Reader<T>(reader_any(all, options));
   }
 
-  /// Adds an edge to a node that was added with a list of parents. In a running pipeline it starts with the
-  /// next sample. Throws GraphError, or StateError if all parents of the node have ended.
+  /// Adds an edge to a node added with a list of parents. In a running pipeline it starts with the next
+  /// sample. Throws GraphError, or StateError if all parents of the node have ended.
   template <class In, class Out>
   void connect(Port<Out> child, Port<In> parent, const ConnectOptions& options = {}) {
     connect_any(child.node, parent.any(), options);

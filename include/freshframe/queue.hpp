@@ -18,8 +18,8 @@ enum class WhenFull : std::uint8_t { DropOldest, DropNewest, Block };
 struct Queue {
   int depth = 1;
   WhenFull when_full = WhenFull::DropOldest;
-  /// Maximum time span of the queued samples, by `captured`. The time of samples that were dropped in between
-  /// is not counted.
+  /// Maximum time span of the queued samples, by `captured`. The time of samples dropped in between is not
+  /// counted.
   std::optional<double> max_seconds = {};
   std::optional<std::int64_t> max_bytes = {};  // maximum size of the queued samples' frames
 

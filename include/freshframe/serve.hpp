@@ -102,8 +102,7 @@ struct ServeOptions {
 
 /// Serves a pipeline until it is closed, also before and after the pipeline runs. Starts two threads, one for
 /// the network and one for JPEG encoding. The pipeline never waits for them: the server reads an edge's
-/// counters under its mutex, and a node that is being viewed only hands over a reference, at most 15 times a
-/// second.
+/// counters under its mutex, and a node being viewed only hands over a reference, at most 15 times a second.
 class Server {
  public:
   /// Listens when it returns. Throws OptionError for invalid options, StateError if another server already

@@ -149,7 +149,7 @@ struct SourceStats {
   std::uint64_t packets_late = 0;   // packets that arrived too late to be used; included in `packets`
   double jitter = 0;                // interarrival jitter in seconds (RFC 3550)
   std::uint64_t marker_faults = 0;  // number of RTP markers on packets that did not end a frame
-  std::uint64_t damaged = 0;        // frames that were delivered as damaged (Stamp::damaged)
+  std::uint64_t damaged = 0;        // frames delivered as damaged (Stamp::damaged)
   std::uint64_t undecoded = 0;      // frames that were not decoded because nobody used them
   std::string last_error;           // cause of the last or current outage; empty if there was none
   /// "frozen": it repeats one image. "loop": it repeats the same sequence. "flat": images have no contrast.
@@ -167,7 +167,7 @@ struct SourceStats {
   std::string decoder;          // the decoder in use, "cpu" or "cuda:0"; empty before the first frame
   std::string decoder_reason;   // why it is not the GPU that OpenOptions::decoder asks for
   std::uint64_t decoder_changes = 0;
-  std::uint64_t downloads = 0;        // frames that were downloaded from a GPU
+  std::uint64_t downloads = 0;        // frames downloaded from a GPU
   double card_wait = 0;               // total time in seconds that decoding has waited for a GPU
   std::optional<SenderStats> sender;  // set for a "browser:" source once a browser has connected
 };
@@ -316,7 +316,7 @@ struct PoolStats {
   FramePool::Stats memory;
 };
 
-/// Totals of nodes and edges that were removed during the run, so that overall totals never decrease.
+/// Totals of nodes and edges removed during the run, so that overall totals never decrease.
 struct RemovedStats {
   std::uint64_t node_count = 0;
   std::uint64_t samples = 0;    // samples delivered by removed sources
@@ -348,7 +348,7 @@ struct Report {
   Stats stats;
   bool complete = false;
   std::uint64_t samples = 0;  // samples delivered by sources
-  /// Errors of nodes that were removed because they failed (OnError::Remove).
+  /// Errors of nodes removed because they failed (OnError::Remove).
   std::vector<std::string> failures;
   /// Nodes that received samples but never emitted any to children that wait for them.
   std::vector<std::string> silent;

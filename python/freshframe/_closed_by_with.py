@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ClosedByWith(ABC):
-    """Base class of objects that are closed by `with`."""
+    """Base class of objects closed by `with`."""
 
     __slots__ = ()
 

@@ -106,13 +106,12 @@ struct HostAnswer {
 
 // For sockets owned by others, such as Asio.
 
-/// Returns the sockets of this process that are connected to this remote port, ascending.
+/// Returns the sockets of this process connected to this remote port, ascending.
 [[nodiscard]] std::vector<SocketNumber> sockets_to(int port);
 /// Requests a send buffer of this size. The system limits it (net.core.wmem_max). Does nothing if it is not a
 /// socket.
 void ask_for_sending_room(SocketNumber socket, int size_bytes) noexcept;
-/// Keeps programs that are started from now on from inheriting the socket, and so from keeping its port in
-/// use.
+/// Keeps programs started from now on from inheriting the socket, and so from keeping its port in use.
 void keep_from_programs(SocketNumber socket) noexcept;
 /// Returns true if the peer has closed the connection, even if there is still unread data. Does not block.
 [[nodiscard]] bool has_hung_up(SocketNumber socket) noexcept;

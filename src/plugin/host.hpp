@@ -13,7 +13,7 @@
 
 #include "core/stop_event.hpp"
 
-/// A frame at the C interface: an existing frame, or a new one that is being written.
+/// A frame at the C interface: an existing frame, or a new one being written.
 struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of abi.h
   freshframe::Frame frame;
   std::optional<freshframe::FrameBuilder> builder = {};

@@ -69,7 +69,7 @@ class Findings {
   [[nodiscard]] std::map<FindingKey, const Cause*> list_shown() const;
   /// Returns the keys of all findings, including those not shown yet, the most severe first.
   [[nodiscard]] std::vector<FindingKey> in_order() const;
-  /// Returns the cause of a shown finding that is based on windows, or null.
+  /// Returns the cause of a shown finding based on windows, or null.
   [[nodiscard]] const Cause* find_shown(const FindingKey& key) const;
 
   Witness witness_;

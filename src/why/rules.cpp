@@ -22,7 +22,7 @@ using std::chrono::duration;
 
 constexpr double kWaiting = 2;          // report a queue that drops if it holds this many samples on average
 constexpr double kShortestWait = 0.05;  // seconds; shorter waits in a queue are not reported
-constexpr double kBlocked = 0.5;        // report a node that is blocked for this share of the time
+constexpr double kBlocked = 0.5;        // report a node blocked for this share of the time
 constexpr double kStale = 0.5;          // report an edge if more than this share of its samples is too old
 constexpr double kAway = 0.5;           // report a source that was away for this share of the window
 constexpr double kLostRecords = 0.01;   // report a recorder that lost this share; low, since it must keep all

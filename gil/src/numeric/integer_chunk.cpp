@@ -116,7 +116,7 @@ Halves add_vectors(const Operands<U>& from, std::size_t count, bool more_follows
   return {hn::GetLane(hn::SumOfLanes(wide, low)), hn::GetLane(hn::SumOfLanes(wide, high))};
 }
 
-// Terms that do not fill a vector are copied to a buffer that is padded with zeros.
+// Terms that do not fill a vector are copied to a buffer padded with zeros.
 template <bool kBool, bool kDifference, class U>
 Halves add_tail(const Operands<U>& from, std::size_t count) {
   const std::size_t n = hn::Lanes(hn::ScalableTag<U>());

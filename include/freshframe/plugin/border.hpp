@@ -75,7 +75,7 @@ T read_value(const freshframe_host* host, const freshframe_value& value) {
     return (void)host, T(value.columns);
 }
 
-// Owns a table that is passed to the engine, which frees it with freshframe_value::release.
+// Owns a table passed to the engine, which frees it with freshframe_value::release.
 struct Parcel {
   Table table;
   std::vector<freshframe_column> columns;

@@ -25,7 +25,7 @@ else:  # so that programs do not need typing_extensions
     T_co = TypeVar("T_co", covariant=True)
 
 _ALL = -1  # all sources
-_MEANT = {  # method that was called on a port by mistake -> what to call instead
+_MEANT = {  # method called on a port by mistake -> what to call instead
     "add": "pipeline.add(node, port) adds a node downstream of it",
     **dict.fromkeys(("read", "get", "latest", "poll"), "pipeline.reader(port) gives a reader with get()"),
 }

@@ -49,7 +49,7 @@ class Source(Node[None, Out]):
         raise NotImplementedError(f"{type(self).__name__} needs a method read(self)")
 
 
-_MEANT = {  # method that was called on a source by mistake -> what to do instead
+_MEANT = {  # method called on a source by mistake -> what to do instead
     "add": "pipeline.add() adds: port = pipeline.add(source), then pipeline.add(node, port)",
     **dict.fromkeys(
         ("isOpened", "grab", "retrieve", "release"),

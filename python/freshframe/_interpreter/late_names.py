@@ -1,4 +1,4 @@
-"""Names of a package that are loaded on first use."""
+"""Names of a package loaded on first use."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

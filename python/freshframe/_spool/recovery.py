@@ -21,7 +21,7 @@ from .lines import (
     read_lines,
 )
 
-_BEGINNING = 64 << 10  # bytes at the start of a segment that are searched for its clock
+_BEGINNING = 64 << 10  # bytes at the start of a segment searched for its clock
 _HEAD = b'{"spool":'
 _MOST_FIRST = 9 * 10**14  # above it, there would not be enough numbers of 15 digits
 _OF_THE_DISK = {errno.EIO, errno.EBADMSG, errno.EUCLEAN}

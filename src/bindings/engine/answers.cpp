@@ -196,7 +196,7 @@ ProgressTick progress(const Engine& self) {
 
 }  // namespace
 
-// Returns the drop causes that are expected in normal operation.
+// Returns the drop causes expected in normal operation.
 nb::typed<nb::frozenset, nb::str> causes_by_design() {
   nb::set names;
   const auto add = [&](const auto& kinds) {

@@ -40,7 +40,7 @@ struct NodeHandle {
   // The node in the graph, for its properties in Python. Stays set after the node was removed or replaced.
   std::shared_ptr<NodeBase> added = {};
   std::shared_ptr<core::PipelineCore> owner = {};
-  std::shared_ptr<core::Successor> successor = {};  // set for a node that was added by replace()
+  std::shared_ptr<core::Successor> successor = {};  // set for a node added by replace()
   ForkGuard guard = {};
   std::atomic<int> calls = 0;  // calls under way, see LoneCall
 

@@ -48,8 +48,8 @@ bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample*
 /// Fails with the current Python exception.
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
 
-/// Thrown in a child that was forked inside a call of the node: it must touch nothing of its parent's engine,
-/// whose locks may be held by threads that it does not have.
+/// Thrown in a child forked inside a call of the node: it must touch nothing of its parent's engine, whose
+/// locks may be held by threads that it does not have.
 struct InForkedChild {};
 void leave_forked_child(const Loop& loop);
 /// Does the same for a call with a sample. Leaks the sample in the child, because freeing it would touch the

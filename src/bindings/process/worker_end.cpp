@@ -29,7 +29,7 @@ template <>
 inline constexpr bool python_free<process::WorkerEnd> = true;
 template <>
 inline constexpr bool python_free<process::WorkerRequest> = true;
-// The message's bytes are kept by references that are released through the deferred queue.
+// The message's bytes are kept by references released through the deferred queue.
 template <>
 inline constexpr bool python_free<process::EncodedValue> = true;
 template <>

@@ -116,9 +116,9 @@ struct Lane {
   std::size_t spare = 0;  // slots beyond the queue's depth, which a join needs
   // Total size of the queued frames, in Queued::units. Only maintained if the queue has max_bytes.
   std::int64_t units = 0;
-  // Time span of the queued samples. Only maintained if the queue has max_seconds. The time of samples that
-  // were dropped because the queue was full is excluded; otherwise it would stay full until it was empty, and
-  // lose samples in blocks.
+  // Time span of the queued samples. Only maintained if the queue has max_seconds. The time of samples
+  // dropped because the queue was full is excluded; otherwise it would stay full until it was empty, and lose
+  // samples in blocks.
   double seconds = 0;
   TimePoint newest{};  // `captured` of the last sample that arrived, even if it was dropped
   KeptEvents kept;

@@ -96,7 +96,7 @@ class Inbox {
   /// Starts the join. Call after expect_join() and the last add_edge(), before the first sample. The first
   /// edge is the reference. All edges must have `joined` set.
   void join(const JoinRules& rules);
-  /// Sets a hook that is called without the mutex when a sample or the end arrives. It must not block.
+  /// Sets a hook called without the mutex when a sample or the end arrives. It must not block.
   void set_ready_hook(std::function<void()> hook);
 
   /// Offers a sample; if it is dropped, it may be left with the caller. Waits while a blocking edge is full,

@@ -40,7 +40,7 @@ class KeptEvents {
   void lose_all(std::vector<AnySample>& freed);
   /// Counts a sample as lost, if it has events.
   void lose(const AnySample& sample);
-  /// Samples with events that were lost because of kMost, lose() or lose_all().
+  /// Samples with events lost because of kMost, lose() or lose_all().
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_; }
 
  private:

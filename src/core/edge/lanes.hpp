@@ -21,7 +21,7 @@ namespace freshframe::core {
 
 struct GoneSource {
   int source = -1;
-  Change upto = 0;  // ends the streams that were started by this change or an earlier one
+  Change upto = 0;  // ends the streams started by this change or an earlier one
 };
 
 /// All edges of an inbox and their lanes. No locking: guarded by the inbox's mutex. Does not wake threads,

@@ -209,7 +209,7 @@ std::string mask_parameters(const std::string& text, std::string_view ends, cons
   return masked + text.substr(done);
 }
 
-/// Masks passwords that are followed by an '@'. `Extents` is UrlsInText or WholeUrl.
+/// Masks passwords followed by an '@'. `Extents` is UrlsInText or WholeUrl.
 template <class Extents>
 std::string mask_credentials(std::string_view text, const Masking& call) {
   Extents extents(text);

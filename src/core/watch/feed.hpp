@@ -141,7 +141,7 @@ class CameraFeed {
     FeedCamera camera;
     std::uint64_t sender = 0;
     std::uint64_t missing = 0;  // packets of this sender that were lost before this one
-    /// Camera frames that were skipped since the previous packet, including those of packets that were dropped.
+    /// Camera frames skipped since the previous packet, including those of packets that were dropped.
     std::uint64_t skipped = 0;
   };
 
@@ -204,7 +204,7 @@ class CameraFeed {
   Bell bell_;
 };
 
-/// The optional interface of a source that is fed by a browser: NodeAbilities::fed.
+/// The optional interface of a source fed by a browser: NodeAbilities::fed.
 class FedSource {
  public:
   FedSource() = default;

@@ -66,7 +66,7 @@ class PictureTap {
 
   void ask() noexcept { asked_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
-  /// Withdraws the request, and releases a frame that was kept in the meantime.
+  /// Withdraws the request, and releases a frame kept in the meantime.
   void cancel() {
     std::optional<TappedPicture> caught;  // destroyed without the mutex
     const Lock lock(mutex_);

@@ -150,7 +150,7 @@ std::vector<std::string> class_names(const inference::Session& session,
   return inference::parse_names(told->second).value_or(std::vector<std::string>{});
 }
 
-// The part of the image that is passed to the model.
+// The part of the image passed to the model.
 std::optional<Region> choose_region(const Detection& box, float padding, const Frame& frame) {
   double left = box.x1;
   double top = box.y1;

@@ -21,7 +21,7 @@ struct AlongRow {
   std::size_t stride;
   std::size_t taps;  // a multiple of taps_at_once()
 };
-/// Number of samples of `components` bytes that are read in one step.
+/// Number of samples of `components` bytes read in one step.
 [[nodiscard]] constexpr std::size_t taps_at_once(std::size_t components) {
   return components == 1 ? 4 : 1;
 }

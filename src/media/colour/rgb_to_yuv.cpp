@@ -58,7 +58,7 @@ struct RowPair {
   std::uint8_t* v;
 };
 
-/// log2 of the number of pixels that are averaged for one chroma sample. A single row counts twice.
+/// log2 of the number of pixels averaged for one chroma sample. A single row counts twice.
 template <ChromaLayout kChroma>
 constexpr int kChromaShift = kChroma == ChromaLayout::Halved || kChroma == ChromaLayout::Interleaved ? 2 : 0;
 

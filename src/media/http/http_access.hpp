@@ -94,12 +94,12 @@ class HttpAccess {
   const std::function<void()> end_;
   std::map<std::string, Authorization> known_;  // by origin
   std::string opened_;                          // URL of the first open()
-  // The redirects that are being followed.
+  // The redirects being followed.
   const void* redirected_ = nullptr;  // the request whose response is a redirect, or null
   bool is_kept_ = true;               // FFmpeg may send later requests directly to the next URL
   std::string first_;                 // URL to which FFmpeg sends a later request
   std::string removed_;               // the headers before keep_secrets() changed them
-  // The response that is being read.
+  // The response being read.
   std::string base_;  // URL of its request
   HttpHead head_{};
   std::int64_t first_byte_ = 0;  // first byte of the range that open() requests

@@ -141,7 +141,7 @@ class Crew {
   std::uint64_t next_id_ = 0;
   bool armed_ = false;
   int extended_by_ = 0;                    // frames by which the pipeline's limit was raised
-  std::optional<TimePoint> gather_until_;  // deadline of the batch that is being gathered
+  std::optional<TimePoint> gather_until_;  // deadline of the batch being gathered
 };
 
 }  // namespace freshframe::process

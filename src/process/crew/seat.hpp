@@ -31,7 +31,7 @@
 
 namespace freshframe::process {
 
-/// A sample that was sent to a worker.
+/// A sample sent to a worker.
 struct Job {
   AnySample sample;
   std::uint64_t ticket = 0;  // the sample's position in the order of results

@@ -83,7 +83,7 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-// The second pass finds processes that were started during the first.
+// The second pass finds processes started during the first.
 constexpr int kLooks = 2;
 
 // Limits the child's memory. Only its interpreter has started by now; no user code has run without the limit.

@@ -57,7 +57,7 @@ std::size_t read_headroom(const std::string& group, const GroupFiles& files) {
   return *limit - std::min(*limit, taken);
 }
 
-// The minimum that is left in the group and its ancestors up to `mount`.
+// The minimum left in the group and its ancestors up to `mount`.
 std::size_t headroom_up(const std::string& mount, std::string group, const GroupFiles& files) {
   auto least = read_headroom(mount, files);
   while (group.size() > 1) {

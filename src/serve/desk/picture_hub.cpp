@@ -251,7 +251,7 @@ void PictureHub::encode(const Caught& next, core::PictureTap& tap) {
 
 void PictureHub::finish(const Caught& caught, LivePictureRef picture, const std::string& error) {
   auto& port = *caught.port;
-  // the image is from a node that was removed in the meantime
+  // the image is from a node removed in the meantime
   if (caught.tap_number != port.tap_number) return;
   const auto now = Clock::now();
   port.busy = false;

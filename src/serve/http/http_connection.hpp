@@ -75,7 +75,7 @@ class HttpConnection final : public Connection,
   std::optional<std::int64_t> after_;             // seq of the image that the client already has
   std::shared_ptr<HttpConnection> waiting_self_;  // keeps this object alive while it waits for an image
   std::optional<std::uint64_t> question_;         // pending question about past images
-  Reply reply_;                                   // the response that is being sent
+  Reply reply_;                                   // the response being sent
   std::string head_;
 };
 

@@ -27,8 +27,9 @@ namespace freshframe::serve {
 
 class Host;
 
-/// Owned by its pending operations. Used on the network thread. Messages are shared with other pages: a page that stops
-/// reading costs only the message that is being written, and its positions in the rings, until it is closed.
+/// Owned by its pending operations. Used on the network thread. Messages are shared with other pages: a page
+/// that stops reading costs only the message being written, and its positions in the rings, until it is
+/// closed.
 class VideoWatcher final : public Connection,
                            public VideoViewer,
                            public VideoClient,

@@ -19,7 +19,7 @@ class VideoRing {
  public:
   static constexpr double kMost = 1;  // seconds that a viewer may lag behind
   static constexpr std::size_t kMostBytes = 32U << 20U;
-  static constexpr double kMeasured = .5;  // seconds that are needed to measure the rate
+  static constexpr double kMeasured = .5;  // seconds needed to measure the rate
 
   void add(VideoMessageRef picture) {
     if (messages_.empty() && !picture->is_key()) {

@@ -21,7 +21,7 @@
 
 namespace freshframe::media {
 
-// One clip that is being written.
+// One clip being written.
 
 void Clip::extend(std::int64_t from, std::int64_t to) {
   from_ = std::min(from_, from);

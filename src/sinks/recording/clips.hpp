@@ -23,7 +23,7 @@
 
 namespace freshframe::media {
 
-// One clip that is being written.
+// One clip being written.
 
 /// A file, identified by what it is and not by its path.
 struct ClipFile {
@@ -111,7 +111,7 @@ class ClipOrders {
   /// Opens the file, unless it is being written, and adds a request. After the end, logs a warning instead. Throws
   /// OptionError for an invalid `pts`, Error if the file cannot be opened, and StateError before begin_orders().
   void save(const std::string& path, std::optional<double> pts);
-  /// The paths of the files that are being written.
+  /// The paths of the files being written.
   [[nodiscard]] std::vector<std::string> paths() const;
 
   // Called on the recorder's thread.

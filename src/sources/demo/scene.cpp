@@ -50,7 +50,7 @@ void add_arc(std::vector<Arc>& arcs, double middle, double half) {
   if (to > kTurn) arcs.emplace_back(0.0, to - kTurn);
 }
 
-/// Share of the circle that is covered by at least one of `arcs`.
+/// Share of the circle covered by at least one of `arcs`.
 double count_covered(std::vector<Arc>& arcs) {
   std::ranges::sort(arcs);
   double sum = 0;
@@ -62,7 +62,7 @@ double count_covered(std::vector<Arc>& arcs) {
   return std::min(1.0, sum / (2 * std::numbers::pi));
 }
 
-/// Adds the part of `ball`'s outline that is hidden by `nearer`.
+/// Adds the part of `ball`'s outline hidden by `nearer`.
 void add_hidden(std::vector<Arc>& arcs, const DemoBall& ball, const DemoBall& nearer) {
   const double dx = nearer.x - ball.x;
   const double dy = nearer.y - ball.y;

@@ -75,7 +75,7 @@ class SentPackets {
   std::deque<Part> parts_;  // one part for each restart of the timestamps
   std::optional<std::int64_t> last_key_;
   std::size_t open_ = 0;       // packets whose frame was neither returned nor found missing
-  std::size_t forgotten_ = 0;  // packets that were removed from parts_, of which some may be open
+  std::size_t forgotten_ = 0;  // packets removed from parts_, of which some may be open
 };
 
 /// Frames that cannot be decoded keep their number, also before `start`. After a decoder failure, a packet

@@ -14,7 +14,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Bytes of packets that are kept between two keyframes. Beyond this, the file is decoded from the beginning.
+/// Bytes of packets kept between two keyframes. Beyond this, the file is decoded from the beginning.
 constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
 /// Seconds by which pts may decrease between packets in decoding order. A larger decrease means that two
 /// recordings were joined, which shifts all later timestamps.

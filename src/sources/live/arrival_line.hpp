@@ -60,8 +60,7 @@ class ArrivalLine {
     double at = 0;  // seconds since origin_
     LinkVerdict link = LinkVerdict::Unclear;
   };
-  /// A time span to search for a pace, and the difference from the line in seconds that is needed to accept
-  /// it.
+  /// A time span to search for a pace, and the difference from the line in seconds needed to accept it.
   struct Span {
     double seconds = 0;
     double growth = 0;

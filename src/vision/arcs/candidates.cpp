@@ -44,7 +44,7 @@ constexpr double kMaxRms = 0.9, kMaxRmsOfRadius = 0.012, kMaxOff = 2;
 // Two candidates are the same when centre and radius differ by less (pixels, fraction of the radius).
 constexpr float kSamePixels = 1, kSameOfRadius = 0.04F;
 
-constexpr std::size_t kBlock = 16;  // arcs that are tested at the same time
+constexpr std::size_t kBlock = 16;  // arcs tested at the same time
 constexpr CandidateFinder::Middle kNowhere = {1e18F, 1e18F};
 
 float compute_quality(float span, float r) {

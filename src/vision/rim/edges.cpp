@@ -11,8 +11,8 @@ namespace {
 constexpr float kTolerance = 1.3F, kToleranceOfRadius = 0.006F;
 constexpr float kTight = 0.6F, kTightOfRadius = 0.008F;
 constexpr float kMinorityCoverage = 0.55F;
-// Least-squares fit over circles that were found by arcs: radians per rim coverage (correlation 0.5). Small
-// circles are discounted like candidates.
+// Least-squares fit over circles found by arcs: radians per rim coverage (correlation 0.5). Small circles are
+// discounted like candidates.
 constexpr float kArcs = 0.7F, kArcsOfCoverage = 4.2F, kSmallRadius = 10;
 constexpr int kStrongMagnitude = kSeedMagnitude * 3 / 2;
 // scales gradients so that their logarithms are of the order of 5

@@ -11,8 +11,8 @@ namespace freshframe::vision {
 /// M. Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001).
 [[nodiscard]] bool may_be_circle(const Features& features) noexcept;
 
-/// Returns the probability in 0..1, from a network with two hidden layers that was trained by
-/// tools/circles/train.py of commit 606c0673.
+/// Returns the probability in 0..1, from a network with two hidden layers trained by tools/circles/train.py
+/// of commit 606c0673.
 [[nodiscard]] float circle_probability(const Features& features) noexcept;
 
 }  // namespace freshframe::vision

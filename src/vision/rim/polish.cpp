@@ -31,7 +31,7 @@ constexpr double kSettled = 0.02;  // pixels; a smaller move ends the search
 constexpr float kMargin = 3, kMinReach = 4, kMaxReach = kMaxEdgeReach;
 constexpr float kReachOfRadius = 0.7F, kMinReachOfSmall = 3;
 constexpr float kBellVariance = 0.5F;  // pixels^2; blur of lens and smoothing, as measured on small discs
-constexpr float kFirstWidth2 = 4;      // square of the width that is assumed in the first round
+constexpr float kFirstWidth2 = 4;      // square of the width assumed in the first round
 constexpr double kMaxWidth2 = 250;
 // limits of the changes in one round
 constexpr double kMaxStep = 1, kMaxWidening = 25;

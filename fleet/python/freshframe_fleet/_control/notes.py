@@ -58,7 +58,7 @@ class Notes:
         self._logs.put(level, logger, masked(text))
 
     def log_error(self, text: str) -> None:
-        """Logs an error with the exception that is being handled."""
+        """Logs an error with the exception being handled."""
         self.log(logging.ERROR, "freshframe", f"{text}\n{traceback.format_exc()}")
 
     def close(self) -> None:

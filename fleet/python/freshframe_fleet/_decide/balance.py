@@ -43,7 +43,7 @@ class Balance:
         self._ages = _Measure(lambda agent: agent.late, times.late)
         self._moved = float("-inf")
         self._fewer_since: dict[str, float] = {}  # agents that have too few cameras
-        self._filled: set[str] = set()  # agents among these that are being given cameras
+        self._filled: set[str] = set()  # agents among these being given cameras
 
     def pair(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float

@@ -57,7 +57,7 @@ class Results:
         self.ended = False
         self.error: str | None = None
         self.failure: str | None = None  # why the controller has failed
-        # Returns the number of results that were removed from `items` but not delivered.
+        # Returns the number of results removed from `items` but not delivered.
         self.taken: Callable[[], int] = lambda: 0
         self._wants = wants
         self._starved = False  # nothing was pulled, because there was no room

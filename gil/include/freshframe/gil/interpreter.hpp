@@ -163,7 +163,7 @@ auto then(Body&& body, After&& after) {
 }
 
 /// How a thread releases the GIL and acquires it again: with the thread state that it had, or, on a thread
-/// that Python did not make, with a state that is made at the first take() and kept until end().
+/// that Python did not make, with a state made at the first take() and kept until end().
 class ThreadSlot {
  public:
   void let_go() {

@@ -192,7 +192,8 @@ inline constexpr bool kStdFunction = false;
 template <class S>
 inline constexpr bool kStdFunction<std::function<S>> = true;
 
-// `Seen` are the types that are being inspected, because types may be recursive: a list node may point to another node.
+// `Seen` are the types being inspected, because types may be recursive: a list node may point to another
+// node.
 template <class T, class... Seen>
 constexpr Refusal refusal();
 

@@ -65,8 +65,8 @@ class __attribute__((visibility("hidden"))) DeferredFree {
     return objects.size();
   }
 
-  /// Makes references that are dropped with the GIL held be freed immediately. Called at interpreter exit,
-  /// after which no thread drains the list.
+  /// Frees references immediately from now on if they are dropped with the GIL held. Called at interpreter
+  /// exit, after which no thread drains the list.
   void stop_deferring(Held& held) {
     deferring_.store(false, std::memory_order_release);
     drain(held);

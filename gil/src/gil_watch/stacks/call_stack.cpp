@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kMaxNativeFrames = 128;
 constexpr std::uint64_t kStackReach =
-    std::uint64_t{64}  // bytes above the stack pointer that are assumed to be the stack
+    std::uint64_t{64}  // bytes above the stack pointer assumed to be the stack
     << 20U;
 
 std::string demangled(const char* name) {

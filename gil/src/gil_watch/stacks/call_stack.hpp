@@ -39,8 +39,8 @@ class CallStacks {
   CallStacks(const CallStacks&) = delete;
   CallStacks& operator=(const CallStacks&) = delete;
 
-  /// Returns at most 128 frames, innermost first. A frame of a library that was unloaded since the sample has
-  /// no symbol.
+  /// Returns at most 128 frames, innermost first. A frame of a library unloaded since the sample has no
+  /// symbol.
   [[nodiscard]] std::vector<NativeFrame> unwind(const StackSample& sample);
 
   /// Finds the address of the interpreter's loop from a stack on which bytecode has called our function. In a

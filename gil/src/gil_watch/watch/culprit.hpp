@@ -56,8 +56,9 @@ std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chai
 /// split-off part. Searches its first 4 KiB.
 [[nodiscard]] bool jumps_to(std::uintptr_t from, std::uintptr_t to);
 
-/// Finds functions that are reached by a tail call: a function that Python calls may only unpack its arguments and jump
-/// to an implementation, which replaces it on the stack and has no name in a stripped library. Not thread-safe.
+/// Finds functions reached by a tail call: a function that Python calls may only unpack its arguments and
+/// jump to an implementation, which replaces it on the stack and has no name in a stripped library. Not
+/// thread-safe.
 class Implementations {
  public:
   /// Adds the unnamed functions of the chain to `names`, each with the name of the only function in `names`
@@ -65,7 +66,7 @@ class Implementations {
   void learn(std::span<const NativeFrame> chain, CallableNames& names);
 
  private:
-  std::unordered_set<std::uintptr_t> known_;  // functions that were already searched for
+  std::unordered_set<std::uintptr_t> known_;  // functions already searched for
 };
 
 }  // namespace freshframe::gil

@@ -79,7 +79,7 @@ class Places {
   /// Stores a CPU sample that await() requested. A sample with a witness is only kept if the thread was at
   /// this place when it was taken.
   void keep_computing(StackSample sample, const std::optional<Spot>& after);
-  /// Stores a stack that was sampled during the wait `state`.
+  /// Stores a stack sampled during the wait `state`.
   void keep_waiting(StackSample sample, const TaskState& state, const std::optional<Spot>& after);
   /// Counts a wait as the same as before, or as another one. Returns true if its stack should be sampled.
   bool wants_waiting(const TaskState& state);

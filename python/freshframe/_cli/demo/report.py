@@ -23,7 +23,7 @@ _NEAR = 0.5  # share of the radius within which a circle matches a ball
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The accuracy of the tracker, over the frames that were compared with the truth."""
+    """The accuracy of the tracker, over the frames compared with the truth."""
 
     frames: int
     balls: int  # visible balls, over all frames

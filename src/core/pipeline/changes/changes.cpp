@@ -279,7 +279,7 @@ using Watch = Life::Real;
 using Runners = std::vector<std::shared_ptr<Runner>>;
 constexpr Seconds kSlice{0.05};  // interval between two checks
 
-// Stops the input of a node that is removed without draining.
+// Stops the input of a node removed without draining.
 void close_input(const PipelineParts& core, Runner& runner) {
   if (runner.is_source()) return;
   const auto now = core.clock()->now();

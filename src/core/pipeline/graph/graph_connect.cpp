@@ -73,7 +73,7 @@ void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& opti
 void Graph::begin_below(int node, const Sources& sources, Change change) {
   const auto begin = [&](Wire& wire, Inbox& inbox, int consumer) {
     if (wire.parent != node || !wire.edge) return;
-    // The edges of a node that is being removed have ended.
+    // The edges of a node being removed have ended.
     if (consumer >= 0 && runner(consumer).life().removal() != nullptr) return;
     Sources passing;
     for (const int source : sources) {

@@ -221,7 +221,7 @@ std::vector<int> with_all_below(const Graph& graph, int index) {
   return {going.begin(), going.end()};
 }
 
-// Ignores sources that are being removed.
+// Ignores sources being removed.
 std::string takes_one_source(const Graph& graph) {
   const auto stays = [&](int source) {
     return graph.has(source) && graph.runner(source).life().removal() == nullptr;

@@ -106,7 +106,7 @@ EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
   return books;
 }
 
-// A merge that was added without parents waits for its first one, even after the last source has ended.
+// A merge added without parents waits for its first one, even after the last source has ended.
 void Graph::end_orphans() const {
   const auto is_running = [](const auto& entry) {
     return entry.second.runner->is_source() && !entry.second.runner->life().is_finished();
@@ -137,7 +137,7 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
     if (going.contains(number)) {
       end_inputs(*this, each, going);
     } else if (!drains &&
-               // A node that is being removed has already ended its own edges.
+               // A node being removed has already ended its own edges.
                each.runner->life().removal() == nullptr) {
       std::ranges::move(take_inputs(*this, each, going), std::back_inserter(books));
     }

@@ -26,7 +26,7 @@ class GuardedGraph {
     RemovedStats sums;
     // True if no removed node failed, and all removed files were read to their ends.
     bool whole = true;
-    std::vector<std::string> failures;  // reasons of nodes that were removed because they failed
+    std::vector<std::string> failures;  // reasons of nodes removed because they failed
   };
 
   /// Returns null if the node was removed or never existed.

@@ -150,7 +150,7 @@ void Outlet::end_edges() {
 }
 
 void Outlet::end_edges(const GoneSource& gone) {
-  // First, so that an edge that is added at the same time is either in the list or ends in Outputs::add().
+  // First, so that an edge added at the same time is either in the list or ends in Outputs::add().
   outputs_.end_edges(gone);
   const auto newest = outputs_.newest();
   for (const auto& output : newest->edges) {

@@ -71,7 +71,7 @@ class Runner {
   [[nodiscard]] bool takes_last_results();
   /// Waits until every node has opened, before a source starts to read. Returns false if stopped.
   bool wait_for_go();
-  /// Sends a source's item that was read at `now`. Returns false if the pipeline is stopping. `waited`:
+  /// Sends a source's item read at `now`. Returns false if the pipeline is stopping. `waited`:
   /// waited_for_room() before the read.
   [[nodiscard]] bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
   /// Reports an exception of a call. `where` has the samples of the call; for on_tick() and finish(), samples

@@ -28,7 +28,7 @@ namespace freshframe::media {
 
 // get_buffer2 callback that decodes into pooled memory.
 
-/// Call before opening the codec. While FramePool::get_shared() has memory, frames that are delivered without
+/// Call before opening the codec. While FramePool::get_shared() has memory, frames delivered without
 /// conversion are decoded into the pool, which saves a copy. All others use FFmpeg's memory.
 void decode_into_pool(AVCodecContext& codec) noexcept;
 

@@ -72,7 +72,7 @@ class Decoder {
   /// Decodes the next packet with a new decoder, after the frames of the old one. Does nothing after rest().
   void renew();
 
-  /// The capture time that was passed to send() with this frame's packet.
+  /// The capture time passed to send() with this frame's packet.
   [[nodiscard]] static TimePoint read_captured(const AVFrame& frame);
   /// Makes the decoder also return frames that follow no keyframe, which may be incomplete.
   void show_incomplete() noexcept {

@@ -43,8 +43,8 @@ namespace freshframe::media {
 /// of memory.
 [[nodiscard]] AVBufferRef* pooled_buffer(FramePool::Buffer memory, std::size_t bytes);
 
-/// Not thread-safe. `size`: every frame is scaled to it, after rotation. `quarters`: clockwise quarter turns that
-/// are added to the rotation of every frame.
+/// Not thread-safe. `size`: every frame is scaled to it, after rotation. `quarters`: clockwise quarter turns
+/// added to the rotation of every frame.
 class FrameMaker {
  public:
   explicit FrameMaker(std::optional<FrameSize> size = std::nullopt, int quarters = 0) : size_(size) {

@@ -98,7 +98,7 @@ class VideoMuxer {
   std::vector<AvPacketPtr> in_fragment_;  // packets of the current fragment, for the index
   AvPacketPtr last_;                      // not muxed yet, because its duration is unknown
   std::int64_t last_step_ = 0;            // ticks between last_ and the packet before it
-  std::int64_t shift_ = 0;                // ticks that are added to all timestamps
+  std::int64_t shift_ = 0;                // ticks added to all timestamps
   std::uint64_t put_ = 0;                 // packets
   std::int64_t safe_ = 0;                 // bytes up to the last point at which the file can be played
   std::uint64_t kept_ = 0;                // packets before that point

@@ -89,7 +89,7 @@ struct DiskUse {
 /// stay in their order, whatever the clock says. Not thread-safe.
 class KeepList {
  public:
-  /// Must be called before a scan, which may miss files that are added from now on.
+  /// Must be called before a scan, which may miss files added from now on.
   void begin_scan() noexcept;
   /// Merges the result of a scan. Known segments keep their position, and segments marked by leave() are
   /// considered again. Segments that were not found are dropped, unless they were added during the scan.

@@ -99,7 +99,7 @@ void PacketOrder::begin_order(std::uint16_t sequence, std::uint32_t source) {
   missing_.clear();
 }
 
-/// Handles a packet that arrives after its turn: a duplicate, or one that was counted as lost.
+/// Handles a packet that arrives after its turn: a duplicate, or one counted as lost.
 void PacketOrder::note_old(std::int64_t number, TimePoint now) {
   const auto found = std::ranges::find(missing_, number, &Missing::number);
   if (found == missing_.end()) return;

@@ -108,7 +108,7 @@ class PacketOrder {
   std::size_t held_bytes_ = 0;
   TimePoint gap_since_{};
   std::uint64_t lost_ = 0;       // packets lost since the last packet was taken
-  std::deque<Missing> missing_;  // the latest packets that were counted as lost
+  std::deque<Missing> missing_;  // the latest packets counted as lost
   TimePoint relaxed_{};          // when the wait was last changed
   Counts counts_;
 };

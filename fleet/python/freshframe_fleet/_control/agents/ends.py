@@ -29,7 +29,7 @@ _FROM_OUTSIDE = {
 IN_ORDER = 74
 _SIGNAL = re.compile(r"killed by signal (\d+)")
 _STATUS = re.compile(r"exited with status (\d+)")
-_ABOVE = 10  # lowest descriptor number for copies, above those that are passed to a new process
+_ABOVE = 10  # lowest descriptor number for copies, above those passed to a new process
 
 
 @dataclass(frozen=True, slots=True)

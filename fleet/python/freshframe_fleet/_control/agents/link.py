@@ -141,7 +141,7 @@ class Link:
         self.name = name
         self.child = child
         self.socket: socket.socket | None = ours
-        self.builds: set[int] = set()  # builds that were sent to it
+        self.builds: set[int] = set()  # builds sent to it
         self.runs = Runs()
         self.latest = _no_renewal()  # the latest renewal
         self.meter = AgentMeter()
