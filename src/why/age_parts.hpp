@@ -14,7 +14,7 @@
 
 namespace freshframe::core {
 
-/// One node or reader on the way of samples.
+/// A node or reader that samples pass through.
 struct Stop {
   std::string name;
   bool is_source = false;

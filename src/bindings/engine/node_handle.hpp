@@ -42,7 +42,7 @@ struct NodeHandle {
   std::shared_ptr<core::PipelineCore> owner = {};
   std::shared_ptr<core::Successor> successor = {};  // set for a node added by replace()
   ForkGuard guard = {};
-  std::atomic<int> calls = 0;  // calls under way, see LoneCall
+  std::atomic<int> calls = 0;  // calls in progress, see LoneCall
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
 };

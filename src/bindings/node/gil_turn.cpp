@@ -119,7 +119,7 @@ void GilTurn::begin_turn(core::Runner& runner, Clock::time_point wanted) {
 }
 
 // In a short turn, the GIL counts as held throughout. In a long turn, sampling measures how long it was held
-// (see Note [Looks at the GIL]). Without sampling, the thread's CPU time is used, which is wrong for
+// (see Note [Sampling the GIL]). Without sampling, the thread's CPU time is used, which is wrong for
 // functions that compute without the GIL or sleep with it. A turn after a short one is expected to be short;
 // if it is not, the CPU time since it was last read is used, which is slightly too much.
 void GilTurn::end_turn(core::Runner& runner) {

@@ -17,15 +17,15 @@
 
 namespace freshframe::python {
 
-/// Note [Looks at the GIL] Within a node's call Python and C functions release the GIL and acquire it again,
+/// Note [Sampling the GIL] During a node's call, Python and C functions release the GIL and acquire it again,
 /// and no hook reports it. The thread's CPU time does not show that zlib computes without the GIL or that a C
-/// function sleeps with it. So while nodes have calls of more than a moment, a native thread looks at the
+/// function sleeps with it. So while calls of nodes take longer than a moment, a native thread reads the
 /// interpreter's record of the GIL about a hundred times a second, without acquiring it. The time since the
-/// previous look counts as held by the node that is the holder. At every fourth look it also reads which
+/// previous sample counts as held by the node that is the holder. At every fourth sample it also reads which
 /// nodes' threads wait on a lock of that record: they wait for the GIL. So the holds of all nodes never add
-/// up to more than the elapsed time. The looks come at random intervals, so that they do not follow a node's
-/// rhythm. They stop when no call has been long for two seconds, and start again with the next long one. For
-/// a long call that follows a short one, CPU time is used instead.
+/// up to more than the elapsed time. Samples are taken at random intervals, so that they do not follow a
+/// node's rhythm. They stop when no call has been long for two seconds, and start again with the next long
+/// one. For a long call that follows a short one, CPU time is used instead.
 class HoldSampler {
  public:
   using Clock = std::chrono::steady_clock;
@@ -49,8 +49,8 @@ class HoldSampler {
     void begin_hold(bool expects_long);
     /// Returns true if end_hold() of a long turn will return a value.
     [[nodiscard]] bool is_seen() const noexcept { return is_seen_; }
-    /// Called before the thread releases the GIL. Returns what the looks saw of a long turn, or nullopt if
-    /// there were no looks.
+    /// Called before the thread releases the GIL. Returns what was sampled during a long turn, or nullopt if
+    /// nothing was.
     std::optional<Seen> end_hold(bool was_long);
 
    private:
@@ -75,11 +75,11 @@ class HoldSampler {
 
   void add(Seat& seat);
   void remove(Seat& seat);
-  /// Starts to look at the GIL, or continues for longer. Needs the GIL.
+  /// Starts sampling the GIL, or continues for longer. Needs the GIL.
   void look_on();
   void run();
-  /// `holder`: the holder of the GIL, or seats_.end() if that is not a node. `since`: the time of the
-  /// previous look.
+  /// `holder`: the holder of the GIL, or seats_.end() if that is not a node. `since`: the time since the
+  /// previous sample.
   void note_hold_locked(Seats::const_iterator holder, Clock::duration since);
   void note_waits_locked(Seats::const_iterator holder, Clock::duration since);
   [[nodiscard]] bool is_wanted_locked() const;

@@ -34,8 +34,8 @@ struct Playlist {
 
 [[nodiscard]] Playlist parse_playlist(std::string_view text);
 
-/// Returns why FFmpeg would read other bytes than this playlist means, or an empty string; continues a message
-/// after "cannot open: ".
+/// Returns why FFmpeg would read bytes other than those that this playlist specifies, or an empty string;
+/// continues a message after "cannot open: ".
 [[nodiscard]] std::string find_fault(const Playlist& playlist);
 
 /// Replaces the duration of the last segment, after which FFmpeg reloads the playlist.

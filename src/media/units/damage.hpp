@@ -31,7 +31,7 @@ struct PictureNotes {
   bool after_loss = false;  // earlier frames may be lost
   bool reference = true;    // other frames may refer to it
   Refresh refresh = Refresh::None;
-  int recovery = 0;                 // for a recovery point: frames until all are intact
+  int recovery = 0;                 // for a recovery point, the number of frames until all are intact
   std::optional<double> time = {};  // presentation timestamp in seconds
 };
 

@@ -98,7 +98,7 @@ void PictureHub::close_tap(Port& port) {
   core::close_tap(*core_, port.tap);
   const std::lock_guard lock(caught_->mutex);
   port.tap.reset();
-  ++port.tap_number;  // ignores images that are still underway from the old tap
+  ++port.tap_number;  // ignores images in flight from the old tap
   port.busy = false;
   port.newest.reset();
 }

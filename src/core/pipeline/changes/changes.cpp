@@ -476,7 +476,7 @@ void remove_failed(PipelineParts& core, Runner& runner, std::string text) {
 Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, const WaitHook& hook) {
   auto& life = core.life();
   const auto removal = std::make_shared<Removal>();
-  std::shared_ptr<Removal> earlier;  // a removal already under way, whose statistics are returned
+  std::shared_ptr<Removal> earlier;  // a removal already in progress, whose statistics are returned
   {
     const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);

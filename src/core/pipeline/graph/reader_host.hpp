@@ -16,8 +16,8 @@ class ReaderHost {
   ReaderHost& operator=(const ReaderHost&) = delete;
   virtual ~ReaderHost() = default;
 
-  /// Throws StalledError if nothing has moved for stall_timeout because of a full blocking queue, or the failure of
-  /// the pipeline. If another reader's thread is merely slow, logs a warning instead.
+  /// Throws the failure of the pipeline, or StalledError if nothing has moved for stall_timeout because of a
+  /// full blocking queue. If another reader's thread is merely slow, logs a warning instead.
   virtual void check_stalled_for(const ReaderCore& waiting) = 0;
   /// Returns the end of an error message: the states of the reader's sources that deliver nothing, and the
   /// silent nodes upstream of it. May be empty.

@@ -62,8 +62,8 @@ class NodeErrors {
   /// Returns the message of the latest exception.
   [[nodiscard]] std::string latest() const;
   /// Logs that the node continues after `failure`, and why. The first failure is logged with its traceback,
-  /// further ones once per minute, since a node may fail on every sample. `pts`: of the sample on which the
-  /// node failed.
+  /// further ones once per minute, since a node may fail on every sample. `pts` is that of the sample on
+  /// which the node failed.
   void log_skipped(const std::string& failure, double pts, const std::string& traceback,
                    std::string_view reason);
   /// Call at the end. Logs how many exceptions were not logged before.

@@ -59,7 +59,7 @@ class HeldPackets {
     for (const auto& one : held_) {
       if (one.packet.captured == captured && one.packet.time == time) number = one.number;
     }
-    // After a loss a decoder may return a frame after another that is shown later.
+    // After a loss, a decoder may return frames out of display order.
     for (const auto& one : passed_) {
       if (number != 0 || one.captured != captured || one.time != time) continue;
       taken.damaged = one.damaged;

@@ -160,7 +160,8 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
   return 0;
 }
 
-/// Returns true if FFmpeg would read other bytes than the playlist means, which ends the connection.
+/// Returns true if FFmpeg would read bytes other than those that the playlist specifies, which ends the
+/// connection.
 bool LivePlaylists::note_fault(const Playlist& playlist) {
   auto fault = find_fault(playlist);
   if (fault.empty()) return false;

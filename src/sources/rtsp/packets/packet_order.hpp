@@ -85,7 +85,7 @@ class PacketOrder {
 
   static constexpr double kLeastWait = 0.01;  // seconds
   static constexpr double kLongestWait = 0.2;
-  static constexpr std::size_t kMostHeld = 4096;  // packets; 0.2 s of 45 Mbit/s are 750
+  static constexpr std::size_t kMostHeld = 4096;  // packets; 0.2 s at 45 Mbit/s needs 750
 
  private:
   struct Missing {
