@@ -81,7 +81,7 @@ def shapes(url: str, seq: int) -> list[DemoShape]:
 def shapes_model() -> Path:
     """Returns the path of an ONNX model that detects balls, squares and triangles, for OnnxDetector.
 
-    The file has 0.6 MB. It was trained on synthetic scenes and has this project's licence.
+    The file is 0.6 MB. The model was trained on synthetic scenes and has this project's licence.
     """
     return Path(__file__).with_name("_shapes") / "shapes.onnx"
 

@@ -10,7 +10,7 @@ from freshframe import _agent as engine
 
 _FROM_ENVIRONMENT = "env:"
 _LONGEST = 8192  # maximum characters of a message from a camera
-_TAIL = 2048  # how many of them are kept at the end, as the last line of a traceback has the error
+_TAIL = 2048  # characters kept from the end, because the last line of a traceback has the error
 
 
 def masked(text: str) -> str:

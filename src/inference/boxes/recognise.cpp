@@ -151,7 +151,7 @@ class Recogniser {
     return facts_.layout && (*facts_.layout == Layout::Rtdetr || columns - 4 <= rows);
   }
 
-  // The decoders of these two do not depend on the grid, so any number of boxes is accepted: a model with
+  // Accepts any number of boxes for YOLOv5 and YOLOv8, whose decoders do not depend on the grid: a model with
   // other strides has another number.
   void believe_layout(std::int64_t rows, std::int64_t columns) {
     if (!fits_.empty() || !facts_.layout) return;

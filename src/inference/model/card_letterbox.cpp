@@ -113,7 +113,7 @@ Message make_value(std::string_view name, std::uint64_t element,
   return value;
 }
 
-/// TensorProto: a scalar or a list.
+/// Encodes a TensorProto with a scalar or a list.
 template <class Number>
 Message make_constant(std::string_view name, std::uint64_t element, std::span<const Number> values,
                       bool is_scalar) {

@@ -238,8 +238,8 @@ struct OfProcess {
   int users FRESHFRAME_GUARDED_BY(mutex) = 0;
 };
 
-// The last one belongs to this process, earlier ones to the processes it was forked from. Changed only in a
-// child process while it has a single thread.
+// The last generation belongs to this process, earlier ones to the processes it was forked from. Changed only
+// in a child process while it has a single thread.
 struct Generations {
   Generations() { all.push_back(std::make_unique<OfProcess>()); }
   std::vector<std::unique_ptr<OfProcess>> all;

@@ -255,7 +255,7 @@ const Label& AnnotatePen::draw_label(const std::string& text, Labels& labels) co
   return labels.label(drawable_text(text, fitting), font_);
 }
 
-// Clamped to the image, even if the object is outside. Whole pixels keep the text sharp.
+// Draws the label within the image, even if the object is outside. Whole pixels keep the text sharp.
 void AnnotatePen::put(const Label& label, double wanted_left, double wanted_top, const Color& color) {
   const double width = label.width - 2 * Label::kMargin;
   const double height = label.height - 2 * Label::kMargin;

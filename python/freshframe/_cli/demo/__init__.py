@@ -41,7 +41,7 @@ class Snapshot(ff.Node[ff.Frame, None]):
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the game beside the two slow nodes and prints the report. Writes its files to ``options.out``."""
+    """Runs the game alongside the two slow nodes and prints the report. Writes files to ``options.out``."""
     if options.browser:
         from . import browser  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`freshframe demo --frozen-game`: a game beside captures that hold or release the GIL, and freshframe."""
+"""`freshframe demo --frozen-game`: a game alongside captures that hold or release the GIL, and freshframe."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -181,7 +181,7 @@ _SLEEP_RELEASING = ctypes.CDLL(None).usleep
 
 
 def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
-    """Runs the game beside each kind of capture, prints the result and writes the timelines to ``folder``."""
+    """Runs the game alongside each kind of capture. Prints the result; writes timelines to ``folder``."""
     seconds = min(options.seconds / len(_KINDS), _LONGEST)
     messages.say(
         f"a game that draws {RATE:g} times a second, {seconds:g} s beside each of {len(_KINDS)} programs ..."
