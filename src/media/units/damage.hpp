@@ -66,7 +66,7 @@ class Damage {
   int leading_ = 0;                // earlier frames that may still arrive
 };
 
-/// Note [Residue of a cut picture]
+/// Note [Residue of a truncated frame]
 /// If an H.264 slice is truncated, libavcodec's decoder (5.1 to 8.0) keeps the coefficients of the unfinished
 /// macroblock, and adds them to the next ones that it decodes, possibly in an intact IDR frame. Flushing does
 /// not help, but a new decoder does. So a new one is opened for the next frame that refers to none before it.

@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-/// Note [Picture ends]: The data itself decides where an image starts: the address of a slice, the offset of
+/// Note [Frame ends]: The data itself decides where an image starts: the address of a slice, the offset of
 /// a fragment, a start code. A packet that continues an image belongs to it whatever its timestamp, unless
 /// packets before it were lost, and a packet that starts another image never does, because some senders use
 /// one timestamp for all images, or several in one. Parameter sets and SEI messages belong to the slices that

@@ -15,7 +15,7 @@
 
 namespace freshframe::media {
 
-/// Note [Young pictures] Over TCP an old frame is not lost. It arrives late, and so do all after it. So a frame that
+/// Note [Young frames] Over TCP an old frame is not lost. It arrives late, and so do all after it. So a frame that
 /// has waited longer than `max_wait` is not sent: the queue drops everything before the newest keyframe that is young
 /// enough, or everything, together with what arrives until the next keyframe. Frames are dropped before they are split
 /// into packets, so sequence numbers have no gaps. Before the first connection and while connecting, young frames wait

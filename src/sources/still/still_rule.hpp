@@ -15,7 +15,7 @@
 
 namespace freshframe::media {
 
-/// Note [What proves a still picture]
+/// Note [What proves a frozen image]
 /// Frames that equal the previous one prove nothing, because encoders repeat them in a scene without motion.
 /// Keyframes are encoded independently, and sensor noise makes each one different. They are compared as a
 /// whole and by fields, which are parts of about 160x90 pixels (FieldDigest). So:

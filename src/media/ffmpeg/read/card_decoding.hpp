@@ -17,7 +17,7 @@
 
 namespace freshframe::media {
 
-/// Note [A decoder on a card]
+/// Note [A decoder on a GPU]
 /// FFmpeg's decoders parse the stream and order its frames, on the GPU as on the CPU. They call get_format to
 /// choose where to decode, at the start and at each change of size. The callback returns the GPU format or
 /// none: then the packet fails, and Decoder sends it to a new CPU decoder. Otherwise FFmpeg would silently

@@ -418,7 +418,7 @@ bool Decoder::send(AVPacket& packet, TimePoint captured) {
   return card_ ? send_to_card(packet, captured) : hand_over(packet, captured);
 }
 
-/// See Note [A decoder on a card].
+/// See Note [A decoder on a GPU].
 bool Decoder::send_to_card(AVPacket& packet, TimePoint captured) {
   if (!card_->is_over()) {
     if (hand_over(packet, captured)) return true;

@@ -191,7 +191,7 @@ void VideoMuxer::put_through() {
   kept_ = put_;
 }
 
-/// See Note [Files that are taken away].
+/// See Note [Files that are moved or deleted].
 void VideoMuxer::check_place(platform::FilePlace place) {
   if (place == platform::FilePlace::Same) return;
   place_ = place;

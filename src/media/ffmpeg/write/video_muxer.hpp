@@ -24,7 +24,7 @@ namespace freshframe::media {
 /// covers all fragments. The result is like a file without fragments, in which every player and editor can
 /// seek. If the index cannot be written, for example because the disk is full, the file stays fragmented.
 ///
-/// Note [Files that are taken away]
+/// Note [Files that are moved or deleted]
 /// After each flush and at the end, the muxer checks whether its path still leads to the file. Nobody can
 /// play a file that was deleted, so its packets do not count as written. A file that was moved keeps its
 /// contents, and ends there.

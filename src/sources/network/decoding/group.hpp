@@ -17,7 +17,7 @@
 
 namespace freshframe::media {
 
-/// Note [A decoder that comes later]
+/// Note [A decoder that starts later]
 /// A decoder starts in the middle of a group of pictures in two cases: nothing takes frames of a source that
 /// a page shows, so nothing is decoded, and a new viewer of JPEGs wants an image immediately; or wake() is
 /// called with decode="keyframes". The next keyframe may be ten seconds away, so the packets since the last

@@ -25,7 +25,7 @@ namespace {
 /// Note [A decoder that sleeps]
 /// Each keyframe is decoded on its own: the decoder is opened, drained and closed. Otherwise, with
 /// reordering, a keyframe would be returned up to two groups of pictures late, and the decoder would keep
-/// some MB of memory. When woken it catches up (Note [A decoder that comes later]) and decodes everything,
+/// some MB of memory. When woken it catches up (Note [A decoder that starts later]) and decodes everything,
 /// until it goes back to sleep and returns the frames it still holds.
 class KeyDecoding final : public DecodingMode {
  public:

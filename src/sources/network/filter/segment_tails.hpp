@@ -35,7 +35,7 @@ class TsTail {
   std::map<int, bool> begins_;  // for each PID, whether an image starts with its first packet
 };
 
-/// Note [The last pictures of a segment]: FFmpeg's HLS demuxer reads the segments as one stream, and returns
+/// Note [The last frames of a segment]: FFmpeg's HLS demuxer reads the segments as one stream, and returns
 /// a frame when the next one starts, which is in the next segment. So a packet that starts another, empty
 /// frame is appended to each segment. HLS requires FFmpeg's own inputs, whose options it queries, so only
 /// their read function is replaced. If a server cuts segments in the middle of frames, no packets are

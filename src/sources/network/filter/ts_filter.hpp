@@ -57,7 +57,7 @@ inline constexpr std::size_t kTsHead = 16 * kTsPacketSize;
 [[nodiscard]] std::array<std::uint8_t, kTsPacketSize> ts_packet_that_ends(const TsPacket& last) noexcept;
 
 /// A transport stream usually does not state the length of a frame, so demuxers return it when the next one
-/// starts. But only the last packet of a frame needs stuffing. See Note [Picture ends]. A frame that exactly
+/// starts. But only the last packet of a frame needs stuffing. See Note [Frame ends]. A frame that exactly
 /// fills its last packet (one in 184) still waits for the next one. If more of a frame arrives together with
 /// a stuffed packet, the frame continues.
 class TsFilter final : public ByteFilter {
