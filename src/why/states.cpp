@@ -29,8 +29,8 @@ constexpr double kLongStall = 0.25;            // seconds until a stall in progr
 constexpr double kStalledShare = 0.1;
 constexpr double kBusyShare = 0.05;      // report waits for a CPU from this share of the time; 0.002 if idle
 constexpr double kHoldShare = 0.8;       // report a node that held the GIL for this share of the last second
-constexpr double kShortestSpan = 0.5;    // seconds needed to judge a share of the time
-constexpr std::size_t kThreadName = 15;  // bytes of a thread name that the kernel keeps
+constexpr double kShortestSpan = 0.5;    // minimum time for judging a share of it, in seconds
+constexpr std::size_t kThreadName = 15;  // length to which the kernel cuts a thread name, in bytes
 
 std::string rounded_seconds(double duration) {
   return fixed_text(duration, duration < 10 ? 1 : 0) + " s";

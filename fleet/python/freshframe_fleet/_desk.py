@@ -18,7 +18,7 @@ from freshframe import FreshframeError, OptionError
 from ._control.name_lock import state_folder
 from ._listener import Listener
 
-_MOST = 1 << 16  # bytes of a request
+_MOST = 1 << 16  # maximum size of a request in bytes
 _PATIENCE = 5.0  # seconds
 _MOST_PATH = 107  # maximum length of a Unix socket's path in bytes
 

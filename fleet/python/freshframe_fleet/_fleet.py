@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from freshframe import Pipeline, Port
 
 
-_PATIENCE = 0.5  # seconds for which a page waits for the state
+_PATIENCE = 0.5  # how long a page waits for the state, in seconds
 
 Build = Callable[[str], "tuple[Pipeline, Mapping[str, Port[Any]]]"]
 

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 # Maximum number of results per call, seconds to wait for the first one, and seconds to wait for others.
 _BATCH = (1000, 1.0, 0.02)
 _LONGEST_RETRY = 30.0  # seconds
-_START = 120.0  # seconds for the first answer of a site after its start
-_PATIENCE = 5.0  # seconds for answers to stats()
-_TURN = 0.5  # maximum seconds between a reader's checks of the sites
+_START = 120.0  # time limit in seconds for a site's first answer after its start
+_PATIENCE = 5.0  # time limit in seconds for answers to stats()
+_TURN = 0.5  # maximum time between a reader's checks of the sites, in seconds
 # Maximum number of bytes of an argument, and of a site's pickled specification. Ray keeps arguments of up to
 # 100 KB each and 10 MiB in total with the actor. It loses others when the program ends, and then cannot
 # restart the site.

@@ -18,7 +18,7 @@ from ._messages import Event, Order
 
 RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
 _ORDER, _READER, _READER_GONE, _PULL, _FORGET = range(1, 6)  # to an agent
-_MOST = 64 << 20  # bytes of a message
+_MOST = 64 << 20  # maximum size of a message in bytes
 
 
 def loss_name(cause: str) -> str:

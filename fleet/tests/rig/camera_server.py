@@ -28,13 +28,13 @@ from freshframe._errors import SourceError
 
 from . import FOLDER
 
-_REQUEST_TIME = 5.0  # seconds for the header of a request
+_REQUEST_TIME = 5.0  # time limit for the header of a request in seconds
 _SILENCE = (
     # Seconds without room for a frame after which the session ends, as with a camera that expects
     # a sign of life.
     3.0
 )
-_SEND_BUFFER = 8 * 1024  # maximum bytes that are queued in the server
+_SEND_BUFFER = 8 * 1024  # maximum number of bytes queued in the server
 _BOUNDARY = "freshframe-camera"
 
 

@@ -23,7 +23,7 @@ from freshframe_fleet._read.counters import Counters
 from .counted_camera import build_counted
 from .pipeline import build
 
-_END_TIME = 20.0  # seconds for the last results
+_END_TIME = 20.0  # time limit for the last results in seconds
 
 
 def camera_name(camera: int) -> str:

@@ -17,8 +17,8 @@ from freshframe._pipeline import life
 from .messages import Messages
 
 _SLICE = 0.25  # seconds between two checks
-_PATIENCE = 10.0  # seconds after which a missing pipeline is reported
-_GRACE = 5.0  # seconds for the program to end after the answer was printed
+_PATIENCE = 10.0  # time in seconds after which a missing pipeline is reported
+_GRACE = 5.0  # how long the program may take to end after the answer was printed, in seconds
 
 
 class Attached:

@@ -20,7 +20,7 @@ from .outcome import ExitCode, UsageError
 _MEASURE_SECONDS = 2.0
 _FEWEST_RUNS = 3
 _SHOWN_NAMES = 12
-_DEFAULT_SIDE = 640  # pixels for an axis of dynamic size
+_DEFAULT_SIDE = 640  # size in pixels of an axis of dynamic size
 
 
 def run(options: Any, messages: Messages) -> ExitCode:

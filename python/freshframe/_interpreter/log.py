@@ -137,7 +137,7 @@ def _mask_traceback(record: logging.LogRecord) -> bool:
 logger.addFilter(_mask_traceback)
 
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
-_PATIENCE = 1.0  # seconds for which drain() waits for a handler that is busy on another thread
+_PATIENCE = 1.0  # how long drain() waits for a handler busy on another thread, in seconds
 
 
 Look = Callable[[], "float | None"]

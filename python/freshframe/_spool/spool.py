@@ -24,8 +24,8 @@ from .writer import Writer
 if TYPE_CHECKING:
     from .._native import Sample
 
-_DISK_TIME = 1.5  # seconds for which close() waits for the disk
-_SENDING_TIME = 0.5  # seconds for which close() continues to send
+_DISK_TIME = 1.5  # how long close() waits for the disk, in seconds
+_SENDING_TIME = 0.5  # how long close() continues to send, in seconds
 _MOST_BATCH = 10_000
 _LEAST_BYTES = 64 << 10
 _LONGEST_WAIT = 1e9  # seconds; the maximum timeout of a thread

@@ -17,9 +17,9 @@ from .foreign import ERROR, WARNING, described, say
 _EVERY = 0.05  # seconds between two commits
 _AT_ONCE = 1_000  # number of results at which a commit does not wait any longer
 _MOST = 10_000  # number of results in memory at which put() blocks
-_PATIENCE = 30.0  # seconds for which put() blocks; after that, results are lost until the disk accepts some
+_PATIENCE = 30.0  # how long put() blocks, in seconds; then results are lost until the disk accepts some
 _AGAIN = 0.25  # seconds between two attempts on a disk that is full or fails
-_LAST_TRY = 1.0  # seconds for which end() waits for a write whose results have been abandoned
+_LAST_TRY = 1.0  # how long end() waits for a write of abandoned results, in seconds
 _LONGEST_PAUSE = 60.0  # seconds between two checks for expired results
 
 

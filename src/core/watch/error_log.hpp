@@ -31,7 +31,7 @@ struct ErrorNote {
 class ErrorLog {
  public:
   static constexpr std::size_t kKept = 32;
-  static constexpr std::size_t kMaxText = 16384;  // bytes of a message
+  static constexpr std::size_t kMaxText = 16384;  // maximum length of a message in bytes
 
   void add(ErrorNote note) {
     if (note.text.size() > kMaxText) note.text = first_letters(note.text, kMaxText);

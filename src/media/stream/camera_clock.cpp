@@ -9,12 +9,12 @@
 namespace freshframe::media {
 namespace {
 
-constexpr double kReportWindow = 60;        // seconds of reports
+constexpr double kReportWindow = 60;        // maximum age of the reports in use, in seconds
 constexpr std::size_t kMostPoints = 600;    // points; enough for servers that report with each frame
 constexpr std::size_t kLine = 3;            // points needed for a slope
 constexpr double kMostClockDrift = 500e-6;  // more than the drift between two quartz clocks
 constexpr double kMostPaceDrift = 2000e-6;  // larger, because a pace is known less exactly
-constexpr double kVisiblePace = 0.06;       // seconds of difference that prove another pace
+constexpr double kVisiblePace = 0.06;       // minimum difference that proves another pace, in seconds
 constexpr double kVisibleOfThree = 0.12;    // the same if there are only three reports
 constexpr double kLeastTolerance = 0.02;    // distance from the line that a report may have, in seconds
 constexpr double kResiduals = 6;            // times the mean distance of the other reports
@@ -24,7 +24,7 @@ constexpr double kUnknownDrift = 200e-6;    // the drift that is assumed while n
 constexpr double kLeastSlopeError = 20e-6;  // minimum error of a slope: drift changes with temperature
 constexpr double kMostSlopeError = kMostClockDrift + kUnknownDrift;
 constexpr std::size_t kMostDoubted = 5;  // outliers in a row
-constexpr double kMostLeft = 1;          // seconds of remainder when rounding to whole wraps
+constexpr double kMostLeft = 1;          // maximum remainder when rounding to whole wraps, in seconds
 // share of a wrap by which the camera's clock and this machine's may differ
 constexpr double kPlausible = 0.25;
 

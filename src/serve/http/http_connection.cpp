@@ -31,7 +31,7 @@ namespace {
 namespace http = boost::beast::http;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMaxHead = 8192;                  // bytes of the request line and headers
+constexpr std::size_t kMaxHead = 8192;                  // maximum size of request line and headers in bytes
 constexpr std::size_t kMaxBuffer = 2 * kMaxHead;        // bytes, including what follows the head
 constexpr auto kPictureTime = std::chrono::seconds(2);  // timeout for the first image
 constexpr auto kNextTime = std::chrono::seconds(10);    // timeout for an image newer than the client's

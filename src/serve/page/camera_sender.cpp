@@ -41,7 +41,7 @@ constexpr auto kMostSilence = std::chrono::seconds(10);  // without any message 
 constexpr int kMaxCameraMessages = 200;                  // maximum per second from one page
 // maximum number of messages that wait for a page that does not read them
 constexpr std::size_t kMaxWaiting = 256;
-constexpr std::size_t kMaxReason = 123;  // bytes of a close frame
+constexpr std::size_t kMaxReason = 123;  // maximum size of a close frame's reason in bytes
 constexpr unsigned kNoSuchCamera = 4404;
 
 std::string describe_asked(const core::FeedWants& wants) {

@@ -11,7 +11,7 @@
 namespace freshframe::serve {
 namespace {
 
-constexpr std::size_t kMaxTarget = 2048;  // bytes of path and query
+constexpr std::size_t kMaxTarget = 2048;  // maximum length of path and query in bytes
 constexpr std::string_view kAllow = "Allow: GET, HEAD, OPTIONS\r\n";
 
 Reply refuse_method(std::string_view method) {

@@ -11,7 +11,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr double kHorizon = 0.74;  // share of the image height
+constexpr double kHorizon = 0.74;  // position of the horizon relative to the image height
 constexpr double kGravity = 380;   // pixels per second squared, at 1280x720
 constexpr double kReferenceWidth = 1280;
 constexpr double kReferenceHeight = 720;

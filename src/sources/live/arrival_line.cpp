@@ -21,9 +21,9 @@ constexpr double kMostPaceSlope = 2000e-6;  // larger, because a pace is known l
 constexpr double kMostBehind = 30.0;        // seconds; servers do not buffer more
 // seconds for which impossible latencies are accepted if the link may be full
 constexpr double kMostDoubt = 120;
-constexpr double kSmoothing = 2.0;  // seconds of frames
+constexpr double kSmoothing = 2.0;  // time constant of the smoothing in seconds of stream time
 constexpr double kLookEvery = 0.5;  // seconds
-constexpr double kVerdicts = 61;    // seconds for which verdicts are kept
+constexpr double kVerdicts = 61;    // how long verdicts are kept, in seconds
 constexpr double kAfterFull = 5;    // seconds after link overload in which no new pace is accepted
 constexpr double kFasterSpan = 60;  // seconds needed to prove a slope below the line's
 constexpr double kExact = 2e-3;     // paces this close to 1 are exact, if reports confirm them

@@ -17,7 +17,7 @@ constexpr Seconds kInterval{0.5};  // between two comparisons
 constexpr double kReserve = 0.05;  // seconds
 // Seconds: more than between frames of streams with very low frame rates.
 constexpr double kFurthestAhead = 10.0;
-constexpr double kLongestBurst = 60.0;  // seconds of media
+constexpr double kLongestBurst = 60.0;  // maximum length of a burst in seconds of media
 constexpr std::size_t kGaps = 8;
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kFewestFrames = 20;
 constexpr std::size_t kMostFrames = 1024;  // bounds the memory if many frames arrive at the same time
 constexpr std::size_t kMostPoints = 200;   // per fit
-constexpr double kShortestShare = 0.7;     // share of kSpan that the frames must cover
+constexpr double kShortestShare = 0.7;     // minimum share of kSpan that the frames cover
 constexpr double kClearFactor = 3;         // minimum factor between the two mean distances
 constexpr double kVisible = 0.015;         // seconds; smaller differences are inconclusive
 constexpr double kFewBusy = 0.6;           // share of time in which data arrives

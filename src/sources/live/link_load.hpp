@@ -66,7 +66,7 @@ enum class LinkVerdict : std::uint8_t {
 /// thread-safe, no I/O.
 class LinkLoad {
  public:
-  static constexpr double kSpan = 3;  // seconds of frames
+  static constexpr double kSpan = 3;  // how far back frames count, in seconds
 
   /// Times are in seconds, on the same clock.
   struct Arrival {

@@ -65,7 +65,7 @@ class MoveEquations {
 
 // Search window of the first round: a fraction of the radius, within bounds in pixels.
 constexpr float kWindowOfRadius = 0.08F, kMinWindow = 2, kMaxWindow = 6;
-constexpr float kSecondWindow = 0.6F;  // share of the first
+constexpr float kSecondWindow = 0.6F;  // size of the second round's window relative to the first
 // Fractions of all rays that must be inside the image, find an edge in the first round, and agree in polarity
 // in the second.
 constexpr float kMinInside = 0.4F, kMinFound = 0.4F, kMinAgreeing = 0.3F;

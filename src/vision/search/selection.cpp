@@ -77,7 +77,7 @@ constexpr float kMuchAlike = 0.2F;
 constexpr float kSameRing = 0.9F;
 // Circles are concentric if their centres are closer than this: pixels plus a fraction of the smaller radius.
 constexpr float kOneCentrePixels = 1, kOneCentreOfRadius = 0.1F;
-constexpr float kMinUntaken = 0.75F;      // share of its rim that no chosen circle may have used
+constexpr float kMinUntaken = 0.75F;      // minimum share of its rim that no chosen circle has used
 constexpr float kSizePreference = 0.25F;  // a big circle explains more edges than a small one of equal score
 constexpr float kInRow = 0.9F;            // minimum score of a flawless circle in a row of equal ones
 

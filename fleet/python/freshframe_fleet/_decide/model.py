@@ -16,12 +16,12 @@ Run = tuple[int, int]  # camera number, epoch
 class Times:
     """Time limits, all in seconds."""
 
-    kill_after: float = 2.0  # seconds of silence
-    start_within: float = 30.0  # seconds from an agent's launch to its first renewal
+    kill_after: float = 2.0  # how long an agent may be silent before it is killed
+    start_within: float = 30.0  # maximum time from an agent's launch to its first renewal
     first_start: float = (
         10.0  # for agents that start at the same time, so that the first one does not get all cameras
     )
-    give_away_after: float = 2.2  # seconds of silence from an agent that was not seen to end
+    give_away_after: float = 2.2  # silence after which an agent not seen to end loses its cameras
     # Seconds for which an agent's Python code may be blocked; None: no limit.
     gil_timeout: float | None = 30.0
     start_timeout: float | None = 120.0  # gil_timeout while one of its cameras is starting
@@ -33,13 +33,13 @@ class Times:
     longest_retry: float = 30.0
     first_relaunch: float = 0.1  # after an agent died; doubles each time
     longest_relaunch: float = 5.0
-    settled: float = 10.0  # seconds after which a run counts as stable
+    settled: float = 10.0  # time after which a run counts as stable
     longest_trial: float = 60.0  # for a camera whose agents have crashed
-    holds_count: float = 3600.0  # seconds of a stable run after which the next hold is a short one again
+    holds_count: float = 3600.0  # length of a stable run after which the next hold is a short one again
     crashes_count: float = 86400.0  # the same for crashes that it may have caused
     first_hold: float = 1.0  # for a camera that crashes its agents; doubles each time
     longest_hold: float = 300.0
-    rebalance_after: float = 60.0  # seconds of an unbalanced load
+    rebalance_after: float = 60.0  # how long the load must be unbalanced before cameras move
     rebalance_every: float = 5.0
     # Seconds with too few cameras, after which an agent is given some of the others'.
     even_after: float = 20.0
@@ -49,7 +49,7 @@ class Times:
     closing_at_once: int = 4  # number of cameras that leave a draining agent at the same time
     # Seconds to wait for the first results of a camera that moves, before its former run is closed anyway.
     first_results: float = 10.0
-    hanging: float = 10.0  # seconds for which all cameras of an agent may hang before it is killed
+    hanging: float = 10.0  # how long all cameras of an agent may hang before it is killed
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from .model import Agent, Camera, Times
 
-_WORTH_TELLING = 5.0  # seconds for which an agent's Python code is blocked before an event reports it
+_WORTH_TELLING = 5.0  # time in seconds after which an event reports that an agent's Python code is blocked
 
 
 def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:

@@ -24,7 +24,7 @@ SCENE = "demo:circles?fps=60&size=1280x720&balls=4&seed=1"
 _RECORDED = 300  # frames
 _PICTURED = 150  # number of the frame saved as an image
 _COMPARED_SECONDS = 5.0  # with --process: seconds of the game while the computing node runs on a thread
-_ALONE_SECONDS = 1.0  # seconds of the game alone, without video
+_ALONE_SECONDS = 1.0  # how long the game runs alone, without video, in seconds
 
 
 class Snapshot(ff.Node[ff.Frame, None]):

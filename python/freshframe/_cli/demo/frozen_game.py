@@ -161,7 +161,7 @@ def _mix(target: Canvas, share: npt.NDArray[np.float64], colour: Colour) -> None
 
 
 CAPTURE = 0.030  # seconds until the camera has a frame
-DRAWING = 0.002  # seconds of Python code per frame of the game
+DRAWING = 0.002  # time that Python code takes per frame of the game, in seconds
 SHOWING = 0.0005  # seconds to show a frame; pygame.display.flip() releases the GIL
 SCENE = "demo:circles?fps=60&size=640x480&balls=4&seed=1"
 _WARM_UP = 0.3  # seconds until the tracker's first results count

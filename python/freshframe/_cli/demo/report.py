@@ -17,8 +17,8 @@ from ..game import RATE, Diary, missed
 from ..quantile import quantile
 from ..summary import causes
 
-_VISIBLE = 0.5  # share of the rim that must be visible for a ball to count
-_NEAR = 0.5  # share of the radius within which a circle matches a ball
+_VISIBLE = 0.5  # minimum visible share of the rim for a ball to count
+_NEAR = 0.5  # maximum distance of a matching circle relative to the ball's radius
 
 
 @dataclass(frozen=True, slots=True)

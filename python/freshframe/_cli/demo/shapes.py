@@ -20,7 +20,7 @@ from ..outcome import ExitCode, watched
 SCENE = "demo:shapes?fps=30&size=640x360&shapes=4&seed=1"
 _RECORDED = 300  # frames
 _PICTURED = 150  # number of the frame saved as an image
-_VISIBLE = 0.7  # share of the outline that must be visible for a shape to count
+_VISIBLE = 0.7  # minimum visible share of the outline for a shape to count
 _OVERLAP = 0.5  # intersection over union from which a box matches a shape
 
 

@@ -66,7 +66,7 @@ bool lists_pictures(AVIOContext& io) {
   constexpr unsigned kApplication = 0xFFE0;
   constexpr unsigned kOfTheFormat = 0xFFE2;
   constexpr unsigned kName = 0x4D504600;  // "MPF" and a zero
-  constexpr int kHead = 6;                // bytes of the length and the name
+  constexpr int kHead = 6;                // size of the length and the name in bytes
   bool found = false;
   avio_skip(&io, 2);
   for (int i = 0; i < kMostSegments && !found; ++i) {

@@ -18,7 +18,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::uint32_t kKey = 0x80000000;
-constexpr std::uint32_t kHead = 16;  // bytes of a table before its rows
+constexpr std::uint32_t kHead = 16;  // size of a table's head before its rows, in bytes
 
 void check_index(int result) {
   if (result < 0) throw Error("cannot write the index of an MP4 file: " + ffmpeg_text(result));

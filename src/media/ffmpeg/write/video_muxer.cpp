@@ -215,7 +215,7 @@ void VideoMuxer::flush_fragment() {
   avio_flush(file_.io());
   check(file_.io()->error, "write");
   if (!index_ || in_fragment_.empty()) return;
-  constexpr int kBoxHeader = 8;  // bytes of the header of the `mdat` box, which follows the `moof` box
+  constexpr int kBoxHeader = 8;  // header size in bytes of the `mdat` box, which follows the `moof` box
   note_fragment(begin + file_.number_at(begin) + kBoxHeader);
   in_fragment_.clear();
 }

@@ -11,7 +11,7 @@ namespace freshframe::media {
 
 std::string without_times(std::string bytes) {
   constexpr std::size_t kName = 4;
-  constexpr std::size_t kFlags = 4;  // bytes of the version and flags
+  constexpr std::size_t kFlags = 4;  // size of the version and flags in bytes
   for (const std::string_view name : {"mvhd", "tkhd", "mdhd"}) {
     for (auto at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + kName)) {
       const auto begin = at + kName + kFlags;

@@ -69,7 +69,7 @@ std::size_t length_at(Bytes bytes) noexcept {
 Bytes view_entries(const TsPacket& packet, int table_id) noexcept {
   // bytes up to and including the length field, which the length does not count
   constexpr std::size_t kBefore = 3;
-  constexpr std::size_t kHead = 8;  // bytes of a table before its entries
+  constexpr std::size_t kHead = 8;  // size of a table's head before its entries, in bytes
   constexpr std::size_t kCrc = 4;   // bytes after them
   if (!packet.starts || packet.scrambled || packet.payload.empty()) return {};
   const auto table =
@@ -93,7 +93,7 @@ std::optional<int> program_in(Bytes entries) noexcept {
 std::optional<TsVideo> video_in(Bytes entries) noexcept {
   constexpr std::array kVideos{0x01, 0x02, 0x10, 0x1B, 0x24, 0x33, 0x42, 0xD1, 0xEA};
   constexpr std::size_t kInfo = 4;   // bytes before the descriptors of the program
-  constexpr std::size_t kEntry = 5;  // bytes of an entry before its descriptors
+  constexpr std::size_t kEntry = 5;  // size of an entry before its descriptors, in bytes
   if (entries.size() < kInfo) return std::nullopt;
   auto skipped = kInfo + length_at(entries.subspan(2));
   while (entries.size() >= skipped + kEntry) {

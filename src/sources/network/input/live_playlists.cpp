@@ -26,7 +26,7 @@ constexpr double kFirstSteps = 8;  // requests per segment, at first
 constexpr double kFinest = 0.05;   // seconds between two requests
 constexpr double kFineShare = 1.0 / 40;
 constexpr double kShortSpan = 2;     // a span of this many finest steps is short enough
-constexpr double kSpanGrowth = 0.5;  // share of the finest step, per segment
+constexpr double kSpanGrowth = 0.5;  // growth of the span per segment, as a share of the finest step
 
 double finest(double segment) {
   return std::max(kFinest, segment * kFineShare);

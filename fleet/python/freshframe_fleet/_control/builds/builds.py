@@ -15,7 +15,7 @@ from freshframe._agent import pickling
 from ... import _specs
 
 _MOST_KNOWN = 64  # maximum number of builds whose functions are kept
-_LARGEST = 32 << 20  # bytes of a build, far below the 64 MiB of a whole message (_wire.py)
+_LARGEST = 32 << 20  # maximum size of a build in bytes, far below the 64 MiB of a whole message (_wire.py)
 
 
 @dataclass(frozen=True)
