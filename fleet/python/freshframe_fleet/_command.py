@@ -36,7 +36,7 @@ _EVERY = 1.0  # seconds between two updates of `top`
 _SHOWN_CAMERAS = 40  # maximum number of cameras in `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
 _WIDTH = 110  # columns of `status`
-_HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet starts one"
+_HOW_TO_BEGIN = "start one with `freshframe fleet run app.py`, or with freshframe.fleet.Fleet in a program"
 _STUCK = 3.0  # seconds without an event from an agent's Python code
 
 
@@ -69,14 +69,14 @@ def _only_one(names: list[str]) -> str:
     if not names:
         raise outcome.UsageError(f"no fleet of this user is running: {_HOW_TO_BEGIN}")
     if len(names) > 1:
-        raise outcome.UsageError(f"several fleets are running: {', '.join(names)}; name one with --name")
+        raise outcome.UsageError(f"several fleets are running ({', '.join(names)}): choose one with --name")
     return names[0]
 
 
 def name_one(name: str) -> str:
     names = _desk.running()
     if name not in names:
-        there = f"there are {', '.join(names)}" if names else f"this user runs none: {_HOW_TO_BEGIN}"
+        there = f"the fleets are {', '.join(names)}" if names else f"this user runs none: {_HOW_TO_BEGIN}"
         raise outcome.UsageError(f"no fleet is named {name!r}; {there}")
     return name
 
@@ -84,15 +84,15 @@ def name_one(name: str) -> str:
 def _what_follows(state: dict[str, Any], options: Any) -> str:
     """Describes what happens after a drain or resume."""
     if options.verb == "resume":
-        return f"{options.agent} takes cameras again"
+        return f"{options.agent} accepts cameras again"
     count = state["agents"][options.agent]["camera_count"]
     others = [each for each in state["agents"].values() if each["state"] == "up" and not each["draining"]]
     if not count:
         return f"{options.agent} is draining and has no cameras"
     if not others:
-        why = "no other agent takes cameras now"
-        return f"{options.agent} is draining, its {count_cameras(count)} run on there: {why}"
-    return f"{options.agent} is draining, {count_cameras(count)} to move: see `freshframe fleet status`"
+        why = "no other agent accepts cameras now"
+        return f"{options.agent} is draining, but its {count_cameras(count)} stay there: {why}"
+    return f"{options.agent} is draining, {count_cameras(count)} left to move: see `freshframe fleet status`"
 
 
 def _status(ask: Ask, options: Any) -> outcome.ExitCode:
@@ -206,7 +206,7 @@ def _run(options: Any, messages: Messages) -> outcome.ExitCode:
         return failure.code
     build = program.get("build")
     if not callable(build):
-        there = "build is not there" if build is None else f"build is {build!r}"
+        there = "there is no build" if build is None else f"build is {build!r}"
         raise outcome.UsageError(
             f"{options.app!r} must define build(url), which returns (pipeline, outputs), but {there}"
         )
@@ -214,7 +214,7 @@ def _run(options: Any, messages: Messages) -> outcome.ExitCode:
         return _run_sites(build, options, messages)
     if options.shutdown:
         raise outcome.UsageError(
-            "--shutdown ends the sites of --sites FILE: add --sites, or leave --shutdown out"
+            "--shutdown stops the sites of --sites FILE: pass --sites FILE too, or remove --shutdown"
         )
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
@@ -226,7 +226,7 @@ def _run(options: Any, messages: Messages) -> outcome.ExitCode:
         reader = None if options.read is None else fleet.reader(options.read)
         many = _add(fleet, cameras, build, options)
         where = "1 agent" if agents == 1 else f"{agents} agents"
-        messages.say(f"fleet {fleet.name}: {count_cameras(many)} on {where}; Ctrl-C ends it")
+        messages.say(f"fleet {fleet.name}: {count_cameras(many)} on {where}; press Ctrl-C to stop")
         if options.serve:
             messages.say(f"page: {fleet.serve().url}")
         if reader is None:

@@ -22,7 +22,7 @@ from ._metrics import metrics_text
 from ._page import FleetDashboard
 from ._plan import local_setup
 from ._read.reader import FleetReader
-from ._stats import FleetStats
+from ._stats import FleetStats, count_cameras
 
 if TYPE_CHECKING:
     from freshframe import Pipeline, Port
@@ -66,7 +66,7 @@ class Life:
         """Raises a StateError in a forked child."""
         if os.getpid() != self._pid:
             raise StateError(
-                "the fleet belongs to the parent of this forked process: create a fleet after the fork"
+                "the fleet was created before this process was forked: create a fleet after the fork"
             )
 
     def serve(self, host: str, port: int, token: str | None) -> FleetDashboard:
@@ -269,7 +269,7 @@ class Fleet(ClosedByWith):
         elif url is not None:
             self._controller.update(name, None, url)
         else:
-            raise OptionError(f"update({name!r}) needs url= or build=, and got neither")
+            raise OptionError(f"update({name!r}) needs url= or build=, but got neither")
 
     def remove(self, name: str) -> None:
         """Stops and removes a camera. Its queued results can still be read for a second.
@@ -422,6 +422,6 @@ def _wait_until_empty(controller: Controller, agent: str, timeout: float) -> Non
     deadline = time.monotonic() + timeout
     while controller.count_cameras(agent):
         if time.monotonic() > deadline:
-            left = controller.count_cameras(agent)
-            raise StopTimeoutError(f"agent {agent!r} still has {left} cameras after {timeout:g} s", [agent])
+            left = count_cameras(controller.count_cameras(agent))
+            raise StopTimeoutError(f"agent {agent!r} still has {left} {timeout:g} s after drain()", [agent])
         time.sleep(_LOOK_EVERY)

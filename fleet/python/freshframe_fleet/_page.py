@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _PERIOD = 0.25  # seconds between two checks for requests
 _MOST_PORTS = 65535
 _BELIEVED = 5.0  # seconds
-_SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
-_STALLED = 3.0  # time without a check of the agents after which the controller is called stalled, in seconds
+_SILENT = f"the program has not reported its fleet's state for {_BELIEVED:g} s\n"
+_STALLED = 3.0  # seconds for which the controller has not checked its agents
 _OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
 _SHARE = 50  # the pause after generating the state is this many times as long as generating it took
 _BROKEN = ("failed", "unplaced", "away")
@@ -135,7 +135,7 @@ class FleetDashboard(ClosedByWith):
         silent = time.clock_gettime(time.CLOCK_BOOTTIME) - self._ticked()
         if silent < _STALLED or self._closing.is_set():
             return False
-        self._set_broken(f"the controller has not worked for {silent:.0f} s")
+        self._set_broken(f"the controller has not responded for {silent:.0f} s")
         return True
 
     def _publish(self) -> None:
@@ -186,8 +186,12 @@ def health(stats: FleetStats) -> tuple[bool, str]:
         saturated = "".join(f"; agent {name} {what}" for name, what in stats.saturated().items())
         return True, f"{running} of {len(stats.cameras)} cameras run{others}{saturated}"
     first = broken[0]
-    more = f" and {len(broken) - 1} others" if len(broken) > 1 else ""
-    return False, f"camera {first.name!r}{more} not running: {first.reason or first.state}"
+    others = "1 other" if len(broken) == 2 else f"{len(broken) - 1} others"
+    more = f" and {others}" if len(broken) > 1 else ""
+    return (
+        False,
+        f"camera {first.name!r}{more} {'are' if more else 'is'} not running: {first.reason or first.state}",
+    )
 
 
 def _forget_in_child() -> None:

@@ -30,7 +30,7 @@ def local_setup(name: Any, start_timeout: Any, gil_timeout: Any, outbox_bytes: A
     name = _made_up_name() if is_made_up else _specs.checked_name("name", name)
     if not sys.executable or getattr(sys, "frozen", False):
         raise StateError(
-            "a local fleet needs a Python interpreter to start its agents, and this program has none"
+            "a local fleet needs a Python interpreter to start its agents, but this program has none"
         )
     return Setup(name, is_made_up, times, options)
 

@@ -131,7 +131,7 @@ class Site:
                 source.holder = holder
             if source.holder != holder:
                 raise StateError(
-                    f"another program reads {output!r} as {name!r} now: give each reader its own name"
+                    f"another program now reads {output!r} as {name!r}: give each reader its own name"
                 )
             if source.batch and source.number == received:
                 source.batch = []
@@ -326,7 +326,7 @@ class SitesReader(ClosedByWith):
                 raise EndOfStreamError(who if self._closed else "the sites were shut down")
             self._turn(min(_TURN, max(0.0, deadline - time.monotonic())))
             if not self._results and time.monotonic() >= deadline:
-                raise ReadTimeoutError(f"no result of {self._key[0]!r} within {limit:g} s")
+                raise ReadTimeoutError(f"no result of output {self._key[0]!r} arrived within {limit:g} s")
         site, (camera, epoch, seq, part, pts, utc, missing, ordinal, data) = self._results.popleft()
         self._readings[site].buffered -= 1
         value = native.fleet_value(memoryview(data), camera)
@@ -400,8 +400,8 @@ def _connected_ray() -> Any:
         except Exception as error:
             raise FreshframeError(
                 f"cannot connect to the Ray cluster: {masked(' '.join(str(error).split()))}. Start one with "
-                "`ray start --head`. If it checks a token, this program needs ~/.ray/auth_token and "
-                "RAY_AUTH_MODE=token, too"
+                "`ray start --head`. If the cluster requires a token, save it in ~/.ray/auth_token and set "
+                "RAY_AUTH_MODE=token for this program"
             ) from error
     return ray
 

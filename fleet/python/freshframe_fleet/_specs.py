@@ -65,7 +65,7 @@ def agent_specs(agents: Any) -> Specs:
         labels = checked_labels("the labels of an agent", given)
         name = checked_name("the name of an agent", labels.pop("name", f"agent{number}"))
         if name in specs:
-            raise OptionError(f"two agents have the name {name!r}")
+            raise OptionError(f"two agents have the name {name!r}: give each its own")
         specs[name] = labels
     return specs
 
@@ -240,7 +240,8 @@ def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
     name = check.text("the name of a camera", name)
     if masked(name) != name:
         raise OptionError(
-            f"the name of a camera is shown everywhere and must not contain a password, got {masked(name)!r}"
+            "the name of a camera appears in logs and on pages and must not contain a password, got "
+            f"{masked(name)!r}"
         )
     return (
         name,
@@ -255,7 +256,7 @@ def _from_csv(path: Path) -> list[CameraSpec]:
     except OptionError as error:
         raise OptionError(masked(str(error))) from None  # the message contains the row, and so its URL
     except UnicodeDecodeError as error:
-        raise OptionError(f"{path} must be UTF-8, but its byte {error.start} is not") from None
+        raise OptionError(f"{path} must be UTF-8, but byte {error.start} is invalid") from None
     except csv.Error as error:
         raise OptionError(
             f"{path} must be a CSV file with the columns name, url and optionally needs: {error}"

@@ -10,7 +10,7 @@ except ModuleNotFoundError:
 
 if __version__ != VERSION:
     raise MissingPackageError(
-        f"freshframe-fleet {VERSION} works with freshframe {VERSION}, and {__version__} is installed: "
+        f"freshframe-fleet {VERSION} needs freshframe {VERSION}, but {__version__} is installed: "
         f"pip install freshframe-fleet=={__version__}",
         name="freshframe_fleet",
     )

@@ -179,7 +179,7 @@ def test_unmet_needs_leave_a_camera_unplaced_and_say_so() -> None:
         stats = fleet.stats()
         assert stats.cameras["here"].agent == "south1"
         assert stats.unplaced() == {"nowhere": "no agent has site=east"}
-        with pytest.raises(ff.StateError, match=r"needs \{'site': 'south'\}, and agent 'agent0' has"):
+        with pytest.raises(ff.StateError, match=r"needs \{'site': 'south'\}, but agent 'agent0' has"):
             fleet.move("here", "agent0")
 
 
@@ -189,7 +189,7 @@ def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.fleet.Fleet) 
     wanted: dict[Callable[[str], Any], str] = {
         fleet_builds.raises: r"ValueError: no camera at rtsp://me:\*\*\*@host/x",
         fleet_builds.returns_nothing: r"build must return \(pipeline, outputs\), got NoneType",
-        fleet_builds.frames: "cannot leave their machine",
+        fleet_builds.frames: "cannot be sent to another machine",
         fleet_builds.fails_later: "burnt out",
         fleet_builds.unpicklable: "a lock cannot be sent to another process",
     }
@@ -214,7 +214,7 @@ def test_a_camera_that_ends_is_read_to_its_end(fleet: ff.fleet.Fleet) -> None:
 def test_an_output_that_no_camera_has_ends_its_reader(fleet: ff.fleet.Fleet) -> None:
     early = fleet.reader("faces")
     fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
-    with pytest.raises(ff.GraphError, match="no camera has an output 'faces'; there are: 'ticks'"):
+    with pytest.raises(ff.GraphError, match="no camera has an output 'faces'; the outputs are: 'ticks'"):
         early.get(100)
     with pytest.raises(ff.GraphError, match="no camera has an output 'noses'"):
         next(iter(fleet.reader("noses")))
@@ -222,7 +222,7 @@ def test_an_output_that_no_camera_has_ends_its_reader(fleet: ff.fleet.Fleet) -> 
 
 def test_a_read_that_gets_nothing_times_out_and_the_reader_stays_usable(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
-    with pytest.raises(ff.ReadTimeoutError, match=r"no result of 'ticks' within 0\.01 s"):
+    with pytest.raises(ff.ReadTimeoutError, match=r"no result of output 'ticks' arrived within 0\.01 s"):
         reader.get(0.01)
     fleet.add("cam", "ticks:0.01", fleet_builds.ticks)
     assert reader.get(100).camera == "cam"

@@ -50,7 +50,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
             assert _cli.main(["fleet", "drain", agent]) == 0
         told = capsys.readouterr().err
         assert "agent0 is draining and has no cameras" in told
-        assert "agent1 is draining, its 2 cameras run on there" in told
+        assert "agent1 is draining, but its 2 cameras stay there" in told
         assert _cli.main(["fleet", "status", "--name", "yarn"]) == 2
         assert "no fleet is named 'yarn'; there are yard" in capsys.readouterr().err
         assert _cli.main(["fleet", "drain", "agent7"]) == 1
@@ -84,7 +84,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
             "cannot read none.csv, the cameras in 'app.py': No such",
         ),
         ("build = print", b"name,url\n", "--cameras file.csv must name at least one camera"),
-        ("build = print", b"name,url\na,\xff\n", "file.csv must be UTF-8, but its byte 11 is not"),
+        ("build = print", b"name,url\na,\xff\n", "file.csv must be UTF-8, but byte 11 is invalid"),
         ("build = print", b"name,url\na," + b"x" * 200_000, "file.csv must be a CSV file"),
     ],
     ids=itertools.count(),

@@ -138,7 +138,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         if each.name != "_version.py":
             (tmp_path / "freshframe_fleet" / each.name).symlink_to(each)
     for version, said in (
-        ("0.0.1", f"freshframe-fleet 0.0.1 works with freshframe 0.0.1, and {ff.__version__} is installed: "),
+        ("0.0.1", f"freshframe-fleet 0.0.1 needs freshframe 0.0.1, but {ff.__version__} is installed: "),
         (ff.__version__, ""),
     ):
         (tmp_path / "freshframe_fleet" / "_version.py").write_text(f'VERSION = "{version}"\n')

@@ -175,7 +175,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
                     call()
                     print("not refused", flush=True)
                 except ff.StateError as error:
-                    print("parent of this forked process" in str(error), flush=True)
+                    print("created before this process was forked" in str(error), flush=True)
             page.close()
             fleet.close()
             os.read(read, 1)
@@ -255,7 +255,7 @@ hanging = shared_fleet(start_timeout=0.3)
 @pytest.mark.slow
 def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hanging: ff.fleet.Fleet) -> None:
     hanging.add("cam", "0.8", fleet_builds.slow_to_build_once)
-    until(lambda: "cam" in told(hanging, "no start within"), "the failure")
+    until(lambda: "cam" in told(hanging, "it did not start within"), "the failure")
     until_state(hanging, "cam", "running")
     assert hanging.stats().cameras["cam"].starts > 1
 
@@ -264,11 +264,11 @@ def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hang
 def test_a_build_that_hangs_fails_and_others_start(hanging: ff.fleet.Fleet) -> None:
     bad = {f"bad{number}": "1000" for number in range(40)}  # more than start at the same time
     hanging.add_many(bad, fleet_builds.slow_to_build)
-    until(lambda: bad.keys() <= told(hanging, "no start within 0.3 s"), "the failure of each")
+    until(lambda: bad.keys() <= told(hanging, "it did not start within 0.3 s"), "the failure of each")
     assert told(hanging, "in slow_to_build at")
     hanging.add("sound", "ticks:0.05", fleet_builds.ticks)
     until_state(hanging, "sound", "running")
-    until(lambda: told(hanging, "its build from an earlier start has not returned"), "a second start")
+    until(lambda: told(hanging, "build() of an earlier start has not returned"), "a second start")
 
 
 @pytest.mark.slow
@@ -289,7 +289,7 @@ def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
         os.kill(process_of(hanging, agent.name), signal.SIGKILL)
     build = importlib.import_module("slow_to_import").build
     hanging.add("slow", "ticks:0.05", build)
-    until(lambda: "slow" in told(hanging, "no start within 0.3 s"), "the failure")
+    until(lambda: "slow" in told(hanging, "it did not start within 0.3 s"), "the failure")
     hanging.add("quick", "ticks:0.05", fleet_builds.ticks)
     until_state(hanging, "quick", "running")
     ready.touch()
@@ -307,10 +307,10 @@ def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_
     until_state(hanging, "gate", "failed")
     camera = hanging.stats().cameras["gate"]
     assert re.search(
-        r"no start within 0.3 s: .*; it cannot start again until its agent agent0", camera.reason
+        r"it did not start within 0.3 s: .*; it cannot start again until its agent agent0", camera.reason
     )
     assert camera.starts == 1
-    assert told(hanging, "failed: no start within") >= {"gate"}
+    assert told(hanging, "failed: it did not start within") >= {"gate"}
     (tmp_path / "go on").touch()
     until_state(hanging, "gate", "running")
     assert hanging.stats().cameras["gate"].starts == 2

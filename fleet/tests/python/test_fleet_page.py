@@ -100,9 +100,9 @@ def test_health_fails_while_a_camera_does_not_run() -> None:
     assert health(stats(CAMERA, starting)) == (True, "1 of 2 cameras run, 1 starting")
     broken = replace(stats(CAMERA), reason="KeyError: 3")
     assert health(broken) == (False, "the controller has failed: KeyError: 3")
-    assert health(stats(failed)) == (False, "camera 'gate' not running: 401 Unauthorized")
+    assert health(stats(failed)) == (False, "camera 'gate' is not running: 401 Unauthorized")
     both = stats(failed, replace(failed, name="yard"))
-    assert health(both) == (False, "camera 'gate' and 1 others not running: 401 Unauthorized")
+    assert health(both) == (False, "camera 'gate' and 1 other are not running: 401 Unauthorized")
 
 
 @pytest.mark.table(cases=2)

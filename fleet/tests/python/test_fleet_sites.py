@@ -71,12 +71,12 @@ def test_a_batch_of_a_site_before_its_restart_confirms_none_after_it(site: Site)
 
 def test_a_reader_belongs_to_the_program_that_has_taken_it_over(site: Site) -> None:
     _, number, _, _ = site.take("ticks", "log", "one", 0)
-    with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
+    with pytest.raises(ff.StateError, match="another program now reads 'ticks' as 'log'"):
         site.take("ticks", "log", "two", number)
     _, number, _, rows = site.take("ticks", "log", "two", 0)
     while not rows:
         _, number, _, rows = site.take("ticks", "log", "two", number)
-    with pytest.raises(ff.StateError, match="another program reads 'ticks' as 'log' now"):
+    with pytest.raises(ff.StateError, match="another program now reads 'ticks' as 'log'"):
         site.take("ticks", "log", "one", number)
     assert site.take("ticks", "log", "two", 0)[1::2] == (number, rows)
     site.take("ticks", "other", "one", 0)  # a reader of another name
@@ -84,7 +84,7 @@ def test_a_reader_belongs_to_the_program_that_has_taken_it_over(site: Site) -> N
 
 def test_a_site_says_which_outputs_there_are(site: Site) -> None:
     until(lambda: site.stats()["outputs"], "the outputs")
-    with pytest.raises(ff.GraphError, match="no camera has an output 'boxes'; there are: 'ticks'"):
+    with pytest.raises(ff.GraphError, match="no camera has an output 'boxes'; the outputs are: 'ticks'"):
         site.take("boxes", "log", "me", 0)
 
 

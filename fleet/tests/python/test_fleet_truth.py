@@ -79,7 +79,7 @@ def test_a_camera_that_nobody_answers_for_is_away_and_says_why(
     with fleet.serve() as page:
         code, reason = health(page)
         assert code == 503
-        assert reason.startswith("camera 'dead' not running: no frames for")
+        assert reason.startswith("camera 'dead' is not running: no frames for")
         fleet.remove("dead")
         until(lambda: health(page) == (200, "1 of 1 cameras run\n"), lambda: f"good health: {health(page)}")
 
@@ -90,7 +90,7 @@ def test_a_camera_waits_until_its_first_result(fleet: ff.fleet.Fleet) -> None:
     until_state(fleet, "silent", "waiting")
     until(lambda: fleet.stats().cameras["silent"].fps > 0, "the rate of its frames")
     camera = fleet.stats().cameras["silent"]
-    assert (camera.state, camera.reason) == ("waiting", "it has given no result yet")
+    assert (camera.state, camera.reason) == ("waiting", "it has not returned a result yet")
     assert camera.produced > 0
     assert camera.frame_age is not None
 

@@ -132,7 +132,7 @@ class _Agent:
                 return
             try:
                 if hung is not None:
-                    raise FreshframeError(f"its build from an earlier start {hangs(hung)}")
+                    raise FreshframeError(f"build() of an earlier start {hangs(hung)}")
                 outputs = self._make(run, build)
             except BaseException as error:
                 if not self._has_returned(run):
@@ -156,9 +156,11 @@ class _Agent:
             if not run.hung:
                 return False
             self._hung.pop(run.camera, None)
-        logging.getLogger("freshframe").warning("camera %r: an abandoned start has ended", run.name)
+        logging.getLogger("freshframe").warning(
+            "camera %r: build() returned after its start was abandoned", run.name
+        )
         self._stop_pipeline(run)
-        self._tell_end(run, Failed(run.key, "its start was abandoned and has ended now"))
+        self._tell_end(run, Failed(run.key, "build() returned after its start was abandoned"))
         return True
 
     def _give_up(self, run: Run) -> None:
@@ -169,7 +171,7 @@ class _Agent:
             run.hung = run.closing = True
             self._hung[run.camera] = run
         self._crew.write_off(run.thread)
-        text = f"no start within {self._start_timeout:g} s: its build {hangs(run)}"
+        text = f"it did not start within {self._start_timeout:g} s: build() {hangs(run)}"
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
             pipelines.find_engine(run.pipeline).request_stop()
@@ -247,7 +249,9 @@ class _Agent:
             try:  # the event must be sent even if this fails
                 self._tell_last_counts(run, run.pipeline)
             except Exception:
-                logging.getLogger("freshframe").exception("camera %r: its counts", run.name)
+                logging.getLogger("freshframe").exception(
+                    "camera %r: cannot report its last counts", run.name
+                )
         self._tell(event)
 
     def _tell_last_counts(self, run: Run, pipeline: Pipeline) -> None:

@@ -98,8 +98,8 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
             raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
         if ports.value_type(port) is Frame:
             raise GraphError(
-                f"the output {name!r} carries frames, which cannot leave their machine: return results "
-                "instead, such as boxes or tracks"
+                f"the output {name!r} contains frames, which cannot be sent to another machine: return "
+                "results instead, such as boxes or tracks"
             )
     return pipeline, outputs
 

@@ -191,7 +191,7 @@ class Controller:
         def drain() -> None:
             self._check_open()
             self.decisions.drain(_agent(self.decisions, name), draining)
-            self.note(name, "draining" if draining else "takes cameras again")
+            self.note(name, "draining" if draining else "accepts cameras again")
 
         self.call(drain)
 
@@ -260,10 +260,12 @@ class Controller:
         agent = self.decisions.agents[_agent(self.decisions, to)]
         unmet = {key: value for key, value in camera.needs.items() if agent.labels.get(key) != value}
         if unmet:
-            raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
+            raise StateError(
+                f"camera {name!r} needs {unmet}, but agent {to!r} has the labels {dict(agent.labels)}"
+            )
         if agent.state != "up" or agent.draining:
             state = "draining" if agent.draining else agent.state
-            raise StateError(f"agent {to!r} cannot take cameras now: it is {state}")
+            raise StateError(f"agent {to!r} cannot accept cameras now: it is {state}")
         self.actions.do(self.decisions.move(camera.number, to, boot_time()))
 
     def _number(self, name: str) -> int:

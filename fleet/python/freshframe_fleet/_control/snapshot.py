@@ -66,7 +66,7 @@ def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
     if record is None and camera.moving is not None:
         return "running", camera.why  # the former run continues
     if record is None or not record["results"]:
-        return "waiting", "it has given no result yet"
+        return "waiting", "it has not returned a result yet"
     return "running", camera.why
 
 

@@ -68,7 +68,7 @@ class Consequences:
             self._state.note(now, agent.name, news)
         why = patience.why_to_end(agent, self._state.cameras_at(agent), now, resumed, times)
         if not why and self._only_hangs(agent, now):
-            why = "all of its cameras hang while starting"
+            why = "all its cameras hang while starting"
         if why:
             agent.state = "ending"
             agent.why = why
@@ -79,7 +79,7 @@ class Consequences:
             for number in sorted(self._state.placed[agent.name]):
                 camera = self._state.cameras[number]
                 if silent > times.give_away_after and not camera.exclusive:
-                    self._state.leave(camera, agent, now, f"{agent.name} does not end")
+                    self._state.leave(camera, agent, now, f"{agent.name} does not exit")
             if silent > times.give_away_after:
                 self._state.leave_formers(agent.name, now)
 

@@ -155,7 +155,7 @@ class Culprits:
         """Holds back a camera that has crashed several agents, to protect the others."""
         wait = self._state.suspects.hold(camera)
         many = "an agent" if camera.crashes == 1 else f"{camera.crashes} agents in a row, the last"
-        text = f"held for {wait:g} s: it crashed {many}: {why}"
+        text = f"held back for {wait:g} s because it crashed {many}: {why}"
         self._state.enter(camera, "failed", now, text)
         camera.retry_at = now + wait
         self._state.note(now, camera.name, text)

@@ -140,7 +140,7 @@ class FleetReader(ClosedByWith):
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise StateError(
-                "the reader belongs to the parent of this forked process: create a fleet and its readers "
+                "the reader was created before this process was forked: create a fleet and its readers "
                 "after the fork"
             )
 
@@ -183,7 +183,7 @@ class FleetReader(ClosedByWith):
                     raise EndOfStreamError(f"the {what} of {self.output!r} was closed")
                 left = min(_SLICE, deadline - time.monotonic())
                 if left <= 0:
-                    raise ReadTimeoutError(f"no result of {self.output!r} within {limit:g} s")
+                    raise ReadTimeoutError(f"no result of output {self.output!r} arrived within {limit:g} s")
                 results.changed.wait(left)
 
     def take_packed(self, most: int, wait: float, gather: float) -> list[tuple[Any, ...]]:

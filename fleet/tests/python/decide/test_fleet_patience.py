@@ -13,21 +13,21 @@ def hanging(world: World, camera: Camera) -> str:
     world.slow_to_close.add(camera.number)
     assert camera.agent is not None
     agent = camera.agent
-    world.do(world.decisions.hangs(camera.run, world.now, "no start within 120 s"))
+    world.do(world.decisions.hangs(camera.run, world.now, "it did not start within 120 s"))
     return agent
 
 
 def test_a_start_that_hangs_keeps_its_place_and_the_cameras_beside_it_run_on() -> None:
     world, [camera, *_] = started(2, 4, exclusive=True)
     agent = hanging(world, camera)
-    assert "no start within 120 s" in camera.why
-    assert any(text.startswith("failed: no start") for _, _, text in world.decisions.events)
+    assert "it did not start within 120 s" in camera.why
+    assert any(text.startswith("failed: it did not start") for _, _, text in world.decisions.events)
     world.run(300)
     assert (camera.agent, state(camera), camera.starts, camera.failures) == (agent, "closing", 1, 1)
     assert camera.run not in runs_at(world.decisions, agent)
     assert world.decisions.agents[agent].deaths == 0
     world.slow_to_close.clear()
-    world.do(world.decisions.failed(camera.run, world.now, "its start was abandoned and has ended now"))
+    world.do(world.decisions.failed(camera.run, world.now, "build() returned after its start was abandoned"))
     world.run(1)
     assert (state(camera), camera.starts, camera.failures) == ("running", 2, 1)
 
@@ -128,5 +128,5 @@ def test_a_camera_that_keeps_the_gil_for_ever_is_found_and_held() -> None:
             assert culprit.agent is not None
             world.stuck.add(culprit.agent)
         world.run(1)
-    assert culprit.why.startswith("held for")
+    assert culprit.why.startswith("held back for")
     assert [camera.name for camera in cameras if state(camera) != "running"] == [culprit.name]

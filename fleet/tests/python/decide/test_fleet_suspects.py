@@ -65,7 +65,7 @@ def test_one_of_many_cameras_that_crashes_agents_is_found_and_held(culprit: int,
     assert len(before_it_was_found) < 24
     late = [when for when in world.crashes if when > world.now - 300]
     assert len(late) <= 2
-    assert any("is held for" in text and "signal 11" in text for text in world.decisions.state.warnings)
+    assert any("is held back for" in text and "signal 11" in text for text in world.decisions.state.warnings)
 
 
 def test_a_new_camera_among_sound_ones_is_found_at_the_second_crash() -> None:
@@ -75,7 +75,7 @@ def test_a_new_camera_among_sound_ones_is_found_at_the_second_crash() -> None:
     world.run(1)
     assert len(world.crashes) == 2
     assert (bad.state, bad.crashes) == ("failed", 2)
-    assert bad.why.startswith("held for 1 s: it crashed 2 agents in a row, the last: agent")
+    assert bad.why.startswith("held back for 1 s because it crashed 2 agents in a row, the last: agent")
     world.run(5)
     assert world.running == 20
 
@@ -139,7 +139,7 @@ def test_a_crash_that_names_its_camera_accuses_no_other() -> None:
     )
     world.do(gone)
     assert (camera.state, camera.crashes) == ("failed", 1)
-    assert camera.why.startswith("held for 1 s: it crashed an agent: agent")
+    assert camera.why.startswith("held back for 1 s because it crashed an agent: agent")
     assert [each.number for each in world.cameras if each.crashes] == [7]
     world.run(0.5)
     assert world.running == 19

@@ -77,7 +77,7 @@ def pickle_build(build: Any, definitions: pickling.Definitions | None = None) ->
             f"build cannot be sent to another process: {pickling.culprit(build, error)}. Create such "
             "objects inside build"
         ) from error
-    _check_size("build", len(before) + len(pickled), "Load large objects inside of build")
+    _check_size("build", len(before) + len(pickled), "Load large objects inside build")
     return before, pickled
 
 
@@ -129,7 +129,7 @@ class Builds:
     def check(self, number: int) -> None:
         """Raises ForgottenBuildError if there is no build with this number."""
         if number not in self._functions:
-            raise ForgottenBuildError(f"build {number} was forgotten with its last camera")
+            raise ForgottenBuildError(f"build {number} was deleted when its last camera was removed")
 
     def use(self, number: int) -> None:
         """Called when another camera uses the build."""
@@ -177,7 +177,7 @@ class Builds:
         if output in given:
             return None
         known = ", ".join(map(repr, given)) or "none"
-        return f"no camera has an output {output!r}; there are: {known}"
+        return f"no camera has an output {output!r}; the outputs are: {known}"
 
     def may_give(self, number: int, output: str) -> bool:
         """Returns True if a run of the build may have produced results for an output."""
