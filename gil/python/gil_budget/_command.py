@@ -18,12 +18,19 @@ _USAGE = 2
 
 def main() -> int:
     """Runs the command line. Returns the program's exit code; 1 if that is 0 and the budget was exceeded."""
-    parser = argparse.ArgumentParser(prog="gil-budget", description="A budget for holds of Python's GIL.")
+    parser = argparse.ArgumentParser(
+        prog="gil-budget", description="Find calls that hold Python's GIL too long."
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="run a program and print the calls that held the GIL too long")
-    run.add_argument("--budget", default=DEFAULT, metavar="LIMIT", help=f"such as 20ms (default: {DEFAULT})")
-    run.add_argument("program", help="the script")
-    run.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+    run.add_argument(
+        "--budget",
+        default=DEFAULT,
+        metavar="LIMIT",
+        help=f"report holds of LIMIT or longer, such as 20ms (default: {DEFAULT})",
+    )
+    run.add_argument("program", help="script to run")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script")
     options = parser.parse_args()
     if not os.path.isfile(options.program):
         parser.error(f"cannot read the script {options.program!r}: there is no such file")
@@ -58,5 +65,6 @@ def _report(measured: Budget, code: int) -> int:
     over = measured.over
     for hold in over:
         sys.stderr.write(f"gil-budget: {hold}\n")
-    sys.stderr.write(f"gil-budget: {len(over)} holds over the budget\n")
+    holds = "1 hold" if len(over) == 1 else f"{len(over)} holds"
+    sys.stderr.write(f"gil-budget: {holds} over the budget\n")
     return code or (_OVER if over else 0)

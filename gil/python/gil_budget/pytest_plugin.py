@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ._plugin.settings import Settings
 
 _MARKER = (
-    "gil_budget(limit): the longest time for which this test may hold the GIL, such as '20ms'; None allows "
-    "any. Without --gil-budget it has no effect."
+    "gil_budget(limit): the longest time for which this test may hold the GIL, such as '20ms', or None for "
+    "no limit. Without --gil-budget it has no effect."
 )
 
 
@@ -22,21 +22,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gil-budget",
         metavar="LIMIT",
-        help="fail a test that holds the GIL for this time, such as 10ms; 'marked': only tests with the "
-        "marker gil_budget; 'off': no test, whatever the settings say",
+        help="fail a test that holds the GIL for LIMIT or longer, such as 10ms; 'marked': check only tests "
+        "with the marker gil_budget; 'off': check no test, even if the settings name a limit",
     )
     group.addoption(
-        "--gil-report-only", action="store_true", help="print what is over the budget, and fail nothing"
+        "--gil-report-only", action="store_true", help="print what is over the budget, but fail no test"
     )
     group.addoption(
         "--gil-confirm",
         action="store_true",
-        help="run a test over its budget again; only what is over both times fails",
+        help="rerun a test that is over its budget, and fail it only if it is over both times",
     )
     group.addoption(
         "--gil-count",
         metavar="KINDS",
-        help="the kinds that count, with commas, of call, freeing, objects, collector, import "
+        help="comma-separated kinds of holds to check: call, freeing, objects, collector, import "
         "(default: call,freeing)",
     )
     group.addoption(
@@ -44,19 +44,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATTERN",
         action="append",
         default=[],
-        help="names that may hold the GIL as long as they like, such as 'json:*'; may be given several times",
+        help="pattern of names that may hold the GIL for any time, such as 'json:*'. Can be repeated",
     )
-    group.addoption("--gil-baseline", metavar="FILE", help="names that may take longer, with their times")
-    group.addoption("--gil-write-baseline", metavar="FILE", help="write this run's holds into a baseline")
+    group.addoption(
+        "--gil-baseline",
+        metavar="FILE",
+        help="file with names that may hold the GIL longer, and for how long",
+    )
+    group.addoption("--gil-write-baseline", metavar="FILE", help="write the holds of this run to a baseline")
     group.addoption(
         "--gil-baseline-strict",
         action="store_true",
-        help="fail a full run when the baseline has names that were in none of the last runs",
+        help="fail a full run if the baseline has names that occurred in none of the last runs",
     )
-    group.addoption("--gil-report", metavar="FILE", help="write all holds into a JSON file")
-    parser.addini("gil_budget", "as --gil-budget", default="")
-    parser.addini("gil_budget_baseline", "as --gil-baseline, from the root folder", default="")
-    parser.addini("gil_budget_allow", "as --gil-allow", type="linelist", default=[])
+    group.addoption("--gil-report", metavar="FILE", help="write all holds to FILE as JSON")
+    parser.addini("gil_budget", "same as --gil-budget", default="")
+    parser.addini("gil_budget_baseline", "same as --gil-baseline, relative to the root folder", default="")
+    parser.addini("gil_budget_allow", "same as --gil-allow", type="linelist", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:

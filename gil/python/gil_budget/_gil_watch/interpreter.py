@@ -41,7 +41,7 @@ def native_module(loading: AbstractContextManager[object] | None = None) -> Any:
         Unsupported: This interpreter is not supported, or libdw is missing.
     """
     if sys.implementation.name != "cpython" or sys.platform != "linux":
-        raise _refuse("it reads CPython's own records")
+        raise _refuse("it reads CPython's internal data structures")
     try:
         with loading or nullcontext():
             from gil_budget import _gil  # noqa: PLC0415  (with libdw: only when a watch is wanted)
