@@ -22,7 +22,7 @@ def find_pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipelin
     found: Any = getattr(module, name, missing)
     if found is missing:
         raise UsageError(
-            f"{_wanted(path, name)}, but the file has no such name{_instead(module, path, name)}"
+            f"{_wanted(path, name)}, but the file does not define it{_instead(module, path, name)}"
         )
     if not isinstance(found, ff.Pipeline) and callable(found):
         found = _built(found, path, name)
@@ -30,7 +30,7 @@ def find_pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipelin
         raise UsageError(f"{_wanted(path, name)}, but it is {found!r}{_instead(module, path, name)}")
     if find_engine(found).started:
         raise UsageError(
-            f"{str(path)!r} has already started its pipeline {name!r}; start it below "
+            f"{str(path)!r} has already started its pipeline {name!r}: start it under "
             'if __name__ == "__main__": so that this command can run it'
         )
     return found
@@ -73,7 +73,7 @@ def _built(function: Callable[..., Any], path: Path, name: str) -> ff.Pipeline:
     if refusal := _refusal(function):
         raise UsageError(
             f"{name}() in {str(path)!r} {refusal}: expected a plain function without arguments that returns "
-            "a Pipeline. The words after -- are in sys.argv"
+            "a Pipeline. Arguments after -- are in sys.argv"
         )
     made = guarded(function)
     if not isinstance(made, ff.Pipeline):

@@ -86,8 +86,8 @@ class Attached:
         while not self._over.wait(_SLICE):
             if all(each.engine.ended for each in self.begun):
                 self._messages.say(
-                    f"{self._file}: its pipeline ran for less than {self._lasting:g} s; a cause is proven "
-                    "after 20 s at the earliest"
+                    f"{self._file}: its pipeline ran for less than {self._lasting:g} s, and finding a cause "
+                    "takes at least 20 s"
                 )
                 self._answer()
         if self.failure is not None:
@@ -115,7 +115,7 @@ class Attached:
             if not self.begun and not told and time.monotonic() - began > _PATIENCE:
                 told = True
                 self._messages.say(
-                    f"{self._file} has started no pipeline for {_PATIENCE:g} s; it is asked "
+                    f"{self._file} has not started a pipeline for {_PATIENCE:g} s; the answer comes "
                     f"{self._lasting:g} s after it has started one"
                 )
             if first is not None and time.monotonic() - first >= self._lasting:

@@ -57,7 +57,7 @@ def _findings(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Fin
     try:
         yield from check()
     except Exception as error:
-        advice = "the environment is damaged, or this is a defect of freshframe"
+        advice = "the environment is broken, or this is a bug in freshframe"
         yield Finding(name, "fail", f"cannot be checked: {type(error).__name__}: {error}", advice)
 
 

@@ -72,11 +72,13 @@ def run(options: Any, messages: Messages) -> ExitCode:
         raise UsageError(f"{parts.missing('freshframe mcp', 'mcp')} ({error})") from None
     target = _with_token(Target.parse(options.url), options.token_file)
     if options.http is not None and not target.token:
-        raise UsageError("--http needs a token: --token-file FILE, with the token of serve(token=...)")
+        raise UsageError(
+            "--http needs a token: pass --token-file FILE, a file with the token given to serve(token=...)"
+        )
     try:
         state = target.state()
     except UnreachableError as error:
-        messages.complain(f"{error}; is a pipeline served there?")
+        messages.complain(f"{error}; is a pipeline serving there?")
         return ExitCode.SOURCE
     eyes = Eyes(target, options.max_age)
     try:
@@ -107,7 +109,7 @@ def _with_token(target: Target, path: str | None) -> Target:
         except (OSError, ValueError) as error:
             raise UsageError(f"--token-file cannot be read: {error}") from None
     if (path is not None and not token) or not (token.isascii() and (token.isprintable() or not token)):
-        raise UsageError(f"{where} must be a token of printable ASCII, and nothing else")
+        raise UsageError(f"{where} must contain one token of printable ASCII characters and nothing else")
     return replace(target, token=token)
 
 
@@ -201,8 +203,8 @@ class Eyes:
             taken = _moment(float(headers["X-Timestamp"]))
         except (TypeError, ValueError):
             raise NoPictureError(
-                f"{self.target.shown} did not report the age of its frames: it must run the same version "
-                f"as this command, {ff.__version__}"
+                f"{self.target.shown} did not report the age of its frames: the program there must run the "
+                f"same version as this command, {ff.__version__}"
             ) from None
         words = f"{camera}, picture {headers['X-Seq']}, captured at {taken}"
         if age > self._max_age:
@@ -324,7 +326,7 @@ def _quoted(name: str) -> str:
     try:
         return urllib.parse.quote(name, safe="")
     except UnicodeEncodeError:
-        raise NoPictureError(f"no port or look is named {name!r}") from None
+        raise NoPictureError(f"there is no port or look named {name!r}") from None
 
 
 def _describe_picture(camera: str, state: str, picture: dict[str, Any], took: float) -> str:
@@ -357,7 +359,7 @@ def _describe_cameras(state: dict[str, Any]) -> str:
 
 
 def _looks_words(state: dict[str, Any]) -> str:
-    return f"The looks are {', '.join(_list_looks(state)) or 'none: serve(look=[...]) names them'}"
+    return f"The looks are {', '.join(_list_looks(state)) or 'none: pass them to serve(look=[...])'}"
 
 
 def _refuse_strangers(tool: Any) -> Any:
@@ -369,7 +371,7 @@ def _refuse_strangers(tool: Any) -> Any:
 
     def check(given: Any) -> Any:
         for name in set(given) - set(names):
-            known = f"the arguments are {', '.join(names)}" if names else "this tool takes none"
+            known = f"the arguments are {', '.join(names)}" if names else "this tool has no arguments"
             raise ValueError(f"unknown argument {name!r}: {known}")
         return given
 

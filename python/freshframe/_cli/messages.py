@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,18 @@ from dataclasses import dataclass
 from .. import _native
 from .._check import as_utf8
 
+# Advice that users of the command line cannot follow.
+_FOR_PROGRAMS = re.compile(
+    r" \(pass reconnect=False to open\(\) to fail instead\)"
+    r"|, or pass reconnect=True to open\(\) to wait for the source"
+)
+
 
 class _Stderr(logging.Handler):
     """Writes to the current sys.stderr, which a live display may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        print(_FOR_PROGRAMS.sub("", self.format(record)), file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Messages:
 
     def complain(self, text: str) -> None:
         """Prints an error, also with -q. Masks passwords in URLs."""
-        shown = _native.mask_passwords(as_utf8(text))
+        shown = _native.mask_passwords(_FOR_PROGRAMS.sub("", as_utf8(text)))
         print(f"freshframe {self.command}: {shown}", file=sys.stderr, flush=True)
 
     @property

@@ -154,12 +154,15 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
 def _batches(pictures: int | None, provider: str) -> str:
     """Returns how the detector runs a batch of images."""
     if pictures is not None and pictures > 1:
-        return f"runs of {pictures} images, as the file fixes it; a shorter batch is padded"
+        return f"{pictures} images per run, because the file fixes the batch size; a shorter batch is padded"
     if provider == "cpu":
-        return "a run for each image, one thread each"
+        return "one run per image, with one thread each"
     if pictures is None:
         return "one run for all images"
-    return "a run for each image, as the file fixes it; export it with dynamic=True for one run of all"
+    return (
+        "one run per image, because the file fixes the batch size; "
+        "export it with dynamic=True to run all together"
+    )
 
 
 def _names(names: list[str] | None) -> str:

@@ -54,7 +54,7 @@ def count(text: str) -> int:
 def index(text: str) -> int:
     """Parses an integer of at least 0."""
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
     return int(text)
 
 
@@ -72,7 +72,7 @@ def rate(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected frames per second above 0 such as 25, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a frame rate above 0 such as 25, got {text!r}")
     return value
 
 

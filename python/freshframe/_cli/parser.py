@@ -28,16 +28,16 @@ from .option_values import (
     source,
 )
 
-_URL = "URL of a dashboard, as serve() returns it; or host:port, or a port"
+_URL = "URL of a dashboard as returned by serve(), or host:port, or a port of this machine"
 
 
 def add_top_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `top`."""
     parser.add_argument("url", metavar="URL", help=_URL)
     parser.add_argument(
-        "--every", type=seconds, default=1.0, metavar="TIME", help="time between two readings (default 1s)"
+        "--every", type=seconds, default=1.0, metavar="TIME", help="time between two updates (default 1s)"
     )
-    parser.add_argument("--once", action="store_true", help="read once, then end")
+    parser.add_argument("--once", action="store_true", help="show the state once, then exit")
 
 
 def add_mcp_options(parser: argparse.ArgumentParser) -> None:
@@ -50,39 +50,40 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
         "--http",
         type=port,
         metavar="PORT",
-        help="serve HTTP on PORT of this machine, to clients with the token, instead of stdin and stdout",
+        help="serve HTTP on PORT of this machine for clients that send the token, instead of using stdin and "
+        "stdout",
     )
     parser.add_argument(
         "--max-age",
         type=seconds,
         default=5.0,
         metavar="TIME",
-        help="do not show images that are older (default 5s)",
+        help="do not show images older than TIME (default 5s)",
     )
 
 
 def add_why_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `why`."""
-    parser.add_argument("target", metavar="URL|APP.PY[:NAME]", help=f"{_URL}; or a file, as for `run`")
+    parser.add_argument("target", metavar="URL|APP.PY[:NAME]", help=f"{_URL}, or a Python file, as for `run`")
     parser.add_argument(
         "--for",
         dest="lasting",
         type=seconds,
         default=25.0,
         metavar="TIME",
-        help="with a file: run it for this time (default 25s; the first cause is proven after 20s)",
+        help="with a file: run it for TIME (default 25s; finding the first cause takes 20s)",
     )
 
 
 _SOURCE = (
     "a camera (0, /dev/video0), a video or image file, frames/%%05d.png, a folder or glob of images, "
-    "a stream such as rtsp://host/path, or demo:circles or demo:shapes"
+    "a stream such as rtsp://host/path, demo:circles or demo:shapes"
 )
 
 QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell expands it to all files
 
 _FPS = "frames per second of an image sequence (default 25), or the rate that a camera must deliver"
-_ROTATE = "rotate the frames by N degrees clockwise: 90, 180 or 270"
+_ROTATE = "rotate the frames clockwise by N degrees: 90, 180 or 270"
 _STREAM = "index of the stream to read from a file with several videos; freshframe probe lists them"
 
 
@@ -143,7 +144,7 @@ def _list_commands(commands: Mapping[str, argparse.ArgumentParser]) -> str:
             summary = (commands[name].description or "").removesuffix(".")
             lines.append(f"  {name:<9}{summary[0].lower()}{summary[1:]}")
         lines.append("")
-    return "\n".join([*lines, "'freshframe COMMAND --help' describes a command."])
+    return "\n".join([*lines, "Run 'freshframe COMMAND --help' for the options of a command."])
 
 
 def _meant_option(parser: argparse.ArgumentParser, given: str) -> str:
@@ -196,7 +197,7 @@ def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.
     common.add_argument(
         "--json", action="store_true", help="print results to stdout as JSON, one object per line"
     )
-    common.add_argument("--timeout", type=seconds, metavar="TIME", help="end with exit code 5 after TIME")
+    common.add_argument("--timeout", type=seconds, metavar="TIME", help="stop after TIME with exit code 5")
     common.add_argument(
         "-v", "--verbose", action="count", default=0, help="print more messages to stderr; -vv: all of them"
     )
@@ -236,18 +237,23 @@ def _track(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write FILE: .jsonl and .csv contain the results, .mp4 the video with the results drawn. "
+        help="write the results to FILE (.jsonl or .csv), or the video with the results drawn on it (.mp4). "
         "{stem} in FILE stands for the source's name without its suffix. Can be repeated",
     )
     circles = parser.add_argument_group("circles")
     circles.add_argument(
-        "--detect", action="store_true", help="search each frame separately, without tracking identities"
+        "--detect", action="store_true", help="detect circles in each frame separately, without tracking them"
     )
-    circles.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
+    circles.add_argument(
+        "--radius",
+        type=radius,
+        metavar="MIN:MAX",
+        help="smallest and largest radius in pixels (default 6:200)",
+    )
     _limits(parser.add_argument_group("frames to process"))
-    group = parser.add_argument_group("a neural network instead of circles")
-    group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
-    group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
+    group = parser.add_argument_group("a model instead of circles")
+    group.add_argument("--model", metavar="FILE", help="detect objects with the ONNX model in FILE")
+    group.add_argument("--classes", metavar="A,B", help="detect only the classes with these names")
     _model_options(group)
     _serving(parser)
 
@@ -257,29 +263,31 @@ def _limits(group: Any) -> None:
     group.add_argument(
         "--realtime",
         action="store_true",
-        help="play a file at its own speed, like a camera, and drop the frames that would have to wait",
+        help="play a file at its own speed, like a camera, and drop frames that would have to wait",
     )
     group.add_argument(
         "--for",
         dest="duration",
         type=seconds,
         metavar="TIME",
-        help="end after TIME: time of the video for a file, real time for a live source",
+        help="stop after TIME: video time for a file, real time for a live source",
     )
     group.add_argument(
-        "--start", type=moment, metavar="TIME", help="begin with the frame at TIME in the file"
+        "--start", type=moment, metavar="TIME", help="start with the frame at TIME in the file"
     )
-    group.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME in the file")
+    group.add_argument("--end", type=moment, metavar="TIME", help="stop before the frame at TIME in the file")
     group.add_argument(
-        "--wait", action="store_true", help="wait for a missing camera instead of ending immediately"
+        "--wait", action="store_true", help="wait for a missing camera instead of exiting immediately"
     )
-    group.add_argument("--max-frames", type=count, metavar="N", help="end after N processed frames")
+    group.add_argument("--max-frames", type=count, metavar="N", help="stop after processing N frames")
     group.add_argument(
-        "--keep", type=share, default=1.0, metavar="P", help="process only a random share P of the frames"
+        "--keep",
+        type=share,
+        default=1.0,
+        metavar="P",
+        help="process only a random share P of the frames, above 0 and at most 1",
     )
-    group.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="seed of the selection by --keep (default 1)"
-    )
+    group.add_argument("--seed", type=int, default=1, metavar="N", help="random seed for --keep (default 1)")
 
 
 def _model_options(group: Any) -> None:
@@ -287,26 +295,26 @@ def _model_options(group: Any) -> None:
         "--min-confidence",
         type=share,
         metavar="P",
-        help="report boxes with a confidence above P (default 0.25)",
+        help="report only boxes with a confidence above P (default 0.25)",
     )
     group.add_argument(
         "--layout",
         metavar="NAME",
-        help="layout of the model's outputs, if it is not recognised (see freshframe model FILE)",
+        help="layout of the model's outputs, if it cannot be recognised (see freshframe model FILE)",
     )
     group.add_argument("--threads", type=count, metavar="N", help="number of threads for the model")
     group.add_argument(
         "--provider",
         metavar="NAME",
-        help="run it with this execution provider of ONNX Runtime, such as cpu, cuda or openvino; doctor "
-        "lists them (default: the first of cuda, openvino and cpu that works)",
+        help="run the model with this execution provider of ONNX Runtime, such as cpu, cuda or openvino; "
+        "freshframe doctor lists them (default: the first of cuda, openvino and cpu that works)",
     )
     group.add_argument(
         "--provider-option",
         type=setting,
         action="append",
         metavar="NAME=VALUE",
-        help="option of that provider, such as device_type=GPU for openvino. Can be repeated",
+        help="option of the provider, such as device_type=GPU for openvino. Can be repeated",
     )
 
 
@@ -314,12 +322,12 @@ def _model(commands: Any) -> None:
     parser = _command(
         commands,
         "model",
-        "describe an ONNX file: inputs, outputs, the layout of a detector, speed, memory",
+        "describe an ONNX file: its inputs, outputs, detector layout, speed and memory",
         "  freshframe model yolo11n.onnx\n  freshframe model yolo11n.onnx --threads 1 --json",
     )
     parser.add_argument("model", metavar="FILE", help="the .onnx file")
     parser.add_argument(
-        "--size", type=dimensions, metavar="WxH", help="size of the input, if the file does not fix it"
+        "--size", type=dimensions, metavar="WxH", help="size of the input, if the file leaves it open"
     )
     _model_options(parser)
 
@@ -332,7 +340,7 @@ def _serving(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=0,
         metavar="PORT",
-        help="serve the dashboard and /metrics on PORT, or on a free port; the URL goes to stderr",
+        help="serve the dashboard and /metrics on PORT, or on a free port, and print the URL to stderr",
     )
     _host(group)
 
@@ -350,7 +358,7 @@ def _view(commands: Any) -> None:
     parser = _command(
         commands,
         "view",
-        "serve a source's video and its graph to a browser",
+        "show a source's video and its pipeline in a browser",
         "  freshframe view 0\n  freshframe view rtsp://camera/stream --host 0.0.0.0\n"
         "  freshframe view browser:",
     )
@@ -359,10 +367,10 @@ def _view(commands: Any) -> None:
     parser.add_argument("--rotate", type=degrees, metavar="N", help=_ROTATE)
     parser.add_argument("--stream", type=index, metavar="N", help=_STREAM)
     parser.add_argument("--circles", action="store_true", help="track circles and draw them")
-    parser.add_argument("--loop", action="store_true", help="repeat a file")
+    parser.add_argument("--loop", action="store_true", help="play a file in a loop")
     group = parser.add_argument_group("dashboard")
     group.add_argument(
-        "--port", type=port, default=8080, help="listen on PORT (default 8080); 0: a free port"
+        "--port", type=port, default=8080, help="listen on PORT (default 8080), or on a free port if it is 0"
     )
     _host(group)
 
@@ -378,17 +386,17 @@ def _app(commands: Any) -> None:
     parser.add_argument(
         "app",
         metavar="APP.PY[:NAME]",
-        help="Python file, and optionally the name of a Pipeline in it, or of a function that returns one "
+        help="Python file, and optionally the name of a Pipeline in it or of a function that returns one "
         "(default: pipeline)",
     )
-    parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
+    parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the Python file in sys.argv."
 
 
 def _top(commands: Any) -> None:
     parser = _command(
         commands,
         "top",
-        "show a running pipeline in the terminal, the most drops first",
+        "show a running pipeline in the terminal, with the most drops first",
         "  freshframe top http://127.0.0.1:8080\n  freshframe top 8080 --json | jq .edges",
     )
     add_top_options(parser)
@@ -398,11 +406,11 @@ def _why(commands: Any) -> None:
     parser = _command(
         commands,
         "why",
-        "say why the samples of a pipeline are old or lost, and what helps",
+        "find out why the samples of a pipeline are old or lost, and how to fix it",
         "  freshframe why http://127.0.0.1:8080\n  freshframe why app.py --for 1m",
     )
     add_why_options(parser)
-    parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
+    parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the Python file in sys.argv."
 
 
 def _mcp(commands: Any) -> None:
@@ -420,13 +428,17 @@ def _demo(commands: Any) -> None:
     parser = _command(
         commands,
         "demo",
-        "run a demonstration of 15 s, which needs no camera and no display",
+        "run a 15 s demonstration, which needs no camera and no display",
         "  freshframe demo --process\n  freshframe demo --seconds 5 --out results --json",
     )
     parser.add_argument(
-        "--seconds", type=seconds, default=15.0, metavar="TIME", help="duration of the live part (default 15)"
+        "--seconds",
+        type=seconds,
+        default=15.0,
+        metavar="TIME",
+        help="duration of the live part (default 15s)",
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for the video and the image (default out)")
+    parser.add_argument("--out", metavar="DIR", help="write the video and the image to DIR (default out)")
     parser.add_argument(
         "--process",
         action="store_true",
@@ -441,12 +453,14 @@ def _demo(commands: Any) -> None:
     parser.add_argument(
         "--frozen-game",
         action="store_true",
-        help="show instead how a game freezes beside a capture that holds the GIL, and not beside freshframe",
+        help="show instead how a game freezes next to a capture that holds the GIL, but not next to "
+        "freshframe",
     )
     parser.add_argument(
         "--browser",
         action="store_true",
-        help="use the camera of a browser: print a link, and start when a browser sends; records nothing",
+        help="use the camera of a browser: print a link, and start when a browser sends frames; nothing is "
+        "recorded",
     )
     _serving(parser)
 
@@ -482,7 +496,7 @@ def _doctor(commands: Any) -> None:
     _command(
         commands,
         "doctor",
-        "check this installation and suggest repairs",
+        "check this installation and suggest fixes",
         "  freshframe doctor\n  freshframe doctor --json",
     )
 
@@ -491,7 +505,7 @@ def _fleet(commands: Any, arguments: Sequence[str]) -> None:
     parser = _command(
         commands,
         "fleet",
-        "run many cameras in several processes, and show their state",
+        "run many cameras in several processes and show their state",
         "  freshframe fleet run app.py --cameras cameras.csv --agents 2 --read tracks\n"
         "  freshframe fleet status\n  freshframe fleet drain agent0",
     )
@@ -508,7 +522,7 @@ def _gil(commands: Any) -> None:
     parser = _command(
         commands,
         "gil",
-        "run a program and name the calls that held the GIL",
+        "run a program and list the calls that held the GIL",
         "  freshframe gil app.py --some-option of-the-app\n  freshframe gil --threshold 20ms -m package.app",
     )
     parser.add_argument(
@@ -517,15 +531,17 @@ def _gil(commands: Any) -> None:
         default=0.01,
         metavar="TIME",
         help="report stalls of at least TIME (default 10ms). Pure Python code releases the GIL "
-        "every 5 ms (sys.setswitchinterval), so it shows up only with TIME below 5ms",
+        "every 5 ms (sys.setswitchinterval), so it shows up only if TIME is below 5ms",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the JSON lines to FILE")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the stalls to FILE as JSON lines")
     parser.add_argument(
         "-m",
         "--module",
         nargs=argparse.REMAINDER,
         metavar="NAME ARGS",
-        help="run a module as python -m does; arguments after its name belong to the program",
+        help="run a module like python -m; arguments after its name are passed to the program",
     )
-    parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, if -m is not given")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the program's arguments")
+    parser.add_argument("program", nargs="?", metavar="SCRIPT", help="script to run, unless -m is given")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the program"
+    )

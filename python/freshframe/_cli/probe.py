@@ -76,9 +76,9 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
         f"{measured.first:.2f} s, {measured.dropped} dropped" + (f" ({drops})" if drops else ""),
     }
     if choice:
-        rows["renditions"] = f"{choice} (open(rendition=...) chooses)"
+        rows["renditions"] = f"{choice} (choose one with open(rendition=...))"
     if record["streams"]:
-        rows["streams"] = f"{'; '.join(record['streams'])} (open(stream=...) chooses)"
+        rows["streams"] = f"{'; '.join(record['streams'])} (choose one with --stream or open(stream=...))"
     rows |= _regularity(measured)
     rows |= _decoder(record["source"])
     if record["live"]:

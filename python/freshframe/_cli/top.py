@@ -88,7 +88,8 @@ class Target:
         state = self.fetched("/api/state")
         if missing := _SHOWN.difference(state):
             raise UnreachableError(
-                f"no dashboard at {self.shown}: its state is missing {', '.join(sorted(missing))}"
+                f"there is no dashboard at {self.shown}: its state does not contain "
+                f"{', '.join(sorted(missing))}"
             )
         return state
 
@@ -110,25 +111,26 @@ class Target:
             with error:
                 if error.code in (401, 403):
                     raise UsageError(
-                        f"{self.shown} refuses the request ({error.code}): use the whole URL that serve() "
-                        "returned, with its token"
+                        f"{self.shown} refused the request ({error.code}): use the whole URL that serve() "
+                        "returned, including its token"
                     ) from None
                 if error.code == 400:  # the body has the server's reason
                     words = read_words(error, self.token, most=2_000)
-                    raise UsageError(words or f"{self.shown} refuses the request (400)") from None
+                    raise UsageError(words or f"{self.shown} refused the request (400)") from None
             raise UnreachableError(
-                f"no dashboard at {self.shown}: it answers with status {error.code}"
+                f"there is no dashboard at {self.shown}: it answered with status {error.code}"
             ) from None
         except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             said = str(getattr(error, "reason", error))  # contains what the server sent, if that was not HTTP
             reason = show_reply(said, self.token) or type(error).__name__
-            raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
+            raise UnreachableError(f"there is no dashboard at {self.shown}: {reason}") from None
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
             found = state.get("schema") if isinstance(state, dict) else None
             is_short = isinstance(found, str | int)
             schema = show_reply(str(found), self.token) if is_short else type(found).__name__
             raise UnreachableError(
-                f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {schema}"
+                f"there is no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got "
+                f"{schema}"
             )
         return state
 
@@ -158,8 +160,8 @@ def readable(what: str, target: Target) -> Iterator[None]:
         reason = show_reply(str(error), target.token)
         raise UnreachableError(
             f"expected {what} from {target.shown}, but cannot read the answer "
-            f"({type(error).__name__}: {reason}): it must run the same version as this command, "
-            f"{ff.__version__}"
+            f"({type(error).__name__}: {reason}): the program there must run the same version as this "
+            f"command, {ff.__version__}"
         ) from None
 
 
@@ -170,7 +172,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         state = target.state()
         return _print(target, state, options, messages)
     except UnreachableError as error:
-        messages.complain(f"{error}; is a pipeline served there?")
+        messages.complain(f"{error}; is a pipeline serving there?")
         return ExitCode.SOURCE
 
 

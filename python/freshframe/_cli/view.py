@@ -33,7 +33,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
             # Other sources start first: if one cannot be opened, no URL is printed.
             if not is_sent:
                 _serve(pipeline, options, view, is_sent=False)
-            messages.say(f"serving {source.url}; Ctrl-C ends it")
+            messages.say(f"serving {source.url}; press Ctrl-C to stop")
             pipeline.run()
     messages.say("the source has ended")
     return ExitCode.OK

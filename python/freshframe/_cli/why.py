@@ -33,7 +33,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         with readable("sentences", target):
             text = _format_answer(options, answer)
     except UnreachableError as error:
-        messages.complain(f"{error}; is a pipeline served there?")
+        messages.complain(f"{error}; is a pipeline serving there?")
         return ExitCode.SOURCE
     print(text, end="")
     return ExitCode.OK
@@ -105,16 +105,16 @@ def _say_what_does_not_run(path: Path, pipeline: ff.Pipeline, messages: Messages
     if readers:
         messages.say(
             f"{path} has not started {pipeline.name!r}, so this command runs it, and nothing reads "
-            f"{', '.join(map(repr, readers))}: the program's own loop does not run. To ask about the loop, "
-            "too, let the program serve() the pipeline, and give this command its port"
+            f"{', '.join(map(repr, readers))}: the program's own loop does not run. To include the loop, "
+            "call serve() in the program and pass its port to this command"
         )
 
 
 def _check_begun(path: Path, attached: Attached) -> None:
     if not attached.begun:
         raise UsageError(
-            f"{str(path)!r} has ended without starting a pipeline; expected a pipeline that it starts, a "
-            f"Pipeline named {DEFAULT_NAME!r}, or app.py:name"
+            f"{str(path)!r} ended without starting a pipeline: start one in it, name a Pipeline in it "
+            f"{DEFAULT_NAME!r}, or pass app.py:name"
         )
 
 

@@ -144,7 +144,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("look_now", {"camera": "door", "bogus": 1}, "unknown argument 'bogus'.*camera"),
     ("look_now", {"port": "door"}, "unknown argument 'port'"),
     ("look_now", {"camera": None}, "camera"),
-    ("list_cameras", {"all": True}, "unknown argument 'all': this tool takes none"),
+    ("list_cameras", {"all": True}, "unknown argument 'all': this tool has no arguments"),
     ("why", {"node": "door"}, "unknown argument 'node'"),
     ("recent_events", {"n": 5}, "unknown argument 'n'.*most"),
     ("recent_events", {"most": 101}, "from 1 to 100, got 101"),
@@ -357,7 +357,7 @@ def test_an_honest_state_is_told() -> None:
 
 
 def test_a_name_that_no_port_can_have() -> None:
-    with pretends(b"") as eyes, pytest.raises(NoPictureError, match="no port or look is named"):
+    with pretends(b"") as eyes, pytest.raises(NoPictureError, match="there is no port or look named"):
         eyes.now("\ud800")
 
 
@@ -490,7 +490,7 @@ def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) 
     [
         (["--http", "0"], "--http needs a token"),
         (["--token-file", "none"], "--token-file cannot be read"),
-        (["--token-file", "two"], "--token-file two must be a token of printable ASCII"),
+        (["--token-file", "two"], "--token-file two must contain one token of printable ASCII"),
     ],
 )
 def test_wrong_options(
@@ -508,7 +508,7 @@ def test_wrong_options(
 
 def test_no_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mcp", "http://127.0.0.1:1"]) == 3
-    assert "is a pipeline served there?" in capsys.readouterr().err
+    assert "is a pipeline serving there?" in capsys.readouterr().err
 
 
 def test_a_missing_package_is_named(

@@ -79,7 +79,7 @@ def test_track_and_probe_take_pictures_in_sequence(freshframe: Any, tmp_path: Pa
     assert "put a pattern in quotes" in err
     code, _, err = freshframe("probe", tmp_path, "--fps", "fast")
     assert code == 2
-    assert "expected frames per second above 0 such as 25, got 'fast'" in err
+    assert "expected a frame rate above 0 such as 25, got 'fast'" in err
     code, _, err = freshframe("probe", tmp_path / "1.avi", "--fps", "5")
     assert code == 2
     assert "which is for image sequences: a video has its own frame rate" in err

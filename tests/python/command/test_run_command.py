@@ -77,7 +77,7 @@ def test_run_says_why_a_file_cannot_be_run(freshframe: Command, app: Callable[[s
         """
     code, _, err = freshframe("run", f"{app(program)}:nope")
     assert code == 2
-    assert "the file has no such name; it has yard, one(), two(): run " in err
+    assert "the file does not define it; it has yard, one(), two(): run " in err
     assert err.rstrip().endswith("app.py:yard")
     code, _, err = freshframe("run", app("def pipeline():\n    return 1 / 0"))
     assert code == 1
@@ -106,7 +106,7 @@ def test_run_says_why_a_function_of_the_file_gives_no_pipeline(
         ("forgets", "forgets() in 'app.py' must return a Pipeline, but it returned None"),
         ("needs", "needs() in 'app.py' needs the arguments camera, fps: expected a plain function"),
         ("later", "later() in 'app.py' is not a plain function: expected"),
-        ("nope", "the file has no such name; it has forgets(): run "),
+        ("nope", "the file does not define it; it has forgets(): run "),
     ):
         code, _, err = freshframe("run", f"{path}:{name}()")
         assert code == 2

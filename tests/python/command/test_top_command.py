@@ -207,7 +207,10 @@ class Strange(http.server.BaseHTTPRequestHandler):
     [
         (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "no dashboard"),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}', "is missing edges, elapsed, error"),
+        (
+            b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}',
+            "does not contain edges, elapsed, error",
+        ),
         (b"", "no dashboard"),
     ],
     ids=["no HTTP", "half an answer", "no state", "nothing"],
@@ -220,7 +223,7 @@ def test_top_says_so_when_something_else_answers(freshframe: Command, answer: by
         code, out, err = freshframe("top", "--once", str(server.server_port))
         thread.join()
     assert (code, out) == (3, "")
-    assert err.startswith("freshframe top: no dashboard")
+    assert err.startswith("freshframe top: there is no dashboard")
     assert reason in err
 
 

@@ -17,7 +17,7 @@ from freshframe._cli import attached, main
 
 LIVE = "demo:circles?fps=30&size=64x48"
 # Possible starts of an answer: on a busy machine a lost frame is a finding.
-CALM = ("No finding yet: causes are looked for since ", "camera: lost ")
+CALM = ("No finding yet: the pipeline has been watched for ", "camera: lost ")
 
 APP = """
 import time
@@ -200,13 +200,11 @@ def test_why_of_a_program_that_starts_nothing_says_what_was_wanted(
     app = tmp_path / "app.py"
     app.write_text('if __name__ == "__main__":\n    print("hello")\n')
     assert main(["why", str(app)]) == 2
-    assert (
-        "has ended without starting a pipeline; expected a pipeline that it starts" in capsys.readouterr().err
-    )
+    assert "ended without starting a pipeline: start one in it, " in capsys.readouterr().err
     monkeypatch.setattr(attached, "_PATIENCE", 0.2)
     app.write_text("import time\ntime.sleep(1.5)\n" + HEAD + "build().run()\n")
     assert main(["why", str(app), "--for", "0.5s"]) == 0
-    assert "has started no pipeline for 0.2 s; it is asked 0.5 s after it has started one" in (
+    assert "has not started a pipeline for 0.2 s; the answer comes 0.5 s after it has started one" in (
         capsys.readouterr().err
     )
 

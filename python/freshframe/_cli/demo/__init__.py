@@ -55,7 +55,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         from . import shapes  # noqa: PLC0415
 
         if options.process:
-            raise UsageError("--shapes cannot be used with --process: its network is a native node")
+            raise UsageError("--shapes cannot be used with --process: its detector is a native node")
         return shapes.run(options, messages, folder)
     if options.frozen_game:
         from . import frozen_game  # noqa: PLC0415
@@ -113,7 +113,7 @@ def _made(folder: str) -> Path:
 def _on_thread_first(options: Any, messages: Messages) -> Live:
     """Runs the game with the computing node on a thread, to compare with a worker process."""
     seconds = min(options.seconds, _COMPARED_SECONDS)
-    messages.say(f"{seconds:g} s with the node that computes on its thread, then in a worker process ...")
+    messages.say(f"{seconds:g} s with the CPU-heavy node on a thread, then in a worker process ...")
     quiet = argparse.Namespace(**{**vars(options), "serve": None})
     return Live(*_play_live(quiet, messages, seconds, process=False))
 

@@ -31,7 +31,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         if options.serve is not None:
             print_urls(dashboard, messages)
         print(camera_link(dashboard, camera), file=sys.stderr if options.json else sys.stdout, flush=True)
-        messages.say("Open this link and press Use my camera. Ctrl-C ends the demo.")
+        messages.say("Open this link and press Use my camera. Press Ctrl-C to end the demo.")
         with pipeline, live_table(pipeline, messages) as show:
             next(reader)
             diary = play(options.seconds, reader.latest, show)

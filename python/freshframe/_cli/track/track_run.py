@@ -148,7 +148,7 @@ class TrackRun:
             raise UsageError(str(error)) from None
         self.about_model = (
             f"{options.model}: layout {detector.layout}, input {detector.size[0]}x{detector.size[1]}, "
-            f"computed by {detector.provider} with {detector.threads} threads"
+            f"run by {detector.provider} with {detector.threads} threads"
         )
         boxes = self.pipeline.add(detector, frames)
         self.finder = boxes.name
