@@ -56,7 +56,8 @@ def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
         ) from None
     if array.dtype != np.bool_:
         raise OptionTypeError(
-            f"masks must be an array of bool, got {_check.show(masks)} ({array.dtype}): compare first"
+            f"masks must be an array of bool, got {_check.show(masks)} ({array.dtype}): compare the array "
+            f"first, such as with masks > 0.5"
         )
     if array.ndim != 3:
         raise OptionError(f"masks must have the shape (n, height, width), got {array.shape}")
@@ -88,7 +89,7 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
     for mask, (_, _, counts) in zip(result, given, strict=True):
         ends = np.cumsum([*_counts(counts)], dtype=np.int64)
         if len(ends) and ends[-1] > mask.size:
-            raise OptionError("the runs of a mask exceed its image")
+            raise OptionError("the run lengths of a mask add up to more than its image")
         if not len(ends[1:]):  # an empty mask
             continue
         first, last = int(ends[0]) // height, -(int(ends[1::2][-1]) // -height)  # columns
@@ -125,7 +126,7 @@ def _compacted(texts: Iterable[str], compact: Any) -> Any:
     for (_, _, counts), box in zip(given, bounds, strict=True):
         lengths = list(_counts(counts)) or [height * width]
         if (rest := height * width - sum(lengths)) < 0:
-            raise OptionError("the runs of a mask exceed its image")
+            raise OptionError("the run lengths of a mask add up to more than its image")
         lengths += [rest] if len(lengths) % 2 == 0 else [0, rest]
         ends = np.cumsum(lengths)
         begin, end = ends[:-1:2], ends[1::2] - 1
@@ -150,7 +151,7 @@ def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]
 
 def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
     if len(sizes) != 1:
-        raise OptionError(f"masks must all have the same size, got {sorted(sizes) or 'none: give size='}")
+        raise OptionError(f"masks must all have the same size, got {sorted(sizes) or 'no masks: pass size='}")
     return sizes
 
 
@@ -193,9 +194,9 @@ def _counts(letters: str) -> Iterator[int]:
         if len(earlier) > 2:
             number += earlier[-2]
         if not 0 <= number <= _LONGEST_SIDE**2:
-            raise OptionError("a run of a mask is negative or longer than any image")
+            raise OptionError("a run length of a mask is negative or larger than any image")
         earlier.append(number)
         yield number
         number = shift = 0
     if shift:
-        raise OptionError("the runs of a mask are cut short")
+        raise OptionError("the last run length of a mask is cut off")

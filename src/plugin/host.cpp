@@ -274,7 +274,7 @@ Frame Host::take(freshframe_frame* given) const {
   if (given == nullptr) throw Error("returned a null frame");
   if (given->is_lent) {
     if (!given->frame)
-      throw Error("returned a frame of an earlier call: use keep_frame() to keep a frame longer");
+      throw Error("returned a frame from an earlier call: use keep_frame() to keep a frame longer");
     return given->frame;
   }
   const std::unique_ptr<freshframe_frame> owned(given);
@@ -285,7 +285,7 @@ Frame Host::take(freshframe_frame* given) const {
 Frame Host::wrap_frame(const freshframe_frame& given) {
   if (given.builder) throw Error("attached a frame from make_frame() to a result before emitting it");
   if (!given.frame)
-    throw Error("attached a frame of an earlier call to a result: use keep_frame() to keep a frame longer");
+    throw Error("attached a frame from an earlier call to a result: use keep_frame() to keep a frame longer");
   return core::FrameAccess::engine(given.frame);
 }
 

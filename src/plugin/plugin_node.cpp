@@ -545,7 +545,7 @@ std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& 
       others += (others.empty() ? "; its nodes are '" : ", '") + other + "'";
     }
     throw OptionError("'" + path + "' has no node '" + name + "': it exports no symbol " + symbol +
-                      ", which FRESHFRAME_NODE(Class, \"" + name + "\") makes" + others);
+                      ", which FRESHFRAME_NODE(Class, \"" + name + "\") creates" + others);
   }
   const auto what = "node '" + name + "' of '" + path + "'";
   plugin::check_symbol(found, what);

@@ -153,8 +153,8 @@ Table checked_table(const freshframe_value& value, TextColumns text) {
     throw Error("returned a table of " + std::to_string(given.count) + " columns; at most 1000 are possible");
   }
   if (given.count > 0 && (given.data == nullptr || given.element_size < sizeof(freshframe_column))) {
-    throw Error("returned columns of " + std::to_string(given.element_size) + " bytes; version 1 has " +
-                std::to_string(sizeof(freshframe_column)));
+    throw Error("returned columns with an element_size of " + std::to_string(given.element_size) +
+                " bytes; version 1 has " + std::to_string(sizeof(freshframe_column)));
   }
   Table table;
   for (std::uint64_t i = 0; i < given.count; ++i) {

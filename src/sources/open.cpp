@@ -213,22 +213,23 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
      only(OpenedAs::HttpStream) | only(OpenedAs::Download),
      "http:// and https:// URLs, which may name a stream or a file; realtime=True makes a local file live"},
     {"reconnect", [](const OpenOptions& o) { return o.reconnect.value_or(false); }, kLive,
-     "live sources; loop=True starts a file again"},
+     "live sources; loop=True repeats a file"},
     {"reconnect=False", [](const OpenOptions& o) { return !o.reconnect.value_or(true); },
      ~only(OpenedAs::Browser), "other sources; a browser may leave and return at any time"},
     {"rendition", [](const OpenOptions& o) { return o.rendition != OpenOptions().rendition; }, kStreams,
      "live network streams"},
     {"stream", [](const OpenOptions& o) { return o.stream.has_value(); },
      only(OpenedAs::File) | only(OpenedAs::Download),
-     "files; of a live network stream, rendition= chooses the video"},
+     "files; for a live network stream, rendition= chooses the video"},
     {"pace=\"burst\"", [](const OpenOptions& o) { return o.pace == Pace::Burst; }, only(OpenedAs::HttpStream),
-     "HLS, an http:// or https:// URL of a live playlist; frames of other live sources come at once as they "
-     "are"},
+     "HLS, an http:// or https:// URL of a live playlist; frames of other live sources are delivered "
+     "immediately"},
     {"decode=\"keyframes\"", [](const OpenOptions& o) { return o.decode == Decode::Keyframes; }, kPackets,
-     "live network streams; for a file, use options={\"skip_frame\": \"nokey\"} to decode only its keyframes"},
+     "live network streams; for a file, use options={\"skip_frame\": \"nokey\"} to decode only its "
+     "keyframes"},
     {"fps", [](const OpenOptions& o) { return o.fps.has_value(); },
      kStored | only(OpenedAs::Camera) | only(OpenedAs::Browser),
-     "cameras and images; a live stream has its own speed"},
+     "cameras and images; a live stream has its own frame rate"},
     {"start", [](const OpenOptions& o) { return o.start.has_value(); }, kStored, "files and images"},
     {"end", [](const OpenOptions& o) { return o.end.has_value(); }, kStored, "files and images"},
     {"exposure", has_setting<0>, only(OpenedAs::Camera), kCameras},
@@ -271,7 +272,8 @@ void check_clean(const std::string& url) {
       std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7F; });
   if (!clean) {  // the URL is not shown: a password containing a space could not be masked
     throw OptionError(
-        "the URL of a network stream contains a space, a line break or another control character; write them as %20, %0A and so on");
+        "the URL of a network stream contains a space, a line break or another control character; write them "
+        "as %20, %0A and so on");
   }
   if (url.size() > kLongestUrl) {
     throw OptionError("the URL of a network stream has " + std::to_string(url.size()) +

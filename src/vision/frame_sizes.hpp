@@ -31,7 +31,7 @@ class FrameSizes {
   struct Owner {
     std::string_view node;    // such as "counter"
     std::string_view what;    // such as "its line"
-    std::string_view advice;  // such as "give it relative=True"
+    std::string_view advice;  // such as "pass relative=True"
   };
 
   /// Logs a warning once for each new size of a source's frames. A size of 0 is unknown and ignored. Returns
@@ -44,8 +44,8 @@ class FrameSizes {
     if (now == first || warned_.size() == kMostWarnings || !warned_.insert(now).second) return is_first;
     std::ostringstream text;
     text << "'" << owner.node << "': " << owner.what << " is in pixels of frames of " << first.first << "x"
-         << first.second << ", but a source has frames of " << now.first << "x" << now.second
-         << " now, where these pixels are another place: " << owner.advice;
+         << first.second << ", but a source now has frames of " << now.first << "x" << now.second
+         << ", in which these pixels are a different place: " << owner.advice;
     log(LogLevel::Warning, text.str());
     return false;
   }

@@ -67,8 +67,8 @@ void find_unread(const Scene& scene, Causes& out) {
     if (scene.quiet.has_changed(edge.child)) continue;
     Finding finding{.kind = "unread",
                     .subject = edge.child,
-                    .text = "is not read: " + std::to_string(edge.waiting) + " samples wait, and " +
-                            edge.parent + " waits for room.",
+                    .text = "is not read: " + std::to_string(edge.waiting) + " samples are waiting, and " +
+                            edge.parent + " waits until there is room.",
                     .remedy = "Read it, close it, or give it queue=LATEST.",
                     .evidence = {{"waiting", static_cast<double>(edge.waiting)}}};
     out[{"unread", edge.child}] = {std::move(finding)};
@@ -92,13 +92,13 @@ void find_blocked(const Scene& scene, Causes& out) {
       most = scene.window.edges[i].full;
     }
     if (!fullest || out.contains({"unread", fullest->child})) continue;
-    Finding finding{
-        .kind = "blocked",
-        .subject = name,
-        .text = "waits " + percent_text(share) + " of the time until " + fullest->child +
-                " has room, below a live source.",
-        .remedy = "Give " + fullest->child + " queue=LATEST, or make it faster: workers=, process=.",
-        .evidence = {{"blocked_share", share}}};
+    Finding finding{.kind = "blocked",
+                    .subject = name,
+                    .text = "waits " + percent_text(share) + " of the time until " + fullest->child +
+                            " has room, although its source is live.",
+                    .remedy = "Give " + fullest->child +
+                              " queue=LATEST, or make it faster, such as with process=Process(workers=2).",
+                    .evidence = {{"blocked_share", share}}};
     out[{"blocked", name}] = {std::move(finding), 0};
   }
 }
@@ -122,15 +122,14 @@ void find_away(const Scene& scene, Causes& out) {
     const bool was_lost = again || grown(source.reconnects, before->reconnects) > 0;
     auto reason = was_lost && !source.last_error.empty() ? ": " + source.last_error : std::string();
     if (!reason.ends_with('.')) reason += '.';
-    Finding finding{
-        .kind = "away",
-        .subject = nodes[i].name,
-        .text = (again ? "is lost again and again, " + std::to_string(source.outages) + " times so far"
-                       : "has given no frame in " + percent_text(share) + " of the last " +
-                             fixed_text(scene.seconds) + " s") +
-                reason,
-        .remedy = away_remedy(source),
-        .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
+    Finding finding{.kind = "away",
+                    .subject = nodes[i].name,
+                    .text = (again ? "is lost repeatedly, " + std::to_string(source.outages) + " times so far"
+                                   : "has delivered no frames for " + percent_text(share) + " of the last " +
+                                         fixed_text(scene.seconds) + " s") +
+                            reason,
+                    .remedy = away_remedy(source),
+                    .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
     out[{"away", nodes[i].name}] = {
         .finding = std::move(finding), .explains = 0, .lasts = again ? kMinute : 1};
   }
@@ -242,11 +241,11 @@ void find_lost_records(const Scene& scene, Causes& out) {
     Finding finding{.kind = "loss",
                     .subject = subject,
                     .text = percent_text(share) +
-                            " of the samples are lost, for the queue RECORDING is full: " + edge.child +
-                            " takes one each " + time_text(taken) + ", and one comes each " +
+                            " of the samples are lost because the queue RECORDING is full: " + edge.child +
+                            " takes one every " + time_text(taken) + ", but one arrives every " +
                             time_text(interval) + ".",
                     .remedy = "Make " + edge.child + " faster, or give it max_rate=" + even_rate(taken) +
-                              ": then the rest does not wait.",
+                              ", so that it keeps up.",
                     .evidence = {{"lost_share", share}, {"taken", taken}, {"interval", interval}}};
     // Call durations depend on the scene, so losses come and go.
     out[{"loss", subject}] = {
@@ -280,9 +279,9 @@ void find_deep_queues(const Scene& scene, Causes& out) {
         .subject = subject,
         .text = "samples wait " + (age > wait ? share_text(wait, age) + " of their age" : time_text(wait)) +
                 " in the queue of " + std::to_string(edge.queue.depth) + " before " + edge.child +
-                ": it holds " + fixed_text(waiting, 1) + ", for " + edge.child + " takes one each " +
-                time_text(taken) + ", and one comes each " + time_text(interval) + ".",
-        .remedy = "queue=LATEST has the same rate without this wait.",
+                ": it holds " + fixed_text(waiting, 1) + ", because " + edge.child + " takes one every " +
+                time_text(taken) + ", but one arrives every " + time_text(interval) + ".",
+        .remedy = "Use queue=LATEST, which has the same rate without this wait.",
         .evidence = {
             {"wait", wait}, {"age", age}, {"waiting", waiting}, {"interval", interval}, {"taken", taken}}};
     out[{"queue", subject}] = {std::move(finding), wait};
@@ -303,7 +302,7 @@ void find_stale(const Scene& scene, Causes& out) {
                     .subject = subject,
                     .text = percent_text(share) + " of the samples are older than max_age when " +
                             edges[i].child + " could take them.",
-                    .remedy = "A longer max_age lets them through; faster nodes before it make them younger.",
+                    .remedy = "Raise max_age to let them through, or make the nodes upstream of it faster.",
                     .evidence = {{"stale_share", share}}};
     out[{"stale", subject}] = {std::move(finding)};
   }
@@ -317,9 +316,9 @@ void find_workers(const Scene& scene, Causes& out) {
     if (count == 0 || scene.quiet.has_changed(nodes[i].name)) continue;
     Finding finding{.kind = "worker",
                     .subject = nodes[i].name,
-                    .text = "its worker processes die again and again: " + std::to_string(restarts) +
-                            " starts in place of dead ones so far.",
-                    .remedy = "The log has the cause of each.",
+                    .text = "its worker processes die repeatedly: " + std::to_string(restarts) +
+                            " have been restarted so far.",
+                    .remedy = "See the log for the cause of each.",
                     .evidence = {{"restarts", static_cast<double>(restarts)}}};
     out[{"worker", nodes[i].name}] = {std::move(finding)};
   }
@@ -348,7 +347,8 @@ std::string holders_text(const Scene& scene) {
     names.push_back(scene.seen.stats.nodes[i].name + " holds it " + percent_text(share) + " of the time");
   }
   if (!names.empty()) return " " + listed(names) + ".";
-  return " The nodes hold it only " + percent_text(sum) + " of the time: another thread of the program does.";
+  return " The nodes hold it only " + percent_text(sum) +
+         " of the time: another thread of the program holds it.";
 }
 
 // The samples that arrived at a node: how many its queues lost, and how many of those it would have taken
@@ -434,9 +434,9 @@ void find_gil_losses(const Scene& scene, Causes& out) {
     const double of_each = waits * scene.seconds / std::max(1.0, loss.taken);
     Finding finding{.kind = "gil_wait",
                     .subject = name,
-                    .text = "waits for the GIL " + percent_text(waits) +
-                            " of the time, and meanwhile loses " + percent_text(loss.lost) +
-                            " of the samples." + holders_text(scene),
+                    .text = "waits for the GIL " + percent_text(waits) + " of the time, and loses " +
+                            percent_text(loss.lost) + " of the samples in the meantime." +
+                            holders_text(scene),
                     .remedy = std::string(kGilRemedy),
                     .evidence = {{"gil_wait_share", waits}, {"lost_share", loss.lost}, {"wait", of_each}}};
     out[{"gil_wait", name}] = {std::move(finding), of_each};

@@ -177,8 +177,8 @@ struct AgeShare {
 /// Returns what the user can do about a source that delivers nothing.
 [[nodiscard]] std::string away_remedy(const SourceStats& source);
 inline constexpr std::string_view kGilRemedy =
-    "ff.gil.watch() names the function that holds it; a node that computes in Python has a GIL of its own with "
-    "process=True.";
+    "Use ff.gil.watch() to find the function that holds it, or give a node that computes in Python its own "
+    "GIL with process=True.";
 
 constexpr int kMinute = 12;              // windows
 constexpr double kShareOfAge = 1.0 / 3;  // a wait is only reported if it is this share of the age

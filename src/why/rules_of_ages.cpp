@@ -192,7 +192,7 @@ void find_empty_batches(const Scene& scene, Causes& out) {
     if (lost.share < bar(kLostInBursts)) continue;
     auto finding =
         batches->finding(percent_text(lost.share) + " of its results are lost at " + lost.child +
-                             ", to which those of a call come at once.",
+                             ", where those of a call arrive at the same time.",
                          "Give it a smaller batch, such as " + batches->smaller() + ", or " + lost.child +
                              " a queue such as Queue(" + std::to_string(batches->size) + ").");
     finding.evidence.insert({{"lost_share", lost.share}});
@@ -222,13 +222,14 @@ void find_full_processors(const Scene& scene, Causes& out) {
     wait = std::min(wait, age.mean);
     if (wait < scene.bar(kShortestPause, "processors", age.consumer)) continue;
     if (wait < scene.bar(kShareOfAge, "processors", age.consumer) * age.mean) continue;
-    Finding finding{.kind = "processors",
-                    .subject = age.consumer,
-                    .text = "the processors are full: on average " + fixed_text(all, 1) +
-                            " threads of this program are ready to run and wait for one, and samples wait " +
-                            share_text(wait, age.mean) + " of their age for it.",
-                    .remedy = "Run fewer nodes at once, or give them max_rate=. More workers make it worse.",
-                    .evidence = {{"threads", all}, {"wait", wait}, {"age", age.mean}}};
+    Finding finding{
+        .kind = "processors",
+        .subject = age.consumer,
+        .text = "the processors are busy: on average " + fixed_text(all, 1) +
+                " threads of this program are ready to run but wait for one, and samples wait " +
+                share_text(wait, age.mean) + " of their age for it.",
+        .remedy = "Run fewer nodes at the same time, or give them max_rate=. More workers make it worse.",
+        .evidence = {{"threads", all}, {"wait", wait}, {"age", age.mean}}};
     out[{"processors", age.consumer}] = {std::move(finding), wait};
   }
 }
@@ -283,11 +284,12 @@ void find_bursts(const Scene& scene, Causes& out) {
     Finding finding{
         .kind = "bursts",
         .subject = source,
-        .text = "gives its samples in bursts, on average one each " + time_text(pace.mean) +
-                ", but half of them within " + time_text(pace.median) + " of the one before: " + effect + ".",
-        .remedy = waits ? "A source that gives them evenly, such as RTSP instead of HLS, has no such wait."
-                        : "A queue such as Queue(8) keeps more of a burst; a source that gives them evenly, "
-                          "such as RTSP instead of HLS, has none.",
+        .text = "delivers its samples in bursts, on average one every " + time_text(pace.mean) +
+                ", but half of them within " + time_text(pace.median) + " of the previous one: " + effect +
+                ".",
+        .remedy = waits ? "Use a source that delivers them evenly, such as RTSP instead of HLS."
+                        : "Use a queue such as Queue(8), which keeps more of a burst, or a source that "
+                          "delivers them evenly, such as RTSP instead of HLS.",
         .evidence = {{"interval", pace.mean},
                      {"interval_median", pace.median},
                      {"wait", worst.time},

@@ -33,7 +33,7 @@ SenderFrames count_frames(const SenderStats& now, const SenderStats& before) {
 
 std::string describe_link(const SenderStats& sender) {
   return "the link is too slow: " + fixed_text(sender.arrives / kMega, 1) +
-         " Mbit/s arrive, at a round trip of " + time_text(sender.round_trip) + ".";
+         " Mbit/s arrive, with a round trip of " + time_text(sender.round_trip) + ".";
 }
 
 std::string describe_encoder(const SenderStats& sender) {
@@ -45,9 +45,9 @@ std::string describe_encoder(const SenderStats& sender) {
 
 std::string away_remedy(const SourceStats& source) {
   if (!source.sender && source.state != SourceState::WaitingSender)
-    return "freshframe keeps trying. `freshframe probe` with its URL shows what answers there.";
-  return "Open the link of Dashboard.camera_url() in the browser where the camera is, and permit the camera "
-         "there. The source continues by itself.";
+    return "freshframe keeps trying. Run `freshframe probe` with its URL to see what answers there.";
+  return "Open the link of Dashboard.camera_url() in the browser where the camera is, and allow the page "
+         "to use the camera. The source continues by itself.";
 }
 
 void find_skipping_senders(const Scene& scene, Causes& out) {
@@ -67,9 +67,9 @@ void find_skipping_senders(const Scene& scene, Causes& out) {
         .subject = nodes[i].name,
         .text = "its browser skips " + percent_text(frames.share()) + " of the camera's frames, because " +
                 (is_link ? describe_link(sender) : describe_encoder(sender)),
-        .remedy = is_link ? "Use a better network between the browser and this machine, or ask for less: "
+        .remedy = is_link ? "Use a better network between the browser and this machine, or request less: "
                             "open(\"browser:\", size=(640, 360), fps=15)."
-                          : "Ask for smaller frames, such as open(\"browser:\", size=(640, 360)), or close "
+                          : "Request smaller frames, such as open(\"browser:\", size=(640, 360)), or close "
                             "other programs where the browser runs.",
         .evidence = {{"skipped_share", frames.share()},
                      {"skipped_link", frames.link},

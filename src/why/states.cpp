@@ -97,7 +97,7 @@ void add_away(const GraphState& seen, const Circumstances& around, const QuietTi
     const double away = duration<double>(now - *since).count();
     const bool is_ill = limit && away > *limit;
     if (away < kAwayFor && !is_ill) continue;
-    auto text = "has given no frame for " + fixed_text(away, is_ill || away < 10 ? 1 : 0) + " s";
+    auto text = "has delivered no frames for " + fixed_text(away, is_ill || away < 10 ? 1 : 0) + " s";
     if (const auto reason = outage_reason(*node.source); !reason.empty()) text += ": " + std::string(reason);
     Finding finding{.kind = "away",
                     .subject = node.name,
@@ -129,7 +129,7 @@ void add_clocks(const GraphState& seen, Causes& out) {
     add(out, {.kind = "clock",
               .subject = node.name,
               .text = "its clock is " + text + (offset < 0 ? " behind" : " ahead of") + " this machine's.",
-              .remedy = "Set the camera's time (NTP), or give open() a clock_offset.",
+              .remedy = "Set the camera's clock, such as by NTP, or pass clock_offset= to open().",
               .evidence = {{"offset", offset}}});
   }
 }
@@ -141,9 +141,9 @@ void add_paces(const GraphState& seen, Causes& out) {
     if (!runs(seen) || !node.source || std::abs(node.source->pace - 1) <= kPaceOff) continue;
     add(out, {.kind = "pace",
               .subject = node.name,
-              .text = "its timestamps run at " + fixed_text(node.source->pace, 2) +
-                      " of real time: ages follow the arrivals, and pts the timestamps.",
-              .remedy = "Set the camera to a frame rate that it keeps.",
+              .text = "its timestamps advance at " + fixed_text(node.source->pace, 2) +
+                      " times real time: ages follow the arrivals, and pts follows the timestamps.",
+              .remedy = "Set the camera to a frame rate that it can sustain.",
               .evidence = {{"pace", node.source->pace}}});
   }
 }
@@ -159,9 +159,11 @@ void add_frozen(const GraphState& seen, Causes& out) {
          .subject = node.name,
          .text = frozen_text(source) + ".",
          .remedy =
-             flat ? "Look at its image: the lens may be covered, the light off, or a mask over all of it."
-                  : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
-                    "frozen_after=None.",
+             flat
+                 ? "Look at its image: the lens may be covered, the light may be off, or a mask may hide all "
+                   "of it."
+                 : "Restart the camera or the program that sends its stream. If it shows a screen or a "
+                   "poster, open() it with frozen_after=None.",
          .evidence = {{"frozen_for", source.frozen_for},
                       {"frames", static_cast<double>(source.frozen_frames)},
                       {"contents", static_cast<double>(source.frozen_contents)}},
@@ -176,8 +178,8 @@ void add_settings(const GraphState& seen, Causes& out) {
     add(out, {.kind = "setting",
               .subject = node.name,
               .text = "runs without a setting: " + node.source->settings_reason + ".",
-              .remedy = "Assign a value that the camera takes, such as source.exposure = 100. "
-                        "`freshframe probe` with its URL shows the ranges.",
+              .remedy = "Assign a value that the camera accepts, such as source.exposure = 100. "
+                        "Run `freshframe probe` with its URL to see the ranges.",
               .evidence = {}});
   }
 }
@@ -192,7 +194,8 @@ void add_decoders(const GraphState& seen, Causes& out) {
          .subject = node.name,
          .text = "is decoded by the CPU, not by the GPU: " + node.source->decoder_reason + ".",
          .remedy =
-             "`freshframe doctor` lists the GPUs and what they decode. decoder=\"cpu\" uses none of them.",
+             "Run `freshframe doctor` to see what the GPUs decode, or pass decoder=\"cpu\" to use none of "
+             "them.",
          .evidence = {{"changes", static_cast<double>(node.source->decoder_changes)}}});
   }
 }
@@ -214,15 +217,15 @@ void add_spools(const GraphState& seen, Causes& out) {
     const auto& spool = *node.spool;
     const bool is_over = node.state == NodeState::Ended;  // a spool that has ended sends nothing more
     if (!is_over && spool.oldest_age < kUnsent) continue;
-    auto text = count_text(spool.waiting, "result") + " not sent";
+    auto text =
+        count_text(spool.waiting, "result") + (spool.waiting == 1 ? " has" : " have") + " not been sent";
     if (spool.oldest_age > 0) text += ", the oldest for " + rounded_seconds(spool.oldest_age);
     if (!spool.last_error.empty()) text += ": " + spool.last_error;
     add(out,
         {.kind = "spool",
          .subject = node.name,
          .text = end_sentence(std::move(text)),
-         .remedy =
-             is_over ? "They stay in its folder: start a Spool with this folder again to send them." : "",
+         .remedy = is_over ? "They stay in its folder: start a Spool with this folder to send them." : "",
          .evidence = {{"waiting", static_cast<double>(spool.waiting)}, {"oldest_age", spool.oldest_age}}});
   }
 }
@@ -232,7 +235,7 @@ std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_
     case NodeDropCause::Device:
       // The frame's image was on a GPU that has failed since.
       if (kind != NodeKind::Source)
-        return count == 1 ? " with the device that held it" : " with the device that held them";
+        return count == 1 ? " with the GPU that held it" : " with the GPU that held them";
       // The camera's driver, the scene or the server continued without waiting for this program.
       return count == 1 ? " that was not read in time" : " that were not read in time";
     case NodeDropCause::Decode:
@@ -242,18 +245,18 @@ std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_
     case NodeDropCause::Worker:
       return " with a worker process";
     case NodeDropCause::Stop:
-      return " with the stop";
+      return " when the pipeline stopped";
     case NodeDropCause::Repeated:
       return " that the server had sent before";
     case NodeDropCause::Lost:
-      return " by the network";
+      return " on the network";
     case NodeDropCause::Sender:
       return " in the browser";
     case NodeDropCause::NotDecoded:
     case NodeDropCause::Error:
       break;
   }
-  return " by an error";
+  return " because of an error";
 }
 
 // Returns the losses other than exceptions, which have their own cause.

@@ -20,16 +20,16 @@ constexpr double kWorthALine = 0.01;  // minimum share of the age; smaller parts
 // Describes what a sample did during this part of its age; '*' stands for the node.
 std::string doing(const Age& age, const AgePart& part) {
   constexpr std::array<std::string_view, 10> kTexts = {
-      "from its capture until * gives it",
-      "* waits for room at its children",
+      "from its capture until * delivers it",
+      "* waits until its children have room",
       "in the queue before *",
       "until a worker of * is free",
-      "until the batch of * is full, or its time is over",
-      "until its set is there, before *",
+      "until the batch of * is full, or max_wait is over",
+      "until its set is complete, before *",
       "* waits for the GIL",
-      "in *, before its call begins",
+      "in *, before its call starts",
       "in the call of *",
-      "until earlier results of * have left",
+      "until earlier results of * are delivered",
   };
   std::string text(kTexts[static_cast<std::size_t>(part.kind)]);
   if (part.kind == AgeKind::Queue && age.is_reader && part.node == age.consumer) text = "until * takes it";
@@ -45,10 +45,10 @@ std::string format_line(double time, std::string_view what) {
 std::string age_text(const Age& age) {
   const auto latest = "the last " + fixed_text(age.duration) + " s";
   if (age.samples == 0) {
-    if (age.unknown == 0) return age.consumer + ": no sample in " + latest + ".\n";
-    return age.consumer + ": the way of its samples in " + latest +
-           " is not known: " + std::to_string(age.unknown) +
-           " began in a node, or came a longer way than is kept.\n";
+    if (age.unknown == 0) return age.consumer + ": no sample arrived in " + latest + ".\n";
+    return age.consumer + ": the path of its samples in " + latest +
+           " is unknown: " + std::to_string(age.unknown) +
+           " started in a node, or took a longer path than is recorded.\n";
   }
   std::string text = age.consumer + ": samples are " + time_text(age.mean) + " old on average (" + latest +
                      ", " + std::to_string(age.samples) + " of them; the oldest twentieth " +
@@ -68,14 +68,16 @@ std::string age_text(const Age& age) {
 
 std::string waiting_text(const Why& why) {
   if (why.ended)
-    return "The pipeline has ended: these are the ages of its last samples. Causes are found while it runs.\n";
-  if (!why.is_running) return "The pipeline does not run yet: start it, and ask again after 20 s.\n";
+    return "The pipeline has ended: these are the ages of its last samples. Causes are found while it "
+           "runs.\n";
+  if (!why.is_running) return "The pipeline is not running yet: start it, and ask again after 20 s.\n";
   if (why.needed <= 0 && why.unsettled.empty()) return "Nothing is wrong.\n";
   if (why.needed <= 0)
-    return "No finding. What is below " + listed(why.unsettled) +
-           " alone is not judged yet: there was an outage or a change of the graph within the last 10 s.\n";
-  return "No finding yet: causes are looked for since " + fixed_text(why.watched_for) +
-         " s, and the first is proven in " + fixed_text(std::ceil(why.needed)) + " s at the earliest.\n";
+    return "No finding. Nodes that are only downstream of " + listed(why.unsettled) +
+           " are not judged yet: there was an outage or a change of the graph within the last 10 s.\n";
+  return "No finding yet: the pipeline has been watched for " + fixed_text(why.watched_for) +
+         " s, and the first cause can be proven in " + fixed_text(std::ceil(why.needed)) +
+         " s at the earliest.\n";
 }
 
 }  // namespace

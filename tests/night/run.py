@@ -157,7 +157,9 @@ class _Run:
             self._change(change, step)
         except (ff.StateError, ff.NodeError, ff.GraphError) as error:
             # It has ended, or a node above it has failed, was removed, or has lost the source of its samples.
-            if isinstance(error, ff.GraphError) and (step.only is None or "come out of" not in str(error)):
+            if isinstance(error, ff.GraphError) and (
+                step.only is None or "returns no samples of" not in str(error)
+            ):
                 raise
             if isinstance(error, ff.NodeError) and not any(
                 one.kind in ("fails", "leaves") for one in self.program.steps

@@ -121,7 +121,7 @@ def test_a_device_that_is_not_there_is_refused_with_openvinos_own_reason() -> No
 
 
 def test_a_device_that_takes_no_node_is_refused() -> None:
-    with pytest.raises(ff.OptionError, match="openvino runs none of its 25 nodes, so that the CPU"):
+    with pytest.raises(ff.OptionError, match="openvino runs none of its 25 nodes, so the CPU"):
         ff.OnnxDetector(ff.demo.shapes_model(), provider="openvino", provider_options={"device_type": "XPU"})
 
 

@@ -300,7 +300,7 @@ def test_a_wrong_token_and_the_end_are_explained(page: Page, server: VideoServer
     page.run("desk.sockets[0].tell({type: 'ended', why: 'the source was removed'})")
     until_words(page, "The pipeline has ended. the source was removed")
     assert page.run("return camera.track.readyState") == "ended"
-    page.run("desk.sockets[0].drop(4401, 'the token is wrong')")
+    page.run("desk.sockets[0].drop(4401, 'the token is invalid')")
     until_words(page, "This link is no longer valid.")
 
 

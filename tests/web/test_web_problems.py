@@ -41,7 +41,7 @@ def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running:
     elapsed = page.until(f"return {away} && document.getElementById('uptime').textContent")
     assert elapsed >= "0:10", "cameras may need some seconds to connect"
     assert "roof" in page.text("#problems")
-    assert "has given no frame for" in page.text("#problems")
+    assert "has delivered no frames for" in page.text("#problems")
     assert page.text("#phase") == "running \u00b7 1 problem"
     assert page.run(RED, "#phase")
     assert page.text(".node[data-node=roof] .state").startswith("away ")

@@ -377,7 +377,7 @@ class Link:
             self.scene.heard.append(message)
             if "token" in message and not self.welcome:
                 if message["token"] != self.scene.token:
-                    self.send(8, struct.pack(">H", 4401) + b"the token is wrong")
+                    self.send(8, struct.pack(">H", 4401) + b"the token is invalid")
                     return False
                 self.welcome = True
                 self.greet()

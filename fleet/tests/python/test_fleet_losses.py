@@ -54,7 +54,9 @@ def test_results_that_are_too_large_are_told_and_counted(
     assert (camera.too_large, camera.kept, camera.dropped) == (2, 4, 0)
     assert fleet.stats().readers[0].outbox_full == 2
     balance(fleet)
-    until(lambda: any("gives results of 9.0 MiB" in each.getMessage() for each in caplog.records), "the log")
+    until(
+        lambda: any("returns results of 9.0 MiB" in each.getMessage() for each in caplog.records), "the log"
+    )
 
 
 def test_a_result_that_cannot_be_pickled_is_counted(fleet: ff.fleet.Fleet) -> None:

@@ -15,11 +15,11 @@ _OF_SAMPLES = frozenset(
 _OF_TIMES = frozenset({"timestamp", "time", "ts"})  # the error of Sample itself lists its times
 # Columns that are None until a node has filled them.
 _FILLED_BY = {
-    "tracker_id": "a BoxTracker or a CircleTracker gives the ids",
+    "tracker_id": "a BoxTracker or a CircleTracker assigns the ids",
     "velocity": "a tracker fills it",
     "track_age": "a tracker fills it",
     "track_confidence": "a tracker fills it",
-    "class_name": "Detections(..., names=) gives the names",
+    "class_name": "pass the names to Detections(..., names=)",
 }
 _COLUMN = re.compile(rf"\.({'|'.join(_FILLED_BY)})\b")
 _READ_ONLY = ("assignment destination is read-only", "provided NumPy array marked as readonly")
@@ -43,9 +43,9 @@ def _hint(error: BaseException) -> str:
     if any(sign in text for sign in _READ_ONLY):
         return '. The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")'
     if _NO_ARRAY in text:
-        return ". OpenCV takes arrays: give it frame.bgr instead of a frame"
+        return ". OpenCV takes arrays: pass frame.bgr instead of the frame"
     if _NO_ITERATION.fullmatch(text):
-        return ". A Frame is one image: frame.bgr is its array"
+        return ". A Frame is one image: its array is frame.bgr"
     if text.startswith("'NoneType' object is not"):
         return _of_none(error)
     return ""
@@ -68,7 +68,7 @@ def for_reader(error: BaseException) -> str:
     if not isinstance(error, AttributeError):
         return hint(error).removeprefix(". ")
     if isinstance(error.obj, Sample) and error.name not in _OF_TIMES:
-        return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
+        return f"A reader returns Samples: sample.value is the {type(error.obj.value).__name__}."
     if error.obj is None and error.name in _OF_SAMPLES:
         return "latest() and poll() return None until there is a sample: get() waits for one."
     return ""
@@ -76,10 +76,12 @@ def for_reader(error: BaseException) -> str:
 
 def _hint_at_attribute(owner: object, name: str | None) -> str:
     if isinstance(owner, Sample) and name not in _OF_TIMES:
-        return f". process() gets a Sample: sample.value is the {type(owner.value).__name__}"
+        return f". process() receives a Sample: sample.value is the {type(owner.value).__name__}"
     if isinstance(owner, list):
-        return ". With batch=, a function gets a list of values and returns a list of results"
+        return ". With batch=, a function receives a list of values and returns a list of results"
     if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):
         kind = type(owner).__name__
-        return f". A function gets the value itself, here the {kind}. A Node's process() gets the Sample"
+        return (
+            f". A function receives the value itself, here the {kind}. A Node's process() receives the Sample"
+        )
     return ""

@@ -119,6 +119,6 @@ def expect_unlooped(node: Any) -> None:
     """
     if isinstance(node, Looped) and node._stream is not None:
         raise StateError(
-            f"this {type(node).__name__} is read by a loop over it: to use it in a pipeline, make another "
+            f"this {type(node).__name__} is read by a loop over it: to use it in a pipeline, create another "
             "one, add() it, and loop over pipeline.reader(port)"
         )

@@ -82,7 +82,7 @@ class Port(Generic[T_co]):
         if not isinstance(source, Port):
             raise OptionTypeError(f"of() needs a port that add() returned, got {_check.show(source)}")
         if source._engine is not self._engine:
-            raise GraphError(f"the port {source.name!r} belongs to another pipeline than {self.name!r}")
+            raise GraphError(f"the ports {source.name!r} and {self.name!r} belong to different pipelines")
         wanted = source._index if source._only == _ALL else source._only
         only = self._engine.source_of(self._index, wanted)
         if self._only not in (_ALL, only):
@@ -257,13 +257,13 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
             raise StateError(f"the parent {port.name!r} of {label!r} was removed and has no more samples")
         if never_gives(port.node):
             logger.warning(
-                "%r gets nothing: its parent %r never returns a value, no `return` in it has one",
+                "%r receives nothing: its parent %r never returns a value, because no `return` in it has one",
                 label,
                 port.name,
             )
         if returns_its_sample(port.node):
             logger.warning(
-                "%r gets a Sample in a Sample: process() of its parent %r returns the sample; return "
+                "%r receives a Sample in a Sample: process() of its parent %r returns the sample; return "
                 "sample.value instead",
                 label,
                 port.name,

@@ -72,5 +72,5 @@ class NativeSource(Native, Looped[Out], Source[Out]):
         """
         raise StateError(
             f"{type(self).__name__} is native, and the engine reads it: write "
-            "`for sample in source:`, where sample.frame.bgr are the pixels"
+            "`for sample in source:`, where sample.frame.bgr contains the pixels"
         )

@@ -70,7 +70,9 @@ def _name_one(parents: int, batched: bool) -> str:
         return "a list of values"
     if parents < 2:
         return "one value"
-    return f"one value of one of its {parents} parents. With join=freshframe.Join(...) it gets one of each"
+    return (
+        f"one value of one of its {parents} parents. With join=freshframe.Join(...) it receives one from each"
+    )
 
 
 def _check_call(function: Any, name: str, what: str) -> None:
@@ -126,7 +128,7 @@ def set_types(node: Any, parents: Sequence[str]) -> tuple[tuple[Any, ...], Any]:
     except TypeError as error:
         name = getattr(node, "__name__", type(node).__name__)
         raise GraphError(
-            f"{name!r} cannot be called with {count} values, one of each parent of its join: {error}"
+            f"{name!r} cannot be called with {count} values, one from each parent of its join: {error}"
         ) from None
     names = [
         each.name
@@ -152,7 +154,7 @@ def _check_order(function: str, arguments: Sequence[str], parents: Sequence[str]
         if argument != parent and argument in parents:
             raise GraphError(
                 f"{function!r} takes ({', '.join(arguments)}), but its parents are in the order "
-                f"({', '.join(parents)}): a function gets the values in the order of the parents, so "
+                f"({', '.join(parents)}): a function receives the values in the order of the parents, so "
                 f"{argument!r} would be the value of {parent!r}"
             )
 

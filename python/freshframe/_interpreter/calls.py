@@ -22,10 +22,10 @@ _UNDONE_BY: dict[str, Callable[[Any], object]] = {
     "Pipeline.add": lambda pipeline: pipeline._changes.undo_add()
 }
 _FORMS = {  # spellings that users of other libraries try
-    "Pipeline.add": "several parents are one list, options have names: add(node, [left, right], name='pair')",
-    "Pipeline.reader": "several ports are one list, options have names: reader([left, right], name='pair')",
+    "Pipeline.add": "pass several parents as a list, options by name: add(node, [left, right], name='pair')",
+    "Pipeline.reader": "pass several ports as a list, options by name: reader([left, right], name='pair')",
     "LineCounter": "a line is two points: LineCounter((0, 180), (640, 180))",
-    "VideoFile": "size and rate follow from the frames: VideoFile('out.mp4')",
+    "VideoFile": "size and frame rate are those of the frames: VideoFile('out.mp4')",
 }
 
 

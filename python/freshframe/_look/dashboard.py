@@ -232,18 +232,19 @@ class Dashboard(ClosedByWith):
         name = view_name(source) if isinstance(source, Port) else _check.text("source", source)
         tokens = engine.camera_tokens()
         if name not in tokens:
-            some = (
-                f"they send {', '.join(map(repr, tokens))}" if tokens else "this pipeline has no such source"
+            some = f"the cameras are {', '.join(map(repr, tokens))}" if tokens else "this pipeline has none"
+            raise OptionError(
+                f'{name!r} is not a camera that a browser sends: {some}; open one with ff.open("browser:")'
             )
-            raise OptionError(f'browsers do not send {name!r}: {some}; ff.open("browser:") opens one')
         return name, tokens[name]
 
     def _open_engine(self) -> _native.Engine:
         engine = self._engine()
         if engine is not None and engine.forked:
             raise StateError(
-                "this dashboard belongs to the parent of this forked process, where its threads run: build "
-                "the pipeline and call serve() after the fork, or let another process run and serve it"
+                "this dashboard was created before this process was forked, and its threads run only in the "
+                "parent: build the pipeline and call serve() after the fork, or run and serve it in another "
+                "process"
             )
         if engine is None or self.closed:
             raise StateError("this dashboard is closed: call serve() for a new one")
@@ -255,7 +256,7 @@ class Dashboard(ClosedByWith):
         name = view_name(port) if isinstance(port, Port) else _check.text("port", port)
         shown = engine.shown_views() if self._request.view is None else self._request.view
         if name not in shown:
-            some = f"it shows {', '.join(map(repr, shown))}" if shown else "no port gives frames"
+            some = f"it shows {', '.join(map(repr, shown))}" if shown else "no port returns frames"
             raise OptionError(
                 f"this dashboard does not show {name!r}: {some}; choose the ports with serve(view=...)"
             )
@@ -461,8 +462,8 @@ def _served(engine: _native.Engine, wanted: Request) -> list[str]:
         raise FreshframeError(text)
     raise FreshframeError(
         f"{text.partition(';')[0]} by {relative}. Is this program running twice, as with a reloader or "
-        "several workers? Then each would read the cameras: build the pipeline in one process, which serves "
-        "the page to all, such as with `freshframe run app.py`"
+        "several workers? Then each would read the cameras: run the pipeline in a single process that serves "
+        "the page to all of them, such as with `freshframe run app.py`"
     )
 
 

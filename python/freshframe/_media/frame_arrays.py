@@ -35,7 +35,7 @@ def cast_array(array: np.ndarray[Any, Any], dtype: Any, copy: bool | None) -> np
         return array.copy() if copy else array
     if copy is False:
         raise OptionError(
-            f"a frame is uint8: an array of {np.dtype(dtype)} is a copy, which copy=False forbids"
+            f"a frame is uint8: an array of {np.dtype(dtype)} needs a copy, which copy=False forbids"
         )
     return array.astype(dtype)
 

@@ -34,7 +34,7 @@ def report_unraised(name: str, engine: _native.Engine) -> None:
         engine.raise_unreported()
     except Exception as error:
         logger.error(
-            "pipeline %r failed, and no call has raised it: %s",
+            "pipeline %r failed, and no call has raised the error: %s",
             name,
             error,
             exc_info=error.with_traceback(None),  # no traceback: the cause has that of the node
@@ -172,7 +172,7 @@ def stop_all(timeout: float) -> None:
     nodes = [node for pipeline in pipelines for node in _stopped(pipeline, deadline)]
     if nodes:
         names = ", ".join(repr(node) for node in nodes)
-        raise StopTimeoutError(f"still busy {timeout:g} s after stop_all(): {names}", nodes)
+        raise StopTimeoutError(f"these nodes are still busy {timeout:g} s after stop_all(): {names}", nodes)
 
 
 def _stopped(pipeline: Running, deadline: float) -> list[str]:
@@ -210,7 +210,7 @@ def _all_running() -> list[Running]:
 def describe_state(engine: _native.Engine) -> str:
     """Returns the state for Pipeline's repr; must not raise in a forked child."""
     if engine.forked:
-        return "of the parent of this forked process"
+        return "created before this process was forked"
     return "ended" if engine.ended else "running" if engine.started else "new"
 
 
@@ -285,7 +285,7 @@ def _stop_all() -> None:
     for pipeline in pipelines:
         if nodes := pipeline.engine.join(max(0.0, deadline - time.monotonic())):
             names = ", ".join(repr(name) for name in nodes)
-            logger.warning("exit: %s of %r still busy; no longer waiting for them", names, pipeline.name)
+            logger.warning("exiting although these nodes are still busy: %s of %r", names, pipeline.name)
             busy = True
         report_unraised(pipeline.name, pipeline.engine)
     _await_begins(max(deadline, time.monotonic() + 0.5))

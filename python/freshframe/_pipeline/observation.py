@@ -67,7 +67,7 @@ def end_run(engine: _native.Engine, graph: Graph, *, is_reported: bool) -> None:
     missing = graph.end_run(lambda: report(engine).complete)
     if missing and not is_reported:
         logger.warning(
-            "no file %s, because the run is not complete: %s",
+            "%s was not written, because the run is not complete: %s",
             ", ".join(map(repr, missing)),
             "; ".join(report(engine).losses),
         )

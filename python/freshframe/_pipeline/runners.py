@@ -66,7 +66,7 @@ class Runners:
         if thread.native_id == starter:
             raise StateError(
                 f"node {thread.name!r} needs its own thread, but threading.Thread runs on the thread "
-                "that called replace(): gevent or eventlet has replaced it. Leave threads alone, as with "
+                "that called replace(): gevent or eventlet has replaced it. Do not patch threads, as with "
                 "gevent.monkey.patch_all(thread=False)"
             )
 

@@ -71,8 +71,8 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
     code = entry._library.get_asm_str()
     if any(symbol in code for symbol in _TAKES_GIL):
         raise OptionError(
-            f"{options['name']!r} would take the GIL: print(), object mode and parallel=True do; leave them "
-            "out, or add() it as a Python function"
+            f"{options['name']!r} would take the GIL, as print(), object mode and parallel=True do: remove "
+            "them, or add() it as a Python function"
         )
     return entry
 
@@ -83,14 +83,13 @@ def _parameters(written: Callable[..., Any], options: dict[str, Any]) -> list[st
     for parameter in parameters:
         if parameter not in _PARAMETERS:
             raise OptionTypeError(
-                f"{name!r} has a parameter {parameter!r}; the possible ones are "
+                f"{name!r} has the unknown parameter {parameter!r}; the known ones are "
                 f"{', '.join(_PARAMETERS)}, in any order"
             )
     if options["shape"] and "out" not in parameters:
         raise OptionTypeError(
-            f"{name!r} has no parameter `out`, so its result would be zeros forever: it must write its "
-            f"result of shape {tuple(options['shape'])} into `out`; a function that returns one number has "
-            "out=()"
+            f"{name!r} has no parameter `out`, so its result would always be zero: it must write its "
+            f"result of shape {tuple(options['shape'])} into `out`; to return one number, pass out=()"
         )
     return parameters
 
@@ -131,8 +130,8 @@ def _check_returned(given: _Given, returned: list[Any], none: Any) -> OptionErro
         return OptionError(f"{name!r} returns nothing; with this out= it must return {what}")
     if not is_read and returned and returned != [none]:
         return OptionError(
-            f"{name!r} returns {returned[0]}, which nothing would read: with out={shape} it writes its result"
-            " into its parameter `out` and returns nothing; a function that returns one number has out=()"
+            f"{name!r} returns {returned[0]}, which nothing would read: with out={shape}, it must write its "
+            "result into its parameter `out` and return nothing; to return one number, pass out=()"
         )
     return None
 
@@ -148,7 +147,7 @@ def _refusal(error: Exception, numba: Any, given: _Given, returned: list[Any]) -
         return OptionError(f"numba cannot compile {name!r}: {error}")
     return OptionError(
         f"{name!r} writes into `pixels`, or its signature allows that. The pixels are read-only, because all "
-        "users of the frame share them: write into `out`, or into a copy, which pixels.copy() makes"
+        "users of the frame share them: write into `out`, or into a copy from pixels.copy()"
     )
 
 

@@ -21,7 +21,7 @@ def describe_error(error: BaseException) -> str:
     try:
         return _whole(str.__str__(str(error)))
     except BaseException as reason:  # user code may raise anything
-        return f"(its text cannot be had: its __str__() raised {_class_name(reason)})"
+        return f"(its message is not available: its __str__() raised {_class_name(reason)})"
 
 
 def _class_name(error: BaseException) -> str:

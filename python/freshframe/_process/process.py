@@ -107,7 +107,7 @@ def _environment(env: Any) -> dict[str, str]:
     for name, value in env.items():
         if not isinstance(name, str) or not isinstance(value, str):
             kind = _check.with_article(type(value).__name__)  # not the value, which may be a secret
-            raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(name)}: {kind}")
+            raise OptionTypeError(f"env must be a mapping of strings, got {kind} for {_check.show(name)}")
         if not name or "=" in name or "\0" in name + value:
             raise OptionError(f"the keys of env must be names of environment variables, got {name!r}")
     return dict(env)
@@ -136,8 +136,7 @@ def checked(process: Any, node: Any) -> Process:
         )
     if not sys.executable or getattr(sys, "frozen", False):
         raise GraphError(
-            "process= needs a Python interpreter to start workers, and this program has none "
-            "(sys.executable); "
-            "frozen applications run their nodes on threads"
+            "process= needs a Python interpreter to start workers, but this program has none, "
+            "for example because it is frozen: leave process= out"
         )
     return Process() if process is True else process

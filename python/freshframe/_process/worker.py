@@ -85,17 +85,17 @@ class _Replies:
         if isinstance(result, types.GeneratorType):
             raise OptionTypeError(
                 "returned a generator object instead of its results: use yield, or yield from, in the body "
-                "of "
-                "the function or method that add() gets"
+                "of the function or method passed to add()"
             )
         if type(result) in (list, tuple) and any(isinstance(each, Stamped) for each in result):
             raise OptionTypeError(
                 f"returned {_check.with_article(type(result).__name__)} that contains a result of "
-                "stamped(): yield "
-                "each result, because a list counts as one"
+                "stamped(): yield each result, because a list counts as one"
             )
         if isinstance(result, Stamped) and not self._alone:
-            raise GraphError("stamped() needs one worker: several finish their samples in any order")
+            raise GraphError(
+                "stamped() needs a single worker, because several workers finish their samples in any order"
+            )
         return result
 
 

@@ -150,7 +150,7 @@ def _warn_of_shares(xyxy: npt.NDArray[np.float32]) -> None:
         return
     _has_warned = True
     logger.warning(
-        "Detections.xyxy is in pixels, and all boxes are between 0 and 1: multiply shares of the image by "
+        "Detections.xyxy is in pixels, but all boxes are between 0 and 1: multiply fractions of the image by "
         "(frame.width, frame.height)"
     )
 

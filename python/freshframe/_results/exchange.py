@@ -151,7 +151,7 @@ def from_ultralytics(result: Any) -> dict[str, Any]:
     turned = getattr(result, "obb", None)
     boxes = result.boxes if turned is None else turned
     if boxes is None:
-        raise OptionError("from_ultralytics() needs a result with boxes: a classifier's has none")
+        raise OptionError("from_ultralytics() needs a result with boxes: a classifier's result has none")
     data: dict[str, npt.NDArray[Any]] = {}
     if turned is not None:
         data["corners"] = np.asarray(_array(turned.xyxyxyxy), np.float32).reshape(-1, 4, 2)

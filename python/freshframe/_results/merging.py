@@ -57,18 +57,20 @@ def _joined(kind: type, name: str, parts: list[Any]) -> Any:
     what = f"merge() needs {kind.__name__} with the same"
     if name == "names":
         if any(part != parts[0] for part in parts):
-            raise OptionError(f"{what} names, but not all have names")
+            raise OptionError(f"{what} class names, but some have other names or none")
         return parts[0]
     if isinstance(parts[0], Mapping):
         if any(part.keys() != parts[0].keys() for part in parts):
             missing = set().union(*parts) - set.intersection(*map(set, parts))
-            raise OptionError(f"{what} columns of data, but not all have {show(sorted(missing))}")
+            raise OptionError(f"{what} columns in data, but some do not have {show(sorted(missing))}")
         return {column: _joined(kind, column, [part[column] for part in parts]) for column in parts[0]}
     if any(part is None for part in parts):
         if any(part is not None for part in parts):
-            raise OptionError(f"{what} columns, but not all have {name!r}")
+            raise OptionError(f"{what} columns, but some do not have {name!r}")
         return None
     try:
         return np.concatenate(parts)
     except ValueError as error:  # rows of different shapes
-        raise OptionError(f"{what} columns, but {name!r} differs: {error}") from None
+        raise OptionError(
+            f"merge() needs columns with rows of the same shape, but those of {name!r} differ: {error}"
+        ) from None

@@ -115,7 +115,7 @@ def _values_port(
     given, pictures = list(values), list(frames)
     for picture in pictures:
         if not isinstance(picture, _native.Frame):
-            raise OptionTypeError(f"each of frames must be a Frame, got {_check.show(picture)}")
+            raise OptionTypeError(f"each entry of frames must be a Frame, got {_check.show(picture)}")
     if len(given) != len(pictures):
         raise OptionError(f"frames must have one entry per value, {len(given)}, got {len(pictures)}")
     if stamps is not None:

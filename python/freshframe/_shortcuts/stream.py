@@ -123,7 +123,7 @@ class Stream(Generic[T_co]):
             if self._is_over or (self._loop is not None and not self._is_held):
                 raise StateError(
                     self._describe_failure()
-                    or f"{self._what} was closed by a loop over it or by close(): make another one, or put "
+                    or f"{self._what} was closed by a loop over it or by close(): create another one, or put "
                     "all loops into one `with`"
                 )
             self._loop = weakref.ref(loop)
@@ -134,14 +134,14 @@ class Stream(Generic[T_co]):
             if self._is_over or (self._loop is not None and not self._is_held):
                 raise StateError(
                     self._describe_failure()
-                    or f"{self._what} was already read by a loop or closed: make another one for `with`"
+                    or f"{self._what} was already read by a loop or closed: create another one for `with`"
                 )
             self._is_held = True
 
     def _describe_failure(self) -> str:
         if not self._failure:
             return ""
-        return f"an earlier loop over {self._what} failed ({self._failure}): make another one to try again"
+        return f"an earlier loop over {self._what} failed ({self._failure}): create another one to try again"
 
     @contextlib.contextmanager
     def _noting_failure(self) -> Iterator[None]:
@@ -218,11 +218,9 @@ def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
     """
     if isinstance(source, Source) or not (isinstance(source, Node) or callable(source)):
         return  # add() explains what is wrong with other objects
-    form = "stream() has the source first and then its nodes, stream(freshframe.open(...), node)"
-    later = (
-        " and the source later: the other order" if any(isinstance(node, Source) for node in nodes) else ""
-    )
-    raise OptionTypeError(f"{form}: got {_check.with_article(wiring.label(source))} first{later}")
+    form = "pass the source first and then its nodes, as in stream(freshframe.open(...), node)"
+    later = " and a source after it" if any(isinstance(node, Source) for node in nodes) else ""
+    raise OptionTypeError(f"{form}; got {_check.with_article(wiring.label(source))} first{later}")
 
 
 def _check_queue(source: Any, nodes: tuple[Any, ...], queue: Any) -> None:
@@ -234,9 +232,10 @@ def _check_queue(source: Any, nodes: tuple[Any, ...], queue: Any) -> None:
     if nodes and isinstance(queue, Queue) and blocks(queue) and getattr(source, "live", False):
         raise GraphError(
             f"stream() has a blocking queue downstream of the live source {wiring.label(source)!r}, which "
-            "cannot "
-            f"wait, so that samples would be dropped before {wiring.label(nodes[0])!r}: use LATEST, or "
-            "Queue(n) to ride out short delays. In a Pipeline, a reader downstream of a node may have it"
+            f"cannot wait, so samples would be dropped before they reach {wiring.label(nodes[0])!r}: use "
+            f"LATEST, "
+            "or Queue(n) to ride out short delays. In a Pipeline, a reader downstream of a node may have "
+            "such a queue"
         )
 
 

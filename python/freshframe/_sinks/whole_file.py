@@ -69,8 +69,8 @@ class WholeFile(TextFile):
 
     def _no_file(self) -> OptionError:
         return OptionError(
-            f"complete=True needs a path where a file can get its name at the end, and {self._whole!r} is a "
-            "device, a pipe or a folder: leave complete=True out, or give another path"
+            f"complete=True needs a path to which a file can be renamed at the end, but {self._whole!r} is a "
+            "device, a pipe or a folder: leave complete=True out, or pass another path"
         )
 
     def _find(self) -> None:
@@ -83,8 +83,8 @@ class WholeFile(TextFile):
             self._lost, self._lines = self._lost + self._lines, 0
             raise OSError(
                 errno.ENOENT,
-                "another program deleted or moved the temporary file with the lines so far (write to a "
-                "folder that no other program cleans up)",
+                "another program deleted or moved the temporary file with the lines written so far: write to "
+                "a folder that no other program cleans up",
                 self.path,
             )
 
@@ -137,10 +137,10 @@ class WholeFile(TextFile):
                 os.fchmod(self._fd, stat.S_IMODE(os.stat(self._whole).st_mode) & 0o777)
             os.replace(self.path, self._whole)
         except OSError as error:
-            why = f"{error.strerror}; its lines are in {self._kept()!r}"
+            why = f"{error.strerror}; the lines written so far are in {self._kept()!r}"
             raise OSError(error.errno, why, self._whole) from error
         except (OptionError, StateError) as error:
-            raise StateError(f"{error}; its lines are in {self._kept()!r}") from error
+            raise StateError(f"{error}; the lines written so far are in {self._kept()!r}") from error
 
     def _kept(self) -> str:
         """Renames the hidden file so that no later program removes it; returns its path."""
@@ -219,7 +219,7 @@ def _remove_left_part(path: str) -> None:
         try:
             if claim.is_locked and find_place(fd, path) == "same":
                 os.unlink(path)
-                logger.info("removed %r, which a killed program has left", path)
+                logger.info("removed %r, which a killed program left behind", path)
         finally:
             claim.release()
     finally:

@@ -232,8 +232,8 @@ class FolderLock:
     def _used(folder: str, file: int) -> StateError:
         pid = os.pread(file, 20, 0).decode(errors="replace").strip()
         return StateError(
-            f"the program with the pid {pid or '?'} uses the spool {folder!r}: a folder has one program at a "
-            "time"
+            f"the program with the pid {pid or '?'} already uses the spool {folder!r}: only one program at a "
+            "time can use a folder"
         )
 
     def is_same_folder(self, folder: str) -> bool:

@@ -169,7 +169,7 @@ def read_head(data: bytes) -> tuple[dict[str, Any], int] | None:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if version != FORMAT:
-        raise UnreadableBoxError(f"its format is {version!r}, and this version of freshframe reads {FORMAT}")
+        raise UnreadableBoxError(f"its format is {version!r}, but this version of freshframe reads {FORMAT}")
     is_whole = isinstance(box, str) and re.fullmatch(r"[0-9A-Za-z_]+", box) and isinstance(opened, list)
     return (head, end) if is_whole and all(isinstance(record, dict) for record in opened) else None
 

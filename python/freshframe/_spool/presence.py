@@ -213,7 +213,8 @@ class Presence(Node[T, PresenceEvent]):
         keys: Any = self._key(value)
         if isinstance(keys, str) or not isinstance(keys, Iterable):
             raise OptionTypeError(
-                f"key must return a set of what is on, such as {{'yard'}}, got {_check.show(keys)}"
+                f"key must return the set of keys that are present, such as {{'yard'}}, got "
+                f"{_check.show(keys)}"
             )
         return list(keys)
 

@@ -175,10 +175,14 @@ class Spool(Node[Any, None]):
         sender.end(time.monotonic() + _SENDING_TIME)
         sender.thread.join(_SENDING_TIME)
         if writer.thread.is_alive():
-            say(ERROR, "the spool %r: a write does not return; the folder stays locked", self.folder)
+            say(ERROR, "the spool %r: a write has not returned, so its folder stays locked", self.folder)
             return
         if sender.thread.is_alive():
-            say(WARNING, "the spool %r: send() still runs; the folder is locked until it ends", self.folder)
+            say(
+                WARNING,
+                "the spool %r: send() is still running, so its folder stays locked until it returns",
+                self.folder,
+            )
             if not lost:
                 box.note_end()
         sender.call_at_end(lambda: self._close_box(box, complete=not lost))

@@ -63,7 +63,7 @@ class Writer:
             if self._has_ended:
                 raise StateError(
                     f"the writer thread of the spool {self._box.folder!r} has ended "
-                    f"({self._fault or 'no error'}): {len(self._waiting)} results are not on disk"
+                    f"({self._fault or 'no error'}); results that are not on disk: {len(self._waiting)}"
                 )
             is_full = len(self._waiting) >= _MOST
             self._dropped += is_full

@@ -156,13 +156,13 @@ class Ask(Node["Frame", "Answer"]):
             _asked_text("question", question), _copy_snapshots(snapshots), concurrent.futures.Future()
         )
         if self._pid not in (0, os.getpid()):  # before the lock, which may be held since a fork
-            raise StateError("this Ask belongs to the parent of this forked process: make one after the fork")
+            raise StateError("this Ask was created before this process was forked: create it after the fork")
         with self._lock:
             if self._is_closed:
                 raise StateError("this Ask has been closed: its pipeline has stopped, or it was removed")
             if len(self._waiting) >= _WAITING:
                 raise StateError(
-                    f"{_WAITING} questions are already waiting: wait for an answer before asking the next"
+                    f"{_WAITING} questions are already waiting: wait for an answer before asking the next one"
                 )
             self._waiting.append(asked)
         assert asked.future is not None
@@ -215,14 +215,18 @@ class Ask(Node["Frame", "Answer"]):
         key = os.environ.get(self._api_key_env, "")
         if not key:
             raise OptionError(
-                f"the environment variable {self._api_key_env} of api_key_env= is not set or is empty"
+                f"the environment variable {self._api_key_env} (api_key_env=) is not set or is empty"
             )
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise OptionError(
-                f"{self._api_key_env} must be a key of printable ASCII without spaces or line breaks"
+                f"the environment variable {self._api_key_env} must contain a key of printable ASCII "
+                f"characters, "
+                "without spaces or line breaks"
             )
         if not self._server.is_tls and not self._server.is_local:
-            raise OptionError(f"a key is sent to {self._server.host} only over https, got an http URL")
+            raise OptionError(
+                f"the API key is sent to {self._server.host} only over https, got an http URL: use https"
+            )
         return key
 
     def _next_question(self) -> _Question | None:
@@ -311,7 +315,8 @@ def _find_frame(sample: Sample[Any]) -> Frame:
     if not isinstance(frame, _native.Frame):
         raise OptionTypeError(
             f"Ask takes frames, and {sample.node!r} returns {_check.with_article(type(frame).__name__)}: "
-            "add it downstream of a node that returns frames, or make one with freshframe.Frame.from_array(x)"
+            "add it downstream of a node that returns frames, or create a frame with "
+            "freshframe.Frame.from_array(x)"
         )
     return frame
 
@@ -324,7 +329,7 @@ def _copy_snapshots(snapshots: Any) -> tuple[Snapshot, ...]:
             f"snapshots must be a list of snapshots of a Look, got {_check.show(snapshots)}"
         )
     if len(given) > _MOST_SNAPSHOTS:
-        raise OptionError(f"snapshots must contain at most {_MOST_SNAPSHOTS}, got {len(given)}")
+        raise OptionError(f"snapshots must contain at most {_MOST_SNAPSHOTS} snapshots, got {len(given)}")
     return given
 
 

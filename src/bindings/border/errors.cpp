@@ -70,8 +70,9 @@ void raise_os_error(const std::filesystem::filesystem_error& error) {
 // The usual cause is that a thread could not be started, and the system's message does not mention threads.
 std::string describe(const std::system_error& error) {
   if (error.code() != std::errc::resource_unavailable_try_again) return error.what();
-  return std::string("the system has no further thread for this process (") + error.what() +
-         "): end other programs or threads, or raise the limit (ulimit -u, or the pids limit of the container)";
+  return std::string("the system cannot start another thread for this process (") + error.what() +
+         "): end other programs or threads, or raise the limit (ulimit -u, or the pids limit of the "
+         "container)";
 }
 
 void raise_system_error(const std::system_error& error) {

@@ -25,8 +25,8 @@ class ForkGuard {
     if (has_forked()) {
       throw StateError(
           std::string(what) +
-          " belongs to the parent of this forked process, where its threads run: build a pipeline of "
-          "your own after the fork, or start processes with multiprocessing's 'spawn'");
+          " was created before this process was forked, and its threads run only in the parent: build a new "
+          "pipeline after the fork, or start processes with multiprocessing's 'spawn'");
     }
   }
 

@@ -81,7 +81,7 @@ class LoneCall {
   static N& find_node(NodeHandle& handle, const char* wanted, const char* verb) {
     if (handle.node) return node_as<N>(handle, wanted);
     throw StateError("this " + handle.get().default_name() +
-                     " is a node of a pipeline, which calls it: make another one for " + verb);
+                     " is a node of a pipeline, which calls it: create another one for " + verb);
   }
 
   NodeHandle& handle_;

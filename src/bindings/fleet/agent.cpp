@@ -197,8 +197,8 @@ class FleetOutlet final : public NodeBase {
     if (!sample.value) {
       throw GraphError(
           "the output '" + output_ +
-          "' carries frames, which cannot leave their machine: return results instead, such as boxes "
-          "or tracks, or bytes such as sample.frame.jpeg()");
+          "' contains frames, which cannot be sent to another machine: return results instead, such as "
+          "boxes or tracks, or bytes such as sample.frame.jpeg()");
     }
     const auto bytes = std::make_shared<const std::vector<std::byte>>(result_bytes(sample.value));
     if (bytes->size() > kLargest) note_large(bytes->size());
@@ -214,9 +214,9 @@ class FleetOutlet final : public NodeBase {
     if (counts_->too_large.fetch_add(1, std::memory_order_relaxed) > 0) return;
     constexpr double kMib = 1 << 20;
     log(LogLevel::Warning,
-        "output '" + output_ + "' gives results of " +
+        "output '" + output_ + "' returns results of " +
             core::number_text(static_cast<double>(size) / kMib, std::chars_format::fixed, 1) +
-            " MiB: those above " + core::mebibytes_rounded_down(kLargest) +
+            " MiB: results above " + core::mebibytes_rounded_down(kLargest) +
             " reach no reader, and each reader counts them as outbox_full");
   }
 

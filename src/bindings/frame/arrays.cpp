@@ -244,8 +244,8 @@ bool can_share(const AnyArray& array, const Wanted& wanted) {
 Frame wrap_array(gil::Held& held, const nb::object& owner, const AnyArray& array, const Wanted& wanted) {
   if (!can_share(array, wanted)) {
     throw OptionError(
-        "copy=False needs a C-contiguous array in one of the frame formats, which have no alpha (rows may "
-        "lie apart in gray, bgr and rgb): use copy=True");
+        "copy=False needs a C-contiguous array in one of the frame formats, which have no alpha (rows "
+        "may be padded in gray, bgr and rgb): use copy=True");
   }
   auto keep = std::make_shared<gil::Ref>(held, owner.ptr());
   auto picture = packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data()));
@@ -329,8 +329,8 @@ namespace {
 /// Returns advice for an unsupported dtype.
 const char* advice_for_numbers(const AnyArray& array) {
   if (array.dtype().code == static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float)) {
-    return ": pass (255 * array).clip(0, 255).astype(np.uint8) of pixels from 0 to 1, array.astype(np.uint8) of "
-           "pixels from 0 to 255";
+    return ": pass (255 * array).clip(0, 255).astype(np.uint8) of pixels from 0 to 1, array.astype(np.uint8) "
+           "of pixels from 0 to 255";
   }
   return ": pass array.astype(np.uint8) of pixels from 0 to 255";
 }

@@ -108,8 +108,8 @@ PyObject* raise_in_forked_child(const std::string& node) {
   if (PyErr_Occurred() != nullptr) return nullptr;
   throw StateError(
       "node '" + node +
-      "' returned in a child process that it forked: the pipeline and its threads are the parent's. "
-      "End such a child with os._exit(), or start processes with subprocess or multiprocessing's "
+      "' returned in a child process that it forked, but the pipeline and its threads run only in the "
+      "parent. End such a child with os._exit(), or start processes with subprocess or multiprocessing's "
       "'spawn'");
 }
 
@@ -161,7 +161,7 @@ void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner) 
   engine.core().refuse(std::make_exception_ptr(StateError(
       "node '" + runner.name() +
       "' needs its own thread, but threading.Thread runs on the thread that called start(): gevent "
-      "or eventlet has replaced it. Leave threads alone, as with gevent.monkey.patch_all(thread=False)")));
+      "or eventlet has replaced it. Do not patch threads, as with gevent.monkey.patch_all(thread=False)")));
   gil::release(
       held,
       [](core::Runner* target) {

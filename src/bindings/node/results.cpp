@@ -29,7 +29,7 @@ std::string advice_for_frames(nb::handle given) {
   const nb::object dtype = nb::getattr(given, "dtype", nb::none());
   const nb::str kind(nb::getattr(dtype, "kind", nb::str("")));
   const bool is_float = std::string_view(kind.c_str()) == "f";
-  return std::string(": make one with freshframe.Frame.from_array(") +
+  return std::string(": create one with freshframe.Frame.from_array(") +
          (is_float ? "(255 * x).clip(0, 255).astype(np.uint8)) of pixels x from 0 to 1" : "x)");
 }
 
@@ -46,7 +46,7 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   }
   if (demand.allows(get_type<Frame>())) text += advice_for_frames(given);
   if (demand.allows(get_type<Detections>())) {
-    text += ": make them from your boxes, freshframe.Detections(xyxy, confidence, class_id)";
+    text += ": create them from your boxes, freshframe.Detections(xyxy, confidence, class_id)";
   }
   throw nb::type_error(text.c_str());
 }
@@ -103,7 +103,7 @@ bool take_output(gil::Held& held, Loop& loop, PyObject* result, const AnySample&
     if (is_generator(result)) {
       throw OptionTypeError(
           "returned a generator object instead of its results: use yield, or yield from, in the body of the "
-          "function or method that add() gets, so that the engine knows that it yields several");
+          "function or method passed to add(), so that the engine knows that it yields several");
     }
     Emitted emitted;
     refuse_several_stamped(result);

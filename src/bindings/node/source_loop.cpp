@@ -196,10 +196,9 @@ void source_loop(gil::Held& held, Loop& loop, PyObject* iterator) {
       if (PyErr_Occurred() != nullptr) {
         fail(held, loop, nullptr);
       } else if (!has_given && !loop.runner.life().stopping() && !may_be_empty(loop)) {
-        log(LogLevel::Warning,
-            "source '" + loop.runner.name() +
-                "' has ended and given 0 samples: its read() yielded nothing. A generator that "
-                "was used up yields nothing: make a new one in read()");
+        log(LogLevel::Warning, "source '" + loop.runner.name() +
+                                   "' ended without a sample: its read() yielded nothing. A generator that "
+                                   "was used up yields nothing: create a new one in read()");
       } else if (!loop.runner.life().stopping()) {
         pace.end();
       }

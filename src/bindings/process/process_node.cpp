@@ -255,7 +255,7 @@ const Frame& check_process(const Frame& frame) {
   if (forks::Registry::instance().generation() > 0 && frame.has(frame.format()) &&
       process::SlabPool::is_inherited(frame.planes()[0].data)) {
     throw StateError(
-        "this frame is in memory that the parent of this forked process shares with worker processes and "
+        "this frame is in memory that the parent process shares with worker processes and "
         "writes to: copy() it before the fork");
   }
   return frame;

@@ -123,8 +123,8 @@ process::WorkerResult make_result(gil::Held& held, nb::handle given) {
     result.like = read_stamp(given.attr("like"));
     if (!given.attr("frame").is_none()) {
       throw OptionError(
-          "stamped(frame=) cannot leave a worker process: give the frame as the value, or leave process= "
-          "out");
+          "stamped(frame=) cannot be used in a worker process: pass the frame as the value, or leave "
+          "process= out");
     }
     value = given.attr("value");
   }

@@ -25,8 +25,8 @@ const Stamp& read_stamp(nb::handle given, const NodeNames& names) {
                                                                 : nb::cast<const PythonStamp&>(given).names;
   if (given_names && given_names != names) {
     throw Error(
-        "returned a result with the stamp of a sample of another pipeline: pass like= a sample that this node "
-        "received");
+        "returned a result with the stamp of a sample from another pipeline: pass like= a sample that this "
+        "node received");
   }
   return read_stamp(given);
 }

@@ -246,7 +246,8 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
   if (const auto* packet = value.as<Packet>()) return nb::cast(*packet);
   if (const auto* pickled = value.as<Pickled>()) return pickled->body->open(held);
   if (const auto* table = native::table_in(value)) return table_to_python(held, value, *table);
-  throw Error("a value of type " + std::string(value.get()->type()->name) + " has no Python form");
+  throw Error("a value of type " + std::string(value.get()->type()->name) +
+              " cannot be converted to a Python object");
 }
 
 Emitted from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo* const> wanted) {

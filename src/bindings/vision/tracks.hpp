@@ -15,6 +15,6 @@ namespace freshframe::python {
 
 /// The end of the error message for other types.
 inline constexpr const char* kMakeThem =
-    ": make them from your boxes, ff.Detections(xyxy, confidence, class_id)";
+    ": create them from your boxes, ff.Detections(xyxy, confidence, class_id)";
 
 }  // namespace freshframe::python

@@ -25,7 +25,7 @@ void report_first_drop(const EdgeSetup& edge, const std::string& consumer, bool 
   if (edge.queue == kRecording) {
     const std::string who = edge.recorded ? "the recorder writes" : "the consumer takes samples";
     log(LogLevel::Warning, which + who + " more slowly than its source delivers; " +
-                               (edge.way_to_be_faster.empty() ? "make it faster, or give it a longer queue="
+                               (edge.way_to_be_faster.empty() ? "make it faster, or pass a longer queue="
                                                               : edge.way_to_be_faster));
     return;
   }

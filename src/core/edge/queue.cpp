@@ -68,8 +68,8 @@ void validate(const Queue& queue) {
   }
   if (queue.depth == 0 && queue.when_full != WhenFull::DropOldest) {
     throw OptionError(
-        "a queue of depth 0 (NEXT) hands samples to a waiting consumer and has no full state: leave "
-        "when_full at its default, got " +
+        "a queue of depth 0 (NEXT) hands samples to a waiting consumer and is never full: leave when_full at "
+        "its default, got " +
         std::string(to_string(queue.when_full)));
   }
   if (queue.max_seconds && !(*queue.max_seconds > 0)) {

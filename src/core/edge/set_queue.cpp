@@ -68,7 +68,8 @@ bool has_time(const Stamp& stamp, const JoinRules& rules) noexcept {
 
 std::string why_no_clock(const std::string& parent, const Utc& utc, const JoinRules& rules) {
   if (has_own_clock(utc)) {
-    return "the wall time of '" + parent + "' is known to " + seconds_text(static_cast<double>(utc.error)) +
+    return "the wall time of '" + parent + "' is known only to within " +
+           seconds_text(static_cast<double>(utc.error)) +
            ", which is more than within=" + seconds_text(rules.within);
   }
   return "'" + parent + "' has no wall clock of its own (utc_from is " + std::string(to_string(utc.from)) +
@@ -371,7 +372,7 @@ std::string SetQueue::describe_distance(std::size_t parent) const {
   const auto whose = "the nearest samples of '" + get_name(parent) + "' ";
   const bool is_time = rules_.by != JoinBy::Seq;
   const auto numbers = std::llround(std::abs(*nearest));
-  if (!is_time && numbers == 0) return whose + "have other parts";
+  if (!is_time && numbers == 0) return whose + "have another part number";
   return whose + "are " + (is_time ? seconds_text(std::abs(*nearest)) : std::to_string(numbers)) +
          (*nearest > 0 ? " later" : " earlier");
 }
@@ -393,14 +394,14 @@ std::string SetQueue::fruitless(TimePoint now) const {
   if (const auto full = too_short(); !full.empty()) return text + full;
   add(describe_silence(0, now));
   const bool has_reference = far.empty();  // without samples of the reference, there are no distances
-  if (!has_reference && rules_.partial) far += ", and the first parent sets the pace, also with partial=True";
+  if (!has_reference && rules_.partial) far += ", and the first parent sets the pace, even with partial=True";
   for (std::size_t i = 1; i < edges_.size(); ++i) {
     const auto silence = describe_silence(i, now);
     add(silence);
     if (silence.empty() && has_reference) add(describe_distance(i));
   }
   if (far.empty()) return {};
-  return text + (has_reference ? "beside those of '" + get_name(0) + "', " : std::string()) + far;
+  return text + (has_reference ? "relative to those of '" + get_name(0) + "', " : std::string()) + far;
 }
 
 // Only where a longer queue would help: all parents send, and their times differ by less than the wait.
@@ -417,8 +418,8 @@ std::string SetQueue::too_short() const {
     if (options.queue.depth >= wait / interval) continue;
     return "the queue of '" + options.parent_name +
            "' is full before its samples have waited for max_wait=" + seconds_text(wait) +
-           ", so that they go before their partners come: give the join queue=Queue(" +
-           std::to_string(std::lround(std::ceil(wait / interval)) + 1) + "), which keeps so many samples";
+           ", so that they are dropped before their partners arrive: give the join queue=Queue(" +
+           std::to_string(std::lround(std::ceil(wait / interval)) + 1) + "), which keeps enough samples";
   }
   return {};
 }
@@ -438,8 +439,8 @@ std::string SetQueue::too_wide() {
   if (longest <= 0 || rules_.within <= kMostIntervals * longest) return {};
   return "within=" + seconds_text(rules_.within) + " is longer than " +
          std::to_string(std::lround(std::floor(rules_.within / longest))) +
-         " intervals of every parent, so samples of other times are joined as well: it is in seconds, and best " +
-         "below half an interval, " + seconds_text(longest / 2);
+         " intervals of every parent, so samples of other times are joined as well: set it, in seconds, to " +
+         "less than half an interval, " + seconds_text(longest / 2);
 }
 
 JoinStats SetQueue::stats(Span span) const {

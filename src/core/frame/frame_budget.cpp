@@ -143,8 +143,8 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t held, std::size_t
   const bool known = knows(holder) && greatest != 0;
   if (known && read_share(holder, place) < read_share(greatest, place) && held / 2 <= limit) return;
   std::string text = (knows(holder) ? get_name(holder) : std::string("this consumer")) +
-                     " gets no more frames: " + measured_mebibytes_text(held) + " of images " +
-                     (on_cards ? "on a GPU " : "") + "are held outside the engine, the limit is " +
+                     " receives no more frames: " + measured_mebibytes_text(held) + " of images " +
+                     (on_cards ? "on a GPU " : "") + "are held outside the engine, but the limit is " +
                      measured_mebibytes_text(limit);
   if (greatest != 0) text += "; most are held by " + get_name(greatest);
   throw FramesHeldError(text + ". Release frames, read with frames=False, or raise " +

@@ -57,8 +57,8 @@ struct LetGo {
 };
 
 void log_busy(const core::PipelineCore& pipeline, const std::vector<std::string>& nodes) {
-  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline.options().name +
-                             "': " + core::list_busy(nodes) + "; no longer waiting for them");
+  log(LogLevel::Warning, "these nodes are still busy after the end of pipeline '" + pipeline.options().name +
+                             "': " + core::list_busy(nodes) + "; the program no longer waits for them");
 }
 
 // Logs a failure that no call has thrown, since there will be no later call to throw it.

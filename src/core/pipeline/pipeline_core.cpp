@@ -60,7 +60,7 @@ bool sources_have_ended(const PipelineCore& core) {
 [[noreturn]] void throw_still_busy(std::vector<std::string> nodes, Seconds timeout) {
   const auto list = list_busy(nodes);
   throw StopTimeoutError(
-      "still busy " + seconds_text(timeout.count()) + " after stop(): " + list +
+      "these nodes are still busy " + seconds_text(timeout.count()) + " after stop(): " + list +
           ". A node ends when its call has returned: let a loop in process() end when the node's "
           "stop_token is set (self.stop_token.stopped), or give stop() a longer timeout",
       std::move(nodes));
@@ -117,7 +117,7 @@ bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
     request_stop();
     failure().rethrow_if_failed();
   }
-  if (stop_token().stop_requested()) throw StateError("stop() was called while the pipeline started");
+  if (stop_token().stop_requested()) throw StateError("stop() was called while the pipeline was starting");
   return true;
 }
 

@@ -20,12 +20,11 @@ namespace freshframe::core {
   if (source.frozen == "flat") return "has shown no contrast for " + lasted;
   const auto pictures = count_text(source.frozen_frames, "keyframe");
   if (source.frozen == "loop") {
-    return "has shown the same images again and again for " + lasted + ", every " +
-           rounded(source.frozen_period) + ": " + pictures + ", " +
-           count_text(source.frozen_contents, "new one");
+    return "has shown the same images repeatedly for " + lasted + ", every " + rounded(source.frozen_period) +
+           ": " + pictures + ", " + count_text(source.frozen_contents, "new one");
   }
   if (source.frozen_contents == source.frozen_frames)
-    return "has probably shown the same image for " + lasted + ": parts of it came again in " + pictures;
+    return "has probably shown the same image for " + lasted + ": parts of it were repeated in " + pictures;
   return "has shown the same image for " + lasted + ": " + pictures + ", " +
          count_text(source.frozen_contents, "content");
 }

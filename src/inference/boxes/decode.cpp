@@ -67,7 +67,7 @@ class Decoder {
   };
 
   [[nodiscard]] const OutputView& output(std::size_t index) const {
-    if (index >= outputs_.size()) refuse_outputs("there are fewer of them");
+    if (index >= outputs_.size()) refuse_outputs("there are fewer outputs");
     return outputs_[index];
   }
 
@@ -75,10 +75,10 @@ class Decoder {
     const auto& from = output(index);
     const auto axes = from.shape.size();
     if (axes < 2 || (axes == 3 && from.shape[0] != static_cast<std::int64_t>(from.pictures)) || axes > 3)
-      refuse_outputs("not two axes of one image");
+      refuse_outputs("an output does not have two axes for one image");
     const auto rows = static_cast<std::size_t>(from.shape[axes - 2]);
     const auto width = static_cast<std::size_t>(from.shape[axes - 1]);
-    if (columns != 0 && width != columns) refuse_outputs("rows of " + std::to_string(width) + " numbers");
+    if (columns != 0 && width != columns) refuse_outputs("a row has " + std::to_string(width) + " numbers");
     if (from.floats.size() != rows * width) {
       throw Error("the model's output " + std::to_string(index) +
                   " must be float32, float16 or float64: export it with one of these types");
@@ -170,7 +170,7 @@ class Decoder {
   [[nodiscard]] std::array<Grid, 2> boxes_and_scores() const {
     const auto boxes = grid(how_.boxes, 4);
     const auto scores = grid(how_.scores, 0);
-    if (boxes.rows != scores.rows) refuse_outputs("not as many scores as boxes");
+    if (boxes.rows != scores.rows) refuse_outputs("there are not as many scores as boxes");
     if (scores.columns < classes()) refuse_outputs("rows of " + std::to_string(scores.columns) + " scores");
     return {boxes, scores};
   }
@@ -198,9 +198,9 @@ class Decoder {
     const auto boxes = grid(how_.boxes, 4);
     const auto& scores = output(how_.scores);
     const auto& labels = output(how_.labels);
-    if (scores.floats.size() != boxes.rows) refuse_outputs("not as many scores as boxes");
+    if (scores.floats.size() != boxes.rows) refuse_outputs("there are not as many scores as boxes");
     const bool whole = labels.integers.size() == boxes.rows;
-    if (!whole && labels.floats.size() != boxes.rows) refuse_outputs("not as many labels as boxes");
+    if (!whole && labels.floats.size() != boxes.rows) refuse_outputs("there are not as many labels as boxes");
     for (std::size_t i = 0; i < boxes.rows; ++i) {
       const float* const row = boxes.row(i);
       const double label =
@@ -214,7 +214,7 @@ class Decoder {
   void corners_and_scores() {
     const auto boxes = grid(how_.boxes, 4);
     const auto scores = grid(how_.scores, 1 + classes());
-    if (boxes.rows != scores.rows) refuse_outputs("not as many scores as boxes");
+    if (boxes.rows != scores.rows) refuse_outputs("there are not as many scores as boxes");
     const auto width = static_cast<float>(form_.width);
     const auto height = static_cast<float>(form_.height);
     for (std::size_t i = 0; i < boxes.rows; ++i) {
@@ -247,8 +247,8 @@ HeadNumbers::HeadNumbers(const Recognised& how, const OutputView& output)
 }
 
 void refuse_outputs(const std::string& what) {
-  throw Error("the model's outputs have changed their shape: " + what +
-              "; they must keep the shapes from when the model was loaded");
+  throw Error("the shapes of the model's outputs changed: " + what +
+              "; they must stay the same as when the model was loaded");
 }
 
 }  // namespace freshframe::inference

@@ -18,7 +18,7 @@ namespace {
 // Throws OptionError: the file is `what`, not a detector.
 [[noreturn]] void refuse_task(const ModelFacts& facts, const std::string& what) {
   throw OptionError("'" + facts.path + "' is " + what +
-                    ", and OnnxDetector takes models that find boxes; its outputs are " +
+                    ", but OnnxDetector needs a model that finds boxes; its outputs are " +
                     to_text(facts.outputs) + ": " + std::string(kDecodeYourself));
 }
 
@@ -45,7 +45,7 @@ Head recognise_pose(const ModelFacts& facts) {
   const auto numbers = pair_in(text).value_or(std::pair(0, 0));
   if (numbers.first < 1 || (numbers.second != 2 && numbers.second != 3)) {
     refuse_task(facts, "a model for the task 'pose' whose kpt_shape is '" + text +
-                           "' and not of the form [key points, 2 or 3]");
+                           "', not [number of key points, 2 or 3]");
   }
   return {.key_points = static_cast<std::size_t>(numbers.first),
           .key_point_numbers = static_cast<std::size_t>(numbers.second)};
@@ -91,9 +91,10 @@ Head recognise_mask_head(const ModelFacts& facts) {
   }
   const bool named = facts.names || parse_names(facts.metadata_text("names"));
   if (facts.metadata_text("task").empty() && !named) {
-    refuse_task(facts,
-                "a segmentation model by its output of four axes, which does not say how many classes it has "
-                "(pass names=)");
+    refuse_task(
+        facts,
+        "a segmentation model, as its output of four axes shows, and does not say how many classes it has "
+        "(pass names=)");
   }
   return *head;
 }
@@ -115,7 +116,7 @@ Head recognise_head(const ModelFacts& facts) {
     refuse_task(facts, "a model for the task '" + task + "'");
   const auto& outputs = facts.outputs;
   if (!facts.layout && outputs.size() == 1 && outputs[0].shape.size() == 2 && outputs[0].shape[1] > 6)
-    refuse_task(facts, "a classification model by its output (see ff.OnnxClassifier)");
+    refuse_task(facts, "a classification model, as its output shows (see ff.OnnxClassifier)");
   const bool has_masks = task == "segment" || (!facts.layout && std::ranges::any_of(outputs, is_grid));
   return has_masks ? recognise_mask_head(facts) : Head{};
 }

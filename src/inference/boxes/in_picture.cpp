@@ -66,9 +66,9 @@ DataColumn corners_column(const PicturePlace& place, std::span<const Candidate> 
 }
 
 MaskPlanes view_planes(const Head& head, std::span<const OutputView> outputs, std::size_t least_rows) {
-  if (*head.masks >= outputs.size()) refuse_outputs("there are fewer of them");
+  if (*head.masks >= outputs.size()) refuse_outputs("there are fewer outputs");
   const auto& from = outputs[*head.masks];
-  if (from.shape.size() != 4) refuse_outputs("masks without four axes");
+  if (from.shape.size() != 4) refuse_outputs("the masks do not have four axes");
   const auto planes = static_cast<std::size_t>(from.shape[1]);
   const auto pixels = static_cast<std::size_t>(from.shape[2]) * static_cast<std::size_t>(from.shape[3]);
   if (pixels == 0 || from.floats.size() != planes * pixels || planes < least_rows ||

@@ -254,8 +254,8 @@ class Recogniser {
     if (!metadata("task").empty()) return;
     throw OptionError(
         "the output of " + file() + ", " + list_shapes() +
-        ", has 52 classes, or it is of a pose model with 17 joints, and the file does not say which: "
-        "pass layout='yolov8' for a detector; for poses " +
+        ", fits a detector with 52 classes and a pose model with 17 key points, and the file does not say "
+        "which it is: pass layout='yolov8' for a detector; for poses, " +
         std::string(kDecodeYourself));
   }
 
@@ -267,9 +267,9 @@ class Recogniser {
                           ? named <= result.classes + 1
                           : named == result.classes;
     if (fits) return;
-    throw OptionError("the outputs of " + file() + ", " + list_shapes() + ", would be layout '" +
+    throw OptionError("the outputs of " + file() + ", " + list_shapes() + ", fit layout '" +
                       std::string(to_string(result.layout)) + "' with " + std::to_string(result.classes) +
-                      " classes, but " + std::to_string(named) + " are named: " +
+                      " classes, but " + std::to_string(named) + " names are known: " +
                       (facts_.names ? "pass as many names" : what_to_pass() + ", with names="));
   }
 

@@ -369,10 +369,11 @@ struct OnnxClassifier::Impl {
 };
 
 OnnxClassifier::OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options) {
-  if (options.column.empty()) throw OptionError("OnnxClassifier needs a name for its column: pass column=");
+  if (options.column.empty())
+    throw OptionError("OnnxClassifier needs a name for its column: pass a non-empty string as column=");
   if (std::ranges::find(kOwnColumns, options.column) != kOwnColumns.end()) {
     throw OptionError("column='" + options.column +
-                      "' is taken: Detections already have this name. Choose another");
+                      "' is taken: Detections already has a column of this name. Choose another name");
   }
   if (!(options.padding >= 0 && options.padding <= kMostPadding))
     throw OptionError("padding must be 0 to 10 box sizes, got " + std::to_string(options.padding));

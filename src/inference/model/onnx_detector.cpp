@@ -196,15 +196,15 @@ struct OnnxDetector::Impl {
         picture_threads = std::move(pool);
         return;
       }
-      warn_about_batches("its file was changed or removed since");
+      warn_about_batches("its file was changed or removed");
     } catch (const std::exception& error) {
       warn_about_batches(error.what());
     }
   }
   void warn_about_batches(const std::string& why) const {
     log(LogLevel::Warning, "'" + session->path() +
-                               "' cannot be loaded a second time for batches, and runs as it was "
-                               "loaded first, one image after the other: " +
+                               "' cannot be loaded a second time for batches, so it runs one "
+                               "image after the other: " +
                                why);
   }
 

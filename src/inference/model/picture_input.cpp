@@ -38,8 +38,8 @@ std::optional<Size> size_in(const std::string& text) {
 // The length of an axis from the file, or `given` if the file leaves it open.
 int side(const Session& session, std::int64_t declared, std::optional<int> given, const char* what) {
   if (declared > 0 && given && *given != declared) {
-    refuse(session, std::string("size= asks for a ") + what + " of " + std::to_string(*given) +
-                        ", and the file fixes it to " + std::to_string(declared));
+    refuse(session, std::string("size= requests a ") + what + " of " + std::to_string(*given) +
+                        ", but the file fixes it at " + std::to_string(declared));
   }
   const auto length = declared > 0 ? declared : given.value_or(0);
   if (length < 1 || length > kLargestSide) {
@@ -66,8 +66,8 @@ InputForm picture_form(const Session& session, const std::optional<Size>& size) 
   if (shape.size() != 4) refuse(session, "the input must have the axes batch, colour, height, width");
   const auto channels = shape[1];
   if (channels != 3 && channels != 1) {
-    refuse(session, shape[3] == 3 ? "its colours are the last axis, and must be the second (NCHW)"
-                                  : "the second axis must be 3 colours, or 1");
+    refuse(session, shape[3] == 3 ? "the colours must be the second axis (NCHW), but are the last one"
+                                  : "the second axis must have 3 colours, or 1");
   }
   const auto told = session.metadata().find("imgsz");
   auto wanted = size;
@@ -89,7 +89,8 @@ std::size_t count_pictures(const Session& session) {
 void refuse_fixed_batch(const Session& session) {
   const auto count = count_pictures(session);
   if (count > 1) {
-    refuse(session, "the file fixes its batch to " + std::to_string(count) + ": export it with 1");
+    refuse(session, "the file fixes its batch size at " + std::to_string(count) +
+                        ": export it with a batch size of 1");
   }
 }
 

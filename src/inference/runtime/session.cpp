@@ -61,7 +61,7 @@ const ElementKind* get_kind(Element element) noexcept {
 
 std::string explain_failure(const std::string& why) {
   const bool unreadable = why.find("Protobuf parsing failed") != std::string::npos;
-  return unreadable ? why + " The file is damaged or not an ONNX file" : why;
+  return unreadable ? why + " The file is corrupt or not an ONNX file" : why;
 }
 
 /// "tensorrt runs 5 of its 9 nodes, cuda runs 3 of them, the CPU runs the others: Hardmax".
@@ -81,7 +81,7 @@ std::string describe_unused(const std::string& provider, const NodeShare& share)
   for (const auto& [name, count] : share.others) others += (others.empty() ? "" : " and ") + name;
   const auto instead = share.others.empty() ? "cpu" : share.others.begin()->first;
   if (!share.left.empty()) others += others.empty() ? "the CPU" : " and the CPU";
-  return provider + " runs none of its " + std::to_string(share.all) + " nodes, so that " + others +
+  return provider + " runs none of its " + std::to_string(share.all) + " nodes, so " + others +
          " would run them all; change provider_options, or pass provider=\"" + instead + "\"";
 }
 
@@ -104,10 +104,10 @@ std::optional<std::string> way_from_other_format(const std::string& path) {
     std::string_view way;
   };
   constexpr std::string_view kPytorch =
-      "it is a PyTorch file; export it to ONNX: `yolo export model=FILE format=onnx` for models of Ultralytics, "
-      "torch.onnx.export() for others";
+      "it is a PyTorch file; export it to ONNX: `yolo export model=FILE format=onnx` for models of "
+      "Ultralytics, torch.onnx.export() for others";
   constexpr std::string_view kTensorrt =
-      "it is an engine of TensorRT, which runs only there; take the .onnx file that it was made from, and "
+      "it is a TensorRT engine, which only TensorRT can run; use the .onnx file that it was made from, with "
       "provider=\"cuda\" for a GPU";
   constexpr std::array kFormats = {
       Format{".pt", kPytorch},
@@ -119,7 +119,7 @@ std::optional<std::string> way_from_other_format(const std::string& path) {
              "it is a TensorFlow Lite file; convert it to ONNX: `python -m tf2onnx.convert --tflite FILE "
              "--output model.onnx` (package tf2onnx)"},
       Format{".safetensors",
-             "it has weights without a network; export the model to ONNX where it was trained"}};
+             "it contains weights, but no network; export the model to ONNX where it was trained"}};
   const auto suffix = std::filesystem::path(path).extension().string();
   const auto* const found = std::ranges::find(kFormats, suffix, &Format::suffix);
   if (found == kFormats.end()) return std::nullopt;
@@ -316,7 +316,7 @@ void Session::open(const std::string& wanted) {
       const auto why = shorten_reason(error.what());
       if (name == names.back()) refuse(path_, way_from_other_format(path_).value_or(explain_failure(why)));
       log(LogLevel::Warning,
-          "'" + path_ + "' does not run on " + name + ": " + why + "; the next provider is tried");
+          "'" + path_ + "' does not run on " + name + ": " + why + "; trying the next provider");
     }
   }
   refuse(path_, "this ONNX Runtime has no provider that freshframe supports");
@@ -358,7 +358,7 @@ void Session::describe() {
       auto text = take_text(runtime_, allocator, name);
       if (!core::is_utf8(text)) {
         refuse(path_, "the name of an input or output must be UTF-8, got '" + core::to_utf8(text) +
-                          "': the file is damaged, or its exporter is faulty");
+                          "': the file is corrupt, or its exporter is faulty");
       }
       runtime_.call(typing, session, i, &type);
       to.push_back(tensor_info(runtime_, std::move(text), type));

@@ -131,7 +131,7 @@ std::string refuse_format(AVPixelFormat format) {
   if (description == nullptr) return {};
   if (description->comp[0].depth > 8)
     return "its frames have " + std::to_string(description->comp[0].depth) +
-           " bits, and only 8 are supported";
+           " bits, but only 8 are supported";
   const bool is_420 =
       description->nb_components == 3 && description->log2_chroma_w == 1 && description->log2_chroma_h == 1;
   return is_420 ? std::string() : "its frames are " + std::string(description->name) + ", not 4:2:0";
@@ -188,25 +188,25 @@ std::string Card::refusal(const Stream& stream) const {
   DecoderCapabilities able{.codec = number};
   const CurrentContext current(*this);
   if (const int error = driver_.decoder_capabilities(&able); error != 0)
-    return "it does not answer: " + driver_.get_error_name(error);
+    return "it does not respond: " + driver_.get_error_name(error);
   if (able.is_supported == 0) return "it does not decode " + codec;
   if (stream.width == 0 || stream.height == 0) return {};
   const auto width = static_cast<unsigned>(stream.width);
   const auto height = static_cast<unsigned>(stream.height);
   const std::string size = std::to_string(width) + "x" + std::to_string(height);
   if (width > able.most_width || height > able.most_height) {
-    return codec + " of " + size + " is too large for it, which takes " + std::to_string(able.most_width) +
+    return codec + " of " + size + " is too large for it: its limit is " + std::to_string(able.most_width) +
            "x" + std::to_string(able.most_height);
   }
   constexpr unsigned kBlock = 16;
   const unsigned blocks = ((width + kBlock - 1) / kBlock) * ((height + kBlock - 1) / kBlock);
   if (blocks > able.most_blocks) {
-    return codec + " of " + size + " is too large for it, which takes " + std::to_string(able.most_blocks) +
+    return codec + " of " + size + " is too large for it: its limit is " + std::to_string(able.most_blocks) +
            " blocks of 16x16 pixels";
   }
   if (width < able.least_width || height < able.least_height) {
-    return codec + " of " + size + " is too small for it, which takes " + std::to_string(able.least_width) +
-           "x" + std::to_string(able.least_height);
+    return codec + " of " + size + " is too small for it: its minimum is " +
+           std::to_string(able.least_width) + "x" + std::to_string(able.least_height);
   }
   return {};
 }

@@ -132,7 +132,7 @@ void CardMemory::fetch(const MutablePicture& to) const {
   }
   // waits even after an error, because a copy may be running
   const int ended = driver.wait_for_stream(stream);
-  check(error != 0 ? error : ended, "brought to the host");
+  check(error != 0 ? error : ended, "copied to host memory");
   if (downloads_) downloads_->fetch_add(1);
 }
 
@@ -186,7 +186,7 @@ void CardMemory::check(int error, const char* doing) const {
 void CardMemory::check_process() const {
   if (!birthplace_.is_inherited()) return;
   throw StateError(
-      "this frame is on a GPU that a parent of this forked process uses: read its pixels before the fork, or "
+      "this frame is on a GPU that the parent process uses: read its pixels before the fork, or "
       "start processes with multiprocessing's 'spawn'");
 }
 

@@ -55,7 +55,7 @@ std::string load(CudaDriver& driver) {
     return "no NVIDIA driver is installed, or this container has no access to it (libcuda.so.1)";
   const auto loaded_decoders = load_library(kDecoderLibrary);
   if (!loaded_decoders) {
-    return "the driver's decoders are missing (libnvcuvid.so.1); a container gets them by "
+    return "the driver's decoders are missing (libnvcuvid.so.1); for a container, set "
            "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video";
   }
   const auto& cuda = *loaded_cuda;
@@ -72,7 +72,7 @@ std::string load(CudaDriver& driver) {
       find(cuda, "cuCtxPopCurrent_v2", driver.pop_context) &&
       find(cuda, "cuGetErrorName", driver.error_name) && find_memory(cuda, driver) &&
       find(decoders, "cuvidGetDecoderCaps", driver.decoder_capabilities);
-  return complete ? "" : "the NVIDIA driver is too old: CUDA 11.0 (driver 450) or newer is wanted";
+  return complete ? "" : "the NVIDIA driver is too old: CUDA 11.0 (driver 450) or newer is required";
 }
 
 std::string start_failure(const CudaDriver& driver, int error) {
@@ -84,9 +84,9 @@ std::string start_failure(const CudaDriver& driver, int error) {
       return "the NVIDIA driver is too old for its GPU or its libraries (" + driver.get_error_name(error) +
              ")";
     case kNotInitialized:
-      return "a parent of this process uses the GPU, and forked it: start it with multiprocessing's \"spawn\"";
+      return "the parent process uses the GPU and forked this one: start it with multiprocessing's \"spawn\"";
     default:
-      return "the NVIDIA driver does not start: " + driver.get_error_name(error);
+      return "the NVIDIA driver cannot be started: " + driver.get_error_name(error);
   }
 }
 

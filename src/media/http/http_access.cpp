@@ -289,7 +289,7 @@ void HttpAccess::fail_body() {
   const auto codings = head_.values("content-encoding");
   set_fault("the server sends it with Content-Encoding '" +
             shown_words(codings.empty() ? "gzip" : codings.front()) +
-            "', but its body cannot be decompressed so; switch off compression for videos there");
+            "', but its body cannot be decompressed that way; turn off compression for videos there");
   if (end_) end_();
 }
 
@@ -307,12 +307,12 @@ void HttpAccess::on_refusal(void* request) {
   is_refused_ = true;
   const auto wanted = unanswerable(challenges);
   if (!wanted.empty()) {
-    refusal_ = "the server wants " + shown_words(wanted) + ", which freshframe cannot answer";
+    refusal_ = "the server requires " + shown_words(wanted) + ", which freshframe does not support";
   } else if (found == known_.end()) {
     refusal_ =
         "the URL contains no credentials for this server; write them as http://USER:PASSWORD@HOST/PATH";
   } else {
-    refusal_ = "the server refuses the user or the password";
+    refusal_ = "the server rejected the user or the password";
   }
   set_headers(request, without_authorization(option_of(request, kHeaders)));
 }
@@ -321,10 +321,10 @@ void HttpAccess::warn_of_basic(Authorization& authorization,
                                const std::vector<std::string_view>& challenges) {
   const auto unknown = authorization.is_basic() ? unknown_digest(challenges) : std::string();
   if (unknown.empty() || std::exchange(warned_, true)) return;
-  log(LogLevel::Warning, "the server of '" + core::shown_url(base_) + "' offers Digest with '" +
-                             shown_words(unknown) +
-                             "', which freshframe does not know, and Basic; the password is sent as Basic" +
-                             (base_.starts_with("https:") ? "" : ", which anyone on the way can read"));
+  log(LogLevel::Warning,
+      "the server of '" + core::shown_url(base_) + "' offers Digest with '" + shown_words(unknown) +
+          "', which freshframe does not support, and Basic; the password is sent as Basic" +
+          (base_.starts_with("https:") ? "" : ", which anyone on the network path can read"));
 }
 
 void HttpAccess::on_success(void* request) {

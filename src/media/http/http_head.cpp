@@ -113,7 +113,7 @@ std::string HttpHead::fault_of_status() const {
   const auto number = std::to_string(status_);
   if (status_ >= 100 && status_ < 200)
     return "the server sends " + number +
-           " before its response, which FFmpeg cannot read; switch off early hints and 'continue' there";
+           " before its response, which FFmpeg cannot read; turn off early hints and 'continue' there";
   const bool has_body = std::ranges::find(kWithoutBody, status_) == kWithoutBody.end();
   if (has_body && (status_ < 300 || status_ >= 400)) return {};
   return "the server answered " + number + ", which contains no video";
@@ -122,10 +122,10 @@ std::string HttpHead::fault_of_status() const {
 std::string HttpHead::fault_of_redirect() const {
   const auto places = values("location");
   const auto number = std::to_string(status_);
-  if (places.empty()) return "the server answered " + number + " without the URL to go to (Location)";
+  if (places.empty()) return "the server answered " + number + " without a URL to redirect to (Location)";
   const auto place = places.front();
   if (std::ranges::any_of(places, [&](const auto& other) { return other != place; }))
-    return "the server sends several different Location: " + joined(places);
+    return "the server sends several different Location headers: " + joined(places);
   const auto colon = place.find(':');
   const bool is_absolute = colon < place.find_first_of("/?#");
   if (!is_absolute || place.starts_with("http://") || place.starts_with("https://")) return {};
@@ -152,7 +152,7 @@ std::string HttpHead::fault_of_length() const {
   const bool is_valid = !given.empty() && std::ranges::all_of(given, is_length);
   if (!is_valid) return "the server sends an invalid Content-Length: " + joined(lengths);
   if (std::ranges::any_of(given, [&](const auto& other) { return other != given.front(); }))
-    return "the server sends several different Content-Length: " + joined(lengths);
+    return "the server sends several different Content-Length headers: " + joined(lengths);
   // A length after it would make FFmpeg cut the chunks.
   const auto place = [&](std::string_view name) {
     return std::ranges::find(lines_, name, [](const Line& line) { return name_of(line.text); });
@@ -176,7 +176,7 @@ std::string HttpHead::fault_of_coding() const {
   };
   if (content.size() <= 1 && std::ranges::all_of(content, is_read)) return {};
   return "the server sends it with Content-Encoding " + joined(values("content-encoding")) +
-         ", which was not asked for; switch off compression for videos there";
+         ", which was not requested; turn off compression for videos there";
 }
 
 /// FFmpeg skips a segment of a playlist whose range it does not get, without an error.
@@ -192,7 +192,7 @@ std::string HttpHead::fault_of_range() const {
   }
   if (first == first_byte_) return {};
   return "the server sends the bytes from " + std::to_string(first) + " although those from " +
-         std::to_string(first_byte_) + " were asked for; it must support byte ranges (Range)";
+         std::to_string(first_byte_) + " were requested; it must support byte ranges (Range)";
 }
 
 }  // namespace freshframe::media

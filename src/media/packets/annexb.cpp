@@ -19,7 +19,7 @@ UnitSyntax syntax_of(const Packet& packet) {
   const auto& codec = packet.stream->codec;
   if (codec == "h264") return UnitSyntax::H264;
   if (codec == "hevc") return UnitSyntax::H265;
-  throw OptionError("annexb() needs an h264 or hevc packet, got one of " + codec +
+  throw OptionError("annexb() needs an h264 or hevc packet, got a packet of " + codec +
                     ", which has no start codes: use packet.data");
 }
 
@@ -31,8 +31,8 @@ class Lengths {
   [[nodiscard]] bool has_ended() const noexcept { return rest_.empty(); }
   Bytes take(std::size_t size) {
     if (size > rest_.size()) {
-      throw Error("annexb() cannot read the packet: it is cut off within a unit, of which " +
-                  std::to_string(rest_.size()) + " of " + std::to_string(size) + " bytes are there");
+      throw Error("annexb() cannot read the packet: it is cut off within a NAL unit, of which " +
+                  std::to_string(rest_.size()) + " of " + std::to_string(size) + " bytes are present");
     }
     const auto taken = rest_.first(size);
     rest_ = rest_.subspan(size);

@@ -84,9 +84,8 @@ void check_container(const std::string& path, const PacketStream& stream) {
   const auto& parameters = make_parameters(stream);
   const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
   if (holds_packets(container, parameters.codec->codec_id)) return;
-  throw Error("cannot write '" + path + "': the container " + container.name +
-              " cannot hold the camera's own " + stream.codec +
-              " in a form that players support: use a name that ends in " +
+  throw Error("cannot write '" + path + "': the container " + container.name + " cannot store the camera's " +
+              stream.codec + " in a form that players support: use a name that ends in " +
               list_containers(parameters.codec->codec_id));
 }
 

@@ -67,7 +67,7 @@ class PacketOutput {
     bool is_over = false;
     {
       const Lock lock(mutex_);
-      if (tap_ && !tap_->is_left()) throw GraphError("the packets of " + title + " already have a node");
+      if (tap_ && !tap_->is_left()) throw GraphError("there is already a node for the packets of " + title);
       tap_ = tap;
       changed_ = true;
       awaits_key_ = true;

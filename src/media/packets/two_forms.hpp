@@ -34,8 +34,8 @@ void check_no_encoder(const Options& given, const std::string& who) {
   }
   if (!given.codec.empty() && given.codec != "auto") name = "codec";
   if (name.empty()) return;
-  throw OptionError(who + " copies packets as the camera has sent them and encodes nothing: leave " + name +
-                    " out, or give it the camera's frames instead of its packets");
+  throw OptionError(who + " copies packets as the camera sent them and encodes nothing: leave " + name +
+                    " out, or use the camera's frames instead of its packets");
 }
 
 /// The form for frames is created immediately, which checks all options. set_input() chooses, and creates the

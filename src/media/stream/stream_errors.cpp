@@ -25,9 +25,9 @@ void throw_no_address_in_time(const std::string& url, const std::string& host, d
 }
 
 void throw_not_opened(const std::string& url, double seconds, const std::string& why) {
-  throw SourceTimeoutError(
-      "'" + url + "' was not opened within " + core::seconds_text(seconds) + (why.empty() ? "" : ": " + why),
-      url, ETIMEDOUT);
+  throw SourceTimeoutError("'" + url + "' could not be opened within " + core::seconds_text(seconds) +
+                               (why.empty() ? "" : ": " + why),
+                           url, ETIMEDOUT);
 }
 
 void throw_no_video(const std::string& url, double seconds, const std::string& why) {

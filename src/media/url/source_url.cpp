@@ -26,9 +26,10 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::string_view kSupported =
-    "this version opens local files (\"clip.mp4\", \"picture.png\"), image sequences (\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, "
-    "http, https, tcp, udp), cameras (\"0\", \"/dev/video0\"), the camera of a browser (\"browser:\"), "
-    "\"demo:circles\" and \"demo:shapes\"";
+    "this version opens local files (\"clip.mp4\", \"picture.png\"), image sequences (\"frames/%05d.png\", "
+    "\"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, http, https, tcp, "
+    "udp), cameras (\"0\", \"/dev/video0\"), the camera of a browser (\"browser:\"), \"demo:circles\" and "
+    "\"demo:shapes\"";
 
 /// Rejects "rtsp:/host", "rtsp:host" and "rtsp//host". The message omits the URL, because a password in it
 /// could not be told apart from a path.
@@ -161,7 +162,7 @@ void check_is_no_url(const std::string& path) {
   if (!core::is_live_scheme(core::LiveUrl(path).scheme)) return;
   throw OptionError(
       "cannot write '" + core::shown_url(path) +
-      "': it is the URL of a network stream, not the path of a file; Publish sends to media servers");
+      "': it is the URL of a network stream, not the path of a file; use Publish to send to a media server");
 }
 
 }  // namespace freshframe::media

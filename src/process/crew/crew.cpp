@@ -234,16 +234,16 @@ void Crew::tend(Seat& seat, TimePoint time, bool stop_is_over) {
     start(seat);
   } else if (seat.killed_at && time - *seat.killed_at >= kKillTime) {
     log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + runner_.name() +
-                             "' was killed and has not ended after " +
+                             "' was killed but has not exited after " +
                              core::seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
-                             seat.child().waits_in() + ": it is abandoned");
+                             seat.child().waits_in() + ", so it is abandoned");
     seat.abandon();
     bury(seat, {});
   } else if (seat.child() && !seat.killed_at && stop_is_over) {
     seat.cut_off = true;
-    seat.kill(time, "the time for the stop was over");
+    seat.kill(time, "it did not stop in time");
   } else if (seat.kill_at && time >= *seat.kill_at) {
-    seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
+    seat.kill(time, seat.closed ? "it did not exit after its close()" : "it closed its socket");
   } else if (seat.dump_until) {
     const auto text = seat.dump();
     // The dump is complete if it has not grown since the last check.
@@ -314,7 +314,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
     const auto limit = options_.max_bytes
                            ? "; its max_bytes= is " + core::mebibytes_rounded_down(*options_.max_bytes)
                            : std::string();
-    fail_all("its worker " + death.text + (was.starting ? " while it started" : "") + limit);
+    fail_all("its worker " + death.text + (was.starting ? " while it was starting" : "") + limit);
   } else {
     count_death(seat, death);
   }
@@ -356,8 +356,8 @@ void Crew::count_death(Seat& seat, const Death& death) {
   const auto trace = core::mask_passwords(death.stacks);
   core_.errors().add({.node = runner_.name(), .text = whole, .traceback = trace, .counted = false});
   log(LogLevel::Warning,
-      core::with_traceback(whole + "; another one starts in " + core::seconds_text(Seconds(delay).count()),
-                           trace));
+      core::with_traceback(
+          whole + "; another one will start in " + core::seconds_text(Seconds(delay).count()), trace));
 }
 
 void Crew::fail_all(const std::string& text, std::span<const AnySample> lost) {

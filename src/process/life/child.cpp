@@ -96,8 +96,8 @@ std::string limit_memory(int pid, std::uint64_t bytes) {
   rlimit own{};
   if (why == EPERM && ::getrlimit(RLIMIT_DATA, &own) == 0 && own.rlim_max < bytes) {
     return text + "this program may have no more than " + core::mebibytes_rounded_down(own.rlim_max) +
-           " of data itself (its hard limit, ulimit -Hd), which only a privileged program can raise. Give a "
-           "smaller max_bytes=, or none";
+           " of data itself (its hard limit, ulimit -Hd), which only a privileged program can raise. Pass a "
+           "smaller max_bytes=, or leave it out";
   }
   return text + std::generic_category().message(why);
 }

@@ -102,8 +102,10 @@ Channel::Received Channel::receive(Wait wait) {
   get_descriptors(header, descriptors_);
   if ((header.msg_flags & MSG_TRUNC) != 0) throw ProtocolError("a message is too long");
   if ((header.msg_flags & MSG_CTRUNC) != 0) {
-    throw ProtocolError(accepts_descriptors_ ? "no room for the descriptors of a message (RLIMIT_NOFILE?)"
-                                             : "a message has descriptors");
+    throw ProtocolError(
+        accepts_descriptors_
+            ? "the process has too many open files to receive those of a message: raise the limit (ulimit -n)"
+            : "a message has unexpected file descriptors");
   }
   if (got == 0) return Received::End;  // the peer has closed the socket, since messages are never empty
   size_ = static_cast<std::size_t>(got);

@@ -327,7 +327,7 @@ void WorkerEnd::reply_all(std::span<const WorkerResult> results) {
   const auto id = first_pending().id;
   if (results.size() > kMostResultsOfCall) {
     throw Error("returned " + std::to_string(results.size()) +
-                " results of one call; a worker process may return at most " +
+                " results from one call, but a worker process may return at most " +
                 std::to_string(kMostResultsOfCall));
   }
   std::vector<ReplyMessage> messages;

@@ -115,7 +115,7 @@ std::string SnapshotDesk::names() const {
 }
 
 std::optional<Reply> SnapshotDesk::refusal(const std::string& client) {
-  if (closed_) return plain(kBusy, "the server ends");
+  if (closed_) return plain(kBusy, "the server is shutting down");
   if (questions_.size() >= kAtOnce)
     return make_refusal(kBusy,
                         std::to_string(kAtOnce) + " questions are being answered: ask again in a second", 1);
@@ -153,7 +153,7 @@ SnapshotDesk::Asked SnapshotDesk::ask(LookWish wish, const std::string& client, 
   } catch (const std::system_error&) {
     questions_.erase(number);
     ++info.failed;
-    return make_refusal(kBusy, "the system has no thread for the question: ask again in a second", 1);
+    return make_refusal(kBusy, "the system cannot start a thread for the question: ask again in a second", 1);
   }
   return number;
 }
@@ -176,13 +176,13 @@ Reply SnapshotDesk::answer(const LookWish& wish, const std::stop_token& stop) co
                 .clock = core_->clock(),
                 .stop = stop},
                [&pictures](freshframe::Snapshot snapshot) { pictures.add(std::move(snapshot)); });
-    if (stop.stop_requested()) return plain(kBusy, "the question has been given up");
+    if (stop.stop_requested()) return plain(kBusy, "the question was abandoned");
     const media::LookSources sources(*core_);
     const auto& all = pictures.all();
     if (all.empty()) return no_snapshot(wish, sources.above(wish.name));
     return look_reply(wish, all, sources, *core_->clock());
   } catch (const std::exception& error) {
-    return plain(kBusy, "the look '" + wish.name + "' has no answer: " + error.what());
+    return plain(kBusy, "the look '" + wish.name + "' cannot answer: " + error.what());
   }
 }
 

@@ -53,7 +53,8 @@ void check_origins(const std::vector<std::string>& origins, bool has_token) {
   for (const auto& origin : origins) {
     if (!is_origin(origin)) {
       throw OptionError(
-          "origins must be origins of web pages, such as \"https://my.site\" without a path, or \"*\" for all; got \"" +
+          "origins must be origins of web pages, such as \"https://my.site\" without a path, or \"*\" for "
+          "all; got \"" +
           origin + "\"");
     }
     if (origin == "*" && !has_token)
@@ -65,10 +66,10 @@ void check_origins(const std::vector<std::string>& origins, bool has_token) {
 std::string find_remedy(const ErrorCode& error) {
   if (error == net::error::address_in_use) return "; port 0 chooses a free one";
   if (error == net::error::access_denied)
-    return "; ports below 1024 are for root: take another one, or 0 for a free one";
+    return "; ports below 1024 are reserved for root: choose another one, or 0 for a free one";
   if (error == boost::system::errc::address_not_available)
-    return "; host must be an address of this machine: \"0.0.0.0\" listens at all of them, \"127.0.0.1\" serves "
-           "this machine alone";
+    return "; host must be an address of this machine: \"0.0.0.0\" listens on all of them, \"127.0.0.1\" "
+           "serves this machine alone";
   if (error == net::error::address_family_not_supported)
     return "; this machine has no addresses of this kind: \"127.0.0.1\" serves this machine alone";
   return {};

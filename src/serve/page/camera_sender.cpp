@@ -175,7 +175,7 @@ void CameraSender::check(Time now) {
   if (!accepted_ || closing_) {
     if (now >= deadline_) cut();
   } else if (!is_known_ && now >= deadline_) {
-    refuse(kWrongToken, "the token did not come");
+    refuse(kWrongToken, "the token did not arrive");
   }
 }
 
@@ -212,9 +212,12 @@ void CameraSender::on_message() {
 void CameraSender::on_frame(std::string_view message) {
   if (!is_known_) return refuse(kWrongToken, "the token must be the first message");
   const auto arrived = Clock::now();
-  if (feed_ && !declared_) return refuse(websocket::close_code::policy_error, "a frame before its camera");
+  if (feed_ && !declared_)
+    return refuse(websocket::close_code::policy_error,
+                  "a frame arrived before the description of its camera");
   if (!allowance_.count(message.size(), arrived))
-    return refuse(websocket::close_code::policy_error, "more frames or bytes than its camera can have");
+    return refuse(websocket::close_code::policy_error,
+                  "the page sent more frames or bytes than its camera can deliver");
   if (!feed_) return;  // was in flight when another page took over
   const auto parsed = parse_camera_frame(message);
   if (const auto* const fault = std::get_if<CameraFault>(&parsed))
@@ -232,7 +235,8 @@ void CameraSender::on_frame(std::string_view message) {
   if (is_accepted) return;
   host_.feeds().take_news();  // the source may have refused this page, or ended
   if (feed_)
-    refuse(websocket::close_code::policy_error, "a number that does not rise, or too many frames in flight");
+    refuse(websocket::close_code::policy_error,
+           "the frame numbers do not increase, or too many frames are in flight");
 }
 
 void CameraSender::on_text(std::string_view text) {
@@ -252,7 +256,7 @@ void CameraSender::on_token(const std::string& token) {
   permitted_ = host_.feeds().tokens().find(token);
   const auto& gate = host_.gate();
   if (!permitted_ && !(gate.wants_token() && gate.is_token(token)))
-    return refuse(kWrongToken, "the token is wrong");
+    return refuse(kWrongToken, "the token is invalid");
   if (!host_.connections().make_known(*this))
     return refuse(websocket::close_code::try_again_later, "too many connections");
   is_known_ = true;
@@ -269,7 +273,7 @@ void CameraSender::on_wish(const CameraWish& wish) {
     case FeedDesk::Refusal::Busy:
       return tell_type("busy");
     case FeedDesk::Refusal::NotPermitted:
-      return refuse(kWrongToken, "the token is that of another camera");
+      return refuse(kWrongToken, "the token belongs to another camera");
     case FeedDesk::Refusal::NoSuchCamera:
       return refuse(kNoSuchCamera, "the program has no camera of this name");
   }

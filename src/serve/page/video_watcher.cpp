@@ -94,7 +94,7 @@ void VideoWatcher::check(Time now) {
     if (now >= deadline_) cut();
     return;
   }
-  if (!is_known_ && now >= deadline_) return refuse(kWrongToken, "the token did not come");
+  if (!is_known_ && now >= deadline_) return refuse(kWrongToken, "the token did not arrive");
   const auto patience = to_duration(Seconds(host_.limits().acknowledge));
   const bool is_silent = std::ranges::any_of(
       views_, [&](const auto& view) { return view.waits_since() && now - *view.waits_since() > patience; });
@@ -117,7 +117,7 @@ void VideoWatcher::on_message() {
                      ? parse_video_request({static_cast<const char*>(data.data()), data.size()})
                      : std::nullopt;
   buffer_.clear();
-  if (!request) return refuse(websocket::close_code::policy_error, "not a message of a page");
+  if (!request) return refuse(websocket::close_code::policy_error, "this is not a message of a page");
   switch (request->kind) {
     case VideoRequest::Kind::Token:
       on_token(request->token);
@@ -142,7 +142,7 @@ void VideoWatcher::on_token(const std::string& token) {
   const auto& gate = host_.gate();
   const bool is_of_camera = host_.feeds().tokens().find(token).has_value();
   if (!gate.is_token(token) && !gate.is_picture_token(token) && !is_of_camera)
-    return refuse(kWrongToken, "the token is wrong");
+    return refuse(kWrongToken, "the token is invalid");
   if (!host_.connections().make_known(*this))
     return refuse(websocket::close_code::try_again_later, "too many connections");
   is_known_ = true;

@@ -90,7 +90,7 @@ void Viewer::on_message() {
   const bool acknowledges =
       socket_.got_text() && is_acknowledgement({static_cast<const char*>(data.data()), data.size()});
   buffer_.clear();
-  if (!acknowledges) return refuse("not a message of the page");
+  if (!acknowledges) return refuse("this is not a message of the page");
   state_sent_.reset();
   read();
 }

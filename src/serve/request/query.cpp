@@ -88,14 +88,15 @@ std::string find_query_fault(std::string_view query, std::initializer_list<std::
   while (const auto pair = take_pair(query)) {
     const auto name = strictly_decoded(pair->name, true);
     if (!name || !strictly_decoded(pair->value, true))
-      return "an escape of the address is broken: % needs two hexadecimal digits after it, other than 00";
+      return "the address contains an invalid escape: % must be followed by two hexadecimal digits other "
+             "than 00";
     if (std::ranges::find(known, pair->name) == known.end()) {
       const auto text = "there is no parameter '" + core::to_utf8(*name) + "' here";
-      return known.size() == 0 ? text + ": this address takes none"
+      return known.size() == 0 ? text + ": this address has no parameters"
                                : text + ": the parameters are " + join_names(known);
     }
     if (std::ranges::find(seen, pair->name) != seen.end())
-      return "the parameter '" + *name + "' is there twice: give it once";
+      return "the parameter '" + *name + "' is given twice: pass it once";
     seen.push_back(pair->name);
   }
   return {};

@@ -176,7 +176,8 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
     return Routed{
         .reply = plain(
             404,
-            "no port with this name is served; choose the ports with serve(view=...); a removed node has none")};
+            "no port with this name is served; choose the ports with serve(view=...); a removed node has "
+            "none")};
   }
   if (routed.to == Routed::To::Stream && has_ended(source)) {
     auto reply = no_picture(source.sample_now().snapshot());
@@ -273,8 +274,8 @@ Routed answer_without_token(std::string_view path, std::string_view query, const
 
 std::string wrong_host(const Gate& gate) {
   std::string text =
-      "this server answers to its address, to localhost, to its machine's name if other machines may connect, and to "
-      "the host and port of each page in serve(origins=)";
+      "this server answers to its address, to localhost, to its machine's name if other machines may "
+      "connect, and to the host and port of each page in serve(origins=)";
   if (gate.wants_token()) text += ". A program that sends Authorization: Bearer TOKEN may use any name";
   return text;
 }
@@ -292,7 +293,8 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   const auto path = head.target.substr(0, question);
   const auto query = head.target.substr(std::min(question + 1, head.target.size()));
   if (!strictly_decoded(path, false))
-    return {.reply = plain(400, "the path has a broken escape: % needs two hexadecimal digits after it")};
+    return {.reply = plain(
+                400, "the path contains an invalid escape: % must be followed by two hexadecimal digits")};
   const auto verdict = gate.judge(head, path == kVideoPath || path == kCameraPath);
   if (verdict != Verdict::WrongHost) {
     if (auto found = element(path, head)) return {.reply = *std::move(found)};

@@ -31,7 +31,7 @@ constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxSentence = 200;
 constexpr std::size_t kMaxFailures = 8;
 
-constexpr CameraFault kNotOurs{"not a message of a page that sends a camera"};
+constexpr CameraFault kNotOurs{"this is not a message of a page that sends a camera"};
 
 template <class T>
 T read_little_endian(std::string_view bytes, std::size_t at) {
@@ -228,7 +228,7 @@ bool read_request(const CameraJson& message, CameraRequest& request) {
 std::variant<CameraFrame, CameraFault> parse_camera_frame(std::string_view message) {
   if (message.size() > kMaxCameraFrame) return CameraFault{"a frame must have at most 2 MiB"};
   if (message.size() <= kFrameHead || static_cast<unsigned char>(message[0]) != kFrameKind)
-    return CameraFault{"not a frame of a camera"};
+    return CameraFault{"this is not a frame of a camera"};
   CameraFrame frame{
       .number = read_little_endian<std::uint32_t>(message, 4),
       .skipped = read_little_endian<std::uint32_t>(message, 8),

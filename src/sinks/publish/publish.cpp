@@ -159,7 +159,7 @@ struct FramePublish {
 /// A Publish on a port of packets.
 struct PacketPublish {
   PacketPublish(const std::string& url, const PublishOptions& options) : sender(url, options) {
-    check_no_encoder(options, "a Publish below packets");
+    check_no_encoder(options, "a Publish downstream of packets");
   }
 
   void open(const Context& context) {
@@ -202,7 +202,7 @@ struct PacketPublish {
     }
     if (!checked && !make_parameters(*stream).orientation.total().none()) {
       log(LogLevel::Warning, "'" + target.masked_url() +
-                                 "' gets the images as the camera sends them, not rotated, because "
+                                 "' receives the images as the camera sends them, not rotated, because "
                                  "packets are published unchanged; publish frames instead");
     }
     checked = stream;

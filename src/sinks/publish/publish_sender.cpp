@@ -250,7 +250,7 @@ bool PublishSender::publish(const std::stop_token& stop) {
     ++stats_.connections;
   }
   if (std::exchange(told_, false)) {
-    log(LogLevel::Warning, "'" + target_.masked_url() + "' takes the stream again");
+    log(LogLevel::Warning, "'" + target_.masked_url() + "' accepts the stream again");
   } else {
     log(LogLevel::Info, "publishing to '" + target_.masked_url() + "'");
   }
@@ -294,7 +294,7 @@ bool PublishSender::send(PublishConnection& connection, const std::stop_token& s
     const bool is_other_run = run && *run != item->run;
     if (is_other_run || !is_same_stream(*item->packet.stream, connection.stream())) {
       log(LogLevel::Info, "the stream for '" + target_.masked_url() + "' has " +
-                              (is_other_run ? "another source, or its time goes back" : "other parameters") +
+                              (is_other_run ? "another source, or its time went back" : "other parameters") +
                               ": it is published again");
       queue_->put_back(std::move(*item));
       return true;
@@ -331,7 +331,7 @@ void PublishSender::note_slow() {
   told_slow_ = true;
   log(LogLevel::Warning,
       "the link to '" + target_.masked_url() +
-          "' is too slow for this stream: frames that have waited longer than max_wait are left out");
+          "' is too slow for this stream: frames that have waited longer than max_wait are skipped");
 }
 
 void PublishSender::lose(const std::string& why) {

@@ -66,7 +66,7 @@ std::optional<int> port_in(const core::LiveUrl& url, const std::string& masked) 
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= kHighest) return port;
   // The invalid port is not shown, because it may be part of a password.
-  throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535; " +
+  throw OptionError("cannot publish to '" + masked + "': the port must be a number from 1 to 65535; " +
                     std::string(core::kEscapesOfPasswords));
 }
 
@@ -96,8 +96,8 @@ PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(mask_t
   if (protocol == nullptr || url_.host.empty()) {
     throw OptionError(
         "cannot publish to '" + masked_ +
-        "': the URL of a media server is rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp:// or "
-        "tcp:// with a host");
+        "': the URL must begin with rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp:// or tcp:// and "
+        "name a host");
   }
   if (std::ranges::any_of(url, [](char letter) { return letter >= 0 && letter <= ' '; })) {
     throw OptionError("cannot publish to '" + masked_ +

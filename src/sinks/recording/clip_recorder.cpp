@@ -115,7 +115,7 @@ struct FrameClips {
     auto why = clips.why_over(stamp.source, stamp.pts);
     if (!encoder->fits(frame)) why = "the size or the colours of the frames changed";
     if (why.empty()) return;
-    log(LogLevel::Warning, why + ": clips begin and end there");
+    log(LogLevel::Warning, why + ": clips start and end there");
     end_stream();
   }
 
@@ -148,8 +148,8 @@ struct FrameClips {
     if (encoder->has_failed())
       return context->counters.drop(NodeDropCause::Lost, static_cast<std::uint64_t>(left_out));
     context->counters.drop(NodeDropCause::Stop, static_cast<std::uint64_t>(left_out));
-    log(LogLevel::Warning, "the encoder did not give the last " + std::to_string(left_out) +
-                               " frames within 3 s after the stop: clips lack them");
+    log(LogLevel::Warning, "the encoder did not return the last " + std::to_string(left_out) +
+                               " frames within 3 s after the stop: they are missing from clips");
   }
 
   /// Flushes the encoder and ends all clips.

@@ -17,15 +17,15 @@ std::optional<ClipKeep> make_clip_keep(const ClipOptions& options) {
   if (!options.keep_bytes && names.empty()) return std::nullopt;
   if (names.empty()) {
     throw OptionError(
-        "keep_bytes deletes the oldest clips, also those of earlier runs: set keep_names to the pattern of "
-        "their names, such as 'clips/event_%d.mp4' or 'clips/{time:%Y-%m-%d_%H-%M-%S}.mp4'");
+        "keep_bytes deletes the oldest clips, including those of earlier runs: set keep_names to the pattern "
+        "of their names, such as 'clips/event_%d.mp4' or 'clips/{time:%Y-%m-%d_%H-%M-%S}.mp4'");
   }
   if (!options.keep_bytes)
     throw OptionError("keep_names needs keep_bytes, the limit that deletes the oldest clips");
   if (!SegmentPattern::is_pattern(names) || !SegmentPattern::other_field(names).empty()) {
     throw OptionError(
-        "keep_names must contain a number (%d or %05d) or a time ({time:%Y-%m-%d}) and no other field, such as "
-        "'clips/event_%d.mp4', got '" +
+        "keep_names must contain a number (%d or %05d) or a time ({time:%Y-%m-%d}) and no other field, such "
+        "as 'clips/event_%d.mp4', got '" +
         names + "'");
   }
   SegmentPattern pattern(names);

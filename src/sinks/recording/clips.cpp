@@ -216,7 +216,7 @@ void Clips::begin_stream(ClipStream stream) {
 }
 
 std::string Clips::why_over(int source, double pts) const {
-  if (source != source_) return "the frames are of another source";
+  if (source != source_) return "the frames come from another source";
   const double step = pts - newest_;
   if (step < -kLongestReorder) return "the time of the source went back by " + core::seconds_text(-step);
   return step > kLongestGap ? "there was no frame for " + core::seconds_text(step) : std::string();
@@ -224,7 +224,7 @@ std::string Clips::why_over(int source, double pts) const {
 
 void Clips::add(const AVPacket& packet) {
   if (!ring_.push(packet) && !std::exchange(short_told_, true)) {
-    log(LogLevel::Warning, "clips begin only " + core::seconds_text(ring_.span()) +
+    log(LogLevel::Warning, "clips start only " + core::seconds_text(ring_.span()) +
                                " before their event, not " + core::seconds_text(before_) +
                                ": max_bytes holds no more. Raise max_bytes, or raise crf");
   }
@@ -236,8 +236,8 @@ std::uint64_t Clips::limit() {
   if (dropped == 0) return 0;
   if (!std::exchange(endless_told_, true)) {
     log(LogLevel::Warning, "the camera has sent more than max_bytes, " + std::to_string(max_bytes_) +
-                               " bytes, since its last keyframe: clips can begin at the next one only. Set a "
-                               "shorter interval of keyframes in the camera, or raise max_bytes");
+                               " bytes, since its last keyframe: clips can only start at the next one. Set a "
+                               "shorter keyframe interval in the camera, or raise max_bytes");
   }
   const bool is_written = std::ranges::any_of(clips_, [](const Writing& one) { return one.clip->begun(); });
   return is_written ? 0 : dropped;
@@ -292,7 +292,7 @@ void Clips::end_clip(Clip& clip) const {
   log(LogLevel::Info,
       "clip '" + clip.file().path + "' is written" +
           (early > 0
-               ? with_decimals(": the keyframe with which it begins is %.2f s earlier than asked for", early)
+               ? with_decimals(": the keyframe with which it starts is %.2f s earlier than requested", early)
                : ""));
 }
 
@@ -314,8 +314,8 @@ std::string Clips::why_empty(const Clip& clip) const {
   if (!stream_ || !ring_.has_key()) return "no keyframe is in memory";
   const double last = compute_pts(ring_.newest());
   constexpr const char* kRange = "pts %.1f to %.1f s";
-  return "it is of " + with_decimals(kRange, compute_pts(clip.from()), compute_pts(clip.to())) +
-         ", and the frames in memory are of " + with_decimals(kRange, last - ring_.span(), last);
+  return "it was to contain " + with_decimals(kRange, compute_pts(clip.from()), compute_pts(clip.to())) +
+         ", but the frames in memory are from " + with_decimals(kRange, last - ring_.span(), last);
 }
 
 void Clips::keep_failure(const std::function<void()>& deed) {

@@ -116,15 +116,15 @@ void tell_chosen_codec(const std::string& path, const std::string& wanted) {
   }
   log(LogLevel::Warning,
       line +
-          ". Not every player shows that: names that end in .webm or .mkv suit vp9, codec='mpeg4' "
-          "is shown by nearly all, and an FFmpeg with libx264 writes H.264. codec='" +
-          codec + "' chooses it without this line");
+          ". Not every player supports that: use a name that ends in .webm or .mkv for vp9, codec='mpeg4', "
+          "which nearly all players support, or an FFmpeg with libx264, which writes H.264. To keep " +
+          codec + " without this message, pass codec='" + codec + "'");
 }
 
 std::string way_to_encode_faster(const std::string& codec, EncoderPreset preset) {
   const AVCodec* const encoder = find_video_encoder(codec);
   const bool faster = encoder != nullptr && has_presets(*encoder) && preset != EncoderPreset::Fastest;
-  return std::string("give it smaller frames, ") + (faster ? "preset='fastest'" : "another codec") +
+  return std::string("use smaller frames, ") + (faster ? "preset='fastest'" : "another codec") +
          " or a faster disk";
 }
 

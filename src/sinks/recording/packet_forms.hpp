@@ -53,7 +53,7 @@ class PacketRecording {
     if (sample.dropped > 0 && !waits_for_key_) {
       waits_for_key_ = true;
       log(LogLevel::Warning, std::to_string(sample.dropped) + " packets did not reach the recorder of '" +
-                                 files_.path() + "': it goes on at the next keyframe");
+                                 files_.path() + "': it continues at the next keyframe");
     }
     if (waits_for_key_ && !packet.is_keyframe) {
       // packets before the first key packet do not count as lost
@@ -117,7 +117,7 @@ class PacketRecording {
     }
     if (!files_.segment()) throw Error(another_source(files_.path(), "packets"));
     if (std::exchange(waits_for_key_, true)) return;
-    log(LogLevel::Warning, "'" + files_.name() + "' ends: the next packets are of another source");
+    log(LogLevel::Warning, "'" + files_.name() + "' ends: the next packets come from another source");
   }
   void begin_file(const Packet& key) {
     check_container(files_.path(), *key.stream);
@@ -134,9 +134,9 @@ class PacketRecording {
       throw Error("cannot create '" + files_.name() + "': " + ffmpeg_text(result) + errors.in_brackets());
     if (stream_ && key.stream->extradata != stream_->extradata) {
       log(LogLevel::Warning, "the camera of '" + files_.path() +
-                                 "' sends with other parameters: " + std::to_string(key.stream->width) + "x" +
-                                 std::to_string(key.stream->height) + " " + key.stream->codec +
-                                 ", in a file of their own");
+                                 "' now sends with other parameters: " + std::to_string(key.stream->width) +
+                                 "x" + std::to_string(key.stream->height) + " " + key.stream->codec +
+                                 ", which are written to a new file");
     }
     if (!stream_) warn_about_turn(files_.path(), *key.stream);
     stream_ = key.stream;
@@ -185,7 +185,7 @@ inline VideoFileOptions without_encoder(const VideoFileOptions& options) {
 struct PacketFile {
   PacketFile(std::string path, const VideoFileOptions& wanted)
       : options(without_encoder(wanted)), files(std::move(path), options) {
-    check_no_encoder(wanted, "a VideoFile below packets");
+    check_no_encoder(wanted, "a VideoFile downstream of packets");
     check_video_container(files.path());
     check_container_options(files.path(), options.options);
   }
@@ -200,7 +200,7 @@ struct PacketFile {
     const VideoMuxer tried(path, opening);
   }
 
-  [[nodiscard]] static std::string way_to_be_faster() { return "give it a faster disk"; }
+  [[nodiscard]] static std::string way_to_be_faster() { return "use a faster disk"; }
 
   void open(const Context& context) {
     recording.open(context.counters);
@@ -253,12 +253,12 @@ struct PacketFile {
 /// A ClipRecorder on a port of packets.
 struct PacketClips {
   explicit PacketClips(const ClipOptions& options) : clips(options), muxer_options(options.options) {
-    check_no_encoder(options, "a ClipRecorder below packets");
+    check_no_encoder(options, "a ClipRecorder downstream of packets");
     check_packet_keep_names(options);
   }
 
   static void check_name(const std::string& path) { check_packet_clip_name(path); }
-  [[nodiscard]] static std::string way_to_be_faster() { return "give it a faster disk"; }
+  [[nodiscard]] static std::string way_to_be_faster() { return "use a faster disk"; }
 
   void open(const Context& given) {
     context.emplace(given);
@@ -273,7 +273,7 @@ struct PacketClips {
     if (sample.dropped > 0 && !waits_for_key) {
       waits_for_key = true;
       log(LogLevel::Warning, std::to_string(sample.dropped) +
-                                 " packets did not reach the clips: they go on at the next keyframe");
+                                 " packets did not reach the clips: they continue at the next keyframe");
     }
     if (waits_for_key && !packet.is_keyframe) {
       // packets before the first key packet do not count as lost
@@ -292,9 +292,9 @@ struct PacketClips {
 
   void end_what_cannot_go_on(const Packet& packet, int source) {
     auto why = clips.why_over(source, packet.pts);
-    if (!is_same_stream(*packet.stream, *stream)) why = "the camera sends with other parameters";
+    if (!is_same_stream(*packet.stream, *stream)) why = "the camera now sends with other parameters";
     if (why.empty()) return;
-    log(LogLevel::Warning, why + ": clips begin and end there");
+    log(LogLevel::Warning, why + ": clips start and end there");
     clips.end_stream();
     waits_for_key = true;
   }

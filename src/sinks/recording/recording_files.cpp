@@ -80,7 +80,8 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
   }
   if (!segment && make_keep(options)) {
     throw OptionError(
-        "keep_days, keep_bytes and keep_free_bytes delete old segments and need segment_every, the length of the segments in seconds, to write '" +
+        "keep_days, keep_bytes and keep_free_bytes delete old segments and need segment_every, the length of "
+        "the segments in seconds, to write '" +
         path + "'");
   }
 }
@@ -100,7 +101,8 @@ struct Completion {
 
 std::string another_source(const std::string& path, const std::string& what) {
   return "cannot write to '" + path + "': it has " + what +
-         " of one source, and this one is of another; with segment_every= another source begins the next file";
+         " of one source, but this one comes from another; with segment_every=, another source starts a new "
+         "file";
 }
 
 RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options)
@@ -130,8 +132,8 @@ void RecordingFiles::open(const Context& context, const Make& make) {
   if (names_->pattern().depth() == 0) {
     static_cast<void>(make_segment(make, nullptr));
   } else if (const int error = platform::may_write_in(base); error != 0) {
-    throw Error("cannot create '" + path_ + "': " + std::generic_category().message(error) + ": '" + base +
-                "'");
+    throw Error("cannot create '" + path_ + "' in the folder '" + base +
+                "': " + std::generic_category().message(error));
   }
 }
 

@@ -128,9 +128,9 @@ struct FrameFile {
     if (!files.segment()) throw Error(another_source(files.path(), "frames"));
     log(LogLevel::Warning,
         "'" + files.name() + "' ends: " +
-            (stamp.source == source ? "the time of the source goes back from " + core::seconds_text(newest) +
+            (stamp.source == source ? "the time of the source went back from " + core::seconds_text(newest) +
                                           " to " + core::seconds_text(stamp.pts)
-                                    : "the next frames are of another source"));
+                                    : "the next frames come from another source"));
     end_file();
   }
 
@@ -191,7 +191,7 @@ struct FrameFile {
     end_file();
     open_file();
     log(LogLevel::Warning, "there was no frame for " + pause + ", and '" + last +
-                               "' has no room for such a pause: it ends there, and '" + files.name() +
+                               "' cannot store such a pause: it ends there, and '" + files.name() +
                                "' continues it");
   }
 
@@ -245,8 +245,9 @@ struct FrameFile {
     });
     if (left_out == 0) return;
     counters->drop(NodeDropCause::Stop, static_cast<std::uint64_t>(left_out));
-    log(LogLevel::Warning, "the encoder did not give the last " + std::to_string(left_out) + " frames of '" +
-                               files.name() + "' within 3 s after the stop: they are not in the file");
+    log(LogLevel::Warning, "the encoder did not return the last " + std::to_string(left_out) +
+                               " frames of '" + files.name() +
+                               "' within 3 s after the stop: they are not in the file");
   }
 
   VideoFileOptions options;

@@ -44,7 +44,7 @@ void check_size(const SourceUrl& url, const OpenOptions& options) {
   throw OptionError("'" + url.masked +
                     "': size= must be 16 to 1920 pixels a side and at most 1920x1088 in total, got (" +
                     std::to_string(width) + ", " + std::to_string(height) +
-                    "): browsers send no other size; choose one, such as size=(1280, 720)");
+                    "): choose a size in this range, such as size=(1280, 720)");
 }
 
 AVCodecID codec_id(core::FeedCodec codec) {

@@ -104,7 +104,7 @@ V4l2Capture::~V4l2Capture() {
 void V4l2Capture::check_device() {
   v4l2_capability capability{};
   const int code = device_.control(VIDIOC_QUERYCAP, capability);
-  if (code == ENOTTY || code == EINVAL) refuse("it is not a camera; 'freshframe devices' lists those");
+  if (code == ENOTTY || code == EINVAL) refuse("it is not a camera; 'freshframe devices' lists the cameras");
   if (code != 0) throw_camera_fault(path_, "open", code);
   name_ = driver_text(capability.card);
   const auto can = device_abilities(capability);
@@ -112,7 +112,7 @@ void V4l2Capture::check_device() {
     refuse((can & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0
                ? "it delivers images in several buffers each (multi-planar), which is not supported"
                : "it delivers no images: perhaps another /dev/video* of the same device does; "
-                 "'freshframe devices' lists those");
+                 "'freshframe devices' lists the cameras");
   }
   if ((can & V4L2_CAP_STREAMING) == 0) refuse("its driver cannot stream into mapped memory");
 }

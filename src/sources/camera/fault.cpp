@@ -58,7 +58,7 @@ std::string camera_fault_text(const std::string& path, int code) {
   switch (code) {
     case ENOENT:
     case ENXIO:
-      return "there is no such camera; 'freshframe devices' lists those that are there";
+      return "there is no such camera; 'freshframe devices' lists the available ones";
     case EACCES:
     case EPERM:
       return "permission denied; run 'sudo usermod -aG video $USER', then log in again";

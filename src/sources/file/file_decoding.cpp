@@ -117,7 +117,8 @@ void FileDecoding::open_again(const Context& context) {
   if (options_.fps && !demuxer_->is_picture()) {
     throw SourceError(
         "cannot open '" + masked +
-            "' with fps=, which is for image sequences: a video has its own frame rate, at which realtime=True plays it",
+            "' with fps=, which is for image sequences: a video has its own frame rate, at which "
+            "realtime=True plays it",
         masked, EINVAL);
   }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
@@ -328,7 +329,7 @@ void FileDecoding::count_cut_off(const Context& context) const {
   }
   if (demuxer_->has_second_file()) {
     context.counters.drop(NodeDropCause::Decode);
-    log(LogLevel::Warning, "the file goes on after its last frame with another MP4, which was not read: '" +
+    log(LogLevel::Warning, "the file continues after its last frame with another MP4, which was not read: '" +
                                url_.masked + "'; FFmpeg joins files with its format \"concat\"");
   }
   const auto missing = demuxer_->missing_packets();
@@ -351,10 +352,10 @@ void FileDecoding::finish(const Context& context) {
                           counts_.damaged_count() == 0;
   if (!comparable || missing <= 0) return;
   context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
-  log(LogLevel::Warning, "the decoder gave " + std::to_string(counts_.frames()) + " frames of " +
+  log(LogLevel::Warning, "the decoder returned " + std::to_string(counts_.frames()) + " frames for " +
                              std::to_string(counts_.sent_frames()) +
-                             " packets: the file is damaged, or its times are out "
-                             "of order, and times of other frames may be wrong: '" +
+                             " packets: the file is damaged, or its timestamps are out "
+                             "of order, and timestamps of other frames may be wrong: '" +
                              url_.masked + "'");
 }
 

@@ -31,9 +31,9 @@ std::string reason(const std::exception& error) {
 void say_how_to_wait(const std::exception& error) {
   const auto* const failed = dynamic_cast<const SourceError*>(&error);
   if (failed == nullptr || failed->code() != ECONNREFUSED) return;
-  throw SourceError(
-      std::string(failed->what()) + "; check the port, or wait for the source with open(..., reconnect=True)",
-      failed->url(), failed->code());
+  throw SourceError(std::string(failed->what()) +
+                        "; check the port, or pass reconnect=True to open() to wait for the source",
+                    failed->url(), failed->code());
 }
 
 }  // namespace
@@ -132,7 +132,7 @@ void ReconnectingSource::report_outage(const std::string& why, bool first, TimeP
   }
   reminder_after_ = std::max(lost + kFirstReminder, std::min(2 * lost, lost + kLongestReminder));
   std::ostringstream text;
-  text << why << "; no frame for " << std::fixed << std::setprecision(0) << lost.count()
+  text << why << "; no frame has arrived for " << std::fixed << std::setprecision(0) << lost.count()
        << " s, still trying";
   log(LogLevel::Warning, text.str());
 }

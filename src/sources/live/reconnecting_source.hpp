@@ -54,7 +54,7 @@ class ReconnectingSource : public VideoSource {
   virtual void back_off(const Context& context);
   /// Returns what follows the reason of an outage in the log.
   [[nodiscard]] virtual std::string_view plan() const {
-    return "trying again (reconnect=False ends instead)";
+    return "trying again (pass reconnect=False to open() to fail instead)";
   }
 
   [[nodiscard]] const std::string& title() const noexcept { return title_; }

@@ -119,11 +119,11 @@ void CameraTimes::note_pace(const Context& context) {
   if (std::abs(pace - shown_pace_) <= kVisible) return;
   shown_pace_ = pace;
   std::ostringstream text;
-  text << camera_ << ": its timestamps run at ";
+  text << camera_ << ": its timestamps advance at ";
   if (std::abs(pace - 1) <= kVisible) {
-    text << "the pace of time again";
+    text << "the rate of real time again";
   } else {
-    text << std::fixed << std::setprecision(2) << pace << " of real time; ages follow the arrivals";
+    text << std::fixed << std::setprecision(2) << pace << " times real time; ages follow the arrivals";
   }
   log(LogLevel::Warning, text.str());
 }
@@ -132,7 +132,7 @@ void CameraTimes::note_pace(const Context& context) {
 void CameraTimes::name_implausible(double utc) {
   if (std::exchange(named_implausible_, true)) return;
   log(LogLevel::Warning, camera_ + " reports the time " + date_text(utc) +
-                             ", which is not used: utc is the time of arrival. Set the camera's clock");
+                             ", which is ignored: utc is the time of arrival. Set the camera's clock");
 }
 
 Utc CameraTimes::find_utc(std::optional<double> time, TimePoint captured, const Context& context) {

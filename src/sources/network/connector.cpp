@@ -55,15 +55,15 @@ std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context)
     why_ = error.what();
     if (!memory_.trouble || !choice_.note_failure(memory_.trouble)) throw;
   }
-  log(LogLevel::Info, why_ + "; FFmpeg's RTSP is tried");
+  log(LogLevel::Info, why_ + "; trying FFmpeg's RTSP client");
   try {
     return connect_over_ffmpeg(context);
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceTimeoutError& error) {
-    throw SourceTimeoutError(why_ + "; FFmpeg's RTSP: " + error.what(), error.url(), error.code());
+    throw SourceTimeoutError(why_ + "; FFmpeg's RTSP client: " + error.what(), error.url(), error.code());
   } catch (const SourceError& error) {
-    throw SourceError(why_ + "; FFmpeg's RTSP: " + error.what(), error.url(), error.code());
+    throw SourceError(why_ + "; FFmpeg's RTSP client: " + error.what(), error.url(), error.code());
   }
 }
 
@@ -82,8 +82,8 @@ void Connector::note_frame() {
   if (!choice_.note_frame()) return;
   log(LogLevel::Warning,
       "'" + url_.masked +
-          "' is read by FFmpeg's RTSP, one frame interval late, since freshframe's own failed: " +
-          (why_.empty() ? "it gave no frame" : why_) + "; please report this camera");
+          "' is read by FFmpeg's RTSP client, one frame interval late, because freshframe's own failed: " +
+          (why_.empty() ? "it delivered no frame" : why_) + "; please report this camera");
 }
 
 void Connector::note_end() {

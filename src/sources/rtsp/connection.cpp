@@ -295,7 +295,7 @@ void Connection::fail(const Fault& fault, const std::string& doing) {
       throw_not_opened(url_, options_.open_timeout, fault.what());
     case Trouble::NoPackets:
       memory_.udp_fails = true;
-      throw SourceTimeoutError(doing + " '" + url_ + "': " + fault.what() + "; the next attempt is over TCP",
+      throw SourceTimeoutError(doing + " '" + url_ + "': " + fault.what() + "; the next attempt will use TCP",
                                url_, ETIMEDOUT);
     case Trouble::Lost:
       note_end();

@@ -141,7 +141,7 @@ struct LineCounter::Impl {
     if (!options.relative) {
       placement.see({.node = node,
                      .what = "its line",
-                     .advice = "give it relative=True, or set its line again for that size"},
+                     .advice = "pass relative=True, or set its line again for that size"},
                     ends, size, source);
     }
     vision::check_tracked("LineCounter", found);

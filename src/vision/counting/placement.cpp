@@ -27,7 +27,7 @@ void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_
   if (!shares || (whole && one_pixel == OnePixel::Allowed)) return;
   std::ostringstream text;
   text << who << " needs coordinates in pixels, got fractions of the frame, such as (" << points[0].x << ", "
-       << points[0].y << "): give it relative=True";
+       << points[0].y << "): pass relative=True";
   throw OptionError(text.str());
 }
 
@@ -43,8 +43,8 @@ void check_shares(const char* who, std::span<const Point> points) {
 std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size) {
   if (size.width <= 0 || size.height <= 0) {
     throw Error(std::string(who) +
-                " with relative=True needs the frame's size, but this sample has no frame (give update() "
-                "its size)");
+                " with relative=True needs the frame's size, but this sample has no frame (pass its "
+                "size to update())");
   }
   std::vector<Point> points;
   for (const auto& [x, y] : shares)

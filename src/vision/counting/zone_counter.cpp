@@ -184,7 +184,7 @@ class Zone {
   void check_place(std::string_view node, PictureSize size, int source) {
     if (options_.relative) return;
     placement_.see(
-        {.node = node, .what = who_, .advice = "give it relative=True, or set its zones again for that size"},
+        {.node = node, .what = who_, .advice = "pass relative=True, or set its zones again for that size"},
         options_.corners, size, source);
   }
   void forget(int source) {
@@ -252,8 +252,7 @@ class Zone {
   /// Throws Error if loiter_after_of contains a class that no object can have.
   void check_loiter(const Circles& /*found*/) const {
     if (options_.loiter_after_of.empty()) return;
-    throw Error(who_ +
-                " has loiter_after= for classes, but circles have none: give it one number of seconds");
+    throw Error(who_ + " has loiter_after= for classes, but circles have none: pass one number of seconds");
   }
   void check_loiter(const Detections& found) const {
     for (const auto& [name, seconds] : options_.loiter_after_of)

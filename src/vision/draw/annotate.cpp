@@ -66,8 +66,8 @@ const DataColumn* drawn_column(const Detections& found, bool is_read, const char
   const auto* column = is_read && !found.boxes.empty() ? find_column(found.data, name) : nullptr;
   if (column == nullptr) return nullptr;
   if (std::holds_alternative<Values>(column->values) && fits(column->shape)) return column;
-  throw Error(std::string("Annotate draws the column '") + name + "' and needs " + wanted +
-              ", or give the column another name");
+  throw Error(std::string("Annotate draws the column '") + name + "', which must contain " + wanted +
+              ", or rename the column");
 }
 
 std::span<const float> view_row(const DataColumn& column, std::size_t index) {
@@ -96,15 +96,15 @@ class ObjectShapes {
   ObjectShapes(const Detections& found, const ShapeColumns& read)
       : mask_(drawn_column<std::vector<std::string>>(
             found, read.masks, "mask", [](const auto& shape) { return shape.empty(); },
-            "the texts of freshframe.masks.encode() in it")),
+            "strings of freshframe.masks.encode()")),
         key_points_(drawn_column<std::vector<float>>(
             found, read.key_points, "keypoints",
             [](const auto& shape) { return shape.size() == 2 && (shape[1] == 2 || shape[1] == 3); },
-            "float32 of the shape (n, k, 2) or (n, k, 3) in it: convert it with astype(numpy.float32)")),
+            "float32 of the shape (n, k, 2) or (n, k, 3): convert it with astype(numpy.float32)")),
         corners_(drawn_column<std::vector<float>>(
             found, read.corners, "corners",
             [](const auto& shape) { return shape == std::vector<std::size_t>{4, 2}; },
-            "float32 of the shape (n, 4, 2) in it: convert it with astype(numpy.float32)")) {}
+            "float32 of the shape (n, 4, 2): convert it with astype(numpy.float32)")) {}
 
   /// Column `mask`: strings, see parse_mask().
   [[nodiscard]] std::optional<ObjectMask> mask(std::size_t index, int width, int height) const {

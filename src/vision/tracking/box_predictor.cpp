@@ -101,8 +101,8 @@ struct BoxPredictor::Impl {
     constexpr int kMost = 20;  // results
     if (framed.contains(source) || framed.empty() || ++unframed[source] < kMost) return;
     throw Error(
-        "BoxPredictor has tracks of one camera and frames of another, so no frame gets a box: give it the camera that "
-        "the tracker's boxes were found in");
+        "BoxPredictor has tracks of one camera and frames of another, so no frame gets a box: pass it the "
+        "camera that the tracker's boxes were found in");
   }
 
   BoxPredictorOptions options;

@@ -153,10 +153,12 @@ TEST_F(Log, ADestroyedPipelineNamesANodeThatDoesNotEndAndLetsItGo) {
     feed.push(0);
     gate->wait_entered(1);
   }
-  EXPECT_EQ(lines(LogLevel::Warning,
-                  "still busy after the end of pipeline 'pipeline': 'deaf'; no longer waiting for them")
-                .size(),
-            1U);
+  EXPECT_EQ(
+      lines(LogLevel::Warning,
+            "these nodes are still busy after the end of pipeline 'pipeline': 'deaf'; the program no longer "
+            "waits for them")
+          .size(),
+      1U);
   gate->open();
 }
 

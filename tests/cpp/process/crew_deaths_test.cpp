@@ -135,7 +135,7 @@ TEST(Crew, RestsLongerFromDeathToDeathUntilAResultIsDelivered) {
   EXPECT_EQ(rig.get(), "b");
   Texts delays;
   for (const auto& line : rig.lines.all()) {
-    const auto at = line.find("another one starts in ");
+    const auto at = line.find("another one will start in ");
     if (at != std::string::npos) delays.push_back(line.substr(at + 22));
   }
   EXPECT_EQ(delays, (Texts{"0.1 s", "0.2 s", "0.4 s", "0.1 s"}));

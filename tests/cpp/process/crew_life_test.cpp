@@ -19,7 +19,7 @@ TEST(Crew, StartsOnlyWhenEveryWorkerHasOpened) {
 TEST(Crew, ReportsAWorkerThatDiedWhileStarting) {
   Rig dying({}, "dies in open");
   const auto text = failure_of_start(dying);
-  EXPECT_TRUE(contains(text, "its worker died: killed by signal 9 (Killed) while it started")) << text;
+  EXPECT_TRUE(contains(text, "its worker died: killed by signal 9 (Killed) while it was starting")) << text;
 }
 
 TEST(Crew, RefusesAWorkerOfAnotherVersion) {
@@ -97,7 +97,7 @@ TEST(Crew, KillsAWorkerThatHangsInClose) {
   rig.feed.finish();
   rig.await(WorkerState::Closing);
   rig.stop();
-  EXPECT_TRUE(contains(rig.log(), "a worker of 'w' was killed: the time for the stop was over")) << rig.log();
+  EXPECT_TRUE(contains(rig.log(), "a worker of 'w' was killed: it did not stop in time")) << rig.log();
 }
 
 TEST(Crew, FailsWhenItsNodeCannotClose) {
@@ -137,7 +137,7 @@ TEST(Crew, ALaterStopDoesNotLengthenTheTimeOfAnEarlierOne) {
 TEST(Crew, NamesTheMemoryLimitOfAWorkerThatDiesWhileItStarts) {
   Rig rig({.max_bytes = std::uint64_t{64} << 20U}, "dies in open");
   const auto text = failure_of_start(rig);
-  EXPECT_TRUE(contains(text, "while it started; its max_bytes= is 64 MiB")) << text;
+  EXPECT_TRUE(contains(text, "while it was starting; its max_bytes= is 64 MiB")) << text;
 }
 
 // The pause before a restart counts as work, because the node is not waiting for input.

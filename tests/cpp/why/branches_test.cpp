@@ -211,8 +211,8 @@ TEST_F(BranchesTest, BothSourcesMayBeAwayAndBothAreNamedWithTheReason) {
   stats("right").source->last_error = "";
   run(std::chrono::seconds(250));
   EXPECT_EQ(kinds(), (Words{"away left", "away right"}));
-  EXPECT_EQ(text_of("left"), "has given no frame for 250 s: no route to host.");
-  EXPECT_EQ(text_of("right"), "has given no frame for 250 s.");
+  EXPECT_EQ(text_of("left"), "has delivered no frames for 250 s: no route to host.");
+  EXPECT_EQ(text_of("right"), "has delivered no frames for 250 s.");
 }
 
 TEST_F(BranchesTest, ASourceThatIsThereFromTheBeginningOnAndIsAwayIsNamedToo) {
@@ -278,9 +278,9 @@ TEST_F(BranchesTest, AStallIsReportedWithoutTheErrorOfAnEarlierOutage) {
   int look = 0;
   run(std::chrono::seconds(60), [&] {  // is stalled for 4.5 s out of 5.75 s
     stats("left").source->state = look++ % 23 < 18 ? SourceState::Stalled : SourceState::Reading;
-    if (const auto text = text_of("left"); text.starts_with("has given no frame in")) told = text;
+    if (const auto text = text_of("left"); text.ends_with("% of the last 5 s.")) told = text;
   });
-  EXPECT_TRUE(told.ends_with("% of the last 5 s.")) << told;
+  EXPECT_TRUE(told.starts_with("has delivered no frames for")) << told;
 }
 
 TEST_F(BranchesTest, ASourceThatIsLostEachTwentySecondsIsNamedWithTheNumberOfItsOutages) {
@@ -291,7 +291,7 @@ TEST_F(BranchesTest, ASourceThatIsLostEachTwentySecondsIsNamedWithTheNumberOfIts
     if (look++ % 80 == 8) stats("left").source->state = SourceState::Reading;
   });
   EXPECT_EQ(kinds(), Words{"away left"});
-  EXPECT_EQ(text_of("left"), "is lost again and again, 4 times so far: no route to host.");
+  EXPECT_EQ(text_of("left"), "is lost repeatedly, 4 times so far: no route to host.");
   run(std::chrono::seconds(70));
   EXPECT_EQ(kinds(), Words());
 }
@@ -321,10 +321,9 @@ TEST_F(BranchesTest, WhatIsNotJudgedIsSaid) {
   Why why;
   why.is_running = true;
   why.unsettled = findings_.list_unsettled(now_);
-  EXPECT_EQ(
-      to_string(why),
-      "No finding. What is below left alone is not judged yet: there was an outage or a change of the graph "
-      "within the last 10 s.\n");
+  EXPECT_EQ(to_string(why),
+            "No finding. Nodes that are only downstream of left are not judged yet: there was an outage or a "
+            "change of the graph within the last 10 s.\n");
 }
 
 TEST_F(BranchesTest, AReaderThatIsNotReadIsNamedAlthoughItsSourceIsAway) {

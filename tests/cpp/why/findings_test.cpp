@@ -19,9 +19,9 @@ TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
   // 8 samples wait and 120 per second leave, so the wait is 8 / 120 s.
   EXPECT_EQ(
       findings_.present()[0].text,
-      "samples wait 67 of the 90 ms of their age in the queue of 8 before X: it holds 8.0, for X takes one each "
-      "12 ms, and one comes each 8.3 ms.");
-  EXPECT_EQ(findings_.present()[0].remedy, "queue=LATEST has the same rate without this wait.");
+      "samples wait 67 of the 90 ms of their age in the queue of 8 before X: it holds 8.0, because X takes "
+      "one every 12 ms, but one arrives every 8.3 ms.");
+  EXPECT_EQ(findings_.present()[0].remedy, "Use queue=LATEST, which has the same rate without this wait.");
   EXPECT_NEAR(findings_.present()[0].evidence.at("wait"), .067, .001);
 }
 
@@ -87,13 +87,13 @@ TEST_F(FindingsTest, AFrozenSourceIsAFindingForAsLongAsItIsFrozen) {
   cam().source->frozen_contents = 156;
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text,
-            "has probably shown the same image for 312 s: parts of it came again in 156 keyframes.");
+            "has probably shown the same image for 312 s: parts of it were repeated in 156 keyframes.");
   cam().source->frozen = "loop";
   cam().source->frozen_period = 14;
   cam().source->frozen_contents = 7;
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text,
-            "has shown the same images again and again for 312 s, every 14 s: 156 keyframes, 7 new ones.");
+            "has shown the same images repeatedly for 312 s, every 14 s: 156 keyframes, 7 new ones.");
   cam().source->frozen = "flat";
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text, "has shown no contrast for 312 s.");
@@ -134,7 +134,8 @@ TEST_F(FindingsTest, AReaderThatBlocksAndIsNotReadIsTheCauseAndNotTheNodeThatWai
   x().state = NodeState::Blocked;
   run(std::chrono::seconds(25));
   ASSERT_EQ(kinds(), Kinds{"unread reader"});
-  EXPECT_EQ(findings_.present()[0].text, "is not read: 8 samples wait, and X waits for room.");
+  EXPECT_EQ(findings_.present()[0].text,
+            "is not read: 8 samples are waiting, and X waits until there is room.");
   EXPECT_EQ(findings_.present()[0].remedy, "Read it, close it, or give it queue=LATEST.");
 }
 
@@ -235,7 +236,8 @@ TEST_F(BatchFinding, NamesABatchThatNeverFills) {
   ASSERT_EQ(kinds(), Kinds{"batch X"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "waits for batches of 8 that never fill, 7 at most: samples wait 100 of the 121 ms of their age for it.");
+      "waits for batches of 8 that never fill, 7 at most: samples wait 100 of the 121 ms of their age for "
+      "it.");
 }
 
 TEST_F(BatchFinding, IgnoresFullBatchesAndBusyNodes) {
@@ -259,8 +261,8 @@ TEST_F(BatchFinding, ReportsResultsThatArriveTogetherAndAreLost) {
   ASSERT_EQ(kinds(), Kinds{"batch X"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "waits for batches of 8 that never fill, 7 at most: 86 % of its results are lost at reader, to which "
-      "those of a call come at once.");
+      "waits for batches of 8 that never fill, 7 at most: 86 % of its results are lost at reader, where "
+      "those of a call arrive at the same time.");
   EXPECT_EQ(findings_.present()[0].remedy,
             "Give it a smaller batch, such as Batch(3), or reader a queue such as Queue(8).");
   run(std::chrono::seconds(25), [&] { lose(5); });
@@ -294,10 +296,9 @@ TEST_F(FindingsTest, ARecorderThatLosesSamplesIsAFindingButItsDeepQueueIsNot) {
   ASSERT_EQ(kinds(), Kinds{"loss cam->X"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "50 % of the samples are lost, for the queue RECORDING is full: X takes one each 17 ms, and one comes "
-      "each 8.3 ms.");
-  EXPECT_EQ(findings_.present()[0].remedy,
-            "Make X faster, or give it max_rate=54: then the rest does not wait.");
+      "50 % of the samples are lost because the queue RECORDING is full: X takes one every 17 ms, but one "
+      "arrives every 8.3 ms.");
+  EXPECT_EQ(findings_.present()[0].remedy, "Make X faster, or give it max_rate=54, so that it keeps up.");
 }
 
 // The recorder stops for four seconds. The loop tries each position within a window.
@@ -343,8 +344,8 @@ TEST_F(ProcessorFinding, NamesFullProcessors) {
   ASSERT_EQ(kinds(), Kinds{"processors reader"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "the processors are full: on average 4.0 threads of this program are ready to run and wait for one, and "
-      "samples wait 25 of the 60 ms of their age for it.");
+      "the processors are busy: on average 4.0 threads of this program are ready to run but wait for one, "
+      "and samples wait 25 of the 60 ms of their age for it.");
 }
 
 TEST_F(ProcessorFinding, IgnoresASingleWaitingThreadAndUnrelatedThreads) {

@@ -26,8 +26,8 @@ TEST_F(GilFinding, NamesTheNodeThatWaitsAndWhoHoldsTheGil) {
   ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "waits for the GIL for 26 of the 46 ms that samples are old at reader. The nodes hold it only 0 % of the "
-      "time: another thread of the program does.");
+      "waits for the GIL for 26 of the 46 ms that samples are old at reader. The nodes hold it only 0 % of "
+      "the time: another thread of the program holds it.");
 }
 
 TEST_F(GilFinding, NamesANodeThatHoldsIt) {
@@ -75,8 +75,8 @@ TEST_F(GilLossFinding, NamesANodeThatLosesSamplesWhileItWaitsForTheGil) {
   ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "waits for the GIL 69 % of the time, and meanwhile loses 50 % of the samples. The nodes hold it only "
-      "0 % of the time: another thread of the program does.");
+      "waits for the GIL 69 % of the time, and loses 50 % of the samples in the meantime. The nodes hold "
+      "it only 0 % of the time: another thread of the program holds it.");
   EXPECT_NEAR(findings_.present()[0].evidence.at("lost_share"), .5, .01);
 }
 

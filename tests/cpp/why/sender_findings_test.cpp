@@ -44,8 +44,8 @@ TEST_F(SenderFinding, NamesASlowLinkUntilItIsFast) {
   ASSERT_EQ(kinds(), Kinds{"sender cam"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "its browser skips 50 % of the camera's frames, because the link is too slow: 0.8 Mbit/s arrive, at a "
-      "round trip of 80 ms.");
+      "its browser skips 50 % of the camera's frames, because the link is too slow: 0.8 Mbit/s arrive, with "
+      "a round trip of 80 ms.");
   EXPECT_NEAR(findings_.present()[0].evidence.at("skipped_share"), .5, .01);
   send(std::chrono::seconds(25), 1, 1);
   EXPECT_EQ(kinds(), Kinds());
@@ -56,7 +56,8 @@ TEST_F(SenderFinding, NamesASlowEncoder) {
   ASSERT_EQ(kinds(), Kinds{"sender cam"});
   EXPECT_EQ(
       findings_.present()[0].text,
-      "its browser skips 67 % of the camera's frames, because its encoder is too slow: vp9 takes 1.8 s for a frame.");
+      "its browser skips 67 % of the camera's frames, because its encoder is too slow: vp9 takes 1.8 s for a "
+      "frame.");
 }
 
 TEST_F(SenderFinding, IsSilentAboutAFewSkippedFrames) {

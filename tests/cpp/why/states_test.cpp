@@ -58,15 +58,15 @@ TEST_F(StatesTest, ALossIsDescribedByItsCauseAndByTheKindOfItsNode) {
   const std::vector<Row> rows = {
       {NodeKind::Source, NodeDropCause::Device, 1, "lost 1 frame that was not read in time."},
       {NodeKind::Source, NodeDropCause::Device, 2, "lost 2 frames that were not read in time."},
-      {NodeKind::Node, NodeDropCause::Device, 1, "lost 1 frame with the device that held it."},
-      {NodeKind::Node, NodeDropCause::Device, 2, "lost 2 frames with the device that held them."},
-      {NodeKind::Sink, NodeDropCause::Device, 2, "lost 2 frames with the device that held them."},
+      {NodeKind::Node, NodeDropCause::Device, 1, "lost 1 frame with the GPU that held it."},
+      {NodeKind::Node, NodeDropCause::Device, 2, "lost 2 frames with the GPU that held them."},
+      {NodeKind::Sink, NodeDropCause::Device, 2, "lost 2 frames with the GPU that held them."},
       {NodeKind::Source, NodeDropCause::Decode, 1, "lost 1 frame in the decoder."},
       {NodeKind::Source, NodeDropCause::Pool, 1, "lost 1 frame because the pool had no room."},
       {NodeKind::Source, NodeDropCause::Repeated, 1, "lost 1 frame that the server had sent before."},
-      {NodeKind::Source, NodeDropCause::Lost, 1, "lost 1 frame by the network."},
+      {NodeKind::Source, NodeDropCause::Lost, 1, "lost 1 frame on the network."},
       {NodeKind::Node, NodeDropCause::Worker, 1, "lost 1 frame with a worker process."},
-      {NodeKind::Node, NodeDropCause::Stop, 1, "lost 1 frame with the stop."},
+      {NodeKind::Node, NodeDropCause::Stop, 1, "lost 1 frame when the pipeline stopped."},
   };
   for (const bool has_source : {false, true}) {
     for (const auto& [kind, cause, count, text] : rows) {
@@ -104,7 +104,7 @@ TEST_F(StatesTest, ResultsThatAreNotSentComeBeforeALostFrame) {
   spool.last_error = "refused";
   look();
   EXPECT_EQ(kinds(), (Kinds{"spool X", "loss cam"}));
-  EXPECT_EQ(findings_.present()[0].text, "9 results not sent, the oldest for 60 s: refused.");
+  EXPECT_EQ(findings_.present()[0].text, "9 results have not been sent, the oldest for 60 s: refused.");
 }
 
 TEST_F(StatesTest, AStalledCameraDoesNotNameTheErrorOfItsLastOutage) {
@@ -135,7 +135,7 @@ TEST_F(StatesTest, ResultsThatAreNotSentAreShownAfterTheEnd) {
     const auto all = findings_.present();
     const auto found = std::ranges::find(all, "spool", &Finding::kind);
     ASSERT_NE(found, all.end());
-    EXPECT_EQ(found->text, "632 results not sent, the oldest for 3.0 s.");
+    EXPECT_EQ(found->text, "632 results have not been sent, the oldest for 3.0 s.");
     EXPECT_NE(found->remedy, "");
   }
   spool.waiting = 0;
@@ -201,13 +201,13 @@ TEST_F(StatesTest, ASourceThatIsAwayHasOneLineFromTwoSecondsOnUntilItIsBack) {
   EXPECT_EQ(kinds(), Kinds());
   run(std::chrono::seconds(248));
   EXPECT_EQ(found().kind, "away");
-  EXPECT_EQ(found().text, "has given no frame for 250 s: no route to host.");
+  EXPECT_EQ(found().text, "has delivered no frames for 250 s: no route to host.");
   EXPECT_FALSE(found().remedy.empty());
   EXPECT_FALSE(found().ill);
   around_.away_limit = 100;
   look();
   EXPECT_TRUE(found().ill);
-  EXPECT_EQ(found().text, "has given no frame for 250.0 s: no route to host.");
+  EXPECT_EQ(found().text, "has delivered no frames for 250.0 s: no route to host.");
   EXPECT_EQ(found().evidence.at("away_after"), 100);
   source.state = SourceState::Reading;
   look();
@@ -293,7 +293,8 @@ TEST_F(StatesTest, TimestampsAtAnotherPaceAreNamedFromOnePerCentOn) {
   look();
   EXPECT_EQ(found().kind, "pace");
   EXPECT_EQ(found().text,
-            "its timestamps run at 0.80 of real time: ages follow the arrivals, and pts the timestamps.");
+            "its timestamps advance at 0.80 times real time: ages follow the arrivals, and pts follows the "
+            "timestamps.");
   EXPECT_FALSE(found().remedy.empty());
   source.pace = 1.25;
   look();

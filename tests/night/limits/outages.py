@@ -47,7 +47,7 @@ _TOLERANCE = 2.0  # seconds, of this program's clock
 _BRIEF = 2.5  # seconds of an outage below the limit
 _WELL = 5  # answers in a row, before an outage counts as over
 _ASKED = 0.2  # seconds between two questions
-_AWAY_FOR = re.compile(r"camera: has given no frame for ([\d.]+) s")
+_AWAY_FOR = re.compile(r"camera: has delivered no frames for ([\d.]+) s")
 
 
 def _grown(before: dict[str, int], now: dict[str, int], rounds: int) -> list[str]:

@@ -126,7 +126,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "an address of no network card": (
         with_camera(lambda pipeline, camera: pipeline.serve(host="192.0.2.1", token="a-long-enough-token")),
         ff.FreshframeError,
-        'host must be an address of this machine: "0.0.0.0" listens at all of them',
+        'host must be an address of this machine: "0.0.0.0" listens on all of them',
     ),
     "the picture of no port": (
         with_camera(nowhere),

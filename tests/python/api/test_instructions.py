@@ -46,7 +46,7 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
     "poll(max_age=)": (read(lambda reader: reader.poll(max_age=2)), r"has no arguments"),
     "a value with batch=": (
         added(width, batch=ff.Batch(2)),
-        r"With batch=, a function gets a list of values and returns a list of results",
+        r"With batch=, a function receives a list of values and returns a list of results",
     ),
     "a line as a list": (
         lambda: ff.LineCounter([0, 1, 2, 3]),  # type: ignore[call-arg, arg-type]

@@ -71,7 +71,7 @@ LOGGED: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
     ),
     "a used-up generator": (
         empty_generator(),
-        ("source 'Own' has ended and given 0 samples", "A generator that was used up yields nothing"),
+        ("source 'Own' ended without a sample", "A generator that was used up yields nothing"),
     ),
     "a source that is faster than its timestamps": (
         taken_late(Pictures()),
@@ -87,7 +87,7 @@ LOGGED: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
     ),
     "a reader of a function without return": (
         forgot_return(lambda reader: None),
-        ("'reader' gets nothing: its parent 'light' never returns a value",),
+        ("'reader' receives nothing: its parent 'light' never returns a value",),
     ),
 }
 
@@ -197,7 +197,7 @@ def test_a_node_that_gives_little_is_not_silent(node: Any) -> None:
 
 def test_after_the_end_why_speaks_of_the_run_that_has_ended() -> None:
     pipeline = ff.Pipeline()
-    assert str(pipeline.why()).startswith("The pipeline does not run yet: start it")
+    assert str(pipeline.why()).startswith("The pipeline is not running yet: start it")
     reader = pipeline.reader(pipeline.add(Count(20)))
     with pipeline:
         assert len(list(reader)) == 20

@@ -175,7 +175,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ff.EndOfStreamError,
         "read inside the `with` block",
     ),
-    "a camera that is off": (loops_over_a_closed_port, ff.SourceError, "check the port, or wait"),
+    "a camera that is off": (loops_over_a_closed_port, ff.SourceError, "check the port, or pass"),
     "VideoFile of what on_tick() gives": (records_a_wall, ff.GraphError, "port.of(port) of 'wall'"),
     "tracker_id[0] without a tracker": (
         with_camera(ids_without_a_tracker),
@@ -190,8 +190,8 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "Look().now()": (lambda: ff.Look().now(), ff.StaleFrameError, "start its pipeline"),
 }
 NOTED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
-    "for x in frame": (with_sample(lambda sample: list(sample.frame)), TypeError, "frame.bgr is its array"),
-    "names without a model": (with_camera(names_without_a_model), TypeError, "names=) gives the names"),
+    "for x in frame": (with_sample(lambda sample: list(sample.frame)), TypeError, "its array is frame.bgr"),
+    "names without a model": (with_camera(names_without_a_model), TypeError, "pass the names to Detections("),
 }
 
 

@@ -82,8 +82,8 @@ with pipeline:
 """
     )
     assert ended.code == 0, ended.err
-    assert "<Pipeline 'yard', of the parent of this forked process>" in ended.out
-    assert "this dashboard belongs to the parent of this forked process" in ended.out
+    assert "<Pipeline 'yard', created before this process was forked>" in ended.out
+    assert "this dashboard was created before this process was forked" in ended.out
     assert "dashboard is closed" not in ended.out
 
 

@@ -447,7 +447,7 @@ def test_no_line_about_a_call_of_the_program_shows_a_password(
     failing = ff.Pipeline("unraised")
     failing.add(Fetching("process"), failing.add(ff.open("demo:circles?size=64x48&fps=30")))
     failing.start()
-    until(lambda: "no call has raised it" in log.getvalue(), "the line")
+    until(lambda: "no call has raised the error" in log.getvalue(), "the line")
     failing.stop()
     assert "rtsp://user:***@127.0.0.1:9/hook" in log.getvalue()
     assert_hidden(log.getvalue(), "the lines")
@@ -554,7 +554,7 @@ def test_no_report_of_a_source_shows_the_key_of_the_stream(url: str, log: io.Str
 
 def test_no_text_of_process_shows_a_value_of_its_environment() -> None:
     assert "Zq7w" not in repr(ff.Process(env={"TOKEN": "Zq7w"}))
-    with pytest.raises(ff.OptionTypeError, match=r"got 'TOKEN': a bytes"):
+    with pytest.raises(ff.OptionTypeError, match=r"got a bytes for 'TOKEN'"):
         ff.Process(env={"TOKEN": b"Zq7w"})  # type: ignore[dict-item]
     with pytest.raises(ff.OptionError, match=r"got 'TO=KEN'$"):
         ff.Process(env={"TO=KEN": "Zq7w"})

@@ -188,12 +188,12 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "several parents in a row": (
         of_camera(lambda pipeline, camera: pipeline.add(lambda value: value, camera, camera)),  # type: ignore[call-overload]
         TypeError,
-        ("Pipeline.add() got too many arguments", "several parents are one list", "add(node, [left, right]"),
+        ("Pipeline.add() got too many arguments", "several parents as a list", "add(node, [left, right]"),
     ),
     "several ports in a row": (
         of_camera(lambda pipeline, camera: pipeline.reader(camera, camera)),  # type: ignore[call-overload]
         TypeError,
-        ("Pipeline.reader() got too many arguments", "several ports are one list", "reader([left, right]"),
+        ("Pipeline.reader() got too many arguments", "pass several ports as a list", "reader([left, right]"),
     ),
     "serve(view=node)": (
         lambda: ff.Pipeline().serve(view=ff.CircleTracker()),  # type: ignore[arg-type]
@@ -213,12 +213,12 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "stream(node, source)": (
         lambda: ff.stream(ff.CircleTracker(), ff.open(SCENE)),  # type: ignore[call-overload]
         ff.OptionTypeError,
-        ("stream(freshframe.open(...), node)", "a CircleTracker first", "the other order"),
+        ("stream(freshframe.open(...), node)", "a CircleTracker first", "and a source after it"),
     ),
     "stream(function)": (
         lambda: ff.stream(lambda frame: 1),  # type: ignore[call-overload]
         ff.OptionTypeError,
-        ("stream() has the source first",),
+        ("pass the source first",),
     ),
     **{
         f"the address {address}": (
@@ -338,7 +338,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "VideoFile as cv2.VideoWriter": (
         lambda: ff.VideoFile("a.mp4", 30, (640, 480)),  # type: ignore[call-arg, arg-type]
         TypeError,
-        ("VideoFile() got too many arguments", "size and rate follow from the frames"),
+        ("VideoFile() got too many arguments", "size and frame rate are those of the frames"),
     ),
     "a zone without a name to ZoneCounter": (
         lambda: ff.ZoneCounter([(0, 0), (9, 0), (9, 9)]),  # type: ignore[arg-type]
@@ -418,7 +418,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         ff.GraphError,
         (
             "stream() has a blocking queue downstream of the live source 'VideoSource'",
-            "before 'lambda'",
+            "before they reach 'lambda'",
             "use LATEST",
         ),
     ),

@@ -71,7 +71,7 @@ def test_frames_are_refused_to_the_node_that_keeps_them_and_not_to_an_innocent_o
     report = pipeline.run()
     assert len(seen) == 40
     assert 12 <= len(kept) <= 13  # the twelfth exceeds the limit; the other node may have one more
-    assert "node 'Keeper' gets no more frames" in str(report.nodes["Keeper"].last_error)
+    assert "node 'Keeper' receives no more frames" in str(report.nodes["Keeper"].last_error)
     assert report.nodes["Keeper"].errors == 40 - len(kept)
 
 

@@ -227,7 +227,7 @@ def wrong(left: int) -> int:
         (add, {"join": ff.Join(within=1), "process": True}, "a worker process cannot receive sets yet"),
         (add, {"join": ff.Join(within=1), "queue": ff.LATEST}, "leave out queue="),
         (add, {"join": ff.Join(within=1), "queue": ff.NEXT}, "leave out queue="),
-        (add, {"join": ff.Join(within=1), "queue": ff.Queue(8, max_seconds=1)}, "Leave max_seconds"),
+        (add, {"join": ff.Join(within=1), "queue": ff.Queue(8, max_seconds=1)}, "leave max_seconds"),
         (ff.CircleTracker(), {"join": ff.Join(within=1)}, "takes one sample at a time"),
     ],
 )
@@ -250,7 +250,7 @@ def test_a_live_source_needs_a_wait_and_one_camera_for_each_parent() -> None:
     with pytest.raises(ff.GraphError, match=r"port\.of\(camera\)"):
         pipeline.reader([cameras[0], both], join=ff.Join(within=0.1, max_wait=1))
     pipeline.reader([cameras[0], both.of(cameras[1])], join=ff.Join(within=0.1, max_wait=1))
-    with pytest.raises(TypeError, match="several ports are one list"):
+    with pytest.raises(TypeError, match="pass several ports as a list"):
         pipeline.reader(*cameras, join=ff.Join(within=0.1, max_wait=1))  # type: ignore[call-overload]
 
 

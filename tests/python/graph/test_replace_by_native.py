@@ -265,7 +265,7 @@ def test_a_native_node_is_refused_that_the_nodes_beside_an_untyped_one_do_not_fi
     with pipeline:
         with pytest.raises(ff.GraphError, match="returns Circles, while 'below' takes Detections"):
             pipeline.replace(step, ff.CircleTracker())
-        with pytest.raises(ff.GraphError, match="its parent 'other' does not say what it gives"):
+        with pytest.raises(ff.GraphError, match="its parent 'other' does not say what it returns"):
             pipeline.replace(last, ff.BoxTracker())
 
 

@@ -278,7 +278,7 @@ def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
         ff.OnnxClassifier(colours, when="once")  # type: ignore[arg-type]
     for column in ("class_name", "track", "mask"):
         with pytest.raises(
-            ff.OptionError, match=f"column='{column}' is taken: Detections already have this name"
+            ff.OptionError, match=f"column='{column}' is taken: Detections already has a column of this name"
         ):
             ff.OnnxClassifier(colours, column=column)
     untracked = found([10, 10, 60, 60])

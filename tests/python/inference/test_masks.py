@@ -240,7 +240,7 @@ def test_corners_of_a_box_at_the_edge_are_whole_and_its_upright_box_is_cut(tmp_p
         (
             {"output0": np.zeros((1, 10, 84), np.float32), "output1": planes()},
             SEGMENT,
-            "would be layout 'yolov8' with 3 classes, but 2 are named",
+            "fit layout 'yolov8' with 3 classes, but 2 names are known",
         ),
         ({"output0": np.zeros((1, 9, 84), np.float32), "output1": planes()}, {}, "pass names="),
         ({"output0": np.zeros((1, 7, 83), np.float32)}, TURNED, "cannot tell what the outputs"),

@@ -87,7 +87,7 @@ def test_an_output_that_is_not_one_for_each_picture_is_refused(tmp_path: Path) -
         ff.OnnxDetector(path, layout="end2end")
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.testing.MockCamera(fps=30))
-    with pytest.raises(ff.OptionError, match="fixes its batch to 4"):
+    with pytest.raises(ff.OptionError, match="fixes its batch size at 4"):
         pipeline.add(ff.OnnxModel(path), camera)
 
 

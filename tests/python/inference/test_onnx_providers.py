@@ -100,7 +100,7 @@ def test_an_option_is_unknown_only_if_onnx_runtime_says_so(model: Path) -> None:
 
 @pytest.mark.usefixtures("card_runtime")
 def test_tensorrt_that_leaves_all_nodes_to_cuda_is_an_error(model: Path) -> None:
-    with pytest.raises(ff.OptionError, match=r"tensorrt runs none of its \d+ nodes, so that cuda .*\"cuda\""):
+    with pytest.raises(ff.OptionError, match=r"tensorrt runs none of its \d+ nodes, so cuda .*\"cuda\""):
         ff.OnnxModel(model, provider="tensorrt")
 
 

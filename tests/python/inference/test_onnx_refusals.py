@@ -118,7 +118,7 @@ def test_inputs_of_other_numbers_are_for_onnx_model_only(tmp_path: Path, dtype: 
 @pytest.mark.parametrize(
     ("shape", "why"),
     [
-        ((1, 64, 64, 3), "colours are the last axis"),
+        ((1, 64, 64, 3), "colours must be the second axis"),
         ((1, 5, 64, 64), "3 colours"),
         ((1, 64), "batch, colour, height, width"),
         ((1, 3, 64, 90000), "90000"),
@@ -210,7 +210,7 @@ def test_files_of_other_formats_are_named_with_the_way_to_onnx(tmp_path: Path, s
 def test_a_file_that_is_no_onnx_file_is_called_so(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_text("version https://git-lfs.github.com/spec/v1")
-    with pytest.raises(ff.OptionError, match=r"model\.onnx.* The file is damaged or not an ONNX file$"):
+    with pytest.raises(ff.OptionError, match=r"model\.onnx.* The file is corrupt or not an ONNX file$"):
         ff.OnnxDetector(path)
 
 

@@ -124,7 +124,7 @@ def test_a_second_loop_over_a_source_that_could_not_be_opened_says_so(
         with pytest.raises(ff.StateError) as refused:
             again(source)
         assert str(failed.value) in str(refused.value)
-        assert "make another one to try again" in str(refused.value)
+        assert "create another one to try again" in str(refused.value)
 
 
 @pytest.mark.parametrize("again", [*LOOPS, loop_in_with])
@@ -135,7 +135,9 @@ def test_a_second_loop_over_a_stream_that_has_failed_says_so(
     stream = ff.stream(Count(5), Failing())
     with pytest.raises(ff.NodeError):
         first(stream)
-    with pytest.raises(ff.StateError, match=r"failed \(.*ValueError: no.*\): make another one to try again"):
+    with pytest.raises(
+        ff.StateError, match=r"failed \(.*ValueError: no.*\): create another one to try again"
+    ):
         again(stream)
 
 

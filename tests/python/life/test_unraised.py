@@ -29,7 +29,7 @@ pipeline.add(boom, pipeline.add(Ticker(), name="cam"), queue=ff.Queue(1, "drop_n
 def failed():
     return pipeline.stats().nodes["boom"].state == "failed"
 """
-LOGGED = "pipeline 'yard' failed, and no call has raised it: node 'boom' failed on sample 0 of 'cam'"
+LOGGED = "pipeline 'yard' failed, and no call has raised the error: node 'boom' failed on sample 0 of 'cam'"
 
 
 class LosesLines(ff.Node[Any, None]):
@@ -144,7 +144,7 @@ other.start()
 reader.get()
 """
     )
-    assert "pipeline 'files' failed, and no call has raised it: node 'LosesLines' failed" in ended.err
+    assert "pipeline 'files' failed, and no call has raised the error: node 'LosesLines' failed" in ended.err
     assert "No space left on device" in ended.err
 
 
@@ -156,7 +156,7 @@ def test_a_failure_that_no_call_raises_is_logged_while_the_program_works_on(
     first = ff.Queue(1, "drop_newest")
     pipeline.add(boom, pipeline.add(Ticker(), name="cam"), queue=first)
     pipeline.start()
-    until(lambda: "no call has raised it" in caplog.text, "the log line")
+    until(lambda: "no call has raised the error" in caplog.text, "the log line")
     (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert record.getMessage().startswith(LOGGED)
     assert record.exc_info is not None

@@ -106,13 +106,13 @@ def test_the_pace_is_reported_once_in_each_place(caplog: pytest.LogCaptureFixtur
         problems = request(address, "/api/state").json()["problems"]
         metrics = request(address, "/metrics").text
     assert [one.subject for one in found] == ["camera"]
-    assert found[0].text.startswith("its timestamps run at 0.80 of real time")
+    assert found[0].text.startswith("its timestamps advance at 0.80 times real time")
     assert found[0].evidence["pace"] == pytest.approx(0.8, abs=0.01)
     assert "pace" in [one["kind"] for one in problems]
     assert 'freshframe_source_pace{pipeline="' in metrics
     told = [one.getMessage() for one in caplog.records if "timestamps run at" in one.getMessage()]
     assert len(told) == 1
-    assert told[0].endswith("its timestamps run at 0.80 of real time; ages follow the arrivals")
+    assert told[0].endswith("its timestamps advance at 0.80 times real time; ages follow the arrivals")
 
 
 def test_reports_of_such_a_camera_give_its_wall_time() -> None:

@@ -284,7 +284,7 @@ def test_a_wrong_password_is_sent_twice_at_most(
     guarded = Guarded(offer, files=files)
     with serving(guarded) as url:
         wrong = url.replace(IN_URL, "joe:wrong-one")
-        with pytest.raises(ff.SourceError, match="refuses the user or the password"):
+        with pytest.raises(ff.SourceError, match="rejected the user or the password"):
             first_frame(wrong + path, options)
     assert 1 <= len([header for _, header in guarded.asked if header]) <= 2
 

@@ -59,7 +59,7 @@ def test_a_server_that_never_answers_is_a_timeout(kind: str) -> None:
     with server_of(kind, Faults(silent=True)) as server:
         url = url_of(kind, server.port)
         began = time.monotonic()
-        with pytest.raises(ff.SourceTimeoutError, match=r"not opened within 0\.5 s"):
+        with pytest.raises(ff.SourceTimeoutError, match=r"could not be opened within 0\.5 s"):
             Camera(url, open_timeout=0.5, reconnect=False).pipeline.start()
         assert time.monotonic() - began >= 0.5
 

@@ -240,7 +240,7 @@ def test_a_stop_does_not_wait_for_the_name_of_a_redirect() -> None:
 @pytest.mark.slow
 def test_a_limit_does_not_wait_for_the_name_of_a_redirect() -> None:
     out = in_own_network(REDIRECT_LIMIT)
-    assert "/live' was not opened within 0.3 s" in out
+    assert "/live' could not be opened within 0.3 s" in out
     assert "tried again 0" in out
 
 

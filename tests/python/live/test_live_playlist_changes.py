@@ -292,7 +292,7 @@ def test_a_playlist_that_fails_for_good_is_an_error_that_says_why() -> None:
         with Camera(server.url, read_timeout=0.5, reconnect=False, **QUICK) as camera:
             camera.read(SOME)
             server.answers["live.m3u8"] = [b"HTTP/1.0 500 No\r\n\r\n" for _ in range(1000)]
-            with pytest.raises(ff.SourceTimeoutError, match=r"s: its playlist does not come: .*5XX"):
+            with pytest.raises(ff.SourceTimeoutError, match=r"s: its playlist does not arrive: .*5XX"):
                 camera.pipeline.wait(WATCHDOG)
 
 

@@ -128,7 +128,7 @@ def test_where_no_packet_comes_over_udp_the_next_attempt_is_over_tcp() -> None:
         camera.read(3)
         stats = camera.stats
     assert stats.outages == 1
-    assert "no packet arrived over UDP; the next attempt is over TCP" in str(stats.last_error)
+    assert "no packet arrived over UDP; the next attempt will use TCP" in str(stats.last_error)
 
 
 @pytest.mark.slow

@@ -47,5 +47,5 @@ def test_a_stop_ends_the_opening_of_a_source(name: str, reconnect: bool | None) 
         starter.join(WATCHDOG)
         assert not starter.is_alive()
     assert states == ["connecting", "closed"]
-    assert [str(error) for error in raised] == ["stop() was called while the pipeline started"]
+    assert [str(error) for error in raised] == ["stop() was called while the pipeline was starting"]
     assert isinstance(raised[0], ff.StateError)

@@ -114,7 +114,7 @@ def test_annexb_makes_a_file_of_packets_that_decodes(
 def test_annexb_of_another_codec_is_refused() -> None:
     with HttpServer(clip("mjpeg")) as server:
         packet = packets_of(server.url, 1)[0]
-    with pytest.raises(ff.OptionError, match=r"needs an h264 or hevc packet, got one of mjpeg"):
+    with pytest.raises(ff.OptionError, match=r"needs an h264 or hevc packet, got a packet of mjpeg"):
         packet.annexb()
 
 
@@ -151,7 +151,7 @@ def look_at(packet: ff.types.Packet) -> int:
 def test_what_would_damage_packets_is_refused(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a"))
-    with pytest.raises(ff.GraphError, match="LATEST would leave some out"):
+    with pytest.raises(ff.GraphError, match="LATEST would drop packets"):
         pipeline.add(look_at, camera.packets, queue=ff.LATEST)
     with pytest.raises(ff.GraphError, match="max_rate"):
         pipeline.reader(camera.packets, max_rate=5)
@@ -186,7 +186,7 @@ def test_what_means_nothing_below_packets_is_refused(tmp_path: Path) -> None:
     }
     for option, given in nodes.items():
         for node in given:
-            with pytest.raises(ff.OptionError, match=f"encodes nothing: leave {option} out, or give it"):
+            with pytest.raises(ff.OptionError, match=f"encodes nothing: leave {option} out, or use"):
                 pipeline.add(node, camera.packets)
             pipeline.add(node, camera)
     recorder = ff.VideoFile(tmp_path / "a.mp4", options={"preset": "slow"})
@@ -223,7 +223,7 @@ def test_packets_have_no_latest() -> None:
         reader = pipeline.reader(pipeline.add(ff.open(server.url, **PATIENT), name="door").packets)
         with pipeline:
             with pytest.raises(
-                ff.GraphError, match=r"a packet of 'door.packets' means nothing without those before it"
+                ff.GraphError, match=r"a packet of 'door.packets' means nothing without the packets before it"
             ):
                 reader.latest()
             assert reader.get(WATCHDOG).value.is_keyframe
@@ -240,7 +240,7 @@ def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
             until(lambda: pipeline.stats().nodes["door.packets"].processed > 30, lambda: "no packets")
             with pytest.raises(ff.OptionError, match=r"\.mp4, \.mov, \.mkv or \.webm"):
                 clips.save(tmp_path / "a.ts")
-            with pytest.raises(ff.FreshframeError, match="cannot hold the camera's own h264"):
+            with pytest.raises(ff.FreshframeError, match="cannot store the camera's h264"):
                 clips.save(tmp_path / "a.webm")
             clips.save(tmp_path / "a.mp4")
             until(lambda: not clips.writing, lambda: "the clip does not end")

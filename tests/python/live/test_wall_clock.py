@@ -224,13 +224,13 @@ def test_a_clock_that_was_never_set_is_not_used_and_is_named_once(
         TruthServer(film(Shape()), fps=FPS, lies=lies, manners=OFTEN) as server,
         Watch(server.url) as camera,
     ):
-        until(lambda: camera.read(1) and "which is not used" in caplog.text, "the log")
+        until(lambda: camera.read(1) and "which is ignored" in caplog.text, "the log")
         seen = camera.read(60)
         assert camera.stats.clock is None
         server.lies = Lies()
         until(lambda: camera.read(1)[0].utc_from == "camera", "the clock after it was set")
     assert {one.utc_from for one in seen} == {"arrival"}
-    named = [each.getMessage() for each in caplog.records if "which is not used" in each.getMessage()]
+    named = [each.getMessage() for each in caplog.records if "which is ignored" in each.getMessage()]
     assert len(named) == 1
     assert f"reports the time {date} 12:" in named[0]
 

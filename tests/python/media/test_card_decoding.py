@@ -129,8 +129,8 @@ REFUSALS = {
     "none": r"the NVIDIA driver finds no GPU",
     "old": r"the NVIDIA driver is too old",
     "no_h264": r"cuda:0: it does not decode h264",
-    "width:64": r"cuda:0: h264 of 320x240 is too large for it, which takes 64x64",
-    "blocks:299": r"cuda:0: h264 of 320x240 is too large for it, which takes 299 blocks of 16x16 pixels",
+    "width:64": r"cuda:0: h264 of 320x240 is too large for it: its limit is 64x64",
+    "blocks:299": r"cuda:0: h264 of 320x240 is too large for it: its limit is 299 blocks of 16x16 pixels",
     "sessions:0": r"cuda:0: it has no decoder or no memory free for 320x240",
     "memory:1": r"cuda:0: it has no decoder or no memory free for 320x240",
 }
@@ -246,8 +246,8 @@ def test_a_demanded_card_that_is_lost_ends_the_file(
 @pytest.mark.parametrize(
     ("fault", "second", "reason"),
     [
-        ("width:400", {}, "h264 of 640x480 is too large for it, which takes 400x400"),
-        ("blocks:300", {}, "h264 of 640x480 is too large for it, which takes 300 blocks"),
+        ("width:400", {}, "h264 of 640x480 is too large for it: its limit is 400x400"),
+        ("blocks:300", {}, "h264 of 640x480 is too large for it: its limit is 300 blocks"),
         ("", {"pixels": "yuv420p10le"}, "its frames have 10 bits"),
         ("memory:8", {}, "no decoder or no memory free for 640x480"),
     ],
@@ -502,7 +502,7 @@ run()
     ended = program(code, card_folder, str(film))
     assert ended.returncode == 0, ended.stderr
     reason = (
-        """a parent of this process uses the GPU, and forked it: start it with multiprocessing's "spawn\""""
+        """the parent process uses the GPU and forked this one: start it with multiprocessing's "spawn\""""
     )
     assert ended.stdout.splitlines() == [
         f"{PICTURES} cuda:0 None",

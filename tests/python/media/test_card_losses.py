@@ -33,7 +33,7 @@ def test_a_picture_whose_card_is_lost_raises_at_its_reader(film: Path, card: Car
     frames, pipeline = frames_of(film)
     read_before = frames[0].rgb.copy()
     card.fault("lost:0")
-    with pytest.raises(ff.DeviceError, match=r"cuda:0: a frame cannot be brought to the host: CUDA_"):
+    with pytest.raises(ff.DeviceError, match=r"cuda:0: a frame cannot be copied to host memory: CUDA_"):
         frames[1].rgb  # noqa: B018
     with pytest.raises(ff.DeviceError, match=r"cuda:0: a frame cannot be"):
         planes_of(frames[1])[0].__dlpack__(max_version=(1, 0))

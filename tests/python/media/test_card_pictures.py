@@ -388,7 +388,9 @@ print(held[1].rgb.shape)
 """
     ended = program(code, card_folder, str(film))
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines() == ["this frame is on a GPU that a parent"[:30]] * 2 + ["(240, 320, 3)"]
+    assert ended.stdout.splitlines() == ["this frame is on a GPU that the parent"[:30]] * 2 + [
+        "(240, 320, 3)"
+    ]
 
 
 @pytest.mark.table(cases=2)

@@ -218,7 +218,7 @@ def test_a_source_is_looped_over_once(
     source = make()
     first(source)
     gc.collect()
-    with pytest.raises(ff.StateError, match=r"closed.*make another one"):
+    with pytest.raises(ff.StateError, match=r"closed.*create another one"):
         second(source)
 
 
@@ -226,7 +226,7 @@ def test_a_source_is_looped_over_once(
 def test_beside_a_loop_without_with_there_is_no_other(second: Callable[[Any], None]) -> None:
     source = camera()
     samples = looped(source)
-    with pytest.raises(ff.StateError, match=r"closed.*make another one"):
+    with pytest.raises(ff.StateError, match=r"closed.*create another one"):
         second(source)
     assert next(samples).seq > 0, "the loop goes on"
 
@@ -252,7 +252,7 @@ def test_a_source_that_was_looped_over_is_not_added(
 ) -> None:
     source = camera()
     first(source)
-    with pytest.raises(ff.StateError, match=r"is read by a loop.*make another one, add\(\) it"):
+    with pytest.raises(ff.StateError, match=r"is read by a loop.*create another one, add\(\) it"):
         then(source)
 
 
@@ -367,12 +367,12 @@ def test_a_stream_has_the_same_rules(make: Callable[[], Any]) -> None:
         first = [sample.seq for sample in itertools.islice(samples, 5)]
         assert first + [sample.seq for sample in samples] == list(range(12))
     for again in READ:
-        with pytest.raises(ff.StateError, match=r"closed.*make another one"):
+        with pytest.raises(ff.StateError, match=r"closed.*create another one"):
             again(samples)
     plain_loop = make()
     loop(plain_loop)
     for again in READ:
-        with pytest.raises(ff.StateError, match=r"closed.*make another one"):
+        with pytest.raises(ff.StateError, match=r"closed.*create another one"):
             again(plain_loop)
 
 

@@ -357,4 +357,4 @@ def test_a_node_that_is_deaf_to_the_stop_is_named_and_the_exit_goes_on(plugin: P
         arguments=[str(plugin)],
     )
     assert (ended.code, ended.out) == (0, "['deaf']\n"), ended.err
-    assert "'deaf' of 'pipeline' still busy; no longer waiting for them" in ended.err
+    assert "exiting although these nodes are still busy: 'deaf' of 'pipeline'" in ended.err

@@ -36,7 +36,7 @@ def test_of_wants_one_source_that_comes_there() -> None:
     small = pipeline.add(lambda value: value, cameras[0], name="small")
     assert boxes.of(small)._only == boxes.of(cameras[0])._only == cameras[0]._index
     assert cameras[0].of(cameras[0])._only == cameras[0]._index
-    with pytest.raises(ff.GraphError, match="no samples of 'other' come out of 'boxes'"):
+    with pytest.raises(ff.GraphError, match="'boxes' returns no samples of 'other'"):
         boxes.of(other)
     with pytest.raises(ff.GraphError, match="'boxes' has 3 upstream"):
         boxes.of(boxes)

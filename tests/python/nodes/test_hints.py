@@ -37,14 +37,16 @@ def message(node: Any, **options: Any) -> str:
 
 def test_a_sample_that_is_taken_for_its_frame() -> None:
     said = message(Wants(lambda sample: sample.bgr))
-    assert said.endswith("sample.frame.bgr its pixels. process() gets a Sample: sample.value is the Frame")
+    assert said.endswith(
+        "sample.frame.bgr its pixels. process() receives a Sample: sample.value is the Frame"
+    )
 
 
 def test_a_value_that_is_taken_for_its_sample() -> None:
     said = message(lambda frame: frame.value.luma)
     assert said.endswith(
-        "no attribute 'value'. A function gets the value itself, here the Frame. "
-        "A Node's process() gets the Sample"
+        "no attribute 'value'. A function receives the value itself, here the Frame. "
+        "A Node's process() receives the Sample"
     )
 
 
@@ -70,7 +72,7 @@ def test_opencv_with_a_frame_or_on_its_pixels(tmp_path: Path) -> None:
     cv2 = pytest.importorskip("cv2")
     assert 'frame.copy("bgr")' in message(lambda frame: cv2.circle(frame.bgr, (9, 9), 5, (0, 0, 255)))
     assert message(lambda frame: cv2.imwrite(str(tmp_path / "a.png"), frame)).endswith(
-        ". OpenCV takes arrays: give it frame.bgr instead of a frame"
+        ". OpenCV takes arrays: pass frame.bgr instead of the frame"
     )
 
 
@@ -178,7 +180,7 @@ def test_a_home_that_nothing_expands_is_named() -> None:
 @pytest.mark.parametrize(
     ("use", "note"),
     [
-        (lambda sample: sample.xyr, "A reader gives Samples: sample.value is the Circles."),
+        (lambda sample: sample.xyr, "A reader returns Samples: sample.value is the Circles."),
     ],
     ids=["a sample for its value"],
 )

@@ -411,5 +411,5 @@ def test_stamped_with_several_workers_is_an_error() -> None:
 
     pipeline = ff.Pipeline()
     pipeline.reader(pipeline.add(Stamps(), pipeline.add(Count(3)), process=ff.Process(workers=2)))
-    with pipeline, pytest.raises(ff.NodeError, match=r"stamped\(\) needs one worker"):
+    with pipeline, pytest.raises(ff.NodeError, match=r"stamped\(\) needs a single worker"):
         pipeline.wait(100)

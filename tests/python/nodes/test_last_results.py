@@ -127,7 +127,7 @@ def test_a_finish_that_never_ends_is_closed_when_a_stop_leaves_it_no_more_time(
     with pipeline:
         pipeline.stop(timeout=100)
     assert closed == ["endless", "close"]
-    assert "finish() of 'endless' still gives results 2 s after the stop" in caplog.text
+    assert "finish() of 'endless' still returns results 2 s after the stop" in caplog.text
 
 
 def test_finish_waits_for_room_at_the_end_of_a_file() -> None:

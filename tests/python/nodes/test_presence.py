@@ -182,7 +182,7 @@ def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path:
 def test_keys_that_cannot_be_are_said() -> None:
     source = Push(live=False)
     source.push("yard")
-    with pytest.raises(ff.NodeError, match="key must return a set of what is on"):
+    with pytest.raises(ff.NodeError, match="key must return the set of keys that are present"):
         run(source, max_gap=1)
     with pytest.raises(ff.OptionError, match="max_gap must be more than 0"):
         ff.Presence(lambda names: names, max_gap=0)

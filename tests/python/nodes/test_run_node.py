@@ -59,7 +59,7 @@ def test_values_may_have_frames() -> None:
     ]
     with pytest.raises(ff.OptionError, match="one entry per value, 3, got 2"):
         ff.testing.run_node(Levels(), ["a", "b", "c"], frames=frames)
-    with pytest.raises(ff.OptionTypeError, match="each of frames must be a Frame, got 1"):
+    with pytest.raises(ff.OptionTypeError, match="each entry of frames must be a Frame, got 1"):
         ff.testing.run_node(Levels(), ["a"], frames=[1])  # type: ignore[list-item]
 
 

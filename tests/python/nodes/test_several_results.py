@@ -114,7 +114,7 @@ def test_the_results_of_a_sample_reach_a_slow_child_together_unless_it_has_asked
         until(lambda: sum(map(len, seen.values())) >= 20, "20 tiles")
         text = str(pipeline)
     by_name = queue in (ff.LATEST, ff.NEXT)
-    assert ("may drop some of the results that 'tiles' gives of one sample" in text) == by_name
+    assert ("may drop some of the results that 'tiles' returns for one sample" in text) == by_name
     whole = [n for n, tiles in sorted(seen.items())[:-3] if tiles == [0, 1, 2, 3]]
     if by_name:
         assert not whole
@@ -268,7 +268,7 @@ def test_a_sample_of_another_pipeline_is_refused(by_stamp: bool) -> None:
     def late(value: int) -> int:
         return ff.stamped(value, like=other.stamp if by_stamp else other)
 
-    with pytest.raises(ff.NodeError, match="the stamp of a sample of another pipeline"):
+    with pytest.raises(ff.NodeError, match="the stamp of a sample from another pipeline"):
         run_node(late, [1])
 
 

@@ -120,7 +120,7 @@ def test_a_partial_join_gives_nothing_while_its_first_parent_is_silent(
     reader = pipeline.reader(sets, frames=False)
     warning = (
         "join 'wall': no complete set for 10 s by captured: 'cam0' sends nothing, and the first parent sets "
-        "the pace, also with partial=True"
+        "the pace, even with partial=True"
     )
     with caplog.at_level(logging.WARNING, logger="freshframe"), pipeline:
         if away == 0:

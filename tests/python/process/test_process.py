@@ -96,7 +96,7 @@ def test_a_frozen_application_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(1))
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    with pytest.raises(ff.GraphError, match="frozen applications run their nodes on threads"):
+    with pytest.raises(ff.GraphError, match="because it is frozen: leave process= out"):
         pipeline.add(process_nodes.double, source, process=True)
 
 

@@ -140,7 +140,7 @@ def test_a_death_in_open_fails_start(workers: int) -> None:
     pipeline = ff.Pipeline()
     node = process_nodes.Dies("SIGKILL", hook="open")
     pipeline.add(node, pipeline.add(Count(5)), process=ff.Process(workers=workers), name="n")
-    with pytest.raises(ff.NodeError, match=r"its worker died: killed by signal 9 .* while it started"):
+    with pytest.raises(ff.NodeError, match=r"its worker died: killed by signal 9 .* while it was starting"):
         pipeline.start()
 
 
@@ -245,7 +245,7 @@ def test_the_error_of_a_node_that_keeps_every_frame_says_so(pipelines: list[ff.P
     pipeline.add(
         process_nodes.KeepsFrames(), pipeline.add(Pictures(1000, size=(640, 480))), process=True, name="n"
     )
-    with pytest.raises(ff.NodeError, match="node 'n' gets no more frames") as info:
+    with pytest.raises(ff.NodeError, match="node 'n' receives no more frames") as info:
         pipeline.run()
     assert type(info.value.__cause__) is ff.FramesHeldError
     pipelines.clear()
@@ -263,7 +263,7 @@ def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
         kept = len(list(reader))
     node = pipeline.stats().nodes["n"]
     assert 60 - kept == node.drops["error"] > 0
-    assert "FramesHeldError" in str(node.last_error) or "gets no more frames" in str(node.last_error)
+    assert "FramesHeldError" in str(node.last_error) or "receives no more frames" in str(node.last_error)
 
 
 @pytest.mark.slow

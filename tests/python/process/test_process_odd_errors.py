@@ -20,7 +20,7 @@ from freshframe._process import pickling
 KINDS = {
     "frozen": "Frozen: 7",
     "sealed": "Sealed: for the test",
-    "mute": r"Mute: \(its text cannot be had: its __str__\(\) raised ValueError\)",
+    "mute": r"Mute: \(its message is not available: its __str__\(\) raised ValueError\)",
     "not_utf_8": r"ValueError: cannot read /data/caf\\udce9.jpg",
     "nul": r"ValueError: cannot read a\\x00b",
     "cancelled": "CancelledError: for the test",

@@ -64,9 +64,9 @@ def test_what_was_held_back_about_a_server_is_logged_before_it_is_back() -> None
     log.say(*[f"cannot publish to 'rtsp://host/a' in attempt {n}; trying again" for n in range(4)])
     log.say(*["cannot publish to 'rtsp://host/b'; trying again"] * 2)
     log.now += 4
-    assert log.say("'rtsp://host/a' takes the stream again") == [
+    assert log.say("'rtsp://host/a' accepts the stream again") == [
         "cannot publish to 'rtsp://host/a' in attempt 3; trying again (and 2 more like it)",
-        "'rtsp://host/a' takes the stream again",
+        "'rtsp://host/a' accepts the stream again",
     ]
     log.now += 6
     assert log.tell() == (["cannot publish to 'rtsp://host/b'; trying again"], None), "of another server"

@@ -154,7 +154,7 @@ def answers() -> Iterator[tuple[str, Any]]:
     yield "stats", pipeline.stats()
     yield "report", pipeline.run()
     yield "why", pipeline.why()
-    yield "finding", ff.stats.Finding("away", "<i> & more", "has given no frame for 9 s.", "Look.", {})
+    yield "finding", ff.stats.Finding("away", "<i> & more", "has delivered no frames for 9 s.", "Look.", {})
     yield "fleet", fleet.FleetStats("a <b>", {}, {}, [], [])
 
 

@@ -29,10 +29,10 @@ FPS = 20.0
 # Each fault, by the name of its node: the kind of its finding, and a pattern for its message.
 FAULTS = {
     "wrong": ("clock", r"its clock is 3,6\d\d s ahead of this machine's\. Set the camera's time"),
-    "box": ("spool", r"\d+ results? not sent, the oldest for \d+ s: OSError: away\."),
+    "box": ("spool", r"\d+ results? (?:has|have) not been sent, the oldest for \d+ s: OSError: away\."),
     "pair": ("join", r"'roof' sends nothing"),
     "picky": ("error", r"\d+ errors, the last: ValueError: no\."),
-    "roof": ("away", r"has given no frame for [\d.]+ s: .*freshframe keeps trying\."),
+    "roof": ("away", r"has delivered no frames for [\d.]+ s: .*freshframe keeps trying\."),
 }
 BY_DESIGN = ("keys", "scene->slow")
 

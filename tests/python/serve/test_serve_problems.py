@@ -78,7 +78,7 @@ def test_health_fails_when_a_source_is_away_for_longer_than_its_limit() -> None:
     with pipeline:
         until(lambda: request(url, "/healthz").status == 503, "the source to be missed")
         reason = request(url, "/healthz").text
-        assert reason.startswith("roof: has given no frame for ")
+        assert reason.startswith("roof: has delivered no frames for ")
         assert "The limit is away_after=0.5." in reason
         assert "secret" not in reason
 

@@ -81,5 +81,5 @@ def test_a_path_with_a_broken_escape_is_refused(url: str, path: str) -> None:
 def test_what_is_wrong_is_said(url: str) -> None:
     answer = request(url, "/api/look/look.jpg?since=3")
     assert answer.text == "there is no parameter 'since' here: the parameters are ago, max_side\n"
-    assert "is there twice" in request(url, "/api/look/look.jpg?ago=0&ago=0").text
-    assert "takes none" in request(url, "/api/state?verbose=1").text
+    assert "is given twice" in request(url, "/api/look/look.jpg?ago=0&ago=0").text
+    assert "has no parameters" in request(url, "/api/state?verbose=1").text

@@ -116,8 +116,10 @@ def test_each_clip_without_a_frame_of_its_time_is_named_with_the_times(
     said = [line for record in caplog.records if "event" in (line := record.getMessage())]
     assert len(said) == 3
     for n, line in enumerate(said):
-        assert line.startswith(f"clip 'event{n}.mp4' was not written: it is of pts 49.0 to 51.0 s, and the ")
-        assert re.search(r"frames in memory are of pts 0\.0 to [\d.]+ s; the file was not created$", line)
+        assert line.startswith(
+            f"clip 'event{n}.mp4' was not written: it was to contain pts 49.0 to 51.0 s, but"
+        )
+        assert re.search(r"frames in memory are from pts 0\.0 to [\d.]+ s; the file was not created$", line)
     assert not list(tmp_path.iterdir())
 
 

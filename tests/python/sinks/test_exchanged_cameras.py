@@ -88,7 +88,7 @@ def test_segments_have_one_camera_each(tmp_path: Path, begin: float) -> None:
 
 @BEGINS
 def test_one_file_refuses_another_camera(tmp_path: Path, begin: float) -> None:
-    with pytest.raises(ff.NodeError, match=r"of one source, and this one is of another.*segment_every="):
+    with pytest.raises(ff.NodeError, match=r"of one source, but this one comes from another.*segment_every="):
         exchange(ff.VideoFile(tmp_path / "a.mkv", codec="mpeg4"), begin)
     assert brightness(tmp_path / "a.mkv") == [FIRST] * COUNT
 

@@ -135,7 +135,7 @@ def test_stop_does_not_wait_for_a_send_that_hangs(tmp_path: Path, caplog: pytest
         until(lambda: running.stats.sending_for > 0, "the call is seen")
         running.source.push("b")
         until(lambda: "has not returned for 0.001 s" in caplog.text, "the call is told")
-    assert "send() still runs" in caplog.text
+    assert "send() is still running" in caplog.text
     with pytest.raises(ff.NodeError, match="another Spool of this program"):
         write(ff.Spool(tmp_path / "yard", send), "c")
     go_on.set()
@@ -213,7 +213,7 @@ def test_an_edge_that_may_drop_events_above_a_spool_is_shown_and_logged(
     pipeline.reader(second)
     with pipeline:
         assert lossy(pipeline) == ["first -> second"]
-    told = "'second' has LATEST below 'first', and may drop events that 'spool' should get"
+    told = "'second' has LATEST downstream of 'first', and may drop events that 'spool' should record"
     until(lambda: told in caplog.text, "it is logged")
 
 
@@ -274,7 +274,7 @@ def test_two_programs_cannot_use_one_folder(tmp_path: Path) -> None:
             """,
             arguments=[str(tmp_path / "yard")],
         )
-    assert re.search(r"the program with the pid \d+ uses the spool", ended.out), ended
+    assert re.search(r"the program with the pid \d+ already uses the spool", ended.out), ended
 
 
 def test_values_that_are_no_json_are_an_error_that_names_them(tmp_path: Path) -> None:

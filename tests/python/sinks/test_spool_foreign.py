@@ -151,7 +151,7 @@ def test_whatever_send_raises_is_a_failure_and_the_same_events_come_again(
 
 def test_the_text_of_an_exception_says_what_there_is() -> None:
     assert described(ValueError("/\udcff")) == "ValueError: /\\udcff"
-    assert described(TextError(raises(SystemExit()))).startswith("TextError: (its text cannot be had")
+    assert described(TextError(raises(SystemExit()))).startswith("TextError: (its message is not available")
     assert described(NamelessError("why")) == "NamelessError: why"
     assert described(ValueError("x" * 10_000)).endswith("x... (10012 characters)")
 

@@ -329,7 +329,9 @@ def test_a_complete_file_that_cannot_get_its_name_says_where_its_lines_are(
         else:
             fcntl.lockf(stack.enter_context(path.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
         source.end()
-        with pytest.raises((OSError, ff.FreshframeError), match=r"its lines are in '.*a.complete-1'"):
+        with pytest.raises(
+            (OSError, ff.FreshframeError), match=r"the lines written so far are in '.*a.complete-1'"
+        ):
             pipeline.wait()
     assert (tmp_path / "a.complete-1").read_text().splitlines()[-1:]
     write(sink(tmp_path / "b", complete=True), 1)  # not mistaken for a partial file

@@ -190,7 +190,7 @@ def test_one_of_a_pipeline_refuses_to_be_called() -> None:
     annotate = ff.Annotate()
     pipeline.add(annotate, pipeline.add(ff.CircleDetector(), pipeline.add(ff.open("demo:circles?frames=1"))))
     with pytest.raises(
-        ff.StateError, match=r"Annotate is a node of a pipeline.*make another one for draw\(\)"
+        ff.StateError, match=r"Annotate is a node of a pipeline.*create another one for draw\(\)"
     ):
         annotate.draw(gray(), one())
 

@@ -96,7 +96,7 @@ def test_a_forked_child_is_refused_the_parents_node() -> None:
         """
     )
     assert ended.code == 0, ended.err
-    assert "belongs to the parent of this forked process: make one after the fork" in ended.out
+    assert "was created before this process was forked: create it after the fork" in ended.out
     assert "child 3 False" in ended.out
 
 
@@ -440,7 +440,7 @@ def test_a_key_that_no_header_can_have(key: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("EYES_KEY", key)
     node = ff.Ask("http://localhost:1/v1", "?", api_key_env="EYES_KEY")
     asked = node.ask("?")
-    with pytest.raises(ff.NodeError, match="EYES_KEY must be a key of printable ASCII") as raised:
+    with pytest.raises(ff.NodeError, match="EYES_KEY must contain a key of printable ASCII") as raised:
         answers_of(node)
     assert "secret" not in str(raised.value)
     with pytest.raises(ff.StateError, match="ended before"):
@@ -584,7 +584,7 @@ def test_a_question_about_the_past_shows_the_pictures_of_a_look_each_behind_its_
             until(lambda: len(look.last(0.5, 3)) == 3, "three pictures")
             views = look.last(0.5, 3)
             answer = node.ask("What has happened?", snapshots=views).result(WATCHDOG)
-            with pytest.raises(ff.OptionError, match="at most 16, got 17"):
+            with pytest.raises(ff.OptionError, match="at most 16 snapshots, got 17"):
                 node.ask("What?", snapshots=[views[0]] * 17)
             with pytest.raises(ff.OptionTypeError, match="snapshots of a Look"):
                 node.ask("What?", snapshots=[views[0].frame])  # type: ignore[list-item]

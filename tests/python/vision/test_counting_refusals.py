@@ -88,7 +88,7 @@ def test_things_without_ids_are_refused_with_what_to_do() -> None:
         pipeline.add(ff.LineCounter(*LINE), camera)  # type: ignore[misc]
     counter = ff.ZoneCounter({"till": ZONE})
     pipeline.add(counter, pipeline.add(ff.CircleTracker(), camera))
-    with pytest.raises(ff.StateError, match=r"ZoneCounter is a node of a pipeline.*make another one"):
+    with pytest.raises(ff.StateError, match=r"ZoneCounter is a node of a pipeline.*create another one"):
         counter.update(at((1, 1)), pts=0)
 
 

@@ -198,13 +198,13 @@ def test_merged_results_have_all_rows_of_all_columns(found: Any) -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (ff.Detections([[0, 0, 1, 1]]), "same columns, but not all have 'tracker_id'"),
-        (BOXES.with_data(speed=[1, 2, 3]), "same columns of data, but not all have .*speed"),
+        (ff.Detections([[0, 0, 1, 1]]), "same columns, but some do not have 'tracker_id'"),
+        (BOXES.with_data(speed=[1, 2, 3]), "same columns in data, but some do not have .*speed"),
         (
             dataclasses.replace(BOXES, names=None),
-            "not all have names",
+            "some have other names or none",
         ),
-        (BOXES.with_data(shape=[1, 2, 3]), "same columns, but 'shape' differs"),
+        (BOXES.with_data(shape=[1, 2, 3]), "rows of the same shape, but those of 'shape' differ"),
     ],
     ids=["no tracks", "more data", "no names", "other rows"],
 )
@@ -405,7 +405,7 @@ def test_masks_of_ultralytics_become_those_of_the_picture(shape: tuple[int, int]
         ),
         (iter([result(boxes=boxes())]), ff.OptionTypeError, "one result of a YOLO model"),
         (np.zeros((2, 6)), ff.OptionTypeError, "one result of a YOLO model, got"),
-        (result(probs=Tensor([0.5, 0.5])), ff.OptionError, "a classifier's has none"),
+        (result(probs=Tensor([0.5, 0.5])), ff.OptionError, "a classifier's result has none"),
     ],
     ids=["list", "generator", "array", "classifier"],
 )

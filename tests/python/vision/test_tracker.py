@@ -317,9 +317,9 @@ def test_a_tracker_of_a_pipeline_refuses_to_be_called() -> None:
     boxed, followed = ff.BoxTracker(), ff.CircleTracker()
     pipeline.add(boxed, pipeline.add(Push()))
     pipeline.add(followed, pipeline.add(ff.open(SCENE)))
-    with pytest.raises(ff.StateError, match=r"BoxTracker is a node of a pipeline.*make another one"):
+    with pytest.raises(ff.StateError, match=r"BoxTracker is a node of a pipeline.*create another one"):
         boxed.update(boxes((0, 0, 10, 10)), pts=0)
-    with pytest.raises(ff.StateError, match=r"CircleTracker is a node of a pipeline.*make another one"):
+    with pytest.raises(ff.StateError, match=r"CircleTracker is a node of a pipeline.*create another one"):
         followed.update(np.zeros((64, 64), np.uint8), pts=0)
 
 

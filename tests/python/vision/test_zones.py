@@ -112,7 +112,7 @@ def test_in_a_pipeline_the_size_is_that_of_the_frame() -> None:
             ff.OptionError,
             "needs fractions of the frame, 0 to 1",
         ),
-        (lambda: ff.ZoneCounter({"till": [(0, 0), (1, 0), (1, 1)]}), ff.OptionError, "give it relative=True"),
+        (lambda: ff.ZoneCounter({"till": [(0, 0), (1, 0), (1, 1)]}), ff.OptionError, "pass relative=True"),
         (
             lambda: ff.ZoneCounter({"till": [*ZONE, ZONE[0]]}),
             ff.OptionError,

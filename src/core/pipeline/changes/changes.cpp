@@ -52,7 +52,7 @@ bool connect_opened(PipelineParts& core, Runner& added) {
     core.life().check_changes("add()");
     if (added.life().removal() != nullptr) return false;  // the node may already have left the graph
     if (!has_parents(guarded.graph, added.index())) {
-      throw StateError("a parent of '" + added.name() + "' was removed while the node opened");
+      throw StateError("a parent of '" + added.name() + "' was removed while the node was opening");
     }
     added.life().set_connected();  // from now on, a failure ends the pipeline
     guarded.graph.connect_late(added.index());
@@ -81,8 +81,8 @@ bool connect_opened(PipelineParts& core, Runner& added) {
   life.sweep_threads();
   life.end_add(added.index());
   if (const auto error = added.life().take_add_failure()) std::rethrow_exception(error);
-  if (!removal) throw StateError("stop() was called while '" + added.name() + "' was added");
-  throw StateError("'" + added.name() + "', or a parent of it, was removed while it was added");
+  if (!removal) throw StateError("stop() was called while '" + added.name() + "' was being added");
+  throw StateError("'" + added.name() + "', or a parent of it, was removed while it was being added");
 }
 
 }  // namespace
@@ -303,8 +303,9 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
 
 [[noreturn]] void throw_still_busy(Seconds timeout, std::vector<std::string> nodes) {
   const auto list = list_busy(nodes);
-  throw StopTimeoutError("still busy " + seconds_text(timeout.count()) + " after remove(): " + list,
-                         std::move(nodes));
+  throw StopTimeoutError(
+      "these nodes are still busy " + seconds_text(timeout.count()) + " after remove(): " + list,
+      std::move(nodes));
 }
 
 // One deadline, shared by all the waits of a remove().
@@ -481,7 +482,7 @@ Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, 
     const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     if (!life.check_changes("remove()")) {
-      throw StateError("remove() was called before start(): leave the node out");
+      throw StateError("remove() was called before start(): do not add the node instead");
     }
     if (index < 0 || index >= guarded.graph.size())
       throw GraphError("remove() needs a port of this pipeline");

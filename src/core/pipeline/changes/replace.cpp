@@ -78,8 +78,8 @@ std::exception_ptr open_successor(const PipelineParts& core, const Runner& runne
   if (!error && !opened) {
     const auto name = "'" + runner.name() + "'";
     return std::make_exception_ptr(
-        StateError(core.life().is_stopping() ? "stop() was called while " + name + " was replaced"
-                   : runner.life().removal() ? name + " was removed while it was replaced"
+        StateError(core.life().is_stopping() ? "stop() was called while " + name + " was being replaced"
+                   : runner.life().removal() ? name + " was removed while it was being replaced"
                                              : "cannot replace " + name + ": it has already ended"));
   }
   const auto& book = next.counters().source();
@@ -88,8 +88,7 @@ std::exception_ptr open_successor(const PipelineParts& core, const Runner& runne
     static_cast<void>(catch_error([&] { next.node().close(); }));  // opened, but never used
   }
   if (!error) return nullptr;
-  return make_error(core, runner, error,
-                    "open() of the node that was to replace it: " + describe_masked(error), {});
+  return make_error(core, runner, error, "open() of its replacement failed: " + describe_masked(error), {});
 }
 
 // Returns the node to close. If a node runs outside, the caller of replace() has already offered it.
@@ -149,7 +148,7 @@ void run_replacement(PipelineParts& core, const std::shared_ptr<Runner>& runner,
     error = catch_error([&] { rest->node().close(); });
     if (error) {
       error = make_error(core, *runner, error,
-                         "close() of the node that was replaced: " + describe_masked(error), {});
+                         "close() of the replaced node failed: " + describe_masked(error), {});
     } else if (rest == next) {
       error = std::make_exception_ptr(
           StateError("cannot replace '" + runner->name() + "': it has already ended"));
@@ -169,8 +168,8 @@ void run_replacement(PipelineParts& core, const std::shared_ptr<Runner>& runner,
     (void)life.wait_until(Time::now() + to_duration(kCloseTime), [&] { return successor.over.load(); });
   } else {
     text += life.call_locked([&] { return successor.state == Successor::State::Placed; })
-                ? "it is close() of the node before, and the new one works"
-                : "the new node takes its place when the call has ended";
+                ? "close() of the replaced node has not returned, but the new node is already running"
+                : "the new node replaces it when the call returns";
   }
   throw StopTimeoutError(text, {runner.name()});
 }

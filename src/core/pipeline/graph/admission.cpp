@@ -122,7 +122,7 @@ void Admission::check_queue(const std::string& name, std::span<const AnyPort> pa
     if (recorder) {
       throw GraphError(
           wrong +
-          "leave queue out, because a recorder's own (RECORDING) holds 2 s, or use Queue(n, drop_newest) "
+          "leave queue out, because a recorder's default (RECORDING) holds 2 s, or use Queue(n, drop_newest) "
           "for longer delays");
     }
     throw GraphError(wrong + "use LATEST, or Queue(n) to ride out short delays");
@@ -134,7 +134,7 @@ std::string Admission::advise_own_samples(std::span<const int> sources,
   for (const auto& parent : parents) {
     if (!std::ranges::binary_search(sources, parent.node)) continue;
     const auto name = graph_.runner(parent.node).name();
-    return ", or those that '" + name + "' makes itself with port.of(port) of '" + name + "'";
+    return ", or the samples that '" + name + "' itself makes with port.of(port) of '" + name + "'";
   }
   return "";
 }
@@ -148,7 +148,7 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
     names += (i == 0 ? "'" : ", '") + graph_.runner(sources[i]).facts().stream_name + "'";
   }
   if (sources.size() > kNamed) names += ", ...";
-  throw GraphError(who + " shows the frames of one source, but gets samples of " +
+  throw GraphError(who + " shows the frames of one source, but receives samples of " +
                    std::to_string(sources.size()) + " sources (" + names +
                    "): choose one with port.of(camera)" + advise_own_samples(sources, parents));
 }
@@ -169,7 +169,7 @@ void Admission::check_edge(const std::string& name, const EdgeOptions& edge, boo
   if (joins && !given.empty()) {
     throw GraphError("'" + name + "' has a join and " + given +
                      ", which would pass samples of its parents that do not belong "
-                     "together: give " +
+                     "together: pass " +
                      given + " to a node or reader downstream of the join");
   }
 }
@@ -183,7 +183,7 @@ void Admission::check_packets(const std::string& name, std::span<const AnyPort> 
   if (joins) {
     throw GraphError(
         "'" + name +
-        "' joins packets, and a join would leave some out that others refer to: join the frames instead");
+        "' joins packets, and a join would drop packets that later ones depend on: join the frames instead");
   }
   const bool drops = edge.queue && edge.queue->when_full == WhenFull::DropOldest;
   const auto given = edge.max_age     ? std::string("max_age")
@@ -194,7 +194,8 @@ void Admission::check_packets(const std::string& name, std::span<const AnyPort> 
   if (given.empty()) return;
   throw GraphError(
       "'" + name + "' takes packets, and " + given +
-      " would leave some out that others refer to: use RECORDING, the default, and continue at the next packet that has is_keyframe=True where sample.dropped is above 0");
+      " would drop packets that later ones depend on: use RECORDING, the default, and continue at the next "
+      "packet that has is_keyframe=True where sample.dropped is above 0");
 }
 
 void Admission::check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const {
@@ -220,7 +221,8 @@ void Admission::check_stream(const NodeBase& node, const std::string& name, cons
                         seconds_text(period->count()));
     }
     if (to_duration(*period).count() < 1) {
-      throw OptionError("tick_every of '" + name + "' must be at least a nanosecond");
+      throw OptionError("tick_every of '" + name + "' must be at least 1e-9 seconds, got " +
+                        number_text(period->count(), std::chars_format::general, 6));
     }
   }
   if (node.is_source() && contract.has_own_stream()) {
@@ -348,7 +350,7 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
   }
   if (graph_.place(child).join) {
     throw GraphError("'" + node.name() +
-                     "' joins its parents and cannot get another one: remove() it and add another join");
+                     "' joins its parents and cannot get another one: remove() it and add a new join");
   }
   if (!graph_.place(child).merge) {
     throw GraphError(
@@ -378,7 +380,7 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
     throw GraphError(
         "'" + node.name() + "' was added downstream of files, and the queues downstream of it block: '" +
         graph_.runner(parent.node).name() +
-        "' is live and cannot wait. Add the merge with [] as its parents, or a live source first");
+        "' is live and cannot wait. Add the merge with [] as its parents, or add a live source first");
   }
   check_edge(node.name(), options, false);
   check_queue(node.name(), parents, options.queue, node.facts().is_recorder);
@@ -395,7 +397,7 @@ void Admission::check_types(const Runner& runner, const NodeBase& next,
     const auto& above = graph_.runner(parent.node);
     if (inputs.empty() || takes_the_same || above.node()->output_type() != nullptr) continue;
     refuse_replacement(runner.name(), "which takes " + join_names(inputs) + ", while its parent '" +
-                                          above.name() + "' does not say what it gives");
+                                          above.name() + "' does not say what it returns");
   }
   for (const auto& below : demands_below(graph_, runner.index())) {
     if (next.output_type() == nullptr || below.allows(next.output_type())) continue;

@@ -33,8 +33,8 @@ int only_source(const Graph& graph, const AnyPort& port) {
   }
   const int only = is_source ? port.source : named.front();
   if (!std::binary_search(reaching.begin(), reaching.end(), only)) {
-    throw GraphError("no samples of '" + name + "' come out of '" + graph.runner(port.node).name() +
-                     "': of() needs a source of its samples");
+    throw GraphError("'" + graph.runner(port.node).name() + "' returns no samples of '" + name +
+                     "': pass a source upstream of it to of()");
   }
   return only;
 }
@@ -104,14 +104,14 @@ std::string why_lossless(const Graph& graph, const Wires& wires) {
   for (const auto& wire : wires) {
     if (gives_packets(graph, wire.parent)) {
       return "a packet of '" + graph.runner(wire.parent).name() +
-             "' means nothing without those before it: use poll(), get() or a loop";
+             "' means nothing without the packets before it: use poll(), get() or a loop";
     }
     if (!resolve_queue(graph, wire, {}, false).blocks()) continue;
     if (wire.options.queue) return "its queue blocks: use poll(), realtime=True, or queue=LATEST";
     if (graph.is_live(wire.parent)) {
       return "'" + graph.runner(wire.parent).name() +
-             "' gives several results per sample, of which latest() would skip some: use poll(), get() or a "
-             "loop, or queue=LATEST";
+             "' returns several results per sample, of which latest() would skip some: use poll(), get() or "
+             "a loop, or queue=LATEST";
     }
     auto file = graph.runner(wire.parent).name();
     for (const int source : list_sources(graph, {wire.parent, wire.source})) {
@@ -136,7 +136,7 @@ std::string missed_before(const Graph& graph, const std::string& consumer, const
   }
   if (missed.empty()) return {};
   return "'" + consumer + "' has missed " + missed +
-         ", which came before it: make it before the pipeline starts to get the whole file";
+         ", which were sent before it was added: add it before the pipeline starts to receive the whole file";
 }
 
 std::vector<std::string> list_views(const Graph& graph, int node) {
@@ -274,9 +274,9 @@ std::optional<std::string> starved_join(const Graph& graph) {
     const auto starved = starved_join(*inbox);
     if (!starved) continue;
     return "join '" + inbox->consumer() + "' waits for a sample of '" + starved->empty +
-           "', while its queue of '" + starved->full + "' is full. Below files it waits without limit: if '" +
-           starved->empty +
-           "' leaves samples out, give Join(max_wait=...) or a longer queue, or let it give a value for each "
+           "', while its queue for '" + starved->full +
+           "' is full. Downstream of files it waits forever: if '" + starved->empty +
+           "' skips samples, pass Join(max_wait=...) or a longer queue, or let it return a value for each "
            "sample";
   }
   return std::nullopt;
@@ -293,8 +293,8 @@ std::optional<std::string> forgotten_merge(const Graph& graph) {
   }
   if (forgotten == nullptr || !had_source) return std::nullopt;
   return "all sources have ended, and '" + forgotten->name() +
-         "' waits for its first parent: it was added with an empty list. connect() a port to it or remove() it. "
-         "With Pipeline(keep_running=True) it may wait for cameras that come later";
+         "' waits for its first parent: it was added with an empty list. connect() a port to it or remove() "
+         "it. With Pipeline(keep_running=True) it may wait for cameras that are added later";
 }
 
 // The culprit is a reader, or a node that is not itself blocked by another full edge; edges upstream of it

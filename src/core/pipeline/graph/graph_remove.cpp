@@ -79,7 +79,7 @@ EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
   if (merge.join) {
     throw GraphError(
         "'" + node.name() +
-        "' joins its parents and cannot be disconnected from one: remove() it and add another join" +
+        "' joins its parents and cannot be disconnected from one: remove() it and add a new join" +
         (merge.join->partial ? ", or remove() the parent, whose place is then empty" : ""));
   }
   if (!merge.merge) {

@@ -21,12 +21,12 @@ void check_join_queue(const std::string& name, const std::optional<Queue>& queue
   if (!queue) return;
   if (!queue->blocks() && queue->depth < 2) {
     throw GraphError(quoted(name) +
-                     " has a join, whose samples wait in its queue for each other, and queue=" +
+                     " has a join, whose queues keep samples until their partners arrive, so queue=" +
                      to_string(*queue) + " is too short: leave out queue=, or use Queue(8) or more");
   }
   if (queue->max_seconds || queue->max_bytes) {
     throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
-                     ": the join's max_wait bounds its queues in time. Leave max_seconds and max_bytes out");
+                     ", but its max_wait already limits its queues: leave max_seconds and max_bytes out");
   }
 }
 
@@ -60,7 +60,8 @@ void check_parts(const Graph& graph, const std::string& name, std::span<const An
   throw GraphError(
       quoted(name) + " joins " + quoted(graph.runner(fewest->node).name()) + " with " +
       quoted(graph.runner(most->node).name()) +
-      ", which returns several results per frame, and only the first could be matched: use sample.frame instead of the join, or return one result instead of yielding several");
+      ", which returns several results per frame, and only the first could be matched: use sample.frame "
+      "instead of the join, or return one result instead of yielding several");
 }
 
 bool comes_from_live(const Graph& graph, int node) {
@@ -94,7 +95,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
   const auto& inputs = contract.sets;
   if (!options.join) {
     if (inputs.empty()) return;
-    throw GraphError(quoted(name) + " takes the sets of a join: add it with join=");
+    throw GraphError(quoted(name) + " takes the sets of a join: pass join= to add()");
   }
   if (node.is_source()) throw GraphError(quoted(name) + " is a source and cannot have a join");
   if (options.batch) {
@@ -103,7 +104,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
   if (!contract.takes_sets) {
     throw GraphError(
         quoted(name) +
-        " takes one sample at a time, and a join gives it one of each parent. Join in a function "
+        " takes one sample at a time, but a join passes one from each parent. Join in a function "
         "of several arguments or a JoinNode, and add the node downstream of it");
   }
   if (inputs.empty()) return;
@@ -120,8 +121,8 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
                        std::string(output->name));
     }
     if (options.join->partial && i > 0 && !inputs[i].may_miss) {
-      throw GraphError(quoted(name) + " has a join with partial, in whose sets the sample of " +
-                       quoted(parent.name()) + " may be missing: its input must be a std::optional");
+      throw GraphError(quoted(name) + " has a join with partial, so the sample of " + quoted(parent.name()) +
+                       " may be missing from a set: its input must be a std::optional");
     }
   }
 }
@@ -138,9 +139,9 @@ JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPo
   for (const auto& parent : parents) {
     const auto& port = graph_.runner(parent.node).name();
     if (const auto count = list_sources(graph_, parent).size(); count != 1) {
-      throw GraphError("each parent of the join " + quoted(name) + " must carry samples of one source, but " +
-                       quoted(port) + " carries those of " + std::to_string(count) +
-                       ": choose one with port.of(camera)");
+      throw GraphError("each parent of the join " + quoted(name) +
+                       " must return samples of one source, but " + quoted(port) + " returns samples of " +
+                       std::to_string(count) + " sources: choose one with port.of(camera)");
     }
     live = live || comes_from_live(graph_, parent.node);
   }

@@ -91,7 +91,8 @@ void ReaderCore::check(Verb verb) const {
                      "get() or a for loop, or queue=LATEST");
   }
   if (verb == Verb::Latest && !why_lossless_.empty()) {
-    throw GraphError("reader '" + name() + "' is lossless because " + why_lossless_);
+    throw GraphError("latest() skips samples, but reader '" + name() + "' is lossless because " +
+                     why_lossless_);
   }
   if (frames_) check_held();
 }
@@ -103,7 +104,7 @@ void ReaderCore::check_held() const {
     log(LogLevel::Warning, "reader '" + name() + "': " + mebibytes_rounded_down(held) +
                                " of images are held outside the engine; above " +
                                mebibytes_rounded_down(context_.max_held_bytes) +
-                               " it raises FramesHeldError");
+                               ", the reader raises FramesHeldError");
   }
 }
 
@@ -223,7 +224,7 @@ void ReaderCore::check_stalled() {
 }
 
 void ReaderCore::time_out(double seconds) const {
-  auto text = "reader '" + name() + "': no sample within " + seconds_text(seconds);
+  auto text = "reader '" + name() + "': no sample arrived within " + seconds_text(seconds);
   if (const auto pipeline = host()) text += pipeline->describe_trouble_upstream(*this);
   throw ReadTimeoutError(text);
 }

@@ -27,7 +27,7 @@ void Life::expect_new() const {
 
 void Life::launch(int nodes) {
   const Lock lock(mutex_);
-  if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline started");
+  if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline was starting");
   phase_ = Phase::Starting;
   to_open_ = living_ = nodes;
   began_ = clock_->now();

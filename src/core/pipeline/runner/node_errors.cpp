@@ -75,7 +75,7 @@ void NodeErrors::log_skipped(const std::string& failure, double pts, const std::
   const auto now = clock_.now();
   if (!skip_logged_) {
     log(LogLevel::Warning,
-        with_traceback(text + " (" + std::string(reason) + ": the node goes on)", traceback));
+        with_traceback(text + " (" + std::string(reason) + ": the node continues)", traceback));
   } else if (++skips_unlogged_; now - *skip_logged_ < kEvery) {
     return;
   } else {
@@ -91,7 +91,7 @@ void NodeErrors::log_unlogged() {
 
 void NodeErrors::log_skips(const std::string& latest) const {
   log(LogLevel::Warning, "node '" + node_ + "' failed on " + std::to_string(skips_unlogged_) +
-                             " more samples and continues; the latest: " + latest);
+                             " more samples and continues; the latest error: " + latest);
 }
 
 }  // namespace freshframe::core

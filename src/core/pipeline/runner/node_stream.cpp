@@ -27,10 +27,10 @@ void NodeStream::check_seq(const SourceItem<Emitted>& item) const {
 void NodeStream::warn_about_clock(TimePoint::duration ahead) {
   const double by = Seconds(ahead).count();
   if (by <= 1 || std::exchange(clock_logged_, true)) return;
-  log(LogLevel::Warning, "source '" + facts_.name + "' returned a capture time " +
-                             std::to_string(std::llround(by)) +
-                             " s ahead of the pipeline's clock, which counts as now: `captured` must be of "
-                             "CLOCK_MONOTONIC, as time.monotonic() is");
+  log(LogLevel::Warning,
+      "source '" + facts_.name + "' returned a capture time " + std::to_string(std::llround(by)) +
+          " s ahead of the pipeline's clock, which is replaced by the current time: `captured` must be a "
+          "time of CLOCK_MONOTONIC, such as time.monotonic()");
 }
 
 Utc NodeStream::choose_utc(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const {
@@ -74,9 +74,9 @@ bool NodeStream::takes_last_results() {
   if (!last_until_) last_until_ = now + to_duration(kDrainTime);
   if (now < *last_until_) return true;
   if (!std::exchange(last_ended_, true)) {
-    log(LogLevel::Warning, "finish() of '" + facts_.name + "' still gives results " +
+    log(LogLevel::Warning, "finish() of '" + facts_.name + "' still returns results " +
                                seconds_text(kDrainTime.count()) +
-                               " after the stop: it is ended, because nothing takes them");
+                               " after the stop: it is closed, because nothing receives them");
   }
   return false;
 }

@@ -75,8 +75,9 @@ void Outlet::check(const Stamp& stamp) {
   const auto& sources = *list->sources;
   if (!std::binary_search(sources.begin(), sources.end(), stamp.source) &&
       std::ranges::find(list->left, stamp.source) == list->left.end()) {
-    throw Error("returned a result with the stamp of sample " + std::to_string(stamp.seq) +
-                " of a source whose samples do not come here: pass like= a sample that this node received");
+    throw Error(
+        "returned a result with the stamp of sample " + std::to_string(stamp.seq) +
+        " of a source whose samples do not reach this node: pass like= a sample that this node received");
   }
   drop_old_places(*list);
   const auto& place = get_position(stamp.source);

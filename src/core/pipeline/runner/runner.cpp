@@ -106,7 +106,7 @@ void report_lost_events(const NodeFacts& facts, const Inbox& inbox) {
   for (const auto& edge : inbox.stats()) lost += edge.events_lost;
   if (lost == 0) return;
   log(LogLevel::Warning,
-      "node '" + facts.name + "' was too slow for the events of " + std::to_string(lost) +
+      "node '" + facts.name + "' was too slow to receive the events of " + std::to_string(lost) +
           " samples, which are lost; a longer stop(timeout) gives it more time at the end");
 }
 
@@ -195,7 +195,7 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
   const bool goes_on = may_go_on && (is_lost || !facts_.stops_on_error());
   if (goes_on) {
     errors_.log_skipped(failure_text(*this, *shared_.names, caught.what, where), samples.front().stamp.pts,
-                        caught.traceback, is_lost ? "its GPU has lost the image" : "on_error=\"skip\"");
+                        caught.traceback, is_lost ? "its GPU lost the image" : "on_error=\"skip\"");
   }
   shared_.errors.add({.node = facts_.name,
                       .text = caught.what,

@@ -137,7 +137,8 @@ std::shared_ptr<PictureTap> open_tap(PipelineParts& core, const std::string& por
   auto tap = found->runner->outlet().tap(found->source);
   if (auto* const source = found->runner->node()->abilities().watched) source->watch(tap);
   if (tap->is_connected())
-    throw StateError("another viewer already has the frames of '" + port + "': a port has one at a time");
+    throw StateError("another viewer already receives the frames of '" + port +
+                     "': a port can have only one at a time");
   tap->connect(std::move(hook));
   core.budget()->extend(1);
   return tap;

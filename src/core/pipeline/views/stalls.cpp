@@ -28,9 +28,10 @@ void report_lossy_edges(const PipelineParts& core) {
     for (const auto& edge : lossy_edges(graph)) {
       const auto& child = std::as_const(graph.runner(edge.child));
       const auto options = list_edges(child.inbox()).at(edge.index);
-      lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) + " below '" +
-                      options.parent_name + "', and may drop events that '" + edge.recorder +
-                      "' should get: give it a queue such as RECORDING, or no max_age and max_rate");
+      lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) +
+                      " downstream of '" + options.parent_name + "', and may drop events that '" +
+                      edge.recorder +
+                      "' should record: pass a queue such as RECORDING, and leave out max_age and max_rate");
     }
   }
   for (const auto& line : lines) log(LogLevel::Warning, line);
@@ -69,11 +70,11 @@ void check_budget_stalled(const PipelineParts& core) {
   const auto& budget = *core.budget();
   if (budget.has_room(true)) return;
   if (budget.is_device_full()) {
-    throw_stalled(core, "its nodes keep all the frames that may stay on a GPU, " +
+    throw_stalled(core, "its nodes hold all the frames that may stay on a GPU, " +
                             mebibytes_rounded_down(budget.device_limit()) +
                             ". Release frames, or raise max_device_bytes");
   }
-  throw_stalled(core, "its nodes keep all " + std::to_string(budget.bound()) +
+  throw_stalled(core, "its nodes hold all " + std::to_string(budget.bound()) +
                           " frames that the engine may hold. Release frames, or store the handles of "
                           "Frame::keep()");
 }

@@ -221,7 +221,7 @@ std::string describe(const PipelineParts& core) {
       out << streams_text(graph, *inbox, options[i]);
       for (const auto& edge : lossy) {
         if (edge.index == i && &std::as_const(graph.runner(edge.child)).inbox() == inbox) {
-          out << "  [may drop events that '" << edge.recorder << "' should get]";
+          out << "  [may drop events that '" << edge.recorder << "' should record]";
         }
       }
       const int parent = options[i].parent;
@@ -229,7 +229,7 @@ std::string describe(const PipelineParts& core) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";
       }
       if (!edges[i].queue.blocks() && graph.has(parent) && graph.runner(parent).facts().gives_several) {
-        out << "  [may drop some of the results that '" << edges[i].parent << "' gives of one sample]";
+        out << "  [may drop some of the results that '" << edges[i].parent << "' returns for one sample]";
       }
       out << "\n";
     }

@@ -332,13 +332,13 @@ void FrameEncoder::check_format(const PictureFormat& format) const {
   if (format.width != format_.width || format.height != format_.height) {
     fail("the size changed from " + std::to_string(format_.width) + "x" + std::to_string(format_.height) +
          " to " + std::to_string(format.width) + "x" + std::to_string(format.height) +
-         "; one file has one size");
+         "; all frames of a file must have the same size");
   }
   if (format.range != format_.range || core::choose_matrix(format) != core::choose_matrix(format_)) {
     fail("the colours changed from " + std::string(to_string(core::choose_matrix(format_))) + " " +
          std::string(to_string(format_.range)) + " range to " +
          std::string(to_string(core::choose_matrix(format))) + " " + std::string(to_string(format.range)) +
-         " range; one file has one kind");
+         " range; all frames of a file must have the same colours");
   }
 }
 
@@ -350,7 +350,7 @@ std::int64_t FrameEncoder::ticks(double pts) {
   }
   if (pts < last_pts_) {
     fail("pts went back from " + std::to_string(last_pts_) + " to " + std::to_string(pts) +
-         " s; one file takes the frames of one source");
+         " s; all frames of a file must come from one source");
   }
   last_pts_ = pts;
   const auto exact = std::llround((pts - *first_pts_) / av_q2d(codec_->time_base));

@@ -231,7 +231,7 @@ void VideoMuxer::note_fragment(std::int64_t position) {
 void VideoMuxer::lose_index(const std::string& why) {
   index_.reset();
   log(LogLevel::Warning,
-      why + "; '" + path_ + "' remains a file of fragments, which players read, but some editors do not");
+      why + "; '" + path_ + "' remains a fragmented file, which players can read, but some editors cannot");
 }
 
 void VideoMuxer::finish() {

@@ -161,7 +161,7 @@ void Retention::run() {
     no_age_until_ = clock_.running() + kDay;
     if (limits_.days)
       lines_.push_back("the clock is behind the newest segment in '" + shown_ +
-                       "': for a day none is deleted by its age");
+                       "': no segment is deleted by its age for a day");
   }
   while (!ends_) {
     const auto asked = asks_;
@@ -216,8 +216,8 @@ void Retention::note_clock() {
   list_.shift(step);
   no_age_until_ = clock_.running() + kDay;
   if (!limits_.days) return;
-  lines_.push_back("the clock was set by " + core::seconds_text(step) + ": for a day no segment in '" +
-                   shown_ + "' is deleted by its age");
+  lines_.push_back("the clock was set by " + core::seconds_text(step) + ": no segment in '" + shown_ +
+                   "' is deleted by its age for a day");
 }
 
 void Retention::measure_open() {
@@ -255,9 +255,10 @@ void Retention::delete_passed() {
   if (limit != nullptr) {
     const std::string what(limits_.what);
     tell(told_stuck_,
-         std::string(limit) + " is passed in '" + shown_ + "', and no " + what +
+         std::string(limit) + " is exceeded in '" + shown_ + "', and no " + what +
              " is left that may be deleted: open " + what +
-             "s, also of other programs, and those with a .keep file stay. The recording goes on");
+             "s, including those of other programs, and those with a .keep file are kept. The recording "
+             "continues");
   }
 }
 
@@ -286,7 +287,7 @@ void Retention::take_removal(const OwnFile& file, const char* limit) {
                             core::measured_mebibytes_text(file.bytes) + ": " + limit);
   }
   mutex_.lock();
-  if (!refused.empty()) tell(told_refused_, refused + "; it is tried again in an hour");
+  if (!refused.empty()) tell(told_refused_, refused + "; trying again in an hour");
   if (removal == OwnFiles::Removal::Done) ++deleted_;
   if (removal == OwnFiles::Removal::Done || removal == OwnFiles::Removal::Gone) {
     list_.forget(file.name);

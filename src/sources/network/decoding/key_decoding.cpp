@@ -146,7 +146,7 @@ void KeyDecoding::keep(const AVPacket& packet, const ArrivedPacket& arrived) {
   group().give_up();
   log(LogLevel::Warning, title_ +
                              " has sent 16 MiB since its last keyframe: wake() waits for the next "
-                             "one; set a shorter interval of keyframes in the camera");
+                             "one; set a shorter keyframe interval in the camera");
 }
 
 /// Logs once if several keyframes in a row yielded no frame on their own, as in streams with intra refresh.
@@ -156,13 +156,13 @@ void KeyDecoding::report_fruitless() {
   log(LogLevel::Warning, title_ +
                              " sends keyframes that cannot be decoded by themselves, as with intra "
                              "refresh, so decode=\"keyframes\" shows nothing: use decode=\"all\", or switch "
-                             "intra refresh off in the camera. Its packets go on");
+                             "intra refresh off in the camera. Its packets are still delivered");
 }
 
 void KeyDecoding::go_on_without_key(Decoder& /*decoder*/) {
   throw SourceError("lost '" + url_ +
                         "': it sends no keyframes, so decode=\"keyframes\" shows nothing: "
-                        "use decode=\"all\", or set an interval of keyframes in the camera",
+                        "use decode=\"all\", or set a keyframe interval in the camera",
                     url_, EBADMSG);
 }
 

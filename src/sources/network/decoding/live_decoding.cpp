@@ -142,7 +142,7 @@ void LiveDecoding::check_fruitful(TimePoint arrived, const Context& context) {
   }
   std::ostringstream text;
   text << "lost '" << options_.url << "': for " << options_.read_timeout
-       << " s nothing that it sends can be decoded" << (why.empty() ? "" : ": " + why);
+       << " s, nothing that it sent could be decoded" << (why.empty() ? "" : ": " + why);
   throw SourceError(text.str(), options_.url, EBADMSG);
 }
 

@@ -433,7 +433,7 @@ bool LiveInput::connects_again() const {
 
 std::string LiveInput::trouble() const {
   const int code = opened_.playlists().trouble();
-  return code < 0 ? "its playlist does not come: " + ffmpeg_text(code) : std::string();
+  return code < 0 ? "its playlist does not arrive: " + ffmpeg_text(code) : std::string();
 }
 
 std::optional<LiveInput::Fault> LiveInput::find_fault() const {

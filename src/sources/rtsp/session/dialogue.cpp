@@ -124,9 +124,10 @@ bool Dialogue::accept_refusal(const Message& refusal) {
   if (!authorization_.accept_challenges(parse_challenges(headers))) return false;
   const auto unknown = authorization_.is_basic() ? unknown_digest(headers) : std::string();
   if (!unknown.empty() && !std::exchange(warned_, true)) {
-    log(LogLevel::Warning, "the RTSP server '" + host_ + "' offers Digest with '" + shown_words(unknown) +
-                               "', which freshframe does not know, and Basic; the password is sent as Basic, "
-                               "which anyone on the way can read");
+    log(LogLevel::Warning,
+        "the RTSP server '" + host_ + "' offers Digest with '" + shown_words(unknown) +
+            "', which freshframe does not support, and Basic; the password is sent as Basic, "
+            "which anyone on the network path can read");
   }
   return true;
 }

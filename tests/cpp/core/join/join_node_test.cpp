@@ -141,7 +141,7 @@ TEST(JoinNode, ItsResultsAreOfTheReferencesSource) {
                                 {.name = "sum", .join = Join{.within = 0.01}});
   auto reader = pipeline.reader(sum.of(a), {.name = "of a"});
   const auto message = message_of<GraphError>([&] { (void)pipeline.reader(sum.of(b)); });
-  EXPECT_TRUE(contains(message, "no samples of 'b' come out of 'sum'")) << message;
+  EXPECT_TRUE(contains(message, "'sum' returns no samples of 'b'")) << message;
   pipeline.start();
   while (const auto sample = reader.get()) EXPECT_EQ(pipeline.node_name(sample->stamp.source), "a");
   EXPECT_EQ(edge_of(pipeline, "sum", "of a").source_count, 1U);
@@ -179,7 +179,7 @@ TEST(Join, ABranchThatFiltersStallsAndTheMessageSaysWhatToDo) {
   pipeline.start();
   const auto message = message_of<StalledError>([&] { (void)pipeline.wait(); });
   EXPECT_TRUE(
-      contains(message, "join 'sum' waits for a sample of 'rare', while its queue of 'source' is full"))
+      contains(message, "join 'sum' waits for a sample of 'rare', while its queue for 'source' is full"))
       << message;
   EXPECT_TRUE(contains(message, "Join(max_wait=...)")) << message;
 }
@@ -212,7 +212,7 @@ TEST(Join, RefusesWhatItCannotDo) {
   const auto expect = [](const std::string& message, const char* part) {
     EXPECT_TRUE(contains(message, part)) << message;
   };
-  expect(refusal(std::tuple{file, other}, {.name = "x"}), "add it with join=");
+  expect(refusal(std::tuple{file, other}, {.name = "x"}), "pass join= to add()");
   expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{}}), "joins by pts and needs within=");
   expect(refusal(std::tuple{file, camera}, {.name = "x", .join = Join{.within = 0.1}}), "needs max_wait=");
   const auto live = refusal(std::tuple{file, camera}, {.name = "x", .join = Join{}});

@@ -149,7 +149,7 @@ TEST(NodeErrors, TheLogHasTheFirstWithItsTracebackAndThenALineAMinute) {
   set_log_sink({});
   ASSERT_EQ(lines.size(), 3U);
   EXPECT_NE(lines[0].find("traceback"), std::string::npos);
-  EXPECT_NE(lines[0].find("(its reason: the node goes on)"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[0].find("(its reason: the node continues)"), std::string::npos) << lines[0];
   EXPECT_NE(lines[1].find("failed on 3 more samples"), std::string::npos) << lines[1];
   EXPECT_NE(lines[2].find("failed on 1 more samples"), std::string::npos) << lines[2];
   EXPECT_EQ(errors.total(), 5U);

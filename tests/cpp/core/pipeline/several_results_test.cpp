@@ -88,9 +88,9 @@ TEST(SeveralResults, BlockTheirChildrenByDefaultAlsoBelowALiveSource) {
   EXPECT_EQ(edge_of(pipeline, "several", "default").queue, kLossless);
   EXPECT_EQ(edge_of(pipeline, "several", "latest").queue, kLatest);
   const auto text = pipeline.to_string();
-  EXPECT_TRUE(contains(text, "[may drop some of the results that 'several' gives of one sample]")) << text;
+  EXPECT_TRUE(contains(text, "[may drop some of the results that 'several' returns for one sample]")) << text;
   const auto message = message_of<GraphError>([&] { (void)reader.latest(); });
-  EXPECT_TRUE(contains(message, "'several' gives several results per sample")) << message;
+  EXPECT_TRUE(contains(message, "'several' returns several results per sample")) << message;
 }
 
 TEST(SeveralResults, AllReachASlowChildOfALiveNodeOrNoneOfTheirSample) {
@@ -196,7 +196,7 @@ TEST(DelayedResults, OfASourceThatDoesNotComeThereAreAnError) {
   const auto reader = pipeline.reader(node);
   pipeline.start();
   const auto message = message_of<NodeError>([&] { pipeline.wait(); });
-  EXPECT_TRUE(contains(message, "of a source whose samples do not come here")) << message;
+  EXPECT_TRUE(contains(message, "of a source whose samples do not reach this node")) << message;
 }
 
 TEST(SeveralResults, BalanceUnderEveryPolicyFromNoneToAThousandPerSample) {

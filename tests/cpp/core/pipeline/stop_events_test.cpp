@@ -83,8 +83,8 @@ TEST(StopEvents, AreLostAndCountedIfACallForThemWouldLastLongerThanTheStop) {
   EXPECT_EQ(at.calls, 1);
   EXPECT_EQ(at.seen, std::vector<int>{1});
   EXPECT_EQ(at.lost, 2U);
-  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow for the events of"), 1);
-  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow for the events of 2 samples"), 1);
+  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow to receive the events of"), 1);
+  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow to receive the events of 2 samples"), 1);
 }
 
 TEST(StopEvents, ReachASlowNodeIfTheStopHasTheTime) {
@@ -92,7 +92,7 @@ TEST(StopEvents, ReachASlowNodeIfTheStopHasTheTime) {
   EXPECT_EQ(at.calls, 2);
   EXPECT_EQ(at.seen, (std::vector<int>{1, 2, 3}));
   EXPECT_EQ(at.lost, 0U);
-  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow for the events of"), 0);
+  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow to receive the events of"), 0);
 }
 
 // The counter delivers each sample first to the slow node, which is full, and then to the fast one.

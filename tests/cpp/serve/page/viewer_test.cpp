@@ -181,7 +181,7 @@ TEST(ServeViewer, ServersComeAndGoWhileThePipelineRuns) {
     EXPECT_EQ(pipeline.stats().pool.bound, bound + 1);
     EXPECT_TRUE(
         contains(message_of<StateError>([&] { const Server second(pipeline, {.view = Views{"cam"}}); }),
-                 "another viewer already has the frames"));
+                 "another viewer already receives the frames"));
     JpegClient client(server, "cam");
     (void)client.next_picture();
     server.close();

@@ -32,7 +32,7 @@ TEST(Query, RefusesWhatWouldBeAnsweredAsAnotherQuestion) {
   for (const char* query : {"c=1", "a=1&c", "a=%", "%=1", "a=1&a=1", "=1", "A=1"})
     EXPECT_NE(find_query_fault(query, {"a", "b"}), "") << query;
   EXPECT_EQ(find_query_fault("c=1", {"a", "b"}), "there is no parameter 'c' here: the parameters are a, b");
-  EXPECT_EQ(find_query_fault("c=1", {}), "there is no parameter 'c' here: this address takes none");
+  EXPECT_EQ(find_query_fault("c=1", {}), "there is no parameter 'c' here: this address has no parameters");
 }
 
 TEST(Query, DecodesAddresses) {

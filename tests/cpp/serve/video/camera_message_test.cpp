@@ -181,7 +181,7 @@ TEST(CameraRequest, IsReadStrictly) {
                                 R"({"report":{"failures":[1]}})",
                                 R"({"report":{"failures":["","","","","","","","",""]}})",
                                 R"({"more":1})"}) {
-    EXPECT_EQ(reason_of(bad), "not a message of a page that sends a camera") << bad;
+    EXPECT_EQ(reason_of(bad), "this is not a message of a page that sends a camera") << bad;
   }
   EXPECT_EQ(reason_of(R"({"token":")" + std::string(serve::kMaxCameraText, 'a') + "\"}"),
             "a string must have at most 8192 bytes");

@@ -79,7 +79,7 @@ TEST(PacketClipFiles, BeginWithTheKeyPictureBeforeTheirSecondsAndSayHowMuchEarli
     EXPECT_EQ(played.numbers, numbers_from(80, 137));
     EXPECT_EQ(played.damaged, 0U);
     EXPECT_NEAR(played.pts[0], 0, 0.001);
-    EXPECT_EQ(heard.count(LogLevel::Info, "is 0.20 s earlier than asked for"), 1);
+    EXPECT_EQ(heard.count(LogLevel::Info, "is 0.20 s earlier than requested"), 1);
   }
 }
 
@@ -179,7 +179,7 @@ TEST(PacketClipFiles, EndWhereTheCameraSendsWithOtherParameters) {
   clipping->save(first.file("b.mkv"));
   clipping.feed(others, 10, 60);
   clipping.close();
-  EXPECT_EQ(heard.count(LogLevel::Warning, "the camera sends with other parameters"), 1);
+  EXPECT_EQ(heard.count(LogLevel::Warning, "the camera now sends with other parameters"), 1);
   EXPECT_EQ(play(first.file("a.mkv")).numbers, numbers_from(0, 60));
   EXPECT_EQ(play(first.file("b.mkv")).numbers, numbers_from(0, 60));
 }

@@ -76,7 +76,7 @@ TEST(LiveStream, AnotherCodecInTheSameStreamIsALostConnection) {
     why = error.what();
   }
   source->close();
-  EXPECT_TRUE(contains(why, "for 5 s nothing that it sends can be decoded")) << why;
+  EXPECT_TRUE(contains(why, "for 5 s, nothing that it sent could be decoded")) << why;
 }
 
 Bytes over_http(const Bytes& body, std::size_t length) {

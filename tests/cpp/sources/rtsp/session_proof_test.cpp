@@ -115,7 +115,7 @@ TEST(RtspSession, WarnsWhereThePasswordIsReadableSinceTheDigestIsUnknown) {
   });
   Viewer client("rtsp://joe:pw@127.0.0.1:" + std::to_string(server.port()) + "/cam");
   EXPECT_EQ(client.play(1), (Numbers{1}));
-  EXPECT_EQ(heard.count(LogLevel::Warning, "'SHA-3', which freshframe does not know"), 1);
+  EXPECT_EQ(heard.count(LogLevel::Warning, "'SHA-3', which freshframe does not support"), 1);
 }
 
 TEST(RtspSession, GivesUpAfterManyRedirects) {

@@ -198,7 +198,7 @@ TEST_F(StillWatchTest, ALoopIsReportedWithItsPeriod) {
   for (std::uint32_t i = 0; i < 30; ++i) see(watch, noisy(i % 5), 2);
   EXPECT_EQ(stats().frozen, "loop");
   EXPECT_EQ(stats().frozen_period, 10);
-  EXPECT_EQ(log_.count(LogLevel::Warning, "has shown the same images again and again for"), 1);
+  EXPECT_EQ(log_.count(LogLevel::Warning, "has shown the same images repeatedly for"), 1);
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
   auto& core = *PipelineAccess::core(pipeline);
   auto tap = open_tap(core, "cam", [] {});
   EXPECT_TRUE(contains(message_of<StateError>([&] { open_tap(core, "cam", [] {}); }),
-                       "another viewer already has the frames"));
+                       "another viewer already receives the frames"));
   EXPECT_TRUE(contains(message_of<OptionError>([&] { open_tap(core, "cat", [] {}); }), "no node 'cat'"));
   pipeline.start();
   const int bound = pipeline.stats().pool.bound;
