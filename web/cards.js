@@ -307,7 +307,7 @@ export class EdgeCard {
     this.lead = el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s"));
     const list = el("dl", { class: "rows" });
     this.age = pair(list, "median age", `from capture to the consumer, ${PERIOD}`);
-    this.waiting = row(list, "waiting now", "samples in the queue, of at most so many");
+    this.waiting = row(list, "waiting now", "samples in the queue, and its limit");
     this.drops = el("p", { class: "drops num" }, NO_DROPS);
     this.cause = el("p", { class: "cause" });
     this.element = el(

@@ -275,8 +275,8 @@ function spoolRows(node) {
   const { waiting, size_bytes, oldest_age, sending_for, sent, refused, expired, lost, errors, last_error } = node.spool;
   return [
     ["results to send", `${format.count(waiting)} · ${format.bytes(size_bytes)}`],
-    ["the oldest waits for", oldest_age > 0 ? format.duration(oldest_age) : "–"],
-    ["the present call takes", sending_for > 0 ? format.duration(sending_for) : "–"],
+    ["the oldest has waited for", oldest_age > 0 ? format.duration(oldest_age) : "–"],
+    ["the current call has taken", sending_for > 0 ? format.duration(sending_for) : "–"],
     ["sent", format.count(sent)],
     ["refused · expired · unreadable", [refused, expired, lost].map(format.count).join(" · ")],
     ["calls that failed", format.count(errors) + (last_error ? ` · ${last_error}` : "")],

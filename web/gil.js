@@ -15,9 +15,9 @@ export class Gil {
     this.wait = fact(list, "waited", "seconds that Python nodes waited for the GIL, in total");
     this.hold = fact(list, "held", "seconds that Python nodes held the GIL, in total");
     this.stalls = fact(list, "stalls", "number of stalls of the GIL that the watch has found, and their total length");
-    this.frames = fact(list, "frames", "pictures that the engine holds / may hold");
+    this.frames = fact(list, "frames", "frames that the engine holds / may hold");
     this.idle = fact(list, "idle memory", "bytes kept for reuse");
-    this.python = fact(list, "held by Python", "picture memory that only Python holds");
+    this.python = fact(list, "held by Python", "image memory that only Python holds");
   }
 
   update(state) {

@@ -80,7 +80,7 @@ export class Graph {
     const Kind = mode === "graph" ? Drawing : List;
     this.#shown = new Kind(this.#history, this.#choose);
     this.#shown.build(this.#state);
-    if (this.#size() === 0) this.#canvas.replaceChildren(el("p", { class: "hint" }, "The pipeline has no node yet."));
+    if (this.#size() === 0) this.#canvas.replaceChildren(el("p", { class: "hint" }, "The pipeline has no nodes yet."));
     if (mode === "list") document.body.classList.add("wide-graph");
     this.#width = this.#canvas.clientWidth;
     const size = this.#size();

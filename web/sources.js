@@ -18,7 +18,7 @@ const COLUMNS = [
   ["delay", "num", "frames that the decoder held back"],
   ["decoder", "", "the GPU that decodes, or why it does not"],
   ["sender", "", "the browser that sends the camera, and the frames that it did not send"],
-  ["packets lost", "num", "packets of RTP that have not come, and the jitter of those that have"],
+  ["packets lost", "num", "RTP packets that did not arrive, and the jitter of those that did"],
   ["lost", "num", "frames that were not read in time, or that the decoder lost"],
 ];
 

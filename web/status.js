@@ -66,7 +66,7 @@ export class Status {
     this.sources = fact(list, "in", "frames per second from all sources");
     this.lost = fact(list, "lost", "samples per second lost: in nodes, and on queues that should keep them");
     this.skipped = fact(list, "skipped", "samples per second that LATEST and NEXT skip by design");
-    this.age = fact(list, "highest age", `age of the frames that the named consumer gets: 99th percentile, ${PERIOD}`);
+    this.age = fact(list, "highest age", `age of the frames that the named consumer receives: 99th percentile, ${PERIOD}`);
     this.oldest = el("dd", { class: "where" });
     this.age.after(this.oldest);
     this.gil = fact(list, "GIL wait", "seconds per second that Python nodes wait for the GIL");
@@ -146,7 +146,7 @@ export class Status {
     const wait = Math.max(0, Math.ceil((this.#retry - performance.now()) / 1000));
     if (this.#link === "refused") {
       this.#lost.show(
-        "The server refuses this page.",
+        "The server rejected this page.",
         "It needs a token: open the URL that the program printed, or reload the page.",
       );
     } else if (this.#link === "silent") {

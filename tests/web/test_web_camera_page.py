@@ -160,7 +160,12 @@ def test_a_browser_without_webcodecs_sends_jpeg(page: Page, server: VideoServer)
 @pytest.mark.parametrize(
     ("exception", "sentence", "state", "told"),
     [
-        ("NotAllowedError", "not allowed to use the camera", "denied", "does not permit the camera"),
+        (
+            "NotAllowedError",
+            "not allowed to use the camera",
+            "denied",
+            "does not allow the use of the camera",
+        ),
         ("NotFoundError", "has no camera", "no_camera", "has no camera"),
         ("NotReadableError", "Close other programs", "camera_busy", "another program uses"),
         ("TypeError", "cannot be opened", "failed", "cannot open its camera"),
@@ -261,7 +266,7 @@ def test_a_camera_without_frames_is_explained_until_it_has_some(page: Page, serv
     page.run("camera.fps = 0.1")
     until_words(page, "The camera is not delivering frames.")
     last = heard(page, "state")[-1]
-    assert last == {"state": "silent", "message": "the browser's camera gives no frames"}
+    assert last == {"state": "silent", "message": "the browser's camera delivers no frames"}
     page.until("return camera.painted > 0 && states.at(-1).state === 'live'")
     assert heard(page, "state")[-1] == {"state": "live"}
 

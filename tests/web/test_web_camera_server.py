@@ -181,7 +181,7 @@ def test_why_repeats_what_keeps_the_browser_from_sending(
     page.run("camera.refusal = 'NotAllowedError'")
     press(page, "Use my camera")
     until_words(page, "This page is not allowed to use the camera.")
-    camera.until_why("does not permit the camera")
+    camera.until_why("does not allow the use of the camera")
     page.run("camera.refusal = null")
     press(page, "Try again")
     camera.until(5)

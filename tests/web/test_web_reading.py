@@ -183,7 +183,7 @@ def test_a_pipeline_without_nodes_says_so_and_names_no_bound_of_its_memory(page:
     with pipeline.serve() as dashboard:
         page.open(dashboard.url)
         page.until("return document.getElementById('gil-facts').textContent.includes('0 B')")
-        assert page.text("#canvas") == "The pipeline has no node yet."
+        assert page.text("#canvas") == "The pipeline has no nodes yet."
         assert "1,073" not in page.text("#gil-facts")
 
 

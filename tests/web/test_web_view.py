@@ -222,7 +222,7 @@ def test_a_wrong_token_is_told_and_not_tried_again(page: Page, server: VideoServ
     show(page, server, 'token="another"')
     page.until("return states.at(-1).state === 'refused'")
     assert page.text("freshframe-view") == ""
-    assert "refuses the token" in page.run("return view.shadowRoot.querySelector('.notice').innerText")
+    assert "rejected the token" in page.run("return view.shadowRoot.querySelector('.notice').innerText")
     page.run("view.setAttribute('token', 'the-right-token')")
     live(page, "webcodecs")
     assert [one["token"] for one in server.scene.heard if "token" in one] == ["another", "the-right-token"]

@@ -231,7 +231,7 @@ def test_a_page_of_a_server_that_is_not_named_is_told_why(page: Page, site: Site
         open_page(page, site, dashboard.embed(people))
         page.run(LISTEN)
         page.until("return states.at(-1).state === 'lost'")
-        assert "does it accept pages of this address" in page.run("return states.at(-1).message")
+        assert "does it accept pages from this address" in page.run("return states.at(-1).message")
 
 
 def test_a_frame_shows_the_view_without_origins(page: Page, site: Site) -> None:

@@ -15,11 +15,11 @@ export const STATES = {
   },
   no_camera: { text: "This device has no camera. Connect one, then try again.", button: "Try again" },
   camera_busy: {
-    text: "The camera does not start. Close other programs that use it, then try again.",
+    text: "The camera cannot be started. Close other programs that use it, then try again.",
     button: "Try again",
   },
   unplugged: {
-    text: "The camera is gone: it was unplugged, or its permission was revoked. Connect or allow it, then try again.",
+    text: "The camera was unplugged, or its permission was revoked. Connect or allow it, then try again.",
     button: "Try again",
   },
   failed: { text: "The camera cannot be opened.", button: "Try again" },
@@ -39,13 +39,13 @@ export const sentenceOf = ({ state, detail }) => [STATES[state].text, detail].fi
 export const TOLD = {
   asking: "the browser asks its user for permission to use the camera",
   paused: "the browser's system has paused the camera",
-  silent: "the browser's camera gives no frames",
-  denied: "the browser or its user does not permit the camera",
+  silent: "the browser's camera delivers no frames",
+  denied: "the browser or its user does not allow the use of the camera",
   no_camera: "the browser's device has no camera",
   camera_busy: "another program uses the browser's camera, or it cannot be started",
   unplugged: "the browser's camera was unplugged, or its permission was revoked",
   failed: "the browser cannot open its camera",
-  insecure: "the page was opened over http from another machine, where browsers permit no camera",
+  insecure: "the page was opened over http from another machine, where browsers do not allow cameras",
   stopped: "the browser's user has stopped the camera",
 };
 

@@ -53,7 +53,7 @@ function countsOf(objects) {
 }
 
 export class Face {
-  #objects = el("ul", { "aria-label": "Objects in the picture" });
+  #objects = el("ul", { "aria-label": "Objects in the image" });
   #buttons = new Map(); // by the key of their object
   #current = new Map(); // the current objects, by the same key
   #listed = -Infinity;

@@ -204,11 +204,11 @@ class Server {
     clearInterval(this.#asking);
     this.#socket = null;
     if (code === REFUSED) {
-      this.#say({ state: "refused", text: "The server refuses the token of this view." });
+      this.#say({ state: "refused", text: "The server rejected the token of this view." });
       return;
     }
     const server = new URL(this.#address).host;
-    const text = reason || `No answer from ${server}: does the program run, and does it accept pages of this address?`;
+    const text = reason || `No answer from ${server}: is the program running, and does it accept pages from this address?`;
     this.#say({ state: "lost", text });
     if (this.#views.size > 0) this.#timer = setTimeout(() => this.#open(), this.#wait * 1000);
     this.#wait = Math.min(LONGEST_WAIT, this.#wait * 1.6);
