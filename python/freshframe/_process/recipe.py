@@ -72,7 +72,7 @@ def _check_contract(node: Any, options: Process) -> None:
     if options.workers > 1 and (path := wiring.records_to(node)) is not None:
         raise GraphError(
             f"{wiring.label(node)!r} writes {path!r} and has {options.workers} workers, "
-            "but one process writes a file: use process=True, or Process(workers=1)"
+            "but only one process can write a file: use process=True, or Process(workers=1)"
         )
 
 

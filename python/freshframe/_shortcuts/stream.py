@@ -233,9 +233,8 @@ def _check_queue(source: Any, nodes: tuple[Any, ...], queue: Any) -> None:
         raise GraphError(
             f"stream() has a blocking queue downstream of the live source {wiring.label(source)!r}, which "
             f"cannot wait, so samples would be dropped before they reach {wiring.label(nodes[0])!r}: use "
-            f"LATEST, "
-            "or Queue(n) to ride out short delays. In a Pipeline, a reader downstream of a node may have "
-            "such a queue"
+            "LATEST, or Queue(n) to ride out short delays. In a Pipeline, a reader downstream of a node may "
+            "have such a queue"
         )
 
 

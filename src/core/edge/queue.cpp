@@ -81,8 +81,8 @@ void validate(const Queue& queue) {
   const bool bounded = queue.max_seconds || queue.max_bytes;
   if (bounded && (queue.blocks() || queue.depth == 0)) {
     throw OptionError(
-        "max_seconds and max_bytes bound a queue that drops: give it drop_oldest or drop_newest and a depth "
-        "of 1 or more, got " +
+        "max_seconds and max_bytes limit only queues that drop samples: use drop_oldest or drop_newest and a "
+        "depth of 1 or more, got " +
         to_string(queue));
   }
 }

@@ -390,7 +390,7 @@ def test_workers_share_the_samples_so_on_tick_and_finish_need_one_of_them() -> N
     with pytest.raises(ff.GraphError, match=r"has finish\(\) and 2 workers"):
         pipeline.add(Delayed(), source, process=ff.Process(workers=2))
     with pytest.raises(
-        ff.GraphError, match=r"writes 'a.jsonl' and has 2 workers, but one process writes a file"
+        ff.GraphError, match=r"writes 'a.jsonl' and has 2 workers, but only one process can write a file"
     ):
         pipeline.add(ff.JsonLines("a.jsonl"), source, process=ff.Process(workers=2))
 

@@ -109,7 +109,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
   }
   if (inputs.empty()) return;
   if (inputs.size() != parents.size()) {
-    throw GraphError(quoted(name) + " joins " + std::to_string(inputs.size()) + " parents, got " +
+    throw GraphError(quoted(name) + " needs " + std::to_string(inputs.size()) + " parents, got " +
                      std::to_string(parents.size()));
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
