@@ -29,7 +29,7 @@ def test_the_forms_of_issues_ask_for_doctor() -> None:
     forms = [
         path.name for path in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml"
     ]
-    assert sorted(forms) == ["fault.yml", "wish.yml"]
+    assert sorted(forms) == ["fault.yml", "question.yml", "wish.yml"]
     for form in forms:
         assert "freshframe doctor" in text_of(f".github/ISSUE_TEMPLATE/{form}")
 
