@@ -305,11 +305,12 @@ void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
           nb::arg("copy").none() = nb::none(),
           nb::sig("def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] | None = "
                   "None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> typing.Any"),
-          "The plane for DLPack: without a copy for consumers of version 1.0 or newer, for older ones a copy "
-          "on the card. `dl_device=(1, 0)` is the copy in the host's memory, which all share.\n\nThe work "
-          "that `stream` gets afterwards begins once the picture is whole. With -1 nothing "
-          "waits.\n\nRaises:\n    BufferError: `copy=False` and a copy is needed, or another device is asked "
-          "for.\n    DeviceError: The card has failed, or has no memory for a copy.\nGIL: released")
+          "Exports the plane to DLPack: without a copy for consumers that support version 1.0, with a copy "
+          "on the GPU for older ones. `dl_device=(1, 0)` exports the copy in host memory, which is made once "
+          "and then shared.\n\nWork that is submitted to `stream` afterwards starts once the image is "
+          "complete. -1 means no synchronization.\n\nRaises:\n    BufferError: A copy is needed, but "
+          "`copy=False`; or `dl_device` is another device.\n    DeviceError: The GPU has failed, or has too "
+          "little memory for a copy.\nGIL: released")
       .def(
           "__dlpack_device__",
           [](const PlaneOnDevice& self) { return nb::make_tuple(kCuda, self.picture().card); },
@@ -317,8 +318,9 @@ void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
       .def_prop_ro(
           "__cuda_array_interface__", gil::entry<&get_array_interface>,
           nb::sig("def __cuda_array_interface__(self, /) -> dict[str, typing.Any]"),
-          "The plane for consumers without DLPack, such as Numba: version 3, read-only, without a copy. Keep "
-          "the plane while you read.\n\nRaises:\n    DeviceError: The card has failed.\nGIL: released")
+          "The plane for consumers without DLPack, such as Numba: version 3 of the interface, read-only, "
+          "without a copy. Keep a reference to the plane while you read it.\n\nRaises:\n    DeviceError: The "
+          "GPU has failed.\nGIL: released")
       .def("__array__", &convert_plane, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
                    "numpy.typing.NDArray[typing.Any]"),
