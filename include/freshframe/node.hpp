@@ -411,7 +411,7 @@ class Finishing : public Base {
   }
 };
 
-/// A step that accepts samples of two types. Derive from it and implement both process().
+/// A step that accepts samples of two types. Derive from it and implement both overloads of process().
 template <class A, class B, class Out>
 class EitherNode : public NodeBase {
  public:

@@ -31,7 +31,7 @@ struct FileFacts {
 
 /// Where an open file is.
 enum class FilePlace : std::uint8_t {
-  Same,   // at the path, or unknown
+  Same,   // still at its path, or unknown
   Moved,  // the file or a parent directory was renamed
   Gone,   // deleted, or replaced by another file
 };

@@ -91,8 +91,8 @@ struct Window {
 
     /// Records the lag at a check; `share` is how much of the window had passed.
     void note_behind(double share, double behind);
-    /// Returns by how many seconds per second the lag of the source grew. Lag that only goes up and down within
-    /// the window, as with the segments of a playlist, does not count.
+    /// Returns by how many seconds per second the lag of the source grew. Lag that only goes up and down
+    /// within the window, as with the segments of a playlist, does not count.
     [[nodiscard]] double compute_slip() const;
   };
 
@@ -162,7 +162,8 @@ void find_bursts(const Scene& scene, Causes& out);
 /// Names an edge as the graph does: "parent->child".
 [[nodiscard]] std::string edge_name(const EdgeStats& edge);
 
-/// The age with the largest share of some kinds of parts, of one node or of all ("").
+/// The age in which parts of the given kinds have the largest share. Only parts of one node count, or of all
+/// if its name is "".
 struct AgeShare {
   double time = 0;           // seconds
   const Age* age = nullptr;  // null if no age has such parts

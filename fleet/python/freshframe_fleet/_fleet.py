@@ -409,7 +409,7 @@ class Fleet(ClosedByWith):
         return f"<Fleet {self.name!r}>"
 
     def __reduce__(self) -> Any:
-        """Raises: a fleet cannot be pickled, because of its processes."""
+        """Always raises OptionTypeError, because the processes of a fleet cannot be pickled."""
         raise OptionTypeError("a Fleet cannot be pickled: it owns processes")
 
 

@@ -216,7 +216,7 @@ class Eyes:
 
     @_readable("pictures with their times")
     def back(self, look: str, seconds: float, pictures: int) -> list[tuple[str, bytes]]:
-        """Returns images of a look from the last seconds, oldest first, each with a sentence.
+        """Returns images of a look from the last `seconds`, oldest first, each with a sentence.
 
         Raises:
             NoPictureError: There is no such look, or it has no image.

@@ -162,7 +162,7 @@ class Box(Reading):
         oldest = self._segments[0].first if self._segments else self.next
         self._sent = max(known, oldest - 1) if before.box else oldest - 1
         self._taken = self._sent  # number of the last line that take() has returned or skipped
-        gone = self._sent - known  # results that left no trace
+        gone = self._sent - known  # number of results that are missing from the box
         if not before.box:
             return
         if before.last is None:

@@ -128,7 +128,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
-        self._min_confidence, self._classes = least, wanted  # as single precision, like the engine
+        self._min_confidence, self._classes = least, wanted  # rounded to single precision, like the engine's
         self._detecting = threading.Lock()
 
     def _freshframe_contract(self) -> Contract:

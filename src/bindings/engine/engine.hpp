@@ -20,7 +20,7 @@
 
 namespace freshframe::python {
 
-/// Ends the present wait_log() of each thread, or its next one.
+/// Ends the current wait_log() call of each thread, or its next one.
 void wake_log();
 
 /// Kills the worker processes of a node that still run at `time`. Does nothing for a node without them.
@@ -58,7 +58,7 @@ class Engine {
   [[nodiscard]] bool has_forked() const noexcept { return guard_.has_forked(); }
   /// For objects that must outlive this one.
   [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
-  /// Records the calling thread: it is about to start threads of nodes.
+  /// Records that the calling thread is about to start threads of nodes.
   void note_launcher() noexcept { launcher_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
   /// Stores the exception that ended the pipeline, unless there is one already. Call with the GIL held, on
   /// any thread.

@@ -34,7 +34,7 @@ inline constexpr int kMostFeedPixels = 1920 * 1088;
 /// What a sender declares before the first frame that it applies to. The source checks it against the frames.
 struct FeedCamera {
   FeedCodec codec = FeedCodec::H264;
-  int width = 0;  // pixels of the encoded image
+  int width = 0;  // size of the encoded image in pixels
   int height = 0;
   double fps = 0;  // 0 if unknown
   int turn = 0;    // clockwise rotation that makes the image upright: 0, 90, 180 or 270 degrees

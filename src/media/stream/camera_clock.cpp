@@ -10,7 +10,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr double kReportWindow = 60;        // maximum age of the reports in use, in seconds
-constexpr std::size_t kMostPoints = 600;    // points; enough for servers that report with each frame
+constexpr std::size_t kMostPoints = 600;    // enough for servers that report with each frame
 constexpr std::size_t kLine = 3;            // points needed for a slope
 constexpr double kMostClockDrift = 500e-6;  // more than the drift between two quartz clocks
 constexpr double kMostPaceDrift = 2000e-6;  // larger, because a pace is known less exactly

@@ -15,7 +15,7 @@ constexpr Seconds kApart{0.4};     // packets that arrive further apart belong t
 constexpr Seconds kQuiet{0.3};     // after this time without a packet, everything on the server has been read
 constexpr Seconds kInterval{0.5};  // between two comparisons
 constexpr double kReserve = 0.05;  // seconds
-// Seconds: more than between frames of streams with very low frame rates.
+// In seconds; longer than the frame interval of streams with very low frame rates.
 constexpr double kFurthestAhead = 10.0;
 constexpr double kLongestBurst = 60.0;  // maximum length of a burst in seconds of media
 constexpr std::size_t kGaps = 8;

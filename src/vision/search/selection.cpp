@@ -131,7 +131,7 @@ std::vector<Circle> Selection::choose(std::span<SearchPass* const> passes,
   return {chosen_.begin(), chosen_.end()};
 }
 
-// The learned validation mistakes the neighbors in a row for texture.
+// The learned validation mistakes the neighbours in a row for texture.
 void Selection::trust_rows() {
   flawless_.clear();
   for (const Found& found : found_) {

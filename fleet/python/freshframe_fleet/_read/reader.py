@@ -100,7 +100,7 @@ class FleetReader(ClosedByWith):
 
     def _count_taken(self) -> int:
         """Returns the number of results that were removed but not delivered."""
-        # The item of `ready` is the first one, or was just removed.
+        # `ready` holds the first of the items, or one that was removed from them.
         items, ready = self._results.items, self._ready
         apart = ready is not None and not (items and items[0] is ready[0])
         return apart + len(self._back)

@@ -1,4 +1,5 @@
-// Tracks the holder of the GIL and its holding time by reading CPython's GIL structure. Never touches the GIL itself.
+// Tracks the holder of the GIL and its holding time by reading CPython's GIL structure. Never touches the GIL
+// itself.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -70,7 +71,8 @@ class Places {
   /// Counts an observation of the thread at the current place, running or waiting.
   void count(bool running) { ++(running ? now_.running_looks : now_.waiting_looks); }
 
-  /// Records whether the thread is in a garbage collection. Counts only if it is still at the current place in `after`.
+  /// Counts an observation that the thread is in a garbage collection, or is not. Ignored unless `after`,
+  /// which was read later, is still the current place.
   void count_collecting(bool collects, const std::optional<Spot>& after);
 
   // Each of the following is kept only if the thread was still at the current place `after` it was read.

@@ -22,7 +22,7 @@ namespace freshframe::media {
 [[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
 /// The user's rotation, in clockwise quarter turns.
 [[nodiscard]] int wanted_quarters(const OpenOptions& options) noexcept;
-/// The size of a frame of this size after the turn.
+/// Returns the size that a frame of `size` has after the rotation.
 [[nodiscard]] FrameSize turned(FrameSize size, Turn turn) noexcept;
 
 /// Returns the format with the same memory layout, for frames that keep the decoder's memory. Ignores an

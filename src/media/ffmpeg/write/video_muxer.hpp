@@ -101,7 +101,7 @@ class VideoMuxer {
   std::int64_t shift_ = 0;                // ticks added to all timestamps
   std::uint64_t put_ = 0;                 // packets
   std::int64_t safe_ = 0;                 // bytes up to the last point at which the file can be played
-  std::uint64_t kept_ = 0;                // packets before that point
+  std::uint64_t kept_ = 0;                // number of packets before that byte
   std::int64_t flushed_dts_ = 0;
   Real::time_point flushed_{};
   platform::FilePlace place_ = platform::FilePlace::Same;

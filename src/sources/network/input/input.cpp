@@ -256,7 +256,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure, because FFmpeg has freed it
   for (const char* key : {kStartOption, kPersistentOption, kMultipleOption}) {
-    if (!options_.options.contains(key)) options.remove(key);  // left over unless this is an HLS stream
+    if (!options_.options.contains(key)) options.remove(key);  // only HLS uses it up
   }
   // FFmpeg caches permanent redirects and follows a loop of them without a log message. If there is a message
   // (the name cannot be resolved, or the next address was connected to), the failure has another cause.

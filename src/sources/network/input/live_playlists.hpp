@@ -62,7 +62,7 @@ class ReloadSchedule {
 
   std::optional<std::int64_t> newest_;
   double segment_ = 0;  // seconds
-  bool found_ = false;  // an answer without a segment and one with it are known
+  bool found_ = false;  // a new segment has appeared since the schedule began
   // The next segment appears between these two times.
   TimePoint lower_{};
   TimePoint upper_{};
