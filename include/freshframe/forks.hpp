@@ -1,6 +1,7 @@
 // Fork safety: mutexes that fork() waits for, and singletons that survive a fork.
 //
-// tools/check_forks.py rejects any mutex that neither has a Hold nor is listed, with a reason, in tools/forks.toml.
+// tools/check_forks.py rejects any mutex that neither has a Hold nor is listed, with a reason, in
+// tools/forks.toml.
 //
 // In a forked child only the forking thread exists. A mutex that another thread held during the fork would
 // stay locked forever. Therefore the forking thread first locks every mutex that the child may need, and both

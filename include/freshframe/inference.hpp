@@ -23,8 +23,8 @@ class Session;  // src/inference/runtime/session.hpp
 struct OnnxOptions {
   std::string library;  // path of libonnxruntime.so, 1.20 or newer
   int threads = 0;      // CPU threads per run; 0 for the available cores, at most 4
-  /// The name of one of ONNX Runtime's execution providers, such as "openvino" or "OpenVINOExecutionProvider";
-  /// auto: the first that works of CUDA, OpenVINO and the CPU.
+  /// The name of one of ONNX Runtime's execution providers, such as "openvino" or
+  /// "OpenVINOExecutionProvider"; auto: the first that works of CUDA, OpenVINO and the CPU.
   std::string provider = "auto";
   /// Options for that provider, under ONNX Runtime's names.
   std::map<std::string, std::string> provider_options = {};
@@ -68,7 +68,8 @@ struct OnnxDetectorOptions {
                                                      const std::optional<std::pair<int, int>>& size = {});
 
 /// Detects boxes with a neural network and returns them in image coordinates. With a batch on a CPU, it runs
-/// as many images in parallel as the model has threads; for that prepare_batches() loads the file a second time.
+/// as many images in parallel as the model has threads; for that prepare_batches() loads the file a second
+/// time.
 class OnnxDetector final : public BatchNode<Frame, Detections> {
  public:
   /// Runs the model once to check it. Throws OptionError if it is not a detector or its output layout is not
@@ -79,9 +80,9 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
   [[nodiscard]] NodeReport report(Span span) const override;
   std::vector<std::optional<Detections>> process_batch(std::span<const Sample<Frame>> samples,
                                                        const Context& context) override;
-  /// Loads the file a second time, if batches need that, so that the first batch does not wait for it. If the file
-  /// was changed or removed since the constructor, a WARNING is logged, and batches run on the model that was loaded
-  /// first, more slowly. Call it before the node is added; otherwise the first batch does.
+  /// Loads the file a second time, if batches need that, so that the first batch does not wait for it. If the
+  /// file was changed or removed since the constructor, a WARNING is logged, and batches run on the model
+  /// that was loaded first, more slowly. Call it before the node is added; otherwise the first batch does.
   void prepare_batches();
   void source_gone(int source) override;
   void close() override;

@@ -48,8 +48,8 @@ enum class Pace : std::uint8_t { Even, Burst };
 struct OpenOptions {
   std::optional<int> width = {};  // scale to width x height; set both or neither
   std::optional<int> height = {};
-  /// Degrees clockwise: 0, 90, 180 or 270. Applied after the rotation that a file, stream or browser declares.
-  /// Frames, VideoInfo, and `width` and `height` are those after rotation. Packets do not change.
+  /// Degrees clockwise: 0, 90, 180 or 270. Applied after the rotation that a file, stream or browser
+  /// declares. Frames, VideoInfo, and `width` and `height` are those after rotation. Packets do not change.
   int rotate = 0;
   std::optional<double> fps = {};      // frame rate of an image sequence; default: 25
   std::optional<double> start = {};    // start at this pts, in seconds
@@ -229,10 +229,11 @@ struct ClipOptions {
   std::size_t max_bytes = 256U << 20U;  // memory limit for the encoded video before an event
   /// Passed to encoder and muxer; unknown options are an error.
   std::map<std::string, std::string> options = {};
-  /// Maximum size on disk of all clips that match `keep_names`, including open ones and those of earlier runs.
-  /// Before it would be exceeded, the oldest finished clips are deleted. Default: all are kept.
+  /// Maximum size on disk of all clips that match `keep_names`, including open ones and those of earlier
+  /// runs. Before it would be exceeded, the oldest finished clips are deleted. Default: all are kept.
   std::optional<std::uint64_t> keep_bytes = {};
-  /// The names of clips, such as "clips/event_%d.mp4", required by keep_bytes, with a suffix that save() accepts.
+  /// The names of clips, such as "clips/event_%d.mp4", required by keep_bytes, with a suffix that save()
+  /// accepts.
   std::string keep_names = {};
 };
 

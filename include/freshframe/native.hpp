@@ -1,4 +1,5 @@
-// Nodes from shared libraries (functions, or classes with the C interface of abi.h), and the tables they return.
+// Nodes from shared libraries (functions, or classes with the C interface of abi.h), and the tables they
+// return.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

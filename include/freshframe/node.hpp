@@ -238,8 +238,8 @@ class NodeBase {
   /// NodeContract::tick_every. If several ticks fall due during another call, only the last one is called,
   /// late, and the others count as missed.
   virtual void on_tick_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
-  /// Called once before close(), when all parents have ended or the pipeline stops. Not called after a failure of any
-  /// node of the pipeline, unless that was skipped (OnError::Skip).
+  /// Called once before close(), when all parents have ended or the pipeline stops. Not called after a
+  /// failure of any node of the pipeline, unless that was skipped (OnError::Skip).
   virtual void finish_any(AnyOut& /*out*/, const Context& /*context*/) {}
   /// Called once if open() succeeded, even after a failure or stop. May throw, for example if a sink cannot
   /// flush.

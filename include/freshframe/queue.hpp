@@ -61,9 +61,9 @@ inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, Named
                                             NamedQueue{"LOSSLESS", kLossless},
                                             NamedQueue{"RECORDING", kRecording}};
 
-/// Why an edge dropped a sample. Removed: the edge or the source was removed. Rate: `max_rate` or `every` of the edge.
-/// For the edge of a join: Unmatched: no samples of the other parents match. Late: arrived after its set was
-/// abandoned. NoClock: it has no usable wall time.
+/// Why an edge dropped a sample. Removed: the edge or the source was removed. Rate: `max_rate` or `every` of
+/// the edge. For the edge of a join: Unmatched: no samples of the other parents match. Late: arrived after
+/// its set was abandoned. NoClock: it has no usable wall time.
 enum class DropCause : std::uint8_t {
   QueueFull,
   NoWaiter,

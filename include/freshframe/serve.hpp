@@ -106,8 +106,8 @@ struct ServeOptions {
 class Server {
  public:
   /// Listens when it returns. Throws OptionError for invalid options, StateError if another server already
-  /// views one of the nodes, and Error if it cannot listen. If several servers share a pipeline, browsers send
-  /// their cameras ("browser:") to the first one, until it is closed.
+  /// views one of the nodes, and Error if it cannot listen. If several servers share a pipeline, browsers
+  /// send their cameras ("browser:") to the first one, until it is closed.
   Server(const Pipeline& pipeline, ServeOptions options = {});
   /// For embedders.
   Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options);

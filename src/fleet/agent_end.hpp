@@ -1,4 +1,5 @@
-// An agent's end of the channel to its controller: sends renewals and batches, receives orders, on its own thread.
+// An agent's end of the channel to its controller: sends renewals and batches, receives orders, on its own
+// thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

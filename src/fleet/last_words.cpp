@@ -97,7 +97,8 @@ void wait_for_words(const std::atomic_ref<std::uint32_t>& said) noexcept {
   }
 }
 
-/// Async-signal-safe. Only the first call has an effect, because other threads may crash while the process ends.
+/// Async-signal-safe. Only the first call has an effect, because other threads may crash while the process
+/// ends.
 void say(LastWords::Kind kind, std::uint32_t number) noexcept {
   auto& process = process_now;
   if (process.page == nullptr || ::syscall(SYS_getpid) != process.pid)

@@ -1,4 +1,5 @@
-// Records which camera's thread has crashed an agent, from a signal handler, in a page shared with the parent process.
+// Records which camera's thread has crashed an agent, from a signal handler, in a page shared with the parent
+// process.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Whose thread]
@@ -23,8 +24,9 @@
 
 namespace freshframe::fleet {
 
-/// Maps the page (LastWords) and installs handlers for fatal signals, which call the previous handlers afterwards.
-/// Threads of nodes that start from now on get an alternate stack. Must be called once per process. Throws Error.
+/// Maps the page (LastWords) and installs handlers for fatal signals, which call the previous handlers
+/// afterwards. Threads of nodes that start from now on get an alternate stack. Must be called once per
+/// process. Throws Error.
 void keep_last_words(process::Descriptor page);
 
 /// Reserves a slot for a run until forget_slot().
@@ -33,7 +35,8 @@ void open_slot(Run run) noexcept;
 /// calling thread only. Both do nothing without a slot for the run.
 void enter_run(Run run) noexcept;
 void leave_run() noexcept;
-/// Frees the run's slot. A remaining thread of the run is then assigned to no run, or to the next one in the slot.
+/// Frees the run's slot. A remaining thread of the run is then assigned to no run, or to the next one in the
+/// slot.
 void forget_slot(Run run) noexcept;
 
 /// Must be called before a thread ends the process, for example with exit(): counts as a fault of its run.

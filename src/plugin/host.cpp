@@ -86,8 +86,8 @@ bool is_yuv(PixelFormat format) {
 
 // The functions of the table. Each one checks that the node is open and catches all exceptions.
 struct Host::Calls {
-  // The reference to a forced unwind is null, because the C library has no object for it. UBSan must not report that.
-  // It would check the body again where the compiler inlines it.
+  // The reference to a forced unwind is null, because the C library has no object for it. UBSan must not
+  // report that. It would check the body again where the compiler inlines it.
   template <class F, class R>
   __attribute__((noinline, no_sanitize("null"))) static R with(void* self, R otherwise, const F& call) {
     auto& host = *static_cast<Host*>(self);

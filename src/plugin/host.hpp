@@ -46,7 +46,8 @@ class Host {
   struct Calls;
 
   const PixelOps& ops_;
-  // Rejects calls while detach() waits for mutex_. Otherwise overlapping shared locks could block detach() forever.
+  // Rejects calls while detach() waits for mutex_. Otherwise overlapping shared locks could block detach()
+  // forever.
   std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, as are the next two

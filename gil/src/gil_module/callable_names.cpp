@@ -40,7 +40,8 @@ void add_caller(Collected& collected, std::uintptr_t function) {
   if (function != 0) collected.names.insert_or_assign(function, CallableName(""));
 }
 
-// An inherited slot keeps the name from the base class. A slot that unrelated types share gets the name `shared`.
+// An inherited slot keeps the name from the base class. A slot that unrelated types share gets the name
+// `shared`.
 CallableName& add_slot(Collected& collected, std::uintptr_t function, PyTypeObject* type,
                        const std::string& name, const char* shared = "") {
   const auto [known, is_new] = collected.names.try_emplace(function, name, true);

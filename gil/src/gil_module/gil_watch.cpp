@@ -1,4 +1,5 @@
-// Module freshframe._gil: Python bindings of gil_watch. Only this file uses the GIL: the probe runs on a Python thread.
+// Module freshframe._gil: Python bindings of gil_watch. Only this file uses the GIL: the probe runs on a
+// Python thread.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 #include <Python.h>
@@ -187,7 +188,8 @@ class Watch {
   static Clock::duration to_duration(double seconds) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
-  // Finds the innermost frame of the program's own code, outside of the standard library and installed packages.
+  // Finds the innermost frame of the program's own code, outside of the standard library and installed
+  // packages.
   void name_program(Stall& stall) const {
     const auto own = std::find_if(stall.python_frames.begin(), stall.python_frames.end(),
                                   [this](const PythonFrame& frame) { return is_own(frame.file); });
@@ -340,7 +342,8 @@ void set_threshold(Held& /*held*/, Watch& self, double seconds) {
   if (!self.abandoned()) self.set_threshold(seconds);
 }
 
-// Does not release the GIL unless a stall is open, because this is called between any two of thousands of tests.
+// Does not release the GIL unless a stall is open, because this is called between any two of thousands of
+// tests.
 std::optional<std::size_t> settle(Held& held, Watch& self, double timeout) {
   if (self.abandoned()) return 0;
   if (self.has_open_stall()) {

@@ -7,11 +7,11 @@
 // rounds each to a multiple of 2^-52, and because -1.5 is the larger one, the rounding error is x - ((-1.5 +
 // x) + 1.5), exactly: fewer operations than TwoSum's six. The rounded parts are added without any error as
 // long as the sum stays between -2 and -1. The rounding errors are added separately. The common bits of all
-// values of the sum show whether it stayed there: no exponent except the exponent of infinity and NaN has all bits of
-// -1.5's. A tile whose sum left the range is added again, scaled by its own maximum or with TwoSum. (S. M.
-// Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J. Sci.
-// Comput. 31, 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed from
-// earlier tiles, and the sum itself is the large number.)
+// values of the sum show whether it stayed there: no exponent except the exponent of infinity and NaN has all
+// bits of -1.5's. A tile whose sum left the range is added again, scaled by its own maximum or with TwoSum.
+// (S. M. Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J.
+// Sci. Comput. 31, 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed
+// from earlier tiles, and the sum itself is the large number.)
 //
 // Note [Additions as multiplications]
 // Most processors have as many units for fused multiply-add as for additions. x * 1 + y rounds once, as x + y

@@ -42,8 +42,8 @@ struct FloatKind {
 /// The power of two that scales tiles whose numbers are at most `largest` in magnitude; 0 if there is none.
 [[nodiscard]] double scale_for(double largest);
 
-/// Adds a part of a chunk with the best instruction set of this machine. Every part of a chunk except the last holds a
-/// multiple of kTile numbers.
+/// Adds a part of a chunk with the best instruction set of this machine. Every part of a chunk except the
+/// last holds a multiple of kTile numbers.
 void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch);
 
 /// Returns the sum of the lanes. Destroys their content.

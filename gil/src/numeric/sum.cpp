@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Reading ahead]
-// A processor reads memory ahead of a program within the distance that it can look ahead in the instructions. A plain
-// sum needs one operation per vector. A sum with its errors needs five, so only a fifth of that distance is in sight.
-// On some processors memory then waits, and a request far ahead, beyond the page, makes the sum as fast as a plain one
-// (1.0 of it on one Zen 5). On others the processor's own prefetcher already reads that far, and the requests get in its
-// way: on an EPYC a sum of 160 MB reached .98 of a plain one without them, and .75 with them. The two cannot be told
-// apart by their names, so long sums try both and keep the faster one. Four streams per chunk, one per quarter, reached
-// .80 on the Zen 5.
+// A processor reads memory ahead of a program within the distance that it can look ahead in the instructions.
+// A plain sum needs one operation per vector. A sum with its errors needs five, so only a fifth of that
+// distance is in sight. On some processors memory then waits, and a request far ahead, beyond the page, makes
+// the sum as fast as a plain one (1.0 of it on one Zen 5). On others the processor's own prefetcher already
+// reads that far, and the requests get in its way: on an EPYC a sum of 160 MB reached .98 of a plain one
+// without them, and .75 with them. The two cannot be told apart by their names, so long sums try both and
+// keep the faster one. Four streams per chunk, one per quarter, reached .80 on the Zen 5.
 #include "freshframe/numeric.hpp"
 
 #include <algorithm>

@@ -335,8 +335,8 @@ void explain_call_errors(PyObject* function) noexcept {
 
 }  // namespace freshframe::python
 
-// nanobind has no hook for its message. It sets the error by PyErr_SetString(), whose calls in this module the linker
-// leads here: --wrap in src/bindings/CMakeLists.txt.
+// nanobind has no hook for its message. It sets the error by PyErr_SetString(), whose calls in this module
+// the linker leads here: --wrap in src/bindings/CMakeLists.txt.
 extern "C" void freshframe_set_error(PyObject* type, const char* text) asm("__wrap_PyErr_SetString");
 extern "C" void freshframe_set_python_error(PyObject* type, const char* text) asm("__real_PyErr_SetString");
 

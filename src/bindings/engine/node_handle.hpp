@@ -19,8 +19,8 @@
 
 namespace freshframe::python {
 
-/// The Python object of a node in the graph. It is borrowed from the node's Place, which is an argument of the loop
-/// on the node's own thread: so the garbage collector sees every reference.
+/// The Python object of a node in the graph. It is borrowed from the node's Place, which is an argument of
+/// the loop on the node's own thread: so the garbage collector sees every reference.
 struct Hosted : Embedded {
   PyObject* object;
   bool takes_values;  // the object is a function, and gets the value instead of the sample
@@ -66,7 +66,8 @@ template <class N>
 template <class N>
 class LoneCall {
  public:
-  /// `verb` is for the message: "update()". Throws StateError for a node of a pipeline, and in a forked child.
+  /// `verb` is for the message: "update()". Throws StateError for a node of a pipeline, and in a forked
+  /// child.
   LoneCall(NodeHandle& handle, const char* wanted, const char* verb)
       : handle_(handle), node_(find_node(handle, wanted, verb)) {
     ++handle_.calls;

@@ -24,7 +24,8 @@ namespace freshframe::python {
 [[nodiscard]] nanobind::object packed_view(gil::Held& held, const Frame& frame);
 /// A writable copy in the layout of packed_view().
 [[nodiscard]] nanobind::object packed_copy(gil::Held& held, const Frame& frame);
-/// Makes a frame of an array. `format` is one of the pixel formats, or "bgra" or "rgba", whose alpha is dropped.
+/// Makes a frame of an array. `format` is one of the pixel formats, or "bgra" or "rgba", whose alpha is
+/// dropped.
 [[nodiscard]] Frame frame_from_array(gil::Held& held, nanobind::object array, const std::string& format,
                                      bool copy);
 /// Returns a Frame unchanged, or makes one of a uint8 array of shape (H, W), or (H, W, 3) in BGR order.

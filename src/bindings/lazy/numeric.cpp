@@ -158,8 +158,8 @@ class Buffer {
   }
 
  private:
-  // The struct module's letters; sizes are taken from the buffer's items, because they differ between native and
-  // standard.
+  // The struct module's letters; sizes are taken from the buffer's items, because they differ between native
+  // and standard.
   static std::optional<numeric::Type> read_type(const Py_buffer& buffer) {
     std::string_view format = buffer.format == nullptr ? "B" : buffer.format;
     constexpr char kOwnOrder = std::endian::native == std::endian::little ? '<' : '>';

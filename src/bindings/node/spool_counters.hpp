@@ -20,8 +20,8 @@ namespace freshframe::python {
 /// Written by the spool's threads, which hold the GIL. Read by any thread.
 class SpoolCounters {
  public:
-  /// `oldest`: Unix time of the oldest result of the current batch. `called`: time.monotonic() at the start of the
-  /// current call.
+  /// `oldest`: Unix time of the oldest result of the current batch. `called`: time.monotonic() at the start
+  /// of the current call.
   void set(SpoolStats stats, std::optional<double> oldest, std::optional<double> called) {
     const std::lock_guard lock(mutex_);
     stats_ = std::move(stats);

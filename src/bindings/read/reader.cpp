@@ -317,8 +317,8 @@ PyObject* get_reader_attribute(PyObject* self, PyObject* name) {
 
 enum class LoopKind : std::uint8_t { For, AsyncFor };
 
-/// Logs a warning about a loop that is empty or blocks an event loop. A program that has removed freshframe from
-/// sys.modules keeps its readers without it.
+/// Logs a warning about a loop that is empty or blocks an event loop. A program that has removed freshframe
+/// from sys.modules keeps its readers without it.
 void check_loop(PythonReader& reader, LoopKind loop) {
   constexpr const char* kModule = "freshframe._pipeline.unstarted";  // every pipeline has imported it
   const nb::dict modules(nb::module_::import_("sys").attr("modules"));

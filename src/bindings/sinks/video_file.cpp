@@ -1,4 +1,5 @@
-// Sinks of encoded video: VideoFile and ClipRecorder, which write files, and Publish, which sends to media servers.
+// Sinks of encoded video: VideoFile and ClipRecorder, which write files, and Publish, which sends to media
+// servers.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

@@ -49,7 +49,8 @@ struct EdgeSetup {
   std::int64_t number = -1;
 };
 
-/// A stream of samples from a source on an edge. Connecting a node upstream (Pipeline::connect()) may start a new one.
+/// A stream of samples from a source on an edge. Connecting a node upstream (Pipeline::connect()) may start a
+/// new one.
 struct SourceStream {
   int source = -1;
   Change begun = 0;     // the change that started it; the end of an earlier stream does not apply to it

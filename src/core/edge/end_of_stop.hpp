@@ -14,8 +14,8 @@ namespace freshframe::core {
 enum class Closing : std::uint8_t {
   /// Queued samples are dropped, and nothing more can be taken.
   AtOnce,
-  /// Queued samples are dropped. But if dropped samples of a lane have events, one last sample can be taken from it,
-  /// provided that the consumer's calls are short enough for it to finish in time.
+  /// Queued samples are dropped. But if dropped samples of a lane have events, one last sample can be taken
+  /// from it, provided that the consumer's calls are short enough for it to finish in time.
   ForEvents,
   /// Queued samples can still be taken, and so can final results of the parents.
   ForNew,

@@ -75,8 +75,8 @@ class SetQueue {
   /// The parents are all edges of `lanes`; the first one is the reference.
   SetQueue(const JoinRules& rules, Lanes& lanes, WayOut& way_out, const EndOfStop& stop, const Clock& clock);
 
-  /// Adds a sample. Returns whether a set was made. Sets `warning` if something is wrong with the join; each problem
-  /// is reported only once.
+  /// Adds a sample. Returns whether a set was made. Sets `warning` if something is wrong with the join; each
+  /// problem is reported only once.
   [[nodiscard]] bool put(Lane& lane, AnySample&& sample, Aftermath& after,
                          std::optional<std::string>& warning);
   /// Takes the oldest set, or the newest one, dropping those before it. Returns false if none is ready.

@@ -65,7 +65,8 @@ struct FeedAck {
   double waited = 0;         // seconds that the packet waited for the source
 };
 
-/// What the server has to pass on to the latest sender. connect() discards what was meant for the previous one.
+/// What the server has to pass on to the latest sender. connect() discards what was meant for the previous
+/// one.
 struct FeedNews {
   std::vector<FeedAck> acks;  // in order
   /// The source cannot use the packets of this sender, for this reason. The server must close the sender's
@@ -78,8 +79,8 @@ struct FeedNews {
 /// Belongs to one source, and is shared with the server, which may outlive it. One sender at a time.
 ///
 /// Three groups of functions: the properties are thread-safe. The sender side is called by one server, on one
-/// thread: several servers may share a pipeline, and the first that calls serve() has the feed. The taker side
-/// is called by the source, on one thread.
+/// thread: several servers may share a pipeline, and the first that calls serve() has the feed. The taker
+/// side is called by the source, on one thread.
 class CameraFeed {
  public:
   /// Limits of the packets that wait. A sender that respects the acknowledgements never reaches them.
@@ -104,9 +105,10 @@ class CameraFeed {
 
   // ---- sender side
 
-  /// Reserves the feed for `server`, until release(). Returns false if another server has it. `bell` is called
-  /// when take_news() has something new, on any thread, without a lock. It must be fast and own the objects that
-  /// it uses, because a call may still be running after release(). Called immediately if there is news.
+  /// Reserves the feed for `server`, until release(). Returns false if another server has it. `bell` is
+  /// called when take_news() has something new, on any thread, without a lock. It must be fast and own the
+  /// objects that it uses, because a call may still be running after release(). Called immediately if there
+  /// is news.
   [[nodiscard]] bool serve(const void* server, std::function<void()> bell);
   /// Ends serve(), and disconnects the sender with this reason. Ignored if `server` does not have the feed.
   void release(const void* server, std::string why);
@@ -116,8 +118,8 @@ class CameraFeed {
   std::uint64_t connect();
   /// Declares the camera of the packets that follow.
   void declare(std::uint64_t sender, const FeedCamera& camera);
-  /// Returns false if the packet was not accepted, because this sender was replaced or refused, has not declared
-  /// its camera, or because too many packets wait. Then the server must disconnect the sender.
+  /// Returns false if the packet was not accepted, because this sender was replaced or refused, has not
+  /// declared its camera, or because too many packets wait. Then the server must disconnect the sender.
   [[nodiscard]] bool put(std::uint64_t sender, FeedPacket packet);
   /// Replaces the statistics of this sender. `state` and `message` (see SenderStats) explain why no frames
   /// arrive. Call it immediately when they change.
@@ -145,8 +147,8 @@ class CameraFeed {
     std::uint64_t skipped = 0;
   };
 
-  /// Waits for a packet, at most until `deadline` (real time) or a stop. Also returns once the sender, or what
-  /// explain() returns, has changed since the previous call. Returns true if a packet waits.
+  /// Waits for a packet, at most until `deadline` (real time) or a stop. Also returns once the sender, or
+  /// what explain() returns, has changed since the previous call. Returns true if a packet waits.
   [[nodiscard]] bool wait_packet(TimePoint deadline, const std::stop_token& stop);
   /// The stream of the oldest waiting packet; nullopt if none waits.
   [[nodiscard]] std::optional<Stream> stream() const;
@@ -154,8 +156,8 @@ class CameraFeed {
   [[nodiscard]] std::optional<Taken> take(const Stream& stream, TimePoint now);
   /// Returns false if this sender has left, was replaced, or reports that it sends no frames.
   [[nodiscard]] bool is_sending(std::uint64_t sender) const;
-  /// Returns why no packets arrive, as a clause: "no browser sends it", "the browser's user does not permit the
-  /// camera".
+  /// Returns why no packets arrive, as a clause: "no browser sends it", "the browser's user does not permit
+  /// the camera".
   [[nodiscard]] std::string explain() const;
   /// Asks this sender for a keyframe immediately: sets FeedAck::key in the pending acknowledgement, or
   /// repeats the last one with it.

@@ -31,7 +31,8 @@ struct DecodeOptions {
   std::vector<bool> wanted = {};
 };
 
-/// A box, with the row of the output that it was read from. An oriented box is stored unrotated, with its angle.
+/// A box, with the row of the output that it was read from. An oriented box is stored unrotated, with its
+/// angle.
 struct Candidate : Detection {
   std::size_t row = 0;
   float angle = 0;  // radians, clockwise in the image

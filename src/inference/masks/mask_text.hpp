@@ -9,9 +9,9 @@
 
 namespace freshframe::inference {
 
-/// Writes a mask as "HEIGHTxWIDTH:COUNTS", with the counts of COCO's compressed run lengths (T.-Y. Lin et al.,
-/// "Microsoft COCO: Common Objects in Context", 2014; the format of its API's maskApi.h): down each column, runs
-/// outside and inside in turn.
+/// Writes a mask as "HEIGHTxWIDTH:COUNTS", with the counts of COCO's compressed run lengths (T.-Y. Lin et
+/// al., "Microsoft COCO: Common Objects in Context", 2014; the format of its API's maskApi.h): down each
+/// column, runs outside and inside in turn.
 class MaskText {
  public:
   MaskText(int width, int height) : width_(width), height_(height) {}

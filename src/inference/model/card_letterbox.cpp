@@ -30,7 +30,8 @@ inline constexpr const char* kChromaScale =
     "chroma_scale";  // float [4]: 1, 1, scaled pixels per sample vertically, horizontally
 inline constexpr const char* kScaledEnd = "scaled_end";  // int64 [2]: scaled height and width
 inline constexpr const char* kBars = "bars";             // int64 [8], the pads of ONNX's Pad operator
-// Float [1, N, 1, 1]: level = Y * y_weight + U * u_weight + V * v_weight + offset, output = (level - zero) / span.
+// Float [1, N, 1, 1]: level = Y * y_weight + U * u_weight + V * v_weight + offset, output = (level - zero) /
+// span.
 inline constexpr std::array kColourInputs = {"y_weight", "u_weight", "v_weight", "offset", "zero", "span"};
 inline constexpr const char* kTensor = "tensor";  // the output: float [1, N, height, width]
 
@@ -228,7 +229,8 @@ TensorView view_plane(const DevicePlane& plane, int rows, int bytes_per_sample) 
 CardLetterbox::CardLetterbox(const Runtime& runtime, const InputForm& form)
     : runtime_(runtime), form_(form), memory_(runtime, true), session_(runtime), allocator_(runtime) {
   const auto options = make_options(runtime, 1);
-  // Otherwise operators that the provider does not have would silently run on the CPU, with copies of the planes.
+  // Otherwise operators that the provider does not have would silently run on the CPU, with copies of the
+  // planes.
   runtime.call(ort::AddSessionConfigEntry{}, options.get(), "session.disable_cpu_ep_fallback", "1");
   append_cuda(runtime, options);
   const auto graph = write_letterbox_graph();
@@ -372,7 +374,8 @@ PicturePlace CardLetterbox::fill(const DevicePicture& picture, const std::option
       .in_frame(part.x, part.y, picture.format.width, picture.format.height);
 }
 
-// Returns after the GPU has read the planes, because the provider synchronizes its stream at the end of a run.
+// Returns after the GPU has read the planes, because the provider synchronizes its stream at the end of a
+// run.
 void CardLetterbox::run(const Part& part, std::size_t index) {
   const auto luma = memory_.wrap(view_plane(part.luma, part.format.height, 1));
   const auto chroma = memory_.wrap(view_plane(part.chroma, (part.format.height + 1) / 2, 2));

@@ -176,7 +176,8 @@ double compute_area(const Detection& box) {
   return std::max(0.0, double{box.x2} - box.x1) * std::max(0.0, double{box.y2} - box.y1);
 }
 
-// Returns true if another box, whose lower edge is lower, covers this one: such an object is nearer to the camera.
+// Returns true if another box, whose lower edge is lower, covers this one: such an object is nearer to the
+// camera.
 bool is_covered(std::span<const Detection> boxes, std::size_t index) {
   const auto& box = boxes[index];
   return std::ranges::any_of(boxes, [&](const Detection& other) {

@@ -1,4 +1,5 @@
-// Converts the planes of a decoded image to a model's input: scaling, color conversion and normalization in one pass.
+// Converts the planes of a decoded image to a model's input: scaling, color conversion and normalization in
+// one pass.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -74,8 +75,9 @@ class Letterbox {
 
   [[nodiscard]] const InputForm& form() const noexcept { return form_; }
   [[nodiscard]] std::size_t floats() const noexcept;
-  /// Writes floats() values to `tensor`. Throws Error if takes() is false for the format. If `tensor` already contains
-  /// the bars of an image placed at `barred` and this one has the same placement, the bars are not written again.
+  /// Writes floats() values to `tensor`. Throws Error if takes() is false for the format. If `tensor` already
+  /// contains the bars of an image placed at `barred` and this one has the same placement, the bars are not
+  /// written again.
   Placement fill(const Picture& picture, float* tensor, const Placement& barred = {});
 
   /// The position of each output pixel among the samples of a row or column.

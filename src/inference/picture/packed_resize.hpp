@@ -32,7 +32,8 @@ class AntialiasedPlane {
   void prepare(std::size_t components, const ScaledAxis& across, const ScaledAxis& down);
   /// Scales the rows of a plane horizontally.
   void read(const Plane& plane);
-  /// Writes row `y` of a component: integer levels, one per output of `across`, plus up to kSumSlack values beyond.
+  /// Writes row `y` of a component: integer levels, one per output of `across`, plus up to kSumSlack values
+  /// beyond.
   void row(std::size_t component, int y, float* out) const;
 
  private:

@@ -24,15 +24,17 @@ struct Pick {
 };
 void pick(const float* row, const Pick& how, float* out, std::size_t count);
 
-/// Converts an integer level to the tensor's value: (level - zero) / span. Bit-exact if zero is 0, because the last bit
-/// can change the order of boxes with nearly equal confidence compared to Python programs, which divide.
+/// Converts an integer level to the tensor's value: (level - zero) / span. Bit-exact if zero is 0, because
+/// the last bit can change the order of boxes with nearly equal confidence compared to Python programs, which
+/// divide.
 struct Scale {
   Scale() = default;
   Scale(float mean, float deviation);  // for levels in 0..1
 
   float zero = 0;
   float span = 255;
-  // 1 / span in two parts, and -zero / span: with fused multiply-adds this is as exact as the division, and faster.
+  // 1 / span in two parts, and -zero / span: with fused multiply-adds this is as exact as the division, and
+  // faster.
   float factor = 0;
   float rest = 0;
   float offset = 0;

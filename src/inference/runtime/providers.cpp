@@ -113,7 +113,8 @@ bool is_unknown_by(std::string_view reason, std::string_view option) {
   return !is_about_value && has_word(reason, option);
 }
 
-/// "openvino has no option 'x': its options are ..." if `is_refused` is true of a name that kKnown does not list.
+/// "openvino has no option 'x': its options are ..." if `is_refused` is true of a name that kKnown does not
+/// list.
 template <class IsRefused>
 std::string describe_unknown(const Known& known, const ProviderOptions& options,
                              const IsRefused& is_refused) {

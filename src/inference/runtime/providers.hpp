@@ -23,8 +23,8 @@ using OwnedOptions = Owned<ort::SessionOptions, ort::ReleaseSessionOptions>;
 [[nodiscard]] std::vector<std::string> list_providers(const Runtime& runtime);
 
 /// The names of the providers to try, in order: several for "auto". Takes either form of a name, in upper or
-/// lower case. Throws OptionError, with the names that the runtime has, for another name, and for options that
-/// cannot apply.
+/// lower case. Throws OptionError, with the names that the runtime has, for another name, and for options
+/// that cannot apply.
 [[nodiscard]] std::vector<std::string> choose_providers(const Runtime& runtime, const std::string& wanted,
                                                         const ProviderOptions& options);
 

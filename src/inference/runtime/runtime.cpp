@@ -42,7 +42,8 @@ std::string_view without_place(std::string_view message) {
   return message;
 }
 
-// ONNX Runtime also returns failures as a status, which becomes an exception. So its log lines are shown only with -v.
+// ONNX Runtime also returns failures as a status, which becomes an exception. So its log lines are shown only
+// with -v.
 // NOLINTNEXTLINE(readability-function-size): ONNX Runtime calls it
 void to_log(void* /*parameter*/, int severity, const char* /*category*/, const char* /*id*/,
             const char* /*place*/, const char* message) {

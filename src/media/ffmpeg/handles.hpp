@@ -1,5 +1,5 @@
-// Names of FFmpeg's types, for headers that are also included where FFmpeg's own headers are not found: the layers
-// serve and bindings are compiled without their path.
+// Names of FFmpeg's types, for headers that are also included where FFmpeg's own headers are not found: the
+// layers serve and bindings are compiled without their path.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

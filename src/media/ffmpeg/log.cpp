@@ -120,8 +120,8 @@ bool is_reader(const void* object) {
   return speaker != nullptr && std::string_view(speaker->class_name) == "AVFormatContext";
 }
 
-/// Makes the scheme of a redirect lower-case in FFmpeg's own buffer, which it reads after this message. FFmpeg
-/// compares schemes case-sensitively: it would request "HTTPS://host" from port 80, unencrypted.
+/// Makes the scheme of a redirect lower-case in FFmpeg's own buffer, which it reads after this message.
+/// FFmpeg compares schemes case-sensitively: it would request "HTTPS://host" from port 80, unencrypted.
 void lower_scheme(char* header) {
   const std::string_view line(header);
   const auto colon = line.find(':');
@@ -168,8 +168,8 @@ bool is_last_chunk(int level, std::string_view format, va_list arguments) {
   return size == 0;
 }
 
-/// Returns true if FFmpeg cannot decompress an HTTP body, which it tries for ever. This log message is also the
-/// same in 4.4 to 9.0.
+/// Returns true if FFmpeg cannot decompress an HTTP body, which it tries for ever. This log message is also
+/// the same in 4.4 to 9.0.
 bool is_undecompressed(int level, std::string_view format) {
   return level == AV_LOG_WARNING && format.starts_with("inflate return value");
 }

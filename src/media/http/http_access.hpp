@@ -22,14 +22,15 @@ namespace freshframe::media {
 /// After a first 401 FFmpeg repeats the request with the current value of the option, so the option is set
 /// while the last header line of the response is being logged. Redirects are detected in the same way before
 /// FFmpeg follows them, and the header is removed unless the next URL has the origin that the credentials
-/// belong to, and put back for a later request to the first URL. Not thread-safe. Must outlive the inputs it opened.
+/// belong to, and put back for a later request to the first URL. Not thread-safe. Must outlive the inputs it
+/// opened.
 class HttpAccess {
  public:
   /// Opens a URL like FFmpeg. Returns 0 or FFmpeg's error.
   using Open = std::function<int(AVIOContext*& io, const std::string& url, AVDictionary** options)>;
 
-  /// `options`: the user's. If they contain an authorization, FFmpeg handles everything itself. `end`: ends the
-  /// call of FFmpeg that is running, for a body that it would try to read for ever.
+  /// `options`: the user's. If they contain an authorization, FFmpeg handles everything itself. `end`: ends
+  /// the call of FFmpeg that is running, for a body that it would try to read for ever.
   explicit HttpAccess(Dictionary options, std::function<void()> end = {});
   HttpAccess(const HttpAccess&) = delete;
   HttpAccess& operator=(const HttpAccess&) = delete;
@@ -38,8 +39,8 @@ class HttpAccess {
   [[nodiscard]] std::string enter(const std::string& url);
   /// `url`: from enter(). Removes the entries that FFmpeg knows from `options`, which may be null.
   [[nodiscard]] int open(AVIOContext*& io, const std::string& url, AVDictionary** options, const Open& open);
-  /// While the result exists, FFmpeg's requests on this thread are authenticated. Forgets earlier refusals, so
-  /// call it once for each call of FFmpeg whose failure reason() explains.
+  /// While the result exists, FFmpeg's requests on this thread are authenticated. Forgets earlier refusals,
+  /// so call it once for each call of FFmpeg whose failure reason() explains.
   [[nodiscard]] HttpListening listen();
   /// The last response is a range of a file of unknown length ("bytes 0-99/*").
   [[nodiscard]] bool lacks_length() const noexcept { return lacks_length_; }
@@ -66,8 +67,8 @@ class HttpAccess {
   void hear(void* request, std::string_view line);
   void begin_head(void* request, std::string_view line);
   void end_head(void* request);
-  /// Returns the URL that the redirect leads to. Ends the call and returns an empty string for a redirect that
-  /// must not be followed.
+  /// Returns the URL that the redirect leads to. Ends the call and returns an empty string for a redirect
+  /// that must not be followed.
   [[nodiscard]] std::string next_url();
   /// Removes the user's own Authorization and Cookie headers before a redirect to another origin.
   void keep_secrets(void* request, const std::string& next);

@@ -59,7 +59,8 @@ class ParametersReader {
   std::shared_ptr<const PacketStream> current_;
 };
 
-/// Returns true if one decoder or file can take the packets of both: they have the same parameters and orientation.
+/// Returns true if one decoder or file can take the packets of both: they have the same parameters and
+/// orientation.
 [[nodiscard]] bool is_same_stream(const PacketStream& a, const PacketStream& b);
 /// FFmpeg's parameters of a stream.
 [[nodiscard]] const StreamParameters& make_parameters(const PacketStream& stream);

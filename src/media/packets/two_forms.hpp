@@ -39,8 +39,8 @@ void check_no_encoder(const Options& given, const std::string& who) {
 }
 
 /// The form for frames is created immediately, which checks all options. set_input() chooses, and creates the
-/// form for packets; check_chosen() of the form for frames, if it has one, may throw OptionError. Once the node
-/// was added, the choice is fixed.
+/// form for packets; check_chosen() of the form for frames, if it has one, may throw OptionError. Once the
+/// node was added, the choice is fixed.
 template <class OfFrames, class OfPackets>
 class TwoForms {
  public:

@@ -102,7 +102,8 @@ std::string without_escapes(std::string_view text) {
   return core::percent_decoded(text, [](char c) { return static_cast<unsigned char>(c) >= ' '; });
 }
 
-/// Makes the scheme lower-case where freshframe reads it itself: schemes are case-insensitive (RFC 3986, 3.1).
+/// Makes the scheme lower-case where freshframe reads it itself: schemes are case-insensitive (RFC 3986,
+/// 3.1).
 std::string with_lower_scheme(std::string url) {
   for (const std::string_view scheme : {"file:", "demo:", "browser:"}) {
     if (core::lower_case(std::string_view(url).substr(0, scheme.size())) == scheme)

@@ -1,4 +1,5 @@
-// What a crew needs from the program that embeds the engine: serialization of values, exceptions and log records.
+// What a crew needs from the program that embeds the engine: serialization of values, exceptions and log
+// records.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -80,7 +80,8 @@ void Emitter::pass_on(Outcome outcome) {
   auto& samples = leaving.samples;
   if (outcome.processed) runner_.meter().count_processed(outcome.call);
   outcome.from = {};
-  // Only this thread adds to the queue. While the queue is empty and the other thread is idle, it may emit directly.
+  // Only this thread adds to the queue. While the queue is empty and the other thread is idle, it may emit
+  // directly.
   while (!samples.empty() && is_idle() && !runner_.outlet().would_wait()) {
     runner_.outlet().send(std::move(samples.front()));
     samples.erase(samples.begin());

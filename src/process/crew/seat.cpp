@@ -178,7 +178,8 @@ std::string Seat::grow_results(std::uint64_t bytes) {
   return {};
 }
 
-// The worker keeps its old memory until it has mapped the new one, so a failure changes nothing on either side.
+// The worker keeps its old memory until it has mapped the new one, so a failure changes nothing on either
+// side.
 void Seat::give_memory(const NeedMessage& needed) {
   if (needed.has > results_size_) throw ProtocolError("it claims more memory for results than it was given");
   MemoryMessage answer;

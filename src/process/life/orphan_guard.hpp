@@ -1,4 +1,5 @@
-// In a worker: kills it and its child processes as soon as its parent has ended, even if it is busy or stopped.
+// In a worker: kills it and its child processes as soon as its parent has ended, even if it is busy or
+// stopped.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -17,7 +17,8 @@ enum class Sealed {
   NewWriters  // no writing except through the existing mapping: for images
 };
 
-/// A memfd with `bytes` of allocated memory, so that a lack of memory is an Error here and not a SIGBUS later.
+/// A memfd with `bytes` of allocated memory, so that a lack of memory is an Error here and not a SIGBUS
+/// later.
 [[nodiscard]] Descriptor make_memory_file(const char* name, std::size_t bytes);
 /// Permanent: seals cannot be added or removed afterwards.
 void seal(const Descriptor& file, Sealed what);

@@ -231,7 +231,8 @@ bool SlabPool::owns(const void* address) const noexcept {
 
 namespace {
 
-// After fork(), the child starts with new objects: threads that do not exist in it may hold the parent's mutexes.
+// After fork(), the child starts with new objects: threads that do not exist in it may hold the parent's
+// mutexes.
 struct OfProcess {
   const std::shared_ptr<SlabPool> pool = std::make_shared<SlabPool>([] { return memory_headroom(); });
   Mutex mutex{LockRank::Graph};  // held while the pools' own mutexes are locked

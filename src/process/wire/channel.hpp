@@ -1,4 +1,5 @@
-// One end of the socket between this process and a worker: whole messages, with file descriptors in one direction.
+// One end of the socket between this process and a worker: whole messages, with file descriptors in one
+// direction.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -336,7 +336,8 @@ struct LogMessage {
 template <class Message>
 concept SentMessage = requires { Message::kKind; };
 
-/// Serializes one of the messages above, including its kind. The value's bytes must be appended by the caller.
+/// Serializes one of the messages above, including its kind. The value's bytes must be appended by the
+/// caller.
 template <SentMessage Message>
 [[nodiscard]] ByteWriter write(const Message& message);
 

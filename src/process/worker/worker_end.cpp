@@ -20,7 +20,8 @@ class WorkerEnd::Leases {
  public:
   explicit Leases(Descriptor socket) : channel_(std::move(socket), true) {}
 
-  /// Reported with the next reply, or immediately if there is no request, because an idle camera would not cause one.
+  /// Reported with the next reply, or immediately if there is no request, because an idle camera would not
+  /// cause one.
   void drop(std::uint64_t lease) noexcept {
     const Lock lock(mutex_);
     try {

@@ -69,11 +69,12 @@ class PictureClient {
   virtual void show(std::size_t port, const LivePictureRef& picture) = 0;
 };
 
-/// The ports that can be viewed, and the encoder thread. Note [At most fifteen] A port is asked for an image only when
-/// a client is ready and the port's next due time has passed. The due time advances by 1/15 s per image from its
-/// previous value, and lags by at most half of that. So images that are slightly late do not lower the rate, and the
-/// rate does not exceed 15 per second for longer than that. Used on the network thread. The encoder has its own thread,
-/// because a large image (4K: about 10 ms) would delay responses too much.
+/// The ports that can be viewed, and the encoder thread. Note [At most fifteen] A port is asked for an image
+/// only when a client is ready and the port's next due time has passed. The due time advances by 1/15 s per
+/// image from its previous value, and lags by at most half of that. So images that are slightly late do not
+/// lower the rate, and the rate does not exceed 15 per second for longer than that. Used on the network
+/// thread. The encoder has its own thread, because a large image (4K: about 10 ms) would delay responses too
+/// much.
 class PictureHub {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -110,7 +111,8 @@ class PictureHub {
   void leave(PictureClient& client);
   /// Must be called when the client is ready for an image, or views other ports.
   void serve(PictureClient& client);
-  /// Requests the images that are due. Returns the time of the next call, or Time::max() if only a change needs one.
+  /// Requests the images that are due. Returns the time of the next call, or Time::max() if only a change
+  /// needs one.
   Time pump(Time now);
   [[nodiscard]] std::vector<ViewInfo> info() const;
   /// No more images will arrive: all clients get the newest one if they do not have it.

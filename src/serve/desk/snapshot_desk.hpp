@@ -67,7 +67,8 @@ class SnapshotDesk {
   [[nodiscard]] std::string names() const;
   /// The number of an accepted request, or the response to a refused one.
   using Asked = std::variant<std::uint64_t, Reply>;
-  /// Calls `done` later with the response, unless the request is refused or given up. has() must be true for the name.
+  /// Calls `done` later with the response, unless the request is refused or given up. has() must be true for
+  /// the name.
   [[nodiscard]] Asked ask(LookWish wish, const std::string& client, Done done);
   /// Cancels a request whose client has left. It stops at its next packet or frame, and frees its slot then.
   void give_up(std::uint64_t number);

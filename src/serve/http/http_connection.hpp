@@ -51,7 +51,8 @@ class HttpConnection final : public Connection,
   void show_look(Reply reply);
   /// Responds with 503 and the reason why there is no image.
   void send_no_picture();
-  /// Watches for a disconnect while nothing is read or sent, so that a client that has left does not occupy a slot.
+  /// Watches for a disconnect while nothing is read or sent, so that a client that has left does not occupy a
+  /// slot.
   void watch_peer();
   void send(Reply reply, bool keep_alive);
   void finish();

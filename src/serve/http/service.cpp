@@ -132,7 +132,8 @@ void Service::tick() {
   connections_.check(now);
 }
 
-// Nodes may be added until the pipeline starts. Unless `views` was given, every node that emits frames can be viewed.
+// Nodes may be added until the pipeline starts. Unless `views` was given, every node that emits frames can be
+// viewed.
 void Service::open_views() {
   if (options_.view) return;
   const auto graph = core::graph_state(*core_);

@@ -23,7 +23,8 @@
 
 namespace freshframe::serve {
 
-/// Used on the thread that runs `io()`. The constructor and destructor must be called while that thread is not running.
+/// Used on the thread that runs `io()`. The constructor and destructor must be called while that thread is
+/// not running.
 class Service final : public StateSource, public Host {
  public:
   using Clock = std::chrono::steady_clock;

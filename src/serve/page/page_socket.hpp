@@ -29,8 +29,8 @@ class MessageRate {
   int counted_ = 0;
 };
 
-/// Prepares a socket, before its handshake, for messages of at most `most_bytes`. Pings count as messages too,
-/// because each is answered: `cut` is called if there are too many. `rate` and what `cut` uses must
+/// Prepares a socket, before its handshake, for messages of at most `most_bytes`. Pings count as messages
+/// too, because each is answered: `cut` is called if there are too many. `rate` and what `cut` uses must
 /// outlive the operations of the socket.
 void prepare_page(PageSocket& socket, std::size_t most_bytes, MessageRate& rate, std::function<void()> cut);
 /// Sends pings to a silent page, and closes the socket after `silence` without a message or an answer.

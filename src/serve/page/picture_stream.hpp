@@ -1,4 +1,5 @@
-// One client that receives a port's images as a multipart response (MJPEG), such as an <img>, VLC or Home Assistant.
+// One client that receives a port's images as a multipart response (MJPEG), such as an <img>, VLC or Home
+// Assistant.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,8 +18,9 @@ namespace freshframe::serve {
 
 class Host;
 
-/// Owned by its pending read. Used on the network thread. Sends one image at a time: when the socket has accepted it,
-/// the newest one follows. The socket's buffer is small, so that it cannot hold seconds of images for a slow client.
+/// Owned by its pending read. Used on the network thread. Sends one image at a time: when the socket has
+/// accepted it, the newest one follows. The socket's buffer is small, so that it cannot hold seconds of
+/// images for a slow client.
 class PictureStream final : public Connection,
                             private PictureClient,
                             public std::enable_shared_from_this<PictureStream> {

@@ -1,4 +1,5 @@
-// The order of one view's messages: the start, then each frame with the results that arrived since the previous one.
+// The order of one view's messages: the start, then each frame with the results that arrived since the
+// previous one.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/page/video_view.hpp"
 

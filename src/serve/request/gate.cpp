@@ -1,7 +1,7 @@
-// Checks of the token, Host and Origin. DNS rebinding: an attacker's page makes its own host name resolve to 127.0.0.1
-// and sends requests from the victim's browser. Their Host is the attacker's name, so only addresses, localhost and
-// this machine's name are accepted. Requests with the token in a header may use any Host, such as a service name in a
-// container network: a browser page cannot have the token.
+// Checks of the token, Host and Origin. DNS rebinding: an attacker's page makes its own host name resolve to
+// 127.0.0.1 and sends requests from the victim's browser. Their Host is the attacker's name, so only
+// addresses, localhost and this machine's name are accepted. Requests with the token in a header may use any
+// Host, such as a service name in a container network: a browser page cannot have the token.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/request/gate.hpp"
 

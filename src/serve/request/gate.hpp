@@ -49,13 +49,15 @@ struct PageOrigins {
 
 class Gate {
  public:
-  /// `loopback`: the server listens only on the loopback interface. `machine`: this machine's name, also accepted as
-  /// Host. An empty `token` permits all requests. `pictures`: a token that gives access to images only; empty for none.
+  /// `loopback`: the server listens only on the loopback interface. `machine`: this machine's name, also
+  /// accepted as Host. An empty `token` permits all requests. `pictures`: a token that gives access to images
+  /// only; empty for none.
   Gate(std::string token, bool loopback, const std::string& machine, unsigned port,
        std::string pictures = {});
   void admit(PageOrigins origins) { origins_ = std::move(origins); }
 
-  /// `is_video`: the request is for a WebSocket of video, which origins "*" opens to all pages because its token decides.
+  /// `is_video`: the request is for a WebSocket of video, which origins "*" opens to all pages because its
+  /// token decides.
   [[nodiscard]] Verdict judge(const RequestHead& head, bool is_video = false) const;
   [[nodiscard]] bool is_token(std::string_view text) const noexcept;
   /// Returns true for the token that gives access to images only. It is part of URLs, which end up in logs.

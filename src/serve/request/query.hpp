@@ -10,7 +10,8 @@
 
 namespace freshframe::serve {
 
-/// Decodes percent escapes, and "+" if it stands for a space. Returns nullopt for an invalid escape or a zero byte.
+/// Decodes percent escapes, and "+" if it stands for a space. Returns nullopt for an invalid escape or a zero
+/// byte.
 [[nodiscard]] std::optional<std::string> strictly_decoded(std::string_view text, bool plus_is_space);
 
 /// Callers use a default only for an absent parameter, never for an unreadable one.

@@ -79,7 +79,8 @@ std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts) {
   if (!head.target.starts_with('/') && !take_absolute_form(head))
     return plain(400, "the address must begin with /, or with http:// and a host");
   if (head.method == "OPTIONS") return Reply{.status = 204, .headers = std::string(kAllow)};
-  // Old clients may omit Host. Browsers never do, so this does not weaken the protection against DNS rebinding.
+  // Old clients may omit Host. Browsers never do, so this does not weaken the protection against DNS
+  // rebinding.
   if (facts.hosts == 0 && head.host.empty()) head.host = facts.own_host;
   return std::nullopt;
 }

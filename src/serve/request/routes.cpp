@@ -80,7 +80,8 @@ std::optional<Reply> file(std::string_view path, const RequestHead& head) {
   return Reply{.type = found->type, .fixed = found->body, .headers = headers};
 }
 
-/// Returns true for the custom elements for other sites' pages and for the page that sends a camera. They contain no data.
+/// Returns true for the custom elements for other sites' pages and for the page that sends a camera. They
+/// contain no data.
 bool is_for_other_sites(std::string_view path) {
   constexpr std::array<std::string_view, 5> kFiles = {"/view.js", "/camera.js", "/dom.js", kFramedPage,
                                                       kSendingFile};

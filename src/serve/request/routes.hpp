@@ -26,7 +26,8 @@ class StateSource {
   virtual ~StateSource() = default;
   [[nodiscard]] virtual const Sampler& sample_now() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
-  /// Returns nullopt if there is a look with this name, otherwise a list of the existing looks for the message.
+  /// Returns nullopt if there is a look with this name, otherwise a list of the existing looks for the
+  /// message.
   [[nodiscard]] virtual std::optional<std::string> explain_missing_look(std::string_view name) const = 0;
   /// A document registered by the program, or null.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;

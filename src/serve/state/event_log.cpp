@@ -141,7 +141,8 @@ void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& cor
   }
 }
 
-// Queues that drop by design are reported once. Drops of other queues are reported as losses with their count.
+// Queues that drop by design are reported once. Drops of other queues are reported as losses with their
+// count.
 void EventLog::follow_edges(const Snapshot& seen) {
   const auto& edges = seen.graph.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {

@@ -41,7 +41,8 @@ std::vector<std::int64_t> list_numbers(const std::vector<Item>& items) {
   return numbers;
 }
 
-// Reorders the remembered data of each item to match the current items: nodes and edges may have been added or removed.
+// Reorders the remembered data of each item to match the current items: nodes and edges may have been added
+// or removed.
 template <class Item>
 void realign(std::vector<Item>& kept, const std::vector<std::int64_t>& before,
              const std::vector<std::int64_t>& now) {

@@ -37,8 +37,8 @@ struct CameraFrame {
 
 [[nodiscard]] std::variant<CameraFrame, CameraFault> parse_camera_frame(std::string_view message);
 
-/// Returns the Unix time at which a frame was captured. A page may state any time: the result is at most `arrived` and
-/// at least kMaxCameraDelay earlier.
+/// Returns the Unix time at which a frame was captured. A page may state any time: the result is at most
+/// `arrived` and at least kMaxCameraDelay earlier.
 [[nodiscard]] double clamp_capture(double stated, double arrived) noexcept;
 
 /// A page that wants to send a camera.
@@ -77,7 +77,8 @@ struct CameraRequest {
 /// The bits per second at which a page may encode at most: 2.5 Mbit/s for 1280x720 at 30 frames per second.
 [[nodiscard]] double most_bitrate(int width, int height, double fps) noexcept;
 
-/// How many frames and bytes a page may send, whatever it claims its camera to be. Counts over two seconds, because frames arrive in bursts when a link was interrupted.
+/// How many frames and bytes a page may send, whatever it claims its camera to be. Counts over two seconds,
+/// because frames arrive in bursts when a link was interrupted.
 class FrameAllowance {
  public:
   using Time = std::chrono::steady_clock::time_point;

@@ -72,7 +72,8 @@ void write_corners(JsonWriter& json, const DataColumn& column) {
   json.end_array();
 }
 
-/// Keypoints as stored in columns: x and y, or x, y and confidence. Writes null for those with low confidence.
+/// Keypoints as stored in columns: x and y, or x, y and confidence. Writes null for those with low
+/// confidence.
 void write_key_points(JsonWriter& json, const DataColumn& column) {
   constexpr float kLeastConfidence = .5F;
   const auto step = column.shape[1];

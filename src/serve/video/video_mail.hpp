@@ -1,4 +1,5 @@
-// Passes data from other threads to the network thread: results of nodes, and a signal that there is something to read.
+// Passes data from other threads to the network thread: results of nodes, and a signal that there is
+// something to read.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -35,11 +35,12 @@ class VideoClient {
   virtual void pump() = 0;
 };
 
-/// Note [The camera's own video] A port of results or of a source shows the packets of its source without decoding
-/// them. The source keeps the packets since its last keyframe (KeptPackets), so the first viewer can start immediately.
-/// Packets are turned into fragments and stored in the ring only while a view is open. A port without packets is shown
-/// as JPEG (PictureHub). So is one whose results refer to other images than the source's, such as images that a node
-/// has cropped, because their coordinates would not match. Used on the network thread.
+/// Note [The camera's own video] A port of results or of a source shows the packets of its source without
+/// decoding them. The source keeps the packets since its last keyframe (KeptPackets), so the first viewer can
+/// start immediately. Packets are turned into fragments and stored in the ring only while a view is open. A
+/// port without packets is shown as JPEG (PictureHub). So is one whose results refer to other images than the
+/// source's, such as images that a node has cropped, because their coordinates would not match. Used on the
+/// network thread.
 class VideoPort {
  public:
   VideoPort(std::shared_ptr<core::PipelineCore> core, std::string name, std::shared_ptr<core::PictureTap> tap,
@@ -60,7 +61,8 @@ class VideoPort {
 
   /// Processes what has arrived. Returns true if there was anything.
   bool take();
-  /// Checks whether the source is connected. Called a few times per second. Returns true if something has changed.
+  /// Checks whether the source is connected. Called a few times per second. Returns true if something has
+  /// changed.
   bool follow(const Snapshot& seen);
 
   [[nodiscard]] const VideoRing& pictures() const noexcept { return pictures_; }

@@ -95,16 +95,17 @@ class VideoRing {
   std::optional<double> newest_;
 };
 
-/// Note [A viewer that is too slow] Buffers of sockets and proxies hide how far a viewer lags behind, so the page
-/// acknowledges each frame. Everything in flight must arrive before anything newer, so the amount in flight is limited:
-/// kOnItsWay seconds of the stream, plus the shortest round trip, which a distant page needs. Acknowledgements of a
-/// link that is full have waited behind other frames. The round trip of the handshake has not, so a slow link cannot
-/// enlarge its own window. A viewer that catches up gets more, as long as it acknowledges promptly. When the newest
-/// frame is more than kMost seconds after the newest acknowledged one, frames are skipped up to a keyframe. After a
-/// single stall this is the last keyframe, because the link is fast again. A link that was late twice within kCalm
-/// seconds is too slow for the stream: it continues at the next keyframe that arrives, and the next time gets keyframes
-/// only, until kCalm seconds have passed. A viewer that starts or continues gets all frames since that keyframe in one
-/// burst. It does not count as late while it catches up with them. All times are stream time, except those of
+/// Note [A viewer that is too slow] Buffers of sockets and proxies hide how far a viewer lags behind, so the
+/// page acknowledges each frame. Everything in flight must arrive before anything newer, so the amount in
+/// flight is limited: kOnItsWay seconds of the stream, plus the shortest round trip, which a distant page
+/// needs. Acknowledgements of a link that is full have waited behind other frames. The round trip of the
+/// handshake has not, so a slow link cannot enlarge its own window. A viewer that catches up gets more, as
+/// long as it acknowledges promptly. When the newest frame is more than kMost seconds after the newest
+/// acknowledged one, frames are skipped up to a keyframe. After a single stall this is the last keyframe,
+/// because the link is fast again. A link that was late twice within kCalm seconds is too slow for the
+/// stream: it continues at the next keyframe that arrives, and the next time gets keyframes only, until kCalm
+/// seconds have passed. A viewer that starts or continues gets all frames since that keyframe in one burst.
+/// It does not count as late while it catches up with them. All times are stream time, except those of
 /// acknowledgements and round trips.
 class VideoCursor {
  public:

@@ -18,7 +18,8 @@ struct LookSource {
   double frozen_for = 0;   // seconds for which the image has not changed
 };
 
-/// The sources of a pipeline at one moment. A Look may receive frames from several sources, one after the other.
+/// The sources of a pipeline at one moment. A Look may receive frames from several sources, one after the
+/// other.
 class LookSources {
  public:
   explicit LookSources(const core::PipelineCore& core);

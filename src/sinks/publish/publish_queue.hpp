@@ -15,11 +15,12 @@
 
 namespace freshframe::media {
 
-/// Note [Young frames] Over TCP an old frame is not lost. It arrives late, and so do all after it. So a frame that
-/// has waited longer than `max_wait` is not sent: the queue drops everything before the newest keyframe that is young
-/// enough, or everything, together with what arrives until the next keyframe. Frames are dropped before they are split
-/// into packets, so sequence numbers have no gaps. Before the first connection and while connecting, young frames wait
-/// for it; after a failure nothing is queued. put() never blocks. Only one thread may call take().
+/// Note [Young frames] Over TCP an old frame is not lost. It arrives late, and so do all after it. So a frame
+/// that has waited longer than `max_wait` is not sent: the queue drops everything before the newest keyframe
+/// that is young enough, or everything, together with what arrives until the next keyframe. Frames are
+/// dropped before they are split into packets, so sequence numbers have no gaps. Before the first connection
+/// and while connecting, young frames wait for it; after a failure nothing is queued. put() never blocks.
+/// Only one thread may call take().
 class PublishQueue {
  public:
   struct Item {
@@ -40,7 +41,8 @@ class PublishQueue {
   void put(Packet packet, std::uint64_t run = 0);
   /// Returns true if a keyframe is needed before anything can be sent.
   [[nodiscard]] bool wants_key() const;
-  /// Returns true if a frame would be dropped because there is no connection. The frame is then counted as dropped.
+  /// Returns true if a frame would be dropped because there is no connection. The frame is then counted as
+  /// dropped.
   [[nodiscard]] bool drops_unconnected();
   [[nodiscard]] Dropped count_drops() const;
 

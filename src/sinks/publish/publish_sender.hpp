@@ -30,10 +30,11 @@ namespace freshframe::media {
 
 // One connection to a media server: an FFmpeg muxer with deadlines and a small socket buffer.
 
-/// Note [The kernel's buffer] Linux buffers megabytes for a TCP connection, which is 14 s of a stream on a link with
-/// half its rate. No write blocks then, so no deadline fires, and viewers see old frames. FFmpeg's muxers have no
-/// option for the buffer size, so it is set on the socket itself: while FFmpeg polls during the connection, on the new
-/// descriptor whose peer has the server's port. Not thread-safe. All methods throw Error.
+/// Note [The kernel's buffer] Linux buffers megabytes for a TCP connection, which is 14 s of a stream on a
+/// link with half its rate. No write blocks then, so no deadline fires, and viewers see old frames. FFmpeg's
+/// muxers have no option for the buffer size, so it is set on the socket itself: while FFmpeg polls during
+/// the connection, on the new descriptor whose peer has the server's port. Not thread-safe. All methods throw
+/// Error.
 class PublishConnection {
  public:
   PublishConnection(PublishTarget target, std::stop_token stop);

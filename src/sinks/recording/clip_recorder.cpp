@@ -38,9 +38,9 @@ ClipStream make_clip_stream(const AVCodecContext& encoder, double first_pts, Dic
           .options = std::move(options)};
 }
 
-/// A ClipRecorder on a port of frames. The encoder always runs, so that the last seconds are available when save() is
-/// called. If the frame size changes or time jumps, its stream and all clips end, and the next frame starts another
-/// encoder: packets of two encoders cannot be in one file.
+/// A ClipRecorder on a port of frames. The encoder always runs, so that the last seconds are available when
+/// save() is called. If the frame size changes or time jumps, its stream and all clips end, and the next
+/// frame starts another encoder: packets of two encoders cannot be in one file.
 struct FrameClips {
   /// The first frame is held back until the second arrives: their distance determines the nominal frame rate.
   struct Pending {

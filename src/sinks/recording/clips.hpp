@@ -66,7 +66,8 @@ class Clip {
   [[nodiscard]] std::int64_t to() const noexcept { return to_; }
   /// Extends the clip to the ticks `from`..`to`. Once started, it cannot be extended at the front.
   void extend(std::int64_t from, std::int64_t to);
-  /// Starts at the last keyframe at or before from(). Returns false if it would end before the first frame in the ring.
+  /// Starts at the last keyframe at or before from(). Returns false if it would end before the first frame in
+  /// the ring.
   [[nodiscard]] bool begin_file(const ClipStream& stream, const PacketRing& ring);
   /// Once started: ticks by which the first frame is before from(), negative if after it.
   [[nodiscard]] std::int64_t early() const noexcept { return early_; }
@@ -108,14 +109,16 @@ class ClipOrders {
  public:
   /// Allows save(). Null `room`: clips are not deleted.
   void begin_orders(std::shared_ptr<ClipRoom> room);
-  /// Opens the file, unless it is being written, and adds a request. After the end, logs a warning instead. Throws
-  /// OptionError for an invalid `pts`, Error if the file cannot be opened, and StateError before begin_orders().
+  /// Opens the file, unless it is being written, and adds a request. After the end, logs a warning instead.
+  /// Throws OptionError for an invalid `pts`, Error if the file cannot be opened, and StateError before
+  /// begin_orders().
   void save(const std::string& path, std::optional<double> pts);
   /// The paths of the files being written.
   [[nodiscard]] std::vector<std::string> paths() const;
 
   // Called on the recorder's thread.
-  /// Must be called if clips contain a camera's own packets: save() then refuses containers that cannot hold them.
+  /// Must be called if clips contain a camera's own packets: save() then refuses containers that cannot hold
+  /// them.
   void set_camera(std::shared_ptr<const PacketStream> camera);
   [[nodiscard]] std::vector<ClipOrder> take();
   /// Takes only the requests for this file.

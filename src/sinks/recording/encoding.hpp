@@ -16,7 +16,8 @@
 
 namespace freshframe::media {
 
-/// The container whose rules apply to all clip files: codec headers separate from the packets, and timestamps.
+/// The container whose rules apply to all clip files: codec headers separate from the packets, and
+/// timestamps.
 [[nodiscard]] const AVOutputFormat& clip_container();
 [[nodiscard]] VideoFileOptions clip_encoding(const ClipOptions& options);
 /// Returns the same options, with closed GOPs: no frame after a keyframe refers to frames before it.
@@ -40,7 +41,8 @@ void check_either_keep_names(const ClipOptions& options);
 /// If h264 was expected but is not available, logs the chosen codec and the reason. The first message of a
 /// process is a warning with the alternatives.
 void tell_chosen_codec(const std::string& path, const std::string& wanted);
-/// Advice for the warning that a recorder is too slow. `codec` is a codec name or the FFmpeg name of an encoder.
+/// Advice for the warning that a recorder is too slow. `codec` is a codec name or the FFmpeg name of an
+/// encoder.
 [[nodiscard]] std::string way_to_encode_faster(const std::string& codec, EncoderPreset preset);
 
 /// The deadline after a stop, at which a recorder gives up the frames that are still in its encoder. Created

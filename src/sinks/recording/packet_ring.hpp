@@ -37,7 +37,8 @@ class PacketRing {
 
   /// The pts of the newest frame, or INT64_MIN if the ring is empty.
   [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
-  /// Returns true if the ring begins with a keyframe; false if it is empty or its packets depend on dropped ones.
+  /// Returns true if the ring begins with a keyframe; false if it is empty or its packets depend on dropped
+  /// ones.
   [[nodiscard]] bool has_key() const noexcept { return !packets_.empty() && is_key(*packets_.front()); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   /// Seconds from the first to the newest frame.

@@ -20,7 +20,8 @@
 
 namespace freshframe::media {
 
-/// The error for a recording to a single file that receives frames of a second source. `what`: "frames" or "packets".
+/// The error for a recording to a single file that receives frames of a second source. `what`: "frames" or
+/// "packets".
 [[nodiscard]] std::string another_source(const std::string& path, const std::string& what);
 
 /// The part of a file that is left after a failure.

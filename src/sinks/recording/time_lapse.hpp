@@ -13,11 +13,12 @@
 
 namespace freshframe::media {
 
-/// Seconds. If a source's `pts` goes back by more than this, the source has restarted. After a smaller step back,
-/// frames are skipped until `pts` has caught up.
+/// Seconds. If a source's `pts` goes back by more than this, the source has restarted. After a smaller step
+/// back, frames are skipped until `pts` has caught up.
 constexpr double kToleratedStepBack = 1;
 
-/// Takes one frame per interval of `pts`, and shows them one after the other at a fixed rate. Not thread-safe.
+/// Takes one frame per interval of `pts`, and shows them one after the other at a fixed rate. Not
+/// thread-safe.
 class TimeLapse {
  public:
   /// `every`: seconds of `pts`. `fps`: frames per second of the file.
@@ -50,8 +51,8 @@ class TimeLapse {
   std::int64_t count_ = 0;
 };
 
-/// Detects a nominal frame rate that is far from the actual one. `fps=` does not change the speed of a recording, so
-/// the user most likely wanted a time lapse. Not thread-safe.
+/// Detects a nominal frame rate that is far from the actual one. `fps=` does not change the speed of a
+/// recording, so the user most likely wanted a time lapse. Not thread-safe.
 class NominalRate {
  public:
   /// `fps`: the frame rate from the options; with nullopt, find_fault() never returns a warning.
@@ -65,7 +66,8 @@ class NominalRate {
   }
   /// Must be called between two files.
   void forget() noexcept { *this = NominalRate(fps_); }
-  /// Returns a warning if the file has at least `least` frames and none of their intervals is near 1 / fps. Warns once.
+  /// Returns a warning if the file has at least `least` frames and none of their intervals is near 1 / fps.
+  /// Warns once.
   [[nodiscard]] std::optional<std::string> find_fault(std::int64_t least);
 
  private:

@@ -174,7 +174,8 @@ struct FrameFile {
     fps = options.fps;
   }
 
-  /// Ends the file after a failure. Frames that are not in it count as lost. The next frame starts another file.
+  /// Ends the file after a failure. Frames that are not in it count as lost. The next frame starts another
+  /// file.
   void give_up() {
     encoder->give_up();
     is_starting = false;

@@ -72,8 +72,8 @@ double ArrivalLine::most_drift() const noexcept {
   return center_ == 0 ? kMostSlope : kMostPaceSlope;
 }
 
-/// Returns true for impossible latencies. An overloaded link may delay frames by minutes, so it is excluded. A
-/// link that may be full is excluded only once per window and for two minutes: otherwise a camera with slow
+/// Returns true for impossible latencies. An overloaded link may delay frames by minutes, so it is excluded.
+/// A link that may be full is excluded only once per window and for two minutes: otherwise a camera with slow
 /// timestamps and a short pause now and then would seem later and later.
 bool ArrivalLine::is_too_late(double late, TimePoint arrived) {
   if (late <= kMostBehind) {

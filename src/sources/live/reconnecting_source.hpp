@@ -67,8 +67,8 @@ class ReconnectingSource : public VideoSource {
   void note_size(FrameSize size, const Context& context);
   /// Call when a frame is delivered: ends an outage.
   void note_frame(const Context& context);
-  /// Call when a frame is delivered, with the estimate of its capture time. Returns its capture time, which is
-  /// never before that of an earlier frame, of any connection.
+  /// Call when a frame is delivered, with the estimate of its capture time. Returns its capture time, which
+  /// is never before that of an earlier frame, of any connection.
   [[nodiscard]] TimePoint note_captured(TimePoint captured) noexcept {
     return newest_captured_ = std::max(newest_captured_, captured);
   }

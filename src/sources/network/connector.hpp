@@ -24,8 +24,8 @@ namespace freshframe::media {
 /// are left to FFmpeg. Not thread-safe; must outlive its connections.
 class Connector {
  public:
-  /// `feed`: of a source that a browser feeds, else null. Throws OptionError for an invalid value of the option
-  /// "rtsp".
+  /// `feed`: of a source that a browser feeds, else null. Throws OptionError for an invalid value of the
+  /// option "rtsp".
   Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::CameraFeed> feed);
 
   /// The options for FFmpeg.

@@ -68,8 +68,8 @@ NodeReport LiveSource::report(Span /*span*/) const {
   return {.sender = feed_ ? feed_->stats() : std::nullopt};
 }
 
-/// A browser may appear at any time, so the source waits for that instead. It also wakes when the browser's page
-/// reports another reason why no frames arrive, and now and then to log a reminder.
+/// A browser may appear at any time, so the source waits for that instead. It also wakes when the browser's
+/// page reports another reason why no frames arrive, and now and then to log a reminder.
 void LiveSource::back_off(const Context& context) {
   constexpr Seconds kReminder{10};
   if (!feed_) return ReconnectingSource::back_off(context);
@@ -309,7 +309,8 @@ void LiveSource::see_key(const ArrivedPacket& arrived, const Context& context) {
 
 // ---- frames
 
-/// Returns nullopt if the frame is held back, is older than an outage, or could not be created; all are counted.
+/// Returns nullopt if the frame is held back, is older than an outage, or could not be created; all are
+/// counted.
 std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const Context& context) {
   auto& book = context.counters.source();
   if (picture.damaged && options_.damaged == Damaged::Hold) {

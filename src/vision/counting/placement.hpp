@@ -40,7 +40,8 @@ class Polygon {
  public:
   static constexpr std::size_t kMostCorners = 1000;
 
-  /// Throws OptionError unless the corners enclose a single area, in order around it. `who`: for error messages.
+  /// Throws OptionError unless the corners enclose a single area, in order around it. `who`: for error
+  /// messages.
   Polygon(const char* who, std::vector<Point> corners);
 
   /// Distance from the border in pixels: positive inside, negative outside.

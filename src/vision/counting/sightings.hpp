@@ -107,7 +107,8 @@ class Sightings {
   explicit Sightings(double forgotten = 600) : forgotten_(forgotten) {}
   /// Raises that time. A shorter one has no effect.
   void remember(double forgotten) noexcept { forgotten_ = std::max(forgotten_, forgotten); }
-  /// Advances to the next image's timestamp in seconds. If time goes backwards, drops all states; counts continue.
+  /// Advances to the next image's timestamp in seconds. If time goes backwards, drops all states; counts
+  /// continue.
   void advance(double pts) {
     check_time(pts);
     if (pts < now_) states_.clear();

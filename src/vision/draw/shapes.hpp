@@ -16,7 +16,8 @@
 
 namespace freshframe::vision {
 
-/// A bright color for an id or class. Always the same for one id, and different from those of neighboring ids.
+/// A bright color for an id or class. Always the same for one id, and different from those of neighboring
+/// ids.
 [[nodiscard]] Color choose_id_color(std::int64_t id);
 /// From red for 0 to green for 1.
 [[nodiscard]] Color choose_confidence_color(float confidence);

@@ -16,7 +16,8 @@ constexpr double kUnknownSpeed = 20;  // standard deviation of an unknown speed,
 constexpr double kOfSteady = 1.0 / 7;
 constexpr double kOfChange = 13.0 / 7;
 constexpr double kOfJerk = 1;
-// With a smaller initial weight, the filter would react late to a car that is already braking when first seen.
+// With a smaller initial weight, the filter would react late to a car that is already braking when first
+// seen.
 constexpr double kFirstSteady = 0.08;
 constexpr double kStay = 20;  // mean seconds until one kind of motion changes to the other
 

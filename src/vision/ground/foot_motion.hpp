@@ -23,11 +23,11 @@ struct Belief {
 /// Variances of a measured place: xx, xy, yy.
 using PlaceNoise = std::array<double, 3>;
 
-/// Interacting multiple models (H. Blom and Y. Bar-Shalom, "The Interacting Multiple Model Algorithm for Systems
-/// with Markovian Switching Coefficients", IEEE Trans. Automatic Control 33(8), 1988) of two Kalman filters: nearly
-/// constant velocity, and nearly constant acceleration (Y. Bar-Shalom, X. Li, T. Kirubarajan, "Estimation with
-/// Applications to Tracking and Navigation", 2001, 6.2.2, 6.2.3 and 11.6.6). One filter alone is either too late
-/// when a car brakes or too noisy when it does not.
+/// Interacting multiple models (H. Blom and Y. Bar-Shalom, "The Interacting Multiple Model Algorithm for
+/// Systems with Markovian Switching Coefficients", IEEE Trans. Automatic Control 33(8), 1988) of two Kalman
+/// filters: nearly constant velocity, and nearly constant acceleration (Y. Bar-Shalom, X. Li, T. Kirubarajan,
+/// "Estimation with Applications to Tracking and Navigation", 2001, 6.2.2, 6.2.3 and 11.6.6). One filter
+/// alone is either too late when a car brakes or too noisy when it does not.
 class TwoMotions {
  public:
   /// `acceleration`: as of GroundOptions.

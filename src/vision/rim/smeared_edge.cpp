@@ -1,33 +1,34 @@
 // Fits a step, blurred by lens and motion, to the brightness on a ray.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The model. A point of the rim that moves evenly while the shutter is open blurs the edge with a box, as wide as the
-// motion is long in the ray's direction. The lens and the smoothing add a bell, here a triangle. At the distance d
-// outwards from the edge the brightness is
+// The model. A point of the rim that moves evenly while the shutter is open blurs the edge with a box, as
+// wide as the motion is long in the ray's direction. The lens and the smoothing add a bell, here a triangle.
+// At the distance d outwards from the edge the brightness is
 //
 //   y(d) = a + b S(d) + c R(d),
 //
-// S the step, from 0 inside to 1 outside, that box and triangle have blurred, and R(d) = min(0, d) a ramp that ends at
-// the edge: the shading of a ball. With T1 and T2 the first and the second integral of the triangle, and w the width of
-// the box,
+// S the step, from 0 inside to 1 outside, that box and triangle have blurred, and R(d) = min(0, d) a ramp
+// that ends at the edge: the shading of a ball. With T1 and T2 the first and the second integral of the
+// triangle, and w the width of the box,
 //
 //   S(d)        = (T2(d + w/2) - T2(d - w/2)) / w
 //   dS / dd     = (T1(d + w/2) - T1(d - w/2)) / w
 //   dS / d(w^2) = ((T1(d + w/2) + T1(d - w/2)) / 2 - S(d)) / (2 w^2).
 //
-// The unknowns that all rays share are the edge's offset and w^2; the square, because that is linear in the smear's
-// matrix (polish.cpp), and because its derivative does not vanish where w is small.
+// The unknowns that all rays share are the edge's offset and w^2; the square, because that is linear in the
+// smear's matrix (polish.cpp), and because its derivative does not vanish where w is small.
 //
-// The fit. Level a, contrast b and shading c are linear and of this ray alone. So they are eliminated, after G. Golub,
-// V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate",
-// SIAM Journal on Numerical Analysis 1973: with the columns A = (1, S, R), the samples y and their residual e after the
-// best a, b, c, and the columns J of the derivatives by the two shared unknowns, a step of Gauss-Newton needs
+// The fit. Level a, contrast b and shading c are linear and of this ray alone. So they are eliminated, after
+// G. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose
+// variables separate", SIAM Journal on Numerical Analysis 1973: with the columns A = (1, S, R), the samples y
+// and their residual e after the best a, b, c, and the columns J of the derivatives by the two shared
+// unknowns, a step of Gauss-Newton needs
 //
 //   the curvature  J'J - J'A (A'A)^-1 A'J   and the direction  J'e,
 //
-// in which the change of A itself is left out, as L. Kaufman does ("A variable projection method for solving separable
-// nonlinear least squares problems", BIT 1975). Small priors on b and c, on the diagonal of A'A, keep it invertible
-// if there is no edge, and where a wide edge looks like a ramp.
+// in which the change of A itself is left out, as L. Kaufman does ("A variable projection method for solving
+// separable nonlinear least squares problems", BIT 1975). Small priors on b and c, on the diagonal of A'A,
+// keep it invertible if there is no edge, and where a wide edge looks like a ramp.
 #include "vision/rim/smeared_edge.hpp"
 
 #include <algorithm>

@@ -23,7 +23,8 @@ class TrackIds {
     if (last > largest_->load(std::memory_order_relaxed)) largest_->store(last, std::memory_order_release);
   }
   void source_gone(std::int64_t last) { of_gone_ = std::max(of_gone_, last); }
-  /// Continues after the ids of another tracker, which may still be running. Must be called before the first sample.
+  /// Continues after the ids of another tracker, which may still be running. Must be called before the first
+  /// sample.
   void follow(const TrackIds& before) {
     before_ = before.largest_;
     use(before_->load(std::memory_order_acquire));

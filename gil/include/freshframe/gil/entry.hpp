@@ -178,8 +178,9 @@ struct CEntry<Function, R (*)(A...)> {
 template <auto Function>
 inline constexpr auto entry = &detail::Entry<Function, decltype(Function)>::call;
 
-/// For the plain C API (PyMethodDef, type slots). A C++ exception becomes a Python exception, and the function returns
-/// nullptr or -1. For a function without a result, such as a destructor, it is passed to sys.unraisablehook.
+/// For the plain C API (PyMethodDef, type slots). A C++ exception becomes a Python exception, and the
+/// function returns nullptr or -1. For a function without a result, such as a destructor, it is passed to
+/// sys.unraisablehook.
 template <auto Function>
 inline constexpr auto c_entry = &detail::CEntry<Function>::call;
 

@@ -76,7 +76,8 @@ constexpr bool declared_in(std::string_view scope) {
   return at != name.npos && name.substr(at + 4).starts_with(scope);
 }
 
-// vector, deque, map, string and similar: they hold values of one type, a comparison or hash, and an allocator.
+// vector, deque, map, string and similar: they hold values of one type, a comparison or hash, and an
+// allocator.
 template <class T>
 concept StdContainer = requires {
   typename T::value_type;

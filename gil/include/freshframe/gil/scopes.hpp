@@ -56,7 +56,8 @@ constexpr auto refused() {
   }
 }
 
-// Acquires the GIL after a released scope, and frees the references that other threads have dropped in the meantime.
+// Acquires the GIL after a released scope, and frees the references that other threads have dropped in the
+// meantime.
 inline void take_back(ThreadSlot& slot, Held& held) {
   slot.take();
   DeferredFree::instance().drain(held);
@@ -64,8 +65,9 @@ inline void take_back(ThreadSlot& slot, Held& held) {
 
 }  // namespace detail
 
-/// Runs `function(released, args...)`, or `function(args...)`, without the GIL. The function must capture nothing.
-/// The arguments and the result must be PythonFree. An exception propagates after the GIL has been acquired again.
+/// Runs `function(released, args...)`, or `function(args...)`, without the GIL. The function must capture
+/// nothing. The arguments and the result must be PythonFree. An exception propagates after the GIL has been
+/// acquired again.
 template <class F, class... A>
 auto release(Held& held, F&& function, A&&... args) {
   constexpr bool captures_nothing = detail::captures_nothing<F>();

@@ -8,7 +8,8 @@
 
 namespace freshframe::gil {
 
-/// The first fields of the GIL structure, which are the same in CPython 3.10 to 3.15 (asserted in layout.cpp).
+/// The first fields of the GIL structure, which are the same in CPython 3.10 to 3.15 (asserted in
+/// layout.cpp).
 struct GilRecord {
   unsigned long interval_us;
   std::uintptr_t last_holder;  // thread state of the last holder; remains set after the release

@@ -190,7 +190,8 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
 void CallStacks::learn_loop(const StackSample& sample) {
   const std::vector<NativeFrame> frames = unwind(sample);
   if (frames.empty()) return;
-  // Our own function, then optionally a named function of the interpreter that calls C functions, then the loop.
+  // Our own function, then optionally a named function of the interpreter that calls C functions, then the
+  // loop.
   const auto caller = std::ranges::find_if(frames, [&](const NativeFrame& frame) {
     return frame.library != frames.front().library && !frame.symbol.starts_with("PyObject_") &&
            !frame.symbol.starts_with("_PyObject_");

@@ -1,4 +1,5 @@
-// Native call stacks with function names, unwound from a sample of a thread with the compilers' unwind tables.
+// Native call stacks with function names, unwound from a sample of a thread with the compilers' unwind
+// tables.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -89,8 +89,9 @@ bool parse(std::span<const std::byte> bytes, StackSample& sample) {
   return true;
 }
 
-// Prevents a fork between opening an event and recording its descriptor, and between clearing the record and closing
-// it. Otherwise a child would keep an event that it does not know of, and the kernel would continue to sample.
+// Prevents a fork between opening an event and recording its descriptor, and between clearing the record and
+// closing it. Otherwise a child would keep an event that it does not know of, and the kernel would continue
+// to sample.
 struct NoFork {
   std::mutex mutex;
   forks::Hold<std::mutex> hold{mutex};
@@ -174,7 +175,8 @@ constexpr std::size_t kCopiedStackBytes = std::size_t{64} * 1024;
 // CPU time of the thread until the signal. The kernel checks it at its ticks, 1 to 10 ms apart.
 constexpr long kAfterNs = 20'000;
 
-// Static, because a handler may still run after the sampler is destroyed. `state` says who owns the other members.
+// Static, because a handler may still run after the sampler is destroyed. `state` says who owns the other
+// members.
 struct Slot {
   std::atomic<std::uint32_t> wanted{0};  // ticket of the requested sample, or 0; reset by the handler
   std::atomic<std::uint32_t> done{0};    // ticket of the finished sample

@@ -87,7 +87,8 @@ std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Li
   return walk.now;
 }
 
-// The tables are read inside dl_iterate_phdr(), because dlclose() on another thread waits for it before it unmaps them.
+// The tables are read inside dl_iterate_phdr(), because dlclose() on another thread waits for it before it
+// unmaps them.
 std::uintptr_t function_start(std::uintptr_t address) {
   struct Question {
     std::uintptr_t address;

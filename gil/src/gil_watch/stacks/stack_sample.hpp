@@ -21,8 +21,8 @@ inline constexpr std::size_t kRegisters = 17;
 inline constexpr std::size_t kStackRegister = 7;
 inline constexpr std::size_t kCounterRegister = 16;
 #elif defined(__aarch64__)
-/// DWARF's numbers (DWARF for the Arm 64-bit Architecture, 4.1): x0 to x30, sp. The program counter is stored after
-/// them and passed separately.
+/// DWARF's numbers (DWARF for the Arm 64-bit Architecture, 4.1): x0 to x30, sp. The program counter is stored
+/// after them and passed separately.
 inline constexpr std::size_t kRegisters = 33;
 inline constexpr std::size_t kStackRegister = 31;
 inline constexpr std::size_t kCounterRegister = 32;

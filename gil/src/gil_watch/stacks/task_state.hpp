@@ -42,7 +42,8 @@ struct TaskTimes {
   std::chrono::nanoseconds queued{};
 };
 
-/// Zeros if the thread has ended; `queued` is 0 if the kernel does not record it (/proc/self/task/ID/schedstat).
+/// Zeros if the thread has ended; `queued` is 0 if the kernel does not record it
+/// (/proc/self/task/ID/schedstat).
 TaskTimes task_times(pid_t thread);
 
 /// Returns only the CPU time, which is cheaper; zero if the thread has ended.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A collection cannot be found in the stack of an interpreter whose symbols were stripped. CPython calls the
-// functions in gc.callbacks at the beginning and at the end of each collection, in the thread that collects, and runs
-// one collection of an interpreter at a time.
+// functions in gc.callbacks at the beginning and at the end of each collection, in the thread that collects,
+// and runs one collection of an interpreter at a time.
 #pragma once
 
 #include <atomic>

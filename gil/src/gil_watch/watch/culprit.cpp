@@ -240,8 +240,8 @@ bool leads_to(std::span<const std::byte> code, std::size_t at, std::uintptr_t ad
 constexpr std::size_t kStep = 4;
 constexpr std::size_t kEnd = 4;
 
-// Arm ARM C6: B has 000101 in its top bits and a distance in instructions in the others. B.cond and CBZ do not reach
-// other functions.
+// Arm ARM C6: B has 000101 in its top bits and a distance in instructions in the others. B.cond and CBZ do
+// not reach other functions.
 bool leads_to(std::span<const std::byte> code, std::size_t at, std::uintptr_t address, std::uintptr_t to) {
   std::uint32_t word = 0;
   std::memcpy(&word, code.data() + at, sizeof word);

@@ -17,7 +17,8 @@
 
 namespace freshframe::gil {
 
-/// The single record of the watch's results, shown by the dashboard, `stats()` and freshframe.gil. Thread-safe.
+/// The single record of the watch's results, shown by the dashboard, `stats()` and freshframe.gil.
+/// Thread-safe.
 class Findings {
  public:
   static constexpr std::size_t kRecent = 32;         // stalls

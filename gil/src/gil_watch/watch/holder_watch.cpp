@@ -105,7 +105,8 @@ Holder HolderWatch::read_holder(std::uintptr_t state) const noexcept {
   return holder;
 }
 
-// The GIL structure is read last: if it still has the same turn, the holder had the GIL when the mark was read.
+// The GIL structure is read last: if it still has the same turn, the holder had the GIL when the mark was
+// read.
 std::optional<Spot> SpotReader::read() const noexcept {
   Spot spot{.turn = 0, .mark = frames.mark(state)};
   GilRecord record{};

@@ -1,4 +1,5 @@
-// The only thread of a watch that requests the GIL, and the state it shares with the watcher, which never does.
+// The only thread of a watch that requests the GIL, and the state it shares with the watcher, which never
+// does.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -49,7 +49,8 @@ using std::chrono::milliseconds;
 constexpr int kAskPercent = 40;
 // Interval between the probe's requests while threads take turns, in thresholds.
 constexpr int kBeatThresholds = 5;
-// This many changes of the holder between two requests mean that threads take turns; the request itself causes two.
+// This many changes of the holder between two requests mean that threads take turns; the request itself
+// causes two.
 constexpr unsigned long kBeatSwitches = 6;
 
 // In calls-only mode, the minimum number of observations at one place. A busy machine may not allow more.

@@ -1,4 +1,5 @@
-// The watcher: a thread that detects that the GIL is unavailable and finds out why, without ever taking the GIL.
+// The watcher: a thread that detects that the GIL is unavailable and finds out why, without ever taking the
+// GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -69,8 +70,9 @@ class Watcher {
   [[nodiscard]] Clock::duration threshold() const {
     return Clock::duration(threshold_.load(std::memory_order_relaxed));
   }
-  /// Waits until the stall in progress, if any, has been reported. Otherwise only reads an atomic. Returns false on
-  /// timeout. The caller must not hold the GIL, because the end of a stall is detected by a thread that acquires it.
+  /// Waits until the stall in progress, if any, has been reported. Otherwise only reads an atomic. Returns
+  /// false on timeout. The caller must not hold the GIL, because the end of a stall is detected by a thread
+  /// that acquires it.
   [[nodiscard]] bool settle(Clock::duration timeout) const;
   [[nodiscard]] bool has_open_stall() const { return has_open_.load(std::memory_order_acquire); }
   /// The end of the latest interval of at least the threshold without an observation, because the watcher got

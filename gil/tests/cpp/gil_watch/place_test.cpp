@@ -1,4 +1,5 @@
-// Pairs of a Python line and a native stack, from recorded looks and samples: only the pairs of one call are kept.
+// Pairs of a Python line and a native stack, from recorded looks and samples: only the pairs of one call are
+// kept.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <optional>

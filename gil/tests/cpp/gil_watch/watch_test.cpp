@@ -39,8 +39,9 @@ std::atomic<std::uint64_t> computed{0};
 
 }  // namespace
 
-// Results are used after the calls, so that no call is in tail position. The functions between this one and the system's
-// call save each register: where they do not, as the atomic wait of GCC 16, a stack alone does not show their caller.
+// Results are used after the calls, so that no call is in tail position. The functions between this one and
+// the system's call save each register: where they do not, as the atomic wait of GCC 16, a stack alone does
+// not show their caller.
 __attribute__((noinline)) void gil_test_waits(const std::atomic<int>& until) {
   std::unique_lock lock(worker_mutex);
   while (until.load() == 0) worker_stops.wait(lock);

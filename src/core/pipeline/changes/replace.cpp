@@ -227,8 +227,8 @@ void give_up(PipelineParts& core, Successor& successor, bool is_source) {
 }
 
 // Waits until the replacement's thread has cleared the claim, so that the node can be replaced again. Returns
-// earlier if the runner may be waiting for the caller, or if the hook throws again, as after a second Ctrl-C. That
-// exception is dropped: the caller gets the first one.
+// earlier if the runner may be waiting for the caller, or if the hook throws again, as after a second Ctrl-C.
+// That exception is dropped: the caller gets the first one.
 void wait_given_up(Life& life, const Successor& successor, const WaitHook& hook) {
   const auto runner = life.call_locked([&] { return successor.runner; });
   const auto deadline = Time::now() + to_duration(kCloseTime);

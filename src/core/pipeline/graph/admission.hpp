@@ -12,8 +12,8 @@
 
 namespace freshframe::core {
 
-/// Checks a graph, or what is about to be added to it. Each check throws GraphError, StateError or OptionError.
-/// The message states the requirement, the actual value and the fix.
+/// Checks a graph, or what is about to be added to it. Each check throws GraphError, StateError or
+/// OptionError. The message states the requirement, the actual value and the fix.
 class Admission {
  public:
   explicit Admission(const Graph& graph) : graph_(graph) {}

@@ -166,7 +166,8 @@ void end_if_threadless(Runner& runner);
 /// "node 'x' failed on sample 3 of 'cam': what"; without a sample, the call was not process().
 [[nodiscard]] std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
                                        const FailedOn& where);
-/// "on sample 3 of 'cam'", "on a batch of 4 samples that begins with sample 3 of 'cam'": a call with `count` samples.
+/// "on sample 3 of 'cam'", "on a batch of 4 samples that begins with sample 3 of 'cam'": a call with `count`
+/// samples.
 [[nodiscard]] std::string samples_text(const Runner& runner, const NameTable& names, const FailedOn& where,
                                        std::size_t count);
 /// The name of the stream of the call's samples or, without samples, the node's own.

@@ -116,8 +116,8 @@ std::optional<PortSource> find_port_source(const PipelineParts& core, const std:
   return std::nullopt;
 }
 
-// A closed reader accepts nothing more, but does not tell anyone (a finalizer may have closed it). So this checks
-// whether its queue has ended.
+// A closed reader accepts nothing more, but does not tell anyone (a finalizer may have closed it). So this
+// checks whether its queue has ended.
 std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
   // The threads that call the function end before the runner's thread, which keeps the runner alive. So
   // lock() never creates the last reference.

@@ -152,7 +152,8 @@ Steps find_steps(int quarters, std::ptrdiff_t last_x, std::ptrdiff_t last_y, std
   }
 }
 
-/// Rotates a plane of pairs of U and V, for which libyuv has no function. Works in tiles to stay in the cache.
+/// Rotates a plane of pairs of U and V, for which libyuv has no function. Works in tiles to stay in the
+/// cache.
 void turn_pairs(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
   constexpr int kBytes = 2;
   constexpr int kTile = 32;

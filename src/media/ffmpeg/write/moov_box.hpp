@@ -23,8 +23,8 @@ struct OpenMoov {
   std::size_t tables_at = 0;  // offset at which the tables must be inserted
 };
 
-/// Returns the box with the durations of the whole video, and sizes that count `tables_bytes` bytes of tables. `moov`: one
-/// that FFmpeg has written for one track. Throws Error if it has another structure.
+/// Returns the box with the durations of the whole video, and sizes that count `tables_bytes` bytes of
+/// tables. `moov`: one that FFmpeg has written for one track. Throws Error if it has another structure.
 [[nodiscard]] OpenMoov open_moov(const std::vector<std::uint8_t>& moov, const MoovTimes& times,
                                  std::uint64_t tables_bytes);
 

@@ -63,8 +63,8 @@ class VideoMuxer {
   void write(AVPacket& packet, AVRational time_base);
   /// Call before a pause of the stream. Passes all packets but the last to the operating system.
   void flush();
-  /// Writes the remaining packets and closes the file, even if start() was never called. Throws if any write has
-  /// failed.
+  /// Writes the remaining packets and closes the file, even if start() was never called. Throws if any write
+  /// has failed.
   void finish();
   /// Ends the file at its last safe point, like a failed write. The destructor closes it.
   void give_up() noexcept;

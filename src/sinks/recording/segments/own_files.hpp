@@ -46,7 +46,8 @@ class OwnFiles {
   [[nodiscard]] std::int64_t highest_number() const;
   /// Returns nullopt if there is no such file.
   [[nodiscard]] std::optional<OwnFile> look(const std::string& name) const;
-  /// Deletes the file, and its folders below the base if they are empty. Throws Error if the operating system refuses.
+  /// Deletes the file, and its folders below the base if they are empty. Throws Error if the operating system
+  /// refuses.
   [[nodiscard]] Removal remove(const std::string& name) const;
   /// Free bytes for this user on the base's disk; nullopt if unknown.
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;

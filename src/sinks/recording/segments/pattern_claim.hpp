@@ -13,7 +13,8 @@ namespace freshframe::media {
 /// Registers the pattern of a running recorder. Thread-safe.
 class PatternClaim {
  public:
-  /// Returns nullopt if another recorder could produce the same path, and at least one of the two deletes segments.
+  /// Returns nullopt if another recorder could produce the same path, and at least one of the two deletes
+  /// segments.
   [[nodiscard]] static std::optional<PatternClaim> try_claim(const SegmentPattern& pattern, bool deletes);
   PatternClaim(PatternClaim&& other) noexcept : number_(std::exchange(other.number_, 0)) {}
   PatternClaim& operator=(PatternClaim&& other) noexcept {

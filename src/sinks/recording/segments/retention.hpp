@@ -36,7 +36,8 @@ struct Keep {
 
 /// Throws OptionError for 0.
 void check_keep_bytes(std::optional<std::uint64_t> bytes);
-/// The limits in a video file's options; nullopt if there are none. Throws OptionError for a limit out of range.
+/// The limits in a video file's options; nullopt if there are none. Throws OptionError for a limit out of
+/// range.
 [[nodiscard]] std::optional<Keep> make_keep(const VideoFileOptions& options);
 
 // Detects steps of the wall clock by comparing it to the time since boot.
@@ -130,13 +131,14 @@ class KeepList {
   std::uint64_t bytes_ = 0;
 };
 
-/// Note [Limits kept] Before each flush of an open file, the total size of the finished segments, the open ones and a
-/// reserve must be within the limits. The reserve is the largest growth between two flushes plus a quarter. The thread
-/// starts to delete when twice the reserve no longer fits, so the recorder waits for it only if the disk is slow. Note
-/// [Age of segments] The age of a segment is the time from its last modification to that of the newest one. So segments
-/// do not age while nothing is recorded, and the current time does not matter. If the wall clock is set by more than a
-/// minute, or is earlier than the files at the start, nothing is deleted by age for a day, and known times are moved
-/// with the clock. Deletions run on a separate thread, because deleting large files takes long.
+/// Note [Limits kept] Before each flush of an open file, the total size of the finished segments, the open
+/// ones and a reserve must be within the limits. The reserve is the largest growth between two flushes plus a
+/// quarter. The thread starts to delete when twice the reserve no longer fits, so the recorder waits for it
+/// only if the disk is slow. Note [Age of segments] The age of a segment is the time from its last
+/// modification to that of the newest one. So segments do not age while nothing is recorded, and the current
+/// time does not matter. If the wall clock is set by more than a minute, or is earlier than the files at the
+/// start, nothing is deleted by age for a day, and known times are moved with the clock. Deletions run on a
+/// separate thread, because deleting large files takes long.
 class Retention final : public DiskRoom {
  public:
   Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks = MachineClocks::real());

@@ -25,8 +25,8 @@ struct ArrivedPacket {
   double newest_pts = 0;  // highest pts so far, for wake()
 };
 
-/// What differs between decode="all" and decode="keyframes". It keeps the packets since the last keyframe, and
-/// chooses those that are sent to the decoder. LiveDecoding counts and numbers the frames.
+/// What differs between decode="all" and decode="keyframes". It keeps the packets since the last keyframe,
+/// and chooses those that are sent to the decoder. LiveDecoding counts and numbers the frames.
 ///
 /// Not thread-safe, except wake().
 class DecodingMode {
@@ -50,8 +50,8 @@ class DecodingMode {
   [[nodiscard]] virtual bool replays(const AVPacket& packet, const ArrivedPacket& arrived, bool at_rest) = 0;
   /// Call for each packet that is not decoded because no frames are wanted.
   virtual void leave_out(const AVPacket& packet, const ArrivedPacket& arrived) = 0;
-  /// Sends the packet, or the first one of a replay. Returns false if it was damaged, and nullopt for a packet
-  /// that is not to be decoded now.
+  /// Sends the packet, or the first one of a replay. Returns false if it was damaged, and nullopt for a
+  /// packet that is not to be decoded now.
   [[nodiscard]] virtual std::optional<bool> send(Decoder& decoder, AVPacket& packet,
                                                  const ArrivedPacket& arrived, TimePoint now) = 0;
   /// Calls Decoder::receive(). Returns NeedsPacket if the decoder is asleep.
@@ -65,7 +65,8 @@ class DecodingMode {
   /// Returns true if packets were counted when they arrived, even if they are replayed later. Otherwise they
   /// are counted when they are replayed.
   [[nodiscard]] virtual bool counts_on_arrival() const noexcept = 0;
-  /// Returns true if a decoder that returns no frames, without an error, proves that the connection is broken.
+  /// Returns true if a decoder that returns no frames, without an error, proves that the connection is
+  /// broken.
   [[nodiscard]] virtual bool expects_frames() const noexcept = 0;
   /// Call if the stream sends no keyframe. Throws SourceError if this mode shows nothing without one.
   virtual void go_on_without_key(Decoder& decoder) = 0;

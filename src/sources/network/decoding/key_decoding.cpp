@@ -51,7 +51,8 @@ class KeyDecoding final : public DecodingMode {
   [[nodiscard]] bool must_begin() const noexcept override { return false; }
   [[nodiscard]] bool is_asleep() const noexcept override { return state_ == State::Asleep; }
   [[nodiscard]] bool counts_on_arrival() const noexcept override { return true; }
-  /// Intact keyframes that yield no frame on their own, as with intra refresh, are not the connection's fault.
+  /// Intact keyframes that yield no frame on their own, as with intra refresh, are not the connection's
+  /// fault.
   [[nodiscard]] bool expects_frames() const noexcept override { return false; }
   void go_on_without_key(Decoder& decoder) override;
   void wake(std::optional<double> seconds, std::optional<double> until) noexcept override;

@@ -45,8 +45,9 @@ class Labels {
   std::map<std::string, Label> labels_;
 };
 
-/// Converts UTF-8 to ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), others become a character
-/// that the font draws as an empty box. Limited to `most` characters; longer strings end with "...".
+/// Converts UTF-8 to ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), others become a
+/// character that the font draws as an empty box. Limited to `most` characters; longer strings end with
+/// "...".
 [[nodiscard]] std::string drawable_text(std::string_view text, std::size_t most);
 
 }  // namespace freshframe::vision

@@ -23,8 +23,9 @@ struct WallTime {
 /// The value of a field. std::monostate, NaN and an empty string mean that this row has no value.
 using FieldValue = std::variant<std::monostate, std::int64_t, double, std::string, WallTime>;
 
-/// Fields and format specifications follow Python's str.format(), of the forms [+][0][width][.precision][type]
-/// with the types d, e, f, g, % and s. The specification of a time is strftime()'s, in UTC. "{{" and "}}" are braces.
+/// Fields and format specifications follow Python's str.format(), of the forms
+/// [+][0][width][.precision][type] with the types d, e, f, g, % and s. The specification of a time is
+/// strftime()'s, in UTC. "{{" and "}}" are braces.
 class TextTemplate {
  public:
   /// Returns nullopt if there is no such field.
