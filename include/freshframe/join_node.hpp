@@ -71,7 +71,7 @@ class JoinNodeOf : public NodeBase {
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
     const auto* const set = sample.value.as<Joined>();
     if (set == nullptr || set->members.size() != kParents) {
-      throw GraphError("takes the sets of a join of " + std::to_string(kParents) + " parents");
+      throw GraphError("needs a join of " + std::to_string(kParents) + " parents");
     }
     return call(*set, context, std::index_sequence_for<In...>());
   }

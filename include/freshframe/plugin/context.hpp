@@ -57,7 +57,8 @@ class Context {
   [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {
     if (keep == nullptr && keep.use_count() == 0) {
       throw std::invalid_argument(
-          "wrap_frame() needs `keep`, the owner of the frame's memory, got null: the frame would outlive it");
+          "wrap_frame() needs `keep`, the owner of the frame's memory, got null: the memory could be freed "
+          "before the frame");
     }
     auto wanted = c_picture(picture);
     std::array<freshframe_plane, 3> planes{};
@@ -81,7 +82,7 @@ class Context {
  private:
   [[noreturn]] static void refuse(const char* what, const Picture& picture, const std::string& fault) {
     throw std::invalid_argument(std::string("cannot ") + what + " " + detail::describe_picture(picture) +
-                                ": " + (fault.empty() ? "the node is closed, or there is no memory" : fault));
+                                ": " + (fault.empty() ? "the node is closed, or memory ran out" : fault));
   }
   static freshframe_picture c_picture(const Picture& from) {
     return {sizeof(freshframe_picture), from.width,         from.height, from.format.c_str(),

@@ -69,9 +69,9 @@ class Frame {
     picture.size = sizeof picture;
     if (frame_ == nullptr) throw std::runtime_error("the frame is empty");
     if (host_->picture(host_->self, frame_, format, &picture) < 0) {
-      throw std::runtime_error(std::string("the frame cannot be shown ") +
+      throw std::runtime_error(std::string("cannot read the frame ") +
                                (format != nullptr ? "as '" + std::string(format) + "'; the formats are " +
-                                                        detail::kFormats + ", as long as the node is open"
+                                                        detail::kFormats + ", and the node must be open"
                                                   : "after the node's close()"));
     }
     return detail::view_picture(picture);

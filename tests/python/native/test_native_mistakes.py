@@ -151,7 +151,7 @@ FOUND = {
     "keeper": r"needs `keep`, the owner of the frame's memory, got null",
     "plane": r"plane index 7 is out of range: plane_count is 1",
     "published": r"plane index 0 is out of range: plane_count is 0",
-    "shown": r"cannot be shown as 'yuyv'; the formats are gray",
+    "shown": r"cannot read the frame as 'yuyv'; the formats are gray",
     "indexes": r"the column needs one index per dimension, 1, got 2",
 }
 
