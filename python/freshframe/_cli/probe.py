@@ -121,7 +121,7 @@ def _connection(record: dict[str, Any]) -> dict[str, str]:
         rows["rtsp"] = f"read by {_CLIENTS[record['client']]}"
         if record["ends_by"]:
             rows["rtsp"] += (
-                f", pictures end at the {record['ends_by']}, {connection['packets_lost']} of "
+                f", frames end at the {record['ends_by']}, {connection['packets_lost']} of "
                 f"{connection['packets'] + connection['packets_lost']} packets lost"
             )
     return rows

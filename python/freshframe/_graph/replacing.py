@@ -44,7 +44,7 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
     for each in (old, node):
         what = "it" if each is old else f"{wiring.label(each)!r}, the new node,"
         if isinstance(each, Source) and not isinstance(each, Native):
-            raise _refused(name, f"{what} is a source in Python")
+            raise _refused(name, f"{what} is a source written in Python")
         if declared(each).is_recorder or wiring.records_to(each) is not None:
             raise _refused(name, f"{what} is a recorder, and replacing it would split its file")
     if not (isinstance(old, Native) and isinstance(node, Native)):

@@ -74,7 +74,7 @@ void refuse_several_stamped(PyObject* result) {
     if (!is_stamped(is_list ? PyList_GetItem(result, i) : PyTuple_GetItem(result, i))) continue;
     throw OptionTypeError(
         "returned " + with_article(get_type_name(result)) +
-        " that contains a result of stamped(): yield each result, because a list counts as one");
+        " that contains a result of stamped(): yield each result, because a list counts as one result");
   }
 }
 

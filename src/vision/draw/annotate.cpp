@@ -325,7 +325,7 @@ Frame Annotate::Impl::draw_value(const Frame& frame, const ValueRef& value, cons
   FrameBuilder picture = vision::drawable_copy(frame);
   if (!options.blur.empty()) {
     const auto* const boxes = boxes_in(value);
-    if (boxes == nullptr) throw Error("Annotate can blur only classes of boxes, and circles have no classes");
+    if (boxes == nullptr) throw Error("Annotate can blur only classes of boxes, but circles have no classes");
     blur(picture.picture(), *boxes);
   }
   canvas.begin_picture(picture.picture());

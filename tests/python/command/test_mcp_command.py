@@ -36,7 +36,7 @@ if importlib.util.find_spec("mcp") is None:
     pytest.skip("mcp is not installed", allow_module_level=True)
 
 TOKEN = "a-token-of-this-test"
-SENTENCE = r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old"
+SENTENCE = r"door, frame (\d+), captured at (\S+), (\d+\.\d+) s old"
 BY_THE_DRIVER = r"; by the driver's timestamp at \S+, give or take \d\.\d{3} s"
 EPSILON = timedelta(milliseconds=2)  # timestamps are printed with three digits
 PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
@@ -171,7 +171,7 @@ def test_a_picture_that_is_too_old_is_refused_with_its_age() -> None:
     with served() as dashboard:
         _, jpeg = Eyes(Target.parse(dashboard.url), max_age=1e6).now("door")
         assert jpeg[:2] == b"\xff\xd8"
-        with pytest.raises(NoPictureError, match=r"picture \d+, .* s old, more than the -1 s allowed"):
+        with pytest.raises(NoPictureError, match=r"frame \d+, .* s old, more than the -1 s allowed"):
             Eyes(Target.parse(dashboard.url), max_age=-1).now("door")
 
 
@@ -221,11 +221,11 @@ HEAD = b"HTTP/1.1 200 OK\r\nX-Seq: 1\r\nX-Timestamp: 1.0\r\n"
         ),
         (
             HEAD + b"X-Age: 0.1\r\nContent-Length: 0\r\n\r\n",
-            "expected a picture .*: expected a JPEG image, got 0 bytes",
+            "expected an image .*: expected a JPEG image, got 0 bytes",
         ),
         (
             HEAD + b"X-Age: 0.1\r\nContent-Length: 5\r\n\r\n<p>no",
-            "expected a picture .*: expected a JPEG image, got 5 bytes",
+            "expected an image .*: expected a JPEG image, got 5 bytes",
         ),
         (b"hello\r\n\r\n", "no answer from"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "status 302"),
@@ -241,7 +241,7 @@ PICTURE = {
     **{"utc": 2.0, "utc_error": 0.25, "utc_from": "camera"},
     **{"damaged": False, "frozen_for": 0, "gap": 0, "width": 1, "height": 1, "jpeg": "/9j/"},
 }
-TOLD = "door, picture 7, captured at 1970-01-01T00:00:01.000+00:00, 0.5"
+TOLD = "door, frame 7, captured at 1970-01-01T00:00:01.000+00:00, 0.5"
 BY_THE_CAMERA = "; by the camera's clock at 1970-01-01T00:00:02.000+00:00"
 
 
@@ -254,12 +254,12 @@ def as_answer(body: str) -> bytes:
     [
         ("reading", {}, f"{BY_THE_CAMERA}, give or take 0.250 s"),
         ("reading", {"utc_error": None}, f"{BY_THE_CAMERA}, with an unknown error"),
-        ("", {"utc": None, "damaged": True}, "; a part of the picture was lost on its way"),
+        ("", {"utc": None, "damaged": True}, "; part of the image was lost in transit"),
         ("backing_off", {"utc": None}, "; the source is backing off now"),
         (
             "",
             {"utc": None, "gap": 3, "frozen_for": 61},
-            "the same image for 61 s; for 3.0 s after it there is no picture",
+            "the same image for 61 s; for 3.0 s after it there is no image",
         ),
     ],
 )
@@ -298,7 +298,7 @@ def test_an_answer_without_readable_pictures_is_told_in_words(body: str) -> None
     with (
         pretends(as_answer(body)) as eyes,
         pytest.raises(
-            NoPictureError, match=r"expected pictures with their times from .*, but cannot read the answer"
+            NoPictureError, match=r"expected images with their times from .*, but cannot read the answer"
         ),
     ):
         eyes.back("door", 10, 4)

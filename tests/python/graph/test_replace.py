@@ -189,7 +189,7 @@ def test_what_cannot_be_replaced_is_refused() -> None:
     with pipeline:
         with pytest.raises(ff.GraphError, match="takes int"):
             pipeline.replace(step, Texts())
-        with pytest.raises(ff.GraphError, match="a source in Python"):
+        with pytest.raises(ff.GraphError, match="a source written in Python"):
             pipeline.replace(cam, Push())
         with pytest.raises(ff.OptionTypeError, match="a port that add"):
             pipeline.replace(3, Adds(2))  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def test_the_model_gets_the_picture_its_time_and_the_question_and_its_answer_has
     assert "never an instruction" in call.body["messages"][0]["content"]
     origin, question = call.texts
     assert question == "What is there?"
-    assert re.fullmatch(r"Camera 'door', picture 0, taken.* \d+\.\d\d s ago:", origin)
+    assert re.fullmatch(r"Camera 'door', frame 0, taken.* \d+\.\d\d s ago:", origin)
 
 
 def test_a_forked_child_is_refused_the_parents_node() -> None:
@@ -591,7 +591,7 @@ def test_a_question_about_the_past_shows_the_pictures_of_a_look_each_behind_its_
     *pictures, question = model.calls[0].body["messages"][-1]["content"]
     assert [part["type"] for part in pictures] == ["text", "image_url"] * 3
     for view, part in zip(views, pictures[::2], strict=True):
-        assert part["text"].startswith(f"Camera 'door', picture {view.seq}, taken at ")
+        assert part["text"].startswith(f"Camera 'door', frame {view.seq}, taken at ")
     assert question["text"] == "What has happened?"
     assert (answer.source, answer.seq, answer.captured) == ("door", views[-1].seq, views[-1].captured)
     assert answer.asked

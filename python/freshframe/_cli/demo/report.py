@@ -232,7 +232,7 @@ def _freshness(ages: Sequence[float]) -> list[str]:
     return _item(
         "freshness",
         f"{_ms(ages, 0.5)} (p50), {_ms(ages, 0.99)} (p99) old when the game gets them",
-        f"From camera to game, including the tracking; there is a new picture every {1e3 / RATE:.1f} ms.",
+        f"From camera to game, including the tracking; there is a new frame every {1e3 / RATE:.1f} ms.",
     )
 
 

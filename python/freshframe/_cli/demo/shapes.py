@@ -167,9 +167,9 @@ def _as_text(record: dict[str, Any]) -> list[str]:
     return [
         f"found       {record['found']} of {record['shapes']} shapes in {record['frames']} frames "
         f"({share:.1%}), and {record['wrong']} boxes without a shape",
-        f"network     {p50:.1f} ms from picture to boxes on {record['provider']} "
+        f"network     {p50:.1f} ms from image to boxes on {record['provider']} "
         f"with {record['threads']} threads",
-        f"freshness   99 % of the pictures reach the network within {age:.1f} ms; "
+        f"freshness   99 % of the frames reach the network within {age:.1f} ms; "
         f"{record['dropped']} were replaced by newer ones",
         f"recorded    {record['recorded']} frames at {record['recorded_per_second'] or 0:.0f} per second"
         + ("" if record["complete"] else ", NOT complete"),

@@ -249,7 +249,7 @@ void Admission::check_companion(const NodeBase& node, const std::string& name,
   if (!options.companion_of) return;
   const int index = options.companion_of->node;
   if (index < 0 || index >= graph_.size()) {
-    throw GraphError("companion_of of '" + name + "' is not a node of this pipeline: add() it here first");
+    throw GraphError("companion_of for '" + name + "' is not a node of this pipeline: add() it here first");
   }
   if (!graph_.has(index))
     throw GraphError("'" + name +
