@@ -1,6 +1,6 @@
 """Makes the images of how-to pages: a moment of the video or page that the page's program produces.
 
-./dev screenshots installs what it needs.
+Refuses a moment whose boxes differ from the truth of the scene. ./dev screenshots installs what it needs.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from PIL import Image
+from scene_truth import agrees
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "web"))
@@ -32,6 +33,7 @@ PICTURES = {
 }
 QUALITY = 80
 SECONDS = 20  # seconds for which a page is open before its screenshot
+TRIES = 60
 
 
 # For each screenshot: its page, a string in the program, the URL (or None if the program prints it), and the
@@ -56,14 +58,56 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])}
 
 
+def check_truth(name: str, url: str, second: float) -> None:
+    """Fails if the detector is wrong at a moment of a scene."""
+    pipeline = ff.Pipeline()
+    boxes = pipeline.add(ff.OnnxDetector(ff.demo.shapes_model()), pipeline.add(ff.open(url)))
+    tracks = pipeline.reader(pipeline.add(ff.BoxTracker(), boxes), frames=False)
+    with pipeline:
+        moment = min(tracks, key=lambda sample: abs(sample.pts - second))
+    if not agrees(url, moment):
+        raise SystemExit(
+            f"page_pictures: {name} shows a wrong or missing box at {second} s: choose another moment"
+        )
+
+
 def draw(name: str, folder: str, target: Path) -> None:
     """Runs the program of a page, and writes a moment of its video."""
     page, file, second, width = PICTURES[name]
-    command = [sys.executable, "-c", program(page, f'"{file}"')]
+    text = program(page, f'"{file}"')
+    for url in re.findall(r'"(demo:shapes[^"]*)"', text):
+        check_truth(name, url, second)
+    command = [sys.executable, "-c", text]
     subprocess.run(command, cwd=folder, env=environment(), check=True)
     picture = Image.fromarray(ff.Frame.read(Path(folder) / file, pts=second).rgb)
     picture = picture.resize((width, width * picture.height // picture.width), Image.Resampling.LANCZOS)
     picture.save(target, quality=QUALITY, method=6)
+
+
+# The names in the list of the page, and the latest results that the view has shown.
+LISTEN = """window.results = [];
+document.querySelector('freshframe-view').addEventListener('results', event => results.push(event.detail));"""
+READ = """const last = results.at(-1);
+return {listed: [...document.querySelectorAll('li')].map(item => item.textContent).sort(), seq: last.seq,
+  boxed: last.objects.map(object => object.class_name).sort()}"""
+
+
+def wait_for_truth(page: browser.Page, url: str, target: Path) -> None:
+    """Takes a screenshot in which the list, the boxes and the scene have the same names."""
+    for _ in range(TRIES):
+        page.load(url)
+        page.run(LISTEN)
+        page.until("return results.length > 10")
+        before = page.run(READ)
+        page.picture(target, quality=QUALITY)
+        after = page.run(READ)
+        shapes = ff.demo.shapes("demo:shapes", after["seq"])
+        names = sorted(shape.class_name for shape in shapes)
+        if all(shape.visible > 0.9 for shape in shapes) and all(
+            found == names for moment in (before, after) for found in (moment["listed"], moment["boxed"])
+        ):
+            return
+    raise SystemExit("page_pictures: no screenshot of the browser shows all names")
 
 
 def shoot(name: str, folder: str, target: Path) -> None:
@@ -82,7 +126,10 @@ def shoot(name: str, folder: str, target: Path) -> None:
                 shown.size(*size, dark=False)
                 shown.load(url)
                 time.sleep(SECONDS)
-                shown.picture(target, quality=QUALITY)
+                if name == "browser":
+                    wait_for_truth(shown, url, target)
+                else:
+                    shown.picture(target, quality=QUALITY)
         finally:
             running.terminate()
 
