@@ -47,7 +47,7 @@ class OnnxModel {
 /// Options of OnnxDetector.
 struct OnnxDetectorOptions {
   float min_confidence = 0.25F;  // 0 to 1; less confident boxes are discarded
-  float max_iou = 0.45F;      // 0 to 1; NMS threshold: overlapping boxes of one class are reduced to the best
+  float max_iou = 0.45F;      // 0 to 1; NMS threshold: of boxes that overlap more, one per class is kept
   bool agnostic_nms = false;  // NMS across classes: also drops overlapping boxes of other classes
   std::vector<std::string> classes;     // class names to keep; empty for all
   std::vector<std::string> names = {};  // class names, if the file does not contain them

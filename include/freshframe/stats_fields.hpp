@@ -55,7 +55,7 @@ inline constexpr auto kNodeFields = std::tuple{
 inline constexpr auto kJoinFields = std::tuple{
     StatsField{"sets", &JoinStats::sets, "join_sets_total", "counter", "Complete sets of the join."},
     StatsField{"partial", &JoinStats::partial, "join_partial_sets_total", "counter",
-               "Incomplete sets of the join that were delivered."},
+               "Incomplete sets of the join."},
     StatsField{"spread_p50", &JoinStats::spread_p50, "join_spread_p50_seconds", "gauge",
                "Median seconds between the earliest and the latest time of a set."},
     StatsField{"spread_p99", &JoinStats::spread_p99, "join_spread_p99_seconds", "gauge",
@@ -105,7 +105,7 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"marker_faults", &SourceStats::marker_faults, "source_marker_faults_total", "counter",
                "RTP packets with a marker bit that did not end a frame."},
     StatsField{"damaged", &SourceStats::damaged, "source_damaged_total", "counter",
-               "Frames, and packets that were not decoded, that were marked as damaged."},
+               "Frames marked as damaged, and damaged packets that were not decoded."},
     StatsField{"undecoded", &SourceStats::undecoded, "source_undecoded_total", "counter",
                "Frames that were not decoded because nobody used them."},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},

@@ -71,7 +71,7 @@ struct Why {
   bool is_running = false;
   bool ended = false;      // the ages are those of the last samples before the end
   double watched_for = 0;  // seconds since the search for causes started
-  double needed = 0;       // seconds until the first cause can be proven; 0 if that is now
+  double needed = 0;       // seconds until the first cause can be proven; 0 if it already can
   /// Sources with a current or recent outage, and nodes downstream of a recent graph change. Whatever is
   /// downstream of these alone is not judged for ten seconds.
   std::vector<std::string> unsettled = {};

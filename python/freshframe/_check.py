@@ -16,7 +16,7 @@ from . import _native
 from ._errors import OptionError, OptionTypeError
 from ._interpreter.log import logger
 
-_MOST_SHOWN = 100  # maximum characters of a value in a message
+_MOST_SHOWN = 100  # maximum number of characters of a value in a message
 _MANY_SECONDS = 10.0  # for an age or wait in a pipeline: probably meant as milliseconds
 
 

@@ -14,9 +14,9 @@ from . import _check, _native
 
 _CHUNK = 1 << 16  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_ENOUGH = 1 << 13  # maximum characters of a server's message
+_ENOUGH = 1 << 13  # maximum number of characters of a server's message
 _MOST_WORDS = 1 << 16  # maximum bytes of an error response
-_LONGEST_FORM = 16  # maximum characters of an escape sequence and a following space
+_LONGEST_FORM = 16  # maximum number of characters of an escape sequence and a following space
 
 
 def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
@@ -25,7 +25,7 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
     Args:
         answer: A response whose headers have been read.
         most: Limit in bytes.
-        deadline: Time by time.monotonic(). Each single read has the socket's timeout.
+        deadline: A time.monotonic() value. Each single read has the socket's timeout.
 
     Raises:
         TimeoutError: The body is not complete at the deadline.

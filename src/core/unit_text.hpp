@@ -24,7 +24,7 @@ inline std::string count_text(std::uint64_t count, std::string_view noun) {
   return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
-/// Formats a time that the user gave: "0.3 s", "5 s".
+/// Formats a limit, a delay or a timestamp with up to six digits: "0.3 s", "5 s".
 inline std::string seconds_text(double seconds) {
   return number_text(seconds, std::chars_format::general, 6) + " s";
 }

@@ -9,7 +9,7 @@ from freshframe import OptionError
 from freshframe import _agent as engine
 
 _FROM_ENVIRONMENT = "env:"
-_LONGEST = 8192  # maximum characters of a message from a camera
+_LONGEST = 8192  # maximum number of characters of a message from a camera
 _TAIL = 2048  # characters kept from the end, because the last line of a traceback has the error
 
 

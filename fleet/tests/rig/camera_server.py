@@ -28,7 +28,7 @@ from freshframe._errors import SourceError
 
 from . import FOLDER
 
-_REQUEST_TIME = 5.0  # time limit for the header of a request in seconds
+_REQUEST_TIME = 5.0  # time limit in seconds for the header of a request
 _SILENCE = (
     # Seconds without room for a frame after which the session ends, as with a camera that expects
     # a sign of life.

@@ -23,7 +23,7 @@ from freshframe_fleet._read.counters import Counters
 from .counted_camera import build_counted
 from .pipeline import build
 
-_END_TIME = 20.0  # time limit for the last results in seconds
+_END_TIME = 20.0  # time limit in seconds for the last results
 
 
 def camera_name(camera: int) -> str:

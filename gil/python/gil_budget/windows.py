@@ -60,7 +60,8 @@ class Window:
     def saw_all_since(self, moment: float) -> bool:
         """Returns True if the watch has been sampling without a gap since `moment` (time.monotonic()).
 
-        False means that it did not get a CPU for as long as the limit, and may have missed a hold.
+        Returns False if there was a gap of at least the limit or an unclear observation, so that a hold may
+        have been missed.
         """
         return os.getpid() != self._process or self._running.saw_all_since(moment)
 

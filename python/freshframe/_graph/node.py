@@ -64,7 +64,7 @@ class Node(Generic[In, Out]):
     stop_token: StopToken = unset_stop_token()
 
     def _freshframe_contract(self) -> Contract:
-        """Returns the declarations that the package needs in addition to the public attributes."""
+        """Returns the declarations that the package needs in addition to the node's public methods."""
         return PLAIN
 
     def open(self) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 150, 40  # px of a node
 _GAP, _SPACE = 120, 16  # px between columns, with the labels of edges, and between nodes
-_LETTERS = 20  # maximum characters of a name that fit into a node
+_LETTERS = 20  # maximum number of characters of a name that fit into a node
 _STYLE = (
     "<style>text{font:12px sans-serif;fill:currentColor}.box{fill:none;stroke:currentColor}"
     ".edge{fill:none;stroke:currentColor;opacity:.5}.small{font-size:10px;opacity:.8}</style>"

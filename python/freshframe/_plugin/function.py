@@ -16,7 +16,7 @@ class Function(Travels):
     """
 
     def __init__(self, make: Callable[[], _native.NodeHandle], recipe: Recipe | None) -> None:
-        """For freshframe.native only. ``make`` is called again for each pipeline that gets the node."""
+        """Calls ``make`` now, to check the options, and again whenever the node is added. Private."""
         self._make = make
         self._recipe = recipe
         self._contract = describe_node(make(), travels=recipe is not None)  # rejects invalid options early

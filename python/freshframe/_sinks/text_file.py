@@ -178,7 +178,7 @@ class TextFile:
         self._waiting_bytes = 0
 
     def _take_back(self, end: int, written: int) -> None:
-        """Removes an item only written in part; a pipe gets its rest with the next write."""
+        """Removes an item that was only partly written; a pipe gets the rest with the next write."""
         count = 0
         while written and written >= len(self._waiting[count]):
             written -= len(self._waiting[count])

@@ -385,15 +385,14 @@ PyMethodDef* engine_methods() {
        "finish_add($self, index, /)\n--\n\nWaits until a node that was added while the pipeline runs has "
        "opened, and connects it. GIL: released while waiting"},
       {"give_up_add", gil::entry<&give_up_add>, METH_O,
-       "give_up_add($self, index, /)\n--\n\nInstead of finish_add(); or after it: the node is removed. "
+       "give_up_add($self, index, /)\n--\n\nRemoves the node. Call it instead of finish_add(), or after it. "
        "GIL: released"},
       {"remove", gil::entry<&remove>, METH_VARARGS,
-       "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
-       "last statistics. GIL: released while waiting"},
+       "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those downstream of it. "
+       "Returns their last statistics. GIL: released while waiting"},
       {"replace", gil::entry<&replace>, METH_VARARGS,
-       "replace($self, index, handle, entry, place, begun, timeout, /)\n--\n\nA node takes the place of a "
-       "running "
-       "one; the list of the place gets it once it is about to. GIL: released while waiting"},
+       "replace($self, index, handle, entry, place, begun, timeout, /)\n--\n\nReplaces a running node. "
+       "The list of the place gets `entry` just before that. GIL: released while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
        "wait($self, seconds, /)\n--\n\nReturns True if the pipeline ends within `seconds`; None means no "
        "limit. Raises the pipeline's failure. GIL: released while waiting"},
@@ -409,7 +408,7 @@ PyMethodDef* engine_methods() {
        "after `seconds`; an empty list means that every thread has ended. Does not run signal handlers. GIL: "
        "released while waiting"},
       {"why", gil::entry<&engine_why>, METH_NOARGS,
-       "why($self, /)\n--\n\nA breakdown of the samples' age, and the causes that were proven. GIL: released"},
+       "why($self, /)\n--\n\nA breakdown of the samples' age, and the proven causes. GIL: released"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -455,7 +454,7 @@ void bind_graph(nb::class_<Engine>& engine) {
           [](Engine& self, int child, std::pair<int, int> parent) {
             core::disconnect(self.core(), child, {parent.first, parent.second});
           },
-          nb::arg("child"), nb::arg("parent"), "Removes an edge of a merge.")
+          nb::arg("child"), nb::arg("parent"), "Removes an edge into a merge.")
       .def(
           "added_from", [](const Engine& self, int first) { return core::added_from(self.core(), first); },
           nb::arg("first"),

@@ -318,7 +318,7 @@ void bind_agent(nb::module_& module) {
           "Number of results that were put into outboxes, or that no reader wanted.")
       .def_prop_ro(
           "refused", [](const PythonStream& self) { return self.counts().refused.load(); },
-          "Number of results that were emitted after the run was closed.")
+          "Number of results that arrived after the run was closed.")
       .def_prop_ro(
           "too_large", [](const PythonStream& self) { return self.counts().too_large.load(); },
           "Number of kept results that are too large for an outbox.");
@@ -347,7 +347,7 @@ void bind_agent(nb::module_& module) {
             self.end_agent().watch({.epoch = epoch, .camera = camera}, engine.shared_core());
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("engine"),
-          "Includes this started pipeline of the run in the agent's renewals.")
+          "Makes the agent's renewals report on this pipeline of the run, which must have been started.")
       .def(
           "open_stream",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
@@ -363,7 +363,8 @@ void bind_agent(nb::module_& module) {
 void bind_agent_process(nb::module_& module) {
   module.def(
       "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),
-      "Maps the page to which a fatal signal writes the run of its thread. Call it once per process.");
+      "Maps the page and installs handlers for fatal signals, which write the run of their thread to it. "
+      "Call it once per process.");
   module.def(
       "enter_run",
       [](std::uint32_t camera, std::uint64_t epoch) { fleet::enter_run({.epoch = epoch, .camera = camera}); },

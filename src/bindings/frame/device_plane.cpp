@@ -295,8 +295,8 @@ std::string device_name(const Frame& frame) {
 
 void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
   nb::class_<PlaneOnDevice>(module, "DevicePlane", nb::is_final(),
-                            "A read-only uint8 plane in GPU memory. torch.from_dlpack(plane) returns a "
-                            "tensor that shares this memory.")
+                            "A uint8 plane in GPU memory, which must not be modified. "
+                            "torch.from_dlpack(plane) returns a tensor that shares this memory.")
       .def_prop_ro("shape", &get_shape, nb::sig("def shape(self, /) -> tuple[int, ...]"),
                    "(H, W) for luma, (H, W, 2) for chroma.")
       .def(

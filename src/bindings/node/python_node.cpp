@@ -32,8 +32,8 @@ using process::NodeDescription;
 
 void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
   nb::class_<NodeDescription>(module, "NodeDescription", nb::is_final(),
-                              "A Python node's name and value types, the file that it writes, and whether it "
-                              "emits more than one result per sample.")
+                              "A Python node's name and value types, the file that it writes, and how it "
+                              "emits results other than one per sample.")
       .def(
           "__init__",
           [](NodeDescription* self, const std::string& name, const std::string& input,

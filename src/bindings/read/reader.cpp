@@ -358,7 +358,7 @@ PyMethodDef* reader_methods() {
        "failed.\n    FramesHeldError: Python holds more frames than max_held_bytes."},
       {"latest", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&latest>)),
        METH_FASTCALL | METH_KEYWORDS,
-       "latest($self, *, max_age=None)\n--\n\nReturns the sample of all ports that was captured last; the "
+       "latest($self, *, max_age=None)\n--\n\nReturns the newest sample of all ports, by capture time; the "
        "same object again if there is no newer one.\n\nNever waits. Thread-safe. Older samples in the queue "
        "are dropped as ``skipped``. After the end it returns the last sample.\n\nArgs:\n    max_age: Maximum "
        "age in seconds; an older sample is not returned, but stays the latest.\nReturns:\n    The sample. "
@@ -385,9 +385,9 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       module, "Reader", nb::type_slots(slots), nb::is_generic(), nb::is_final(), nb::is_weak_referenceable(),
       nb::sig("class Reader(typing.Generic[T_co])"),
       "Pulls samples from one or more nodes; created by Pipeline.reader().\n\nIf a node has failed, every "
-      "method raises its NodeError instead of returning stale data. One thread at a time may call get(), "
-      "poll() or loop; latest() and close() are thread-safe. ``with reader:`` closes the reader at the end "
-      "of the block.");
+      "method raises its NodeError instead of returning stale data. One thread at a time may call get() or "
+      "poll(), or iterate; latest() and close() are thread-safe. ``with reader:`` closes the reader at the "
+      "end of the block.");
   refuse_construction(reader, "Reader cannot be called. Make a reader with pipeline.reader(port)");
   // Py_tp_methods cannot be used, because nanobind uses that slot for generic classes.
   for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {

@@ -75,8 +75,8 @@ void bind_packet_class(nb::module_& module) {
           "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")
       .def_prop_ro(
           "format", [](const Packet& self) { return self.stream->format; },
-          "How NAL units are separated: \"annexb\" (start codes), \"avcc\" (length prefixes), or \"raw\" "
-          "(not at all).")
+          "How NAL units are delimited: \"annexb\" (start codes) or \"avcc\" (length prefixes); \"raw\" for "
+          "codecs without NAL units.")
       .def_prop_ro(
           "size",
           [](const Packet& self) -> nb::object {

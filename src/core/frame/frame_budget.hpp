@@ -67,7 +67,7 @@ class FrameBudget {
 
   /// Adds a possible holder of loans, such as "node 'x'". Returns its number; 0: there are too many.
   std::uint16_t add_holder(std::string name);
-  /// Ends the holder's right to new loans. Its number is reused once its last loan is returned.
+  /// Call when the holder gets no more loans. Its number is reused once its last loan is returned.
   void remove_holder(std::uint16_t holder);
   [[nodiscard]] bool knows(std::uint16_t holder) const noexcept {
     return holder > 0 && holder <= holders_.load(std::memory_order_acquire);

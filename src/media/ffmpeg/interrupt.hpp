@@ -66,7 +66,7 @@ class Interrupt {
     }
     return false;
   }
-  /// Polls once. For loops that call FFmpeg without letting it wait, in which it does not poll.
+  /// Polls once. For loops in which FFmpeg never waits, because it polls only while it waits.
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool is_stopped() const noexcept { return stop_.stop_requested(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }

@@ -78,7 +78,7 @@ class FfmpegErrorCapture {
 
   /// Returns true if the latest HTTP response is chunked, so that only an empty chunk ends it.
   [[nodiscard]] bool met_chunks() const noexcept { return met_chunks_; }
-  /// The innermost capture of this thread has seen the last chunk of the latest response.
+  /// Returns true if this thread's innermost capture has seen the last chunk of the latest response.
   [[nodiscard]] static bool met_last_chunk() noexcept;
   /// Returns true if the latest response seen by this thread's innermost capture is chunked; nullopt if there
   /// was none.

@@ -78,7 +78,7 @@ class HttpAccess {
   /// Returns the URL to which FFmpeg sends the next request, for example to seek; empty if it may have
   /// another origin.
   [[nodiscard]] std::string later_url(void* request) const;
-  /// Sets fault_, preceded by the URL if FFmpeg was redirected from the one that was opened.
+  /// Sets fault_. Adds the URL unless it is that of the first open(), for example for a redirect or segment.
   void set_fault(const std::string& fault);
   void note_range(void* request);
   void fail_body();

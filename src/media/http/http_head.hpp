@@ -25,8 +25,8 @@ class HttpHead {
   [[nodiscard]] bool may_be_kept() const;
   /// `name`: in lower case. The values are valid until the next call of begin() or add().
   [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;
-  /// Returns why FFmpeg would take bytes for the body that are not what the server has sent, without
-  /// reporting an error, or an empty string. The reason continues a message after "cannot open: ".
+  /// Returns why FFmpeg would read other bytes as the body than the server has sent, without reporting an
+  /// error, or an empty string. The reason continues a message after "cannot open: ".
   [[nodiscard]] std::string fault() const;
 
  private:

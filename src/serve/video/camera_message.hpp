@@ -21,7 +21,7 @@ struct CameraFault {
   const char* reason = "";
 };
 
-inline constexpr std::size_t kMaxCameraFrame = 2U << 20U;  // maximum size of a message and its head in bytes
+inline constexpr std::size_t kMaxCameraFrame = 2U << 20U;  // maximum bytes of a message with its head
 inline constexpr std::size_t kMaxCameraText = 8192;        // bytes
 inline constexpr double kMaxCameraDelay = 30;              // seconds
 

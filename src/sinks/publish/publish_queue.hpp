@@ -49,7 +49,7 @@ class PublishQueue {
   // Called on the sending thread.
   /// Queues packets from the next keyframe on, which may already be in the queue.
   void begin_stream();
-  /// Counts packets that get too old as dropped by a slow link from now on.
+  /// From now on, counts packets that get too old as dropped by a slow link.
   void note_connection();
   /// Queues nothing until begin_stream().
   void end_stream();

@@ -122,7 +122,8 @@ struct FrameFile {
     files.note(stamp, encoder->kept_count());
   }
 
-  /// Ends the file before a frame of another source or with a decreasing timestamp, which it cannot contain.
+  /// Ends the segment before a frame of another source, or one more than kToleratedStepBack earlier. Throws
+  /// Error for another source if the recording is not split into segments.
   void end_before_another_source(const Stamp& stamp) {
     if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kToleratedStepBack)) return;
     if (!files.segment()) throw Error(another_source(files.path(), "frames"));

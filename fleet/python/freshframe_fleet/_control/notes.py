@@ -70,7 +70,7 @@ class AgentLogs:
     """Writes the log lines of one fleet's agents. put() never blocks."""
 
     def __init__(self, name: str) -> None:
-        """Starts no thread: the first line does. The thread ends when there are no more lines."""
+        """The first line starts the thread, which ends when there are no more lines."""
         self._name = f"log of fleet {name}"
         self._lines: deque[Line] = deque()
         self._lost = 0

@@ -1,2 +1,2 @@
-"""The part of the plugin only loaded for a run with a budget."""
+"""The part of the plugin that is loaded only for a run with a budget."""
 # SPDX-License-Identifier: Apache-2.0

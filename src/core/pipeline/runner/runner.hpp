@@ -48,8 +48,8 @@ class Runner {
   /// Opens the node and reports to the pipeline. Returns false if the node failed to open or was stopped;
   /// then call close_step().
   bool open_step();
-  /// Waits until every node has opened, when the clock of a node with its own stream starts. Returns false if
-  /// stopped first.
+  /// For a node with its own stream, waits until every node has opened; its clock starts then. Returns false
+  /// if stopped first. Other nodes do not wait.
   bool begin_stream();
   /// Takes the next sample. Returns Nothing if on_tick() is due instead; `sample` then has the stamp for its
   /// results.

@@ -41,7 +41,7 @@ struct Successor {
   bool given_up = false;      // whether the caller of replace() has given up
   bool left = false;          // whether the caller left once the outcome was certain
   bool awaited = true;        // whether the caller throws the error; otherwise it is logged
-  bool is_callers = true;     // whether the caller closes the unused node, if that runs outside the engine
+  bool is_callers = true;     // whether the caller closes the node not in use, if it runs outside the engine
   bool takes_thread = false;  // whether an embedder's thread continues where a native one ends; constant
   std::exception_ptr error = {};  // thrown by the new node's open() or the old node's close()
   std::atomic<bool> over{false};  // true once nothing is left to do; read `error` only then

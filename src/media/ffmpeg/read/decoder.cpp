@@ -335,8 +335,8 @@ void Decoder::fail(int result) {
 
 namespace {
 
-/// Returns true for the decoders of MPEG-1, -2, -4 and VC-1. For them the low-delay flag means that there are
-/// no B-frames, so they would return these in decoding order. Without the flag they detect B-frames
+/// Returns false for the decoders of MPEG-1, -2, -4 and VC-1. For them the low-delay flag means that there
+/// are no B-frames, so they would return these in decoding order. Without the flag they detect B-frames
 /// themselves.
 bool keeps_order_at_low_delay(AVCodecID codec) {
   switch (codec) {

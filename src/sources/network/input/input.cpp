@@ -144,7 +144,7 @@ int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::s
 
 namespace {
 
-constexpr double kSignOffTime = 0.1;  // time limit for RTSP's TEARDOWN in seconds
+constexpr double kSignOffTime = 0.1;  // time limit in seconds for RTSP's TEARDOWN
 
 /// HLS option: FFmpeg's default starts three segments before the newest one.
 constexpr const char* kStartOption = "live_start_index";

@@ -19,7 +19,7 @@ class KeepAlive {
   /// Call when the server has ended a session or stopped sending. `lasted`: since PLAY. `timeout`: the
   /// server's limit.
   void note_end(Seconds lasted, Seconds timeout) noexcept {
-    constexpr double kEarliest = 0.8;  // an earlier end, relative to the time limit, has another reason
+    constexpr double kEarliest = 0.8;  // share of the time limit; an earlier end has another reason
     constexpr double kLatest = 1.8;    // allows for the server's interval between checks
     constexpr int kPatience = 2;
     if (lasted < kEarliest * timeout) return;  // ended for another reason
