@@ -54,7 +54,7 @@ struct LoneNode {
                      : now == State::Busy   ? "this node is busy in a call on another thread"
                                             : "this node is already open");
   }
-  /// Calls `body` on the open node, which is marked busy until it returns.
+  /// Calls `body` while the open node is marked as busy.
   template <class Body>
   void busy(const Body& body) {
     enter(State::Open, State::Busy);

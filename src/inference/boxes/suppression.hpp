@@ -25,8 +25,8 @@ inline constexpr std::size_t kMostCandidates = 30'000;  // of more, only the mos
 /// Sorts by confidence and keeps at most kMostBoxes.
 void keep_surest(std::vector<Candidate>& boxes, std::size_t most = kMostBoxes);
 
-/// Like suppress(), but for rotated boxes, and a box is removed if its overlap with any more confident one is
-/// more than `iou`, even if that one is removed too (Fast NMS: Bolya et al., "YOLACT", 2019, arXiv
+/// Like suppress(), but for oriented boxes, and a box is removed if its overlap with any more confident one
+/// is more than `iou`, even if that one is removed too (Fast NMS: Bolya et al., "YOLACT", 2019, arXiv
 /// 1904.02689). The overlap is ProbIoU (Llerena et al., "Gaussian Bounding Boxes and Probabilistic
 /// Intersection-over-Union", 2021, arXiv 2106.06072): one minus the Hellinger distance of normal
 /// distributions with the boxes' variances.

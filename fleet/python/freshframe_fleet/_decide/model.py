@@ -111,7 +111,7 @@ class Camera:
     company: int = 0  # maximum number of suspects on trial at its agent, including itself; 0: no limit
     holds: int = 0
     left: int = 0  # number of agents that were not seen to end and may still be running it
-    doubled_at: float | None = None  # since when it may be running twice, as far as not yet in `overlap`
+    doubled_at: float | None = None  # start of a run that began while an earlier one may still be running
     overlap: float = 0.0  # seconds for which it may have been running twice
     closed_at: float | None = None  # while closing: when the agent reported that it is closed
     former: Former | None = None  # while it moves; handovers.py explains it
