@@ -81,6 +81,6 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "--verbose",
         action="count",
         default=unset,
-        help="print more messages to stderr; -vv: all of them",
+        help="print more messages to stderr; -vv prints all of them",
     )
     common.add_argument("-q", "--quiet", action="count", default=unset, help="print only errors to stderr")

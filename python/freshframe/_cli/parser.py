@@ -199,7 +199,11 @@ def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.
     )
     common.add_argument("--timeout", type=seconds, metavar="TIME", help="stop after TIME with exit code 5")
     common.add_argument(
-        "-v", "--verbose", action="count", default=0, help="print more messages to stderr; -vv: all of them"
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="print more messages to stderr; -vv prints all of them",
     )
     common.add_argument("-q", "--quiet", action="count", default=0, help="print only errors to stderr")
     common.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")

@@ -482,7 +482,7 @@ Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, 
     const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     if (!life.check_changes("remove()")) {
-      throw StateError("remove() was called before start(): do not add the node instead");
+      throw StateError("remove() was called before start(): instead of removing the node, do not add it");
     }
     if (index < 0 || index >= guarded.graph.size())
       throw GraphError("remove() needs a port of this pipeline");

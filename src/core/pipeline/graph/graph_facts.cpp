@@ -29,7 +29,7 @@ int only_source(const Graph& graph, const AnyPort& port) {
   }
   if (!is_source && named.size() > 1) {
     throw GraphError("of() needs a port with one source, but '" + name + "' has " +
-                     std::to_string(named.size()) + " upstream: pass the port of one of them");
+                     std::to_string(named.size()) + " sources upstream: pass the port of one of them");
   }
   const int only = is_source ? port.source : named.front();
   if (!std::binary_search(reaching.begin(), reaching.end(), only)) {
