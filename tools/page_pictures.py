@@ -29,7 +29,7 @@ import freshframe as ff  # noqa: E402
 PICTURES = {
     "blurred": ("draw", "labelled.mkv", 1.6, 640),
     "heat": ("count-objects", "heat.mp4", 3.9, 640),
-    "speeds": ("measure-speed", "speeds.mkv", 1.4, 800),
+    "speeds": ("measure-speed", "speeds.mkv", 1.45, 800),
 }
 QUALITY = 80
 SECONDS = 20  # seconds for which a page is open before its screenshot
