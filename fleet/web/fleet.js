@@ -80,7 +80,7 @@ function showAgents(agents) {
           "p",
           { class: "hint num" },
           [
-            `${format.count(agent.camera_count)} cameras`,
+            `${format.count(agent.camera_count)} ${agent.camera_count === 1 ? "camera" : "cameras"}`,
             `load ${format.percent(agent.load)}`,
             agent.behind >= 1 ? `results ${format.time(agent.behind)} behind` : "",
             agent.lost_share >= 0.01 ? `${format.percent(agent.lost_share)} of the frames lost` : "",
