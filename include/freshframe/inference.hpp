@@ -47,8 +47,8 @@ class OnnxModel {
 /// Options of OnnxDetector.
 struct OnnxDetectorOptions {
   float min_confidence = 0.25F;  // 0 to 1; less confident boxes are discarded
-  float max_iou = 0.45F;      // 0 to 1; NMS threshold: of boxes that overlap more, one per class is kept
-  bool agnostic_nms = false;  // NMS across classes: also drops overlapping boxes of other classes
+  float max_iou = 0.45F;         // 0 to 1; NMS threshold: of boxes that overlap more, one per class is kept
+  bool agnostic_nms = false;     // NMS across classes: also drops overlapping boxes of other classes
   std::vector<std::string> classes;     // class names to keep; empty for all
   std::vector<std::string> names = {};  // class names, if the file does not contain them
   std::string layout = {};              // if empty, detected from the file

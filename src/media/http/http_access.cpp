@@ -42,6 +42,14 @@ int error_of_refusal(int status) {
   return status == kForbidden ? AVERROR_HTTP_FORBIDDEN : 0;
 }
 
+/// Returns the position after the last byte of "bytes 0-99/*", or INT64_MAX if it has none.
+std::int64_t end_of_range(std::string_view range) {
+  const auto dash = range.find('-');
+  const auto last =
+      dash == std::string_view::npos ? std::nullopt : core::number_at(range.substr(dash + 1), INT64_MAX - 1);
+  return last ? *last + 1 : INT64_MAX;
+}
+
 struct FreeText {
   void operator()(std::uint8_t* text) const noexcept { av_free(text); }
 };
@@ -277,12 +285,15 @@ void HttpAccess::set_fault(const std::string& fault) {
 }
 
 /// FFmpeg reads a length of "*" as 0, and would treat every offset as past the end. Setting an end offset
-/// avoids this.
+/// avoids this. Versions with the option "request_size" (FFmpeg 9) request what follows a range that ends
+/// before this offset, endlessly if the file ends there, so for them it is the end of the range.
 void HttpAccess::note_range(void* request) {
   const auto range = head_.values("content-range");
   lacks_length_ = head_.status() == 206 && !range.empty() && core::trimmed(range.front()).ends_with("/*");
   if (!lacks_length_ || option_of(request, kEnd) != "0") return;
-  static_cast<void>(av_opt_set_int(request, kEnd, INT64_MAX, AV_OPT_SEARCH_CHILDREN));
+  const bool continues = av_opt_find(request, "request_size", nullptr, 0, AV_OPT_SEARCH_CHILDREN) != nullptr;
+  const auto end = continues ? end_of_range(range.front()) : INT64_MAX;
+  static_cast<void>(av_opt_set_int(request, kEnd, end, AV_OPT_SEARCH_CHILDREN));
 }
 
 void HttpAccess::fail_body() {

@@ -70,7 +70,7 @@ std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts) {
     return plain(400, "a request must have one Host header, and at most one Origin");
   if (!is_authority(head.host))
     return plain(400, "Host must be a name or an address, optionally followed by a port");
-  if (facts.has_other_coding) return plain(501, "this server supports only the chunked transfer coding");
+  if (facts.has_other_coding) return plain(400, "Transfer-Encoding must be chunked");
   if (head.method != "GET" && head.method != "HEAD" && head.method != "OPTIONS")
     return refuse_method(head.method);
   if (facts.has_body) return plain(413, "a request must not have a body");

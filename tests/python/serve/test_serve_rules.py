@@ -153,7 +153,7 @@ REQUESTS = {
     "two lengths": ("GET / HTTP/1.1\nHost: %\nContent-Length: 5\nContent-Length: 6\n\n", 400),
     "a length that is no number": ("GET / HTTP/1.1\nHost: %\nContent-Length: a\n\n", 400),
     "a length below 0": ("GET / HTTP/1.1\nHost: %\nContent-Length: -1\n\n", 400),
-    "an unknown coding": ("GET / HTTP/1.1\nHost: %\nTransfer-Encoding: gzip\n\n", 501),
+    "an unknown coding": ("GET / HTTP/1.1\nHost: %\nTransfer-Encoding: gzip\n\n", 400),
     "a space before the colon": ("GET / HTTP/1.1\nHost : %\n\n", 400),
     "a header without a name": ("GET / HTTP/1.1\nHost: %\n: a\n\n", 400),
     "Expect and a body": ("GET / HTTP/1.1\nHost: %\nExpect: 100-continue\nContent-Length: 5\n\n", 413),

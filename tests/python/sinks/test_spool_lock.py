@@ -95,7 +95,7 @@ def test_nothing_that_the_program_does_lets_another_one_in(box: Box, act: str) -
     folder = Path(box.folder)
     ACTS[act](folder)
     pid = "?" if act == "deletes the lock" else os.getpid()
-    assert f"the program with the pid {pid} uses the spool" in other_program(folder)
+    assert f"the program with the pid {pid} already uses the spool" in other_program(folder)
 
 
 CHILD = """

@@ -49,7 +49,7 @@ TEST(RequestRules, RefuseAmbiguousHosts) {
 
 TEST(RequestRules, RefuseBodiesAndOtherCodings) {
   EXPECT_EQ(status_of(kGet, {.has_body = true}), 413U);
-  EXPECT_EQ(status_of(kGet, {.has_other_coding = true}), 501U);
+  EXPECT_EQ(status_of(kGet, {.has_other_coding = true}), 400U);
 }
 
 TEST(RequestRules, RefuseTargetsThatAreNoPath) {
