@@ -13,18 +13,28 @@ from dataclasses import dataclass
 from .. import _native
 from .._check import as_utf8
 
-# Advice that users of the command line cannot follow.
+# These commands call open() themselves, so their users cannot follow advice about its arguments.
+_OPENS_ITSELF = frozenset({"demo", "probe", "track", "view"})
 _FOR_PROGRAMS = re.compile(
     r" \(pass reconnect=False to open\(\) to fail instead\)"
     r"|, or pass reconnect=True to open\(\) to wait for the source"
 )
 
 
+def _shown(command: str, text: str) -> str:
+    """Removes advice that users of the command cannot follow."""
+    return _FOR_PROGRAMS.sub("", text) if command in _OPENS_ITSELF else text
+
+
 class _Stderr(logging.Handler):
     """Writes to the current sys.stderr, which a live display may have replaced."""
 
+    def __init__(self, command: str) -> None:
+        super().__init__()
+        self._command = command
+
     def emit(self, record: logging.LogRecord) -> None:
-        print(_FOR_PROGRAMS.sub("", self.format(record)), file=sys.stderr, flush=True)
+        print(_shown(self._command, self.format(record)), file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class Messages:
 
     def complain(self, text: str) -> None:
         """Prints an error, also with -q. Masks passwords in URLs."""
-        shown = _native.mask_passwords(_FOR_PROGRAMS.sub("", as_utf8(text)))
+        shown = _native.mask_passwords(_shown(self.command, as_utf8(text)))
         print(f"freshframe {self.command}: {shown}", file=sys.stderr, flush=True)
 
     @property
@@ -54,7 +64,7 @@ class Messages:
         """Prints the package's log: warnings; with -v also INFO, with -vv all of it, with -q nothing."""
         levels = {-1: logging.CRITICAL, 0: logging.WARNING, 1: logging.INFO}
         logger = logging.getLogger("freshframe")
-        handler = _Stderr()
+        handler = _Stderr(self.command)
         handler.setFormatter(logging.Formatter("freshframe: %(levelname)s: %(message)s"))
         if self.level <= 0:  # a failed node is also raised, and the exception is printed
             handler.addFilter(lambda record: record.levelno < logging.ERROR)

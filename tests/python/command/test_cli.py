@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from rigs.watchdog import run_to_end
 from support import WATCHDOG, until
 
 import freshframe as ff
+from freshframe._cli.messages import Messages
 
 COMMANDS = ["track", "demo", "probe", "devices", "doctor", "model"]
 
@@ -196,6 +200,41 @@ def test_a_second_sigint_ends_at_once() -> None:
         running.send_signal(signal.SIGINT)
         out, _ = running.communicate(timeout=WATCHDOG)
     assert (running.returncode, out) == (-signal.SIGINT, "")
+
+
+@pytest.mark.parametrize(("command", "is_removed"), [("probe", True), ("run", False)])
+def test_advice_about_open_is_shown_only_for_the_users_own_file(
+    command: str, is_removed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = Messages(command)
+    advice = "pass reconnect=True to open() to wait for the source"
+    messages.complain(f"connection refused; check the port, or {advice}")
+    assert (advice not in capsys.readouterr().err) == is_removed
+    other = "pass reconnect=False to open() to fail instead"
+    with messages.log_to_stderr():
+        logging.getLogger("freshframe").warning("trying again (%s)", other)
+    shown = capsys.readouterr().err
+    assert "trying again" in shown
+    assert (other not in shown) == is_removed
+
+
+@pytest.mark.slow
+def test_advice_about_open_survives_in_a_pipeline_file(app: Callable[[str], str], freshframe: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"rtsp://127.0.0.1:{unused.getsockname()[1]}/door"
+        path = app(
+            f"""
+            import freshframe as ff
+            pipeline = ff.Pipeline()
+            pipeline.add(lambda frame: None, pipeline.add(ff.open({url!r})))
+            """
+        )
+        ran = process("run", path, "--timeout", "2s")
+        code, _, probed = freshframe("probe", url)
+    assert "(pass reconnect=False to open() to fail instead)" in ran.stderr
+    assert code != 0
+    assert "connection refused; check the port\n" in probed
 
 
 def test_importing_the_package_imports_neither_the_command_nor_rich() -> None:
