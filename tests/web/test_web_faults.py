@@ -174,7 +174,7 @@ def test_a_page_whose_token_is_no_longer_good_says_so(page: Page, running: Run) 
     page.until("return document.getElementById('phase').textContent === 'running'")
     pipeline.serve().close()
     pipeline.serve(port=urllib.parse.urlsplit(url).port or 0, token="the-second-of-two-tokens")
-    page.until("return document.querySelector('.banner[data-kind=lost]').textContent.includes('refuses')")
+    page.until("return document.querySelector('.banner[data-kind=lost]').textContent.includes('rejected')")
     assert "token" in page.text(".banner[data-kind=lost]")
     assert page.text("#phase") == "not connected"
 

@@ -134,9 +134,10 @@ TEST(Crew, RestsLongerFromDeathToDeathUntilAResultIsDelivered) {
   EXPECT_EQ(rig.get(), "a");
   EXPECT_EQ(rig.get(), "b");
   Texts delays;
+  const std::string before = "another one will start in ";
   for (const auto& line : rig.lines.all()) {
-    const auto at = line.find("another one will start in ");
-    if (at != std::string::npos) delays.push_back(line.substr(at + 22));
+    const auto at = line.find(before);
+    if (at != std::string::npos) delays.push_back(line.substr(at + before.size()));
   }
   EXPECT_EQ(delays, (Texts{"0.1 s", "0.2 s", "0.4 s", "0.1 s"}));
 }

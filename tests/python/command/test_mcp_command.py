@@ -477,12 +477,12 @@ def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) 
         eyes = [Eyes(Target.parse(dashboard.url), max_age=1e6) for _ in range(10)]
 
         def look(eye: Eyes) -> list[int]:
-            return [int(re.findall(r"picture (\d+)", eye.now("door")[0])[0]) for _ in range(5)]
+            return [int(re.findall(r"frame (\d+)", eye.now("door")[0])[0]) for _ in range(5)]
 
         numbers = at_once(*(functools.partial(look, eye) for eye in eyes))
         assert all(each == sorted(each) and len(each) == 5 for each in numbers)
         last = max(max(each) for each in numbers)
-        until(lambda: int(re.findall(r"picture (\d+)", eyes[0].now("door")[0])[0]) > last, "a newer picture")
+        until(lambda: int(re.findall(r"frame (\d+)", eyes[0].now("door")[0])[0]) > last, "a newer picture")
 
 
 @pytest.mark.parametrize(

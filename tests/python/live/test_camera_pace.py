@@ -110,7 +110,7 @@ def test_the_pace_is_reported_once_in_each_place(caplog: pytest.LogCaptureFixtur
     assert found[0].evidence["pace"] == pytest.approx(0.8, abs=0.01)
     assert "pace" in [one["kind"] for one in problems]
     assert 'freshframe_source_pace{pipeline="' in metrics
-    told = [one.getMessage() for one in caplog.records if "timestamps run at" in one.getMessage()]
+    told = [one.getMessage() for one in caplog.records if "timestamps advance at" in one.getMessage()]
     assert len(told) == 1
     assert told[0].endswith("its timestamps advance at 0.80 times real time; ages follow the arrivals")
 

@@ -197,8 +197,16 @@ REFUSED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "204 with a body": (f"204 No Content\n{LENGTH}", bytes, "answered 204, which contains no video"),
     "304": ("304 Not Modified\nContent-Length: 9", lambda _: b"", "answered 304, which contains no video"),
     "300": ("300 Choices\nContent-Length: 0", lambda _: b"", "answered 300, which contains no video"),
-    "302 without a place": ("302 Found\nContent-Length: 0", lambda _: b"", r"answered 302 without the URL"),
-    "two places": ("302 Found\nLocation: /b\nLocation: /c", lambda _: b"", "different Location: '/b, /c'"),
+    "302 without a place": (
+        "302 Found\nContent-Length: 0",
+        lambda _: b"",
+        "answered 302 without a URL to redirect to",
+    ),
+    "two places": (
+        "302 Found\nLocation: /b\nLocation: /c",
+        lambda _: b"",
+        "different Location headers: '/b, /c'",
+    ),
     "302 to a file": ("302 Found\nLocation: file:///etc/passwd", lambda _: b"", "redirects to 'file:///etc"),
     "302 to ftp": ("302 Found\nLocation: ftp://127.0.0.1:1/", lambda _: b"", "redirects to 'ftp://127"),
     "another range": (

@@ -42,7 +42,7 @@ def test_of_wants_one_source_that_comes_there() -> None:
         boxes.of(boxes)
     with pytest.raises(ff.GraphError, match="has no samples of 'cam1'"):
         boxes.of(cameras[0]).of(cameras[1])
-    with pytest.raises(ff.GraphError, match="another pipeline"):
+    with pytest.raises(ff.GraphError, match="belong to different pipelines"):
         boxes.of(ff.Pipeline().add(Count(1)))
     with pytest.raises(ff.OptionTypeError, match="of"):
         boxes.of("cam0")  # type: ignore[arg-type]

@@ -130,7 +130,7 @@ def test_the_results_of_a_sample_reach_a_slow_child_together_unless_it_has_asked
 def test_latest_below_a_generator_names_the_cure() -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(twice, pipeline.add(Ticker()), name="tiles"))
-    text = r"'tiles' gives several .* use poll\(\), get\(\) or a loop, or queue=LATEST"
+    text = r"'tiles' returns several .* use poll\(\), get\(\) or a loop, or queue=LATEST"
     with pipeline, pytest.raises(ff.GraphError, match=text):
         reader.latest()
 

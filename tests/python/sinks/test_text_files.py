@@ -185,7 +185,8 @@ def test_a_complete_file_appears_however_a_complete_run_ends(
     assert [path.name for path in tmp_path.iterdir()] == (["out"] if is_complete else [])
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == (not is_complete)
-    assert all(re.search(r"no file '.*out', because the run is not complete: ", each) for each in messages)
+    pattern = r"'.*out' was not written, because the run is not complete: "
+    assert all(re.search(pattern, each) for each in messages)
     caplog.clear()
 
 

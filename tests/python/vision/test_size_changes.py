@@ -93,7 +93,7 @@ def run(node: Any, *, of_tracks: bool, sources: int = 1, batch: ff.Batch | None 
 def test_each_further_size_is_a_warning(consumer: str, caplog: pytest.LogCaptureFixture) -> None:
     run(CONSUMERS[consumer](False), of_tracks=consumer in OF_TRACKS)
     said = warnings(caplog, 2)
-    assert [each.split("frames of ")[2].split()[0] for each in said] == ["320x240", "800x600"]
+    assert [each.split("frames of ")[2].split(",")[0] for each in said] == ["320x240", "800x600"]
     assert all(each.startswith("'consumer': its ") or "the zone 'top'" in each for each in said)
     assert all("frames of 640x480" in each for each in said)
 

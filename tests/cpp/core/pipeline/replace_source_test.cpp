@@ -247,7 +247,7 @@ TEST(ReplaceSource, SaysThatAStopEndedTheOpening) {
   opening.wait(false);
   pipeline.stop();
   other.join();
-  EXPECT_EQ(text, "stop() was called while 'cam' was replaced");
+  EXPECT_EQ(text, "stop() was called while 'cam' was being replaced");
 }
 
 }  // namespace

@@ -505,7 +505,7 @@ TEST_P(MediaExchangedSources, AreRefusedByOneFile) {
   for (const auto& sample : of_source(packets, 2, begin)) recorder.put(sample);
   recorder.close();
   EXPECT_EQ(recorder.errors, 120U);
-  EXPECT_TRUE(contains(recorder.last_error, "of another")) << recorder.last_error;
+  EXPECT_TRUE(contains(recorder.last_error, "comes from another")) << recorder.last_error;
   EXPECT_EQ(play(folder.file("a.mkv")).numbers.size(), 120U);
 }
 
