@@ -302,7 +302,8 @@ void find_stale(const Scene& scene, Causes& out) {
                     .subject = subject,
                     .text = percent_text(share) + " of the samples are older than max_age when " +
                             edges[i].child + " could take them.",
-                    .remedy = "Raise max_age to let them through, or make the nodes upstream of it faster.",
+                    .remedy = "Raise max_age to let them through, or make the nodes upstream of " +
+                              edges[i].child + " faster.",
                     .evidence = {{"stale_share", share}}};
     out[{"stale", subject}] = {std::move(finding)};
   }
@@ -314,12 +315,12 @@ void find_workers(const Scene& scene, Causes& out) {
     const auto restarts = count_restarts(nodes[i]);
     const auto count = grown(restarts, count_restarts(scene.window.before.nodes[i]));
     if (count == 0 || scene.quiet.has_changed(nodes[i].name)) continue;
-    Finding finding{.kind = "worker",
-                    .subject = nodes[i].name,
-                    .text = "its worker processes die repeatedly: " + std::to_string(restarts) +
-                            " have been restarted so far.",
-                    .remedy = "See the log for the cause of each.",
-                    .evidence = {{"restarts", static_cast<double>(restarts)}}};
+    Finding finding{
+        .kind = "worker",
+        .subject = nodes[i].name,
+        .text = "its worker processes die repeatedly; restarts so far: " + std::to_string(restarts) + ".",
+        .remedy = "See the log for the cause of each.",
+        .evidence = {{"restarts", static_cast<double>(restarts)}}};
     out[{"worker", nodes[i].name}] = {std::move(finding)};
   }
 }

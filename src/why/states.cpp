@@ -249,7 +249,8 @@ std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_
     case NodeDropCause::Repeated:
       return " that the server had sent before";
     case NodeDropCause::Lost:
-      return " on the network";
+      if (kind == NodeKind::Source) return " on the network";
+      return count == 1 ? " while it was written or sent" : " while they were written or sent";
     case NodeDropCause::Sender:
       return " in the browser";
     case NodeDropCause::NotDecoded:

@@ -369,7 +369,8 @@ std::string SetQueue::describe_silence(std::size_t parent, TimePoint now) const 
 std::string SetQueue::describe_distance(std::size_t parent) const {
   const auto nearest = joiner_.nearest(parent);
   if (!nearest || std::abs(*nearest) <= rules_.within) return {};
-  const auto whose = "the nearest samples of '" + get_name(parent) + "' ";
+  const auto whose =
+      "relative to those of '" + get_name(0) + "', the nearest samples of '" + get_name(parent) + "' ";
   const bool is_time = rules_.by != JoinBy::Seq;
   const auto numbers = std::llround(std::abs(*nearest));
   if (!is_time && numbers == 0) return whose + "have another part number";
@@ -401,7 +402,7 @@ std::string SetQueue::fruitless(TimePoint now) const {
     if (silence.empty() && has_reference) add(describe_distance(i));
   }
   if (far.empty()) return {};
-  return text + (has_reference ? "relative to those of '" + get_name(0) + "', " : std::string()) + far;
+  return text + far;
 }
 
 // Only where a longer queue would help: all parents send, and their times differ by less than the wait.

@@ -132,7 +132,7 @@ class Decoder {
   void columns() {
     const auto table = grid(how_.boxes, 0);
     if (table.rows != numbers_before_head(how_) + how_.head.numbers())
-      refuse_outputs(std::to_string(table.rows) + " rows");
+      refuse_outputs("an output has " + std::to_string(table.rows) + " rows");
     const std::size_t count = table.columns;
     const auto best = best_classes(table.row(4), classes(), count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -171,7 +171,7 @@ class Decoder {
     const auto boxes = grid(how_.boxes, 4);
     const auto scores = grid(how_.scores, 0);
     if (boxes.rows != scores.rows) refuse_outputs("there are not as many scores as boxes");
-    if (scores.columns < classes()) refuse_outputs("rows of " + std::to_string(scores.columns) + " scores");
+    if (scores.columns < classes()) refuse_outputs("a row has " + std::to_string(scores.columns) + " scores");
     return {boxes, scores};
   }
 

@@ -73,7 +73,7 @@ MaskPlanes view_planes(const Head& head, std::span<const OutputView> outputs, st
   const auto pixels = static_cast<std::size_t>(from.shape[2]) * static_cast<std::size_t>(from.shape[3]);
   if (pixels == 0 || from.floats.size() != planes * pixels || planes < least_rows ||
       (head.coefficients > 0 && planes != head.coefficients))
-    refuse_outputs("other masks, or masks that are not of float32, float16 or float64");
+    refuse_outputs("the masks have another shape, or are not float32, float16 or float64");
   return {from.floats, static_cast<int>(from.shape[3]), static_cast<int>(from.shape[2])};
 }
 

@@ -269,7 +269,8 @@ class Recogniser {
     if (fits) return;
     throw OptionError("the outputs of " + file() + ", " + list_shapes() + ", fit layout '" +
                       std::string(to_string(result.layout)) + "' with " + std::to_string(result.classes) +
-                      " classes, but " + std::to_string(named) + " names are known: " +
+                      " classes, but " + std::to_string(named) +
+                      (named == 1 ? " name is known: " : " names are known: ") +
                       (facts_.names ? "pass as many names" : what_to_pass() + ", with names="));
   }
 

@@ -67,7 +67,7 @@ const DataColumn* drawn_column(const Detections& found, bool is_read, const char
   if (column == nullptr) return nullptr;
   if (std::holds_alternative<Values>(column->values) && fits(column->shape)) return column;
   throw Error(std::string("Annotate draws the column '") + name + "', which must contain " + wanted +
-              ", or rename the column");
+              "; or rename the column");
 }
 
 std::span<const float> view_row(const DataColumn& column, std::size_t index) {

@@ -102,7 +102,7 @@ TEST(Layout, ShapesThatMeanSomethingElseAreRefused) {
   const auto pose = refusal(facts(640, {{"output0", {1, 56, 8400}}}, names(1, {{"task", "pose"}})));
   EXPECT_TRUE(has(pose, "'pose'") && has(pose, "OnnxModel")) << pose;
   const auto unnamed_pose = refusal(facts(640, {{"output0", {1, 56, 8400}}}, names(1)));
-  EXPECT_TRUE(has(unnamed_pose, "52 classes, but 1 are named")) << unnamed_pose;
+  EXPECT_TRUE(has(unnamed_pose, "52 classes, but 1 name is known")) << unnamed_pose;
   EXPECT_TRUE(has(refusal(facts(640, {{"output0", {1, 56, 8400}}})), "pose")) << unnamed_pose;
   const auto masks = refusal(facts(640, {{"output0", {1, 116, 8400}}, {"output1", {1, 32, 160, 160}}}));
   EXPECT_TRUE(has(masks, "segmentation") && has(masks, "OnnxModel")) << masks;

@@ -65,6 +65,8 @@ TEST_F(StatesTest, ALossIsDescribedByItsCauseAndByTheKindOfItsNode) {
       {NodeKind::Source, NodeDropCause::Pool, 1, "lost 1 frame because the pool had no room."},
       {NodeKind::Source, NodeDropCause::Repeated, 1, "lost 1 frame that the server had sent before."},
       {NodeKind::Source, NodeDropCause::Lost, 1, "lost 1 frame on the network."},
+      {NodeKind::Sink, NodeDropCause::Lost, 1, "lost 1 frame while it was written or sent."},
+      {NodeKind::Sink, NodeDropCause::Lost, 2, "lost 2 frames while they were written or sent."},
       {NodeKind::Node, NodeDropCause::Worker, 1, "lost 1 frame with a worker process."},
       {NodeKind::Node, NodeDropCause::Stop, 1, "lost 1 frame when the pipeline stopped."},
   };

@@ -136,7 +136,8 @@ std::string missed_before(const Graph& graph, const std::string& consumer, const
   }
   if (missed.empty()) return {};
   return "'" + consumer + "' has missed " + missed +
-         ", which were sent before it was added: add it before the pipeline starts to receive the whole file";
+         ", which were sent before it was connected: connect it before the pipeline starts, to receive the "
+         "whole file";
 }
 
 std::vector<std::string> list_views(const Graph& graph, int node) {

@@ -25,8 +25,9 @@ void check_join_queue(const std::string& name, const std::optional<Queue>& queue
                      to_string(*queue) + " is too short: leave out queue=, or use Queue(8) or more");
   }
   if (queue->max_seconds || queue->max_bytes) {
-    throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
-                     ", but its max_wait already limits its queues: leave max_seconds and max_bytes out");
+    throw GraphError(
+        quoted(name) + " has a join and queue=" + to_string(*queue) +
+        ", but the queues of a join are limited by max_wait= of Join: leave max_seconds and max_bytes out");
   }
 }
 

@@ -29,8 +29,8 @@ void NodeStream::warn_about_clock(TimePoint::duration ahead) {
   if (by <= 1 || std::exchange(clock_logged_, true)) return;
   log(LogLevel::Warning,
       "source '" + facts_.name + "' returned a capture time " + std::to_string(std::llround(by)) +
-          " s ahead of the pipeline's clock, which is replaced by the current time: `captured` must be a "
-          "time of CLOCK_MONOTONIC, such as time.monotonic()");
+          " s ahead of the pipeline's clock; the current time is used instead: `captured` must be a time of "
+          "CLOCK_MONOTONIC, such as time.monotonic()");
 }
 
 Utc NodeStream::choose_utc(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const {

@@ -255,7 +255,7 @@ void Retention::delete_passed() {
   if (limit != nullptr) {
     const std::string what(limits_.what);
     tell(told_stuck_,
-         std::string(limit) + " is exceeded in '" + shown_ + "', and no " + what +
+         std::string(limit) + " cannot be met in '" + shown_ + "', because no " + what +
              " is left that may be deleted: open " + what +
              "s, including those of other programs, and those with a .keep file are kept. The recording "
              "continues");

@@ -110,7 +110,7 @@ TEST(ClipRoom, KeepsAllOpenClips) {
   recording.feed(100);
   EXPECT_TRUE(recording->writing().empty());
   recording.close();
-  EXPECT_EQ(log.count(LogLevel::Warning, "keep_bytes is exceeded in '"), 1);
+  EXPECT_EQ(log.count(LogLevel::Warning, "keep_bytes cannot be met in '"), 1);
   EXPECT_EQ(log.count(LogLevel::Warning, "keep_free_bytes"), 0) << "it was not given";
   EXPECT_EQ(names_in(folder), std::set<std::string>());
 }
