@@ -91,7 +91,8 @@ def _what_follows(state: dict[str, Any], options: Any) -> str:
         return f"{options.agent} is draining and has no cameras"
     if not others:
         why = "no other agent accepts cameras now"
-        return f"{options.agent} is draining, but its {count_cameras(count)} stay there: {why}"
+        stay = "stays" if count == 1 else "stay"
+        return f"{options.agent} is draining, but its {count_cameras(count)} {stay} there: {why}"
     return f"{options.agent} is draining, {count_cameras(count)} left to move: see `freshframe fleet status`"
 
 

@@ -101,7 +101,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _with_token(target: Target, path: str | None) -> Target:
-    token, where = target.token, "the URL's token"
+    token, where = target.token, "?token= in the URL"
     if path is not None:
         where = f"--token-file {path}"
         try:

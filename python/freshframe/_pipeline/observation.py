@@ -67,8 +67,9 @@ def end_run(engine: _native.Engine, graph: Graph, *, is_reported: bool) -> None:
     missing = graph.end_run(lambda: report(engine).complete)
     if missing and not is_reported:
         logger.warning(
-            "%s was not written, because the run is not complete: %s",
+            "%s %s not written, because the run is not complete: %s",
             ", ".join(map(repr, missing)),
+            "was" if len(missing) == 1 else "were",
             "; ".join(report(engine).losses),
         )
 

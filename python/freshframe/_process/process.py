@@ -136,7 +136,7 @@ def checked(process: Any, node: Any) -> Process:
         )
     if not sys.executable or getattr(sys, "frozen", False):
         raise GraphError(
-            "process= needs a Python interpreter to start workers, but this program has none, "
-            "for example because it is frozen: leave process= out"
+            "process= needs a Python interpreter to start workers, but this program has none "
+            "(sys.executable), for example because it is frozen: leave process= out"
         )
     return Process() if process is True else process

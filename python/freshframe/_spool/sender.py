@@ -291,7 +291,7 @@ class _Outage:
             return
         say(
             WARNING,
-            "the spool %r: send() has failed: %s; %d results are waiting and will be sent again",
+            "the spool %r: send() has failed: %s; %d results are waiting, and sending will be tried again",
             self._folder,
             error,
             waiting,
