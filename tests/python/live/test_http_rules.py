@@ -491,15 +491,16 @@ def ranged(movie: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     split = ["-f", "segment", "-segment_time", "0.48", "-segment_format", "mpegts"]
     film(*split, to=folder / "%d.ts")
     parts = [(folder / f"{n}.ts").read_bytes() for n in range(FRAMES // GROUP)]
-    ends = [sum(map(len, parts[: n + 1])) for n in range(len(parts))]
+    gap = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 400  # FFmpeg 9 reads ranges without a gap by one request
+    begins = [sum(map(len, parts[:n])) + n * len(gap) for n in range(len(parts))]
     cuts = [found.start() - 4 for found in re.finditer(b"moof", movie)] + [movie.rfind(b"mfra") - 4]
     return {
         "/a.mp4": movie,
-        "/a.ts": b"".join(parts),
+        "/a.ts": gap.join(parts),
         "/0.ts": parts[0],
         "/1.ts": parts[1],
         "/mp4.m3u8": make_playlist("a.mp4", list(itertools.pairwise(cuts)), cuts[0]),
-        "/ts.m3u8": make_playlist("a.ts", list(zip([0, *ends[:-1]], ends, strict=True)), 0),
+        "/ts.m3u8": make_playlist("a.ts", [(at, at + len(part)) for at, part in zip(begins, parts, strict=True)], 0),
     }
 
 

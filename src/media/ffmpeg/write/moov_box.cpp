@@ -101,7 +101,10 @@ class MoovOpener {
     const auto changed = reader.number(old_size);
     const auto scale = reader.number(4);
     if (!of_media) movie_scale_ = static_cast<int>(scale);
-    const auto duration = lengthen(reader.number(old_size), static_cast<int>(scale));
+    const auto given = reader.number(old_size);
+    // FFmpeg 9 computes the duration in mdhd from decoding times, which end before the last image is shown.
+    const auto duration = of_media ? in_scale(times_.whole, static_cast<int>(scale))
+                                   : lengthen(given, static_cast<int>(scale));
     const auto size = begin_header(head, duration);
     put(created, size);
     put(changed, size);
@@ -153,10 +156,13 @@ class MoovOpener {
 
   /// Extends a duration from the described part to the whole file. `scale`: ticks per second.
   [[nodiscard]] std::uint64_t lengthen(std::uint64_t ticks, int scale) const {
-    const auto in_scale = [&](std::int64_t duration) {
-      return av_rescale_q_rnd(duration, times_.time_base, {1, std::max(scale, 1)}, AV_ROUND_UP);
-    };
-    return ticks + static_cast<std::uint64_t>(in_scale(times_.whole) - in_scale(times_.described));
+    return ticks + in_scale(times_.whole, scale) - in_scale(times_.described, scale);
+  }
+
+  /// `scale`: ticks per second.
+  [[nodiscard]] std::uint64_t in_scale(std::int64_t duration, int scale) const {
+    return static_cast<std::uint64_t>(
+        av_rescale_q_rnd(duration, times_.time_base, {1, std::max(scale, 1)}, AV_ROUND_UP));
   }
 
   void put(std::uint64_t value, std::size_t size) {

@@ -35,7 +35,8 @@ Moov box(const std::string& name, const std::vector<Moov>& parts) {
   return join({number(8 + body.size(), 4), Moov(name.begin(), name.end()), body});
 }
 
-/// A moov box for one second: 1000 ticks of the movie, 90000 of the video. `size`: bytes per time or duration, 4 or 8.
+/// A moov box for one second: 1000 ticks of the movie, 90000 of the video. The last image is shown after the end of the
+/// decoding times in mdhd, as FFmpeg 9 writes it. `size`: bytes per time or duration, 4 or 8.
 Moov moov_of_a_second(std::size_t size) {
   const auto head = number(size == 8 ? 1 : 0, 1);
   const auto flags = number(7, 3);
@@ -46,7 +47,7 @@ Moov moov_of_a_second(std::size_t size) {
   const auto edit =
       box("elst", {head, flags, number(2, 4), number(500, size), number(UINT64_MAX, size), number(0x10000, 4),
                    number(1000, size), number(3000, size), number(0x10000, 4)});
-  const auto media = box("mdhd", {head, flags, zeros, number(90000, 4), number(90000, size), Moov(4, 5)});
+  const auto media = box("mdhd", {head, flags, zeros, number(90000, 4), number(82800, size), Moov(4, 5)});
   const auto tables = box("stbl", {box("stsd", {Moov(20, 6)}), box("stts", {Moov(16, 7)}),
                                    box("stsz", {Moov(16, 7)}), box("co64", {Moov(16, 7)})});
   return box("moov", {movie,
