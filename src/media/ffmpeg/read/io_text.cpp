@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/ptr.hpp"
 
 namespace freshframe::media {
@@ -14,6 +15,13 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kMostText = 16U << 20U;  // in bytes; some playlists list all segments of a day
+
+/// Returns true if all bytes of the requested HTTP range were read. FFmpeg 9 then returns AVERROR(EIO) if the
+/// file is longer.
+bool has_read_range(AVIOContext& io) {
+  const auto end = protocol_text(io, "end_offset");
+  return !end.empty() && end != "0" && protocol_text(io, "offset") == end;
+}
 
 }  // namespace
 
@@ -30,7 +38,7 @@ std::optional<std::string> take_text(AVIOContext& io, bool whole) {
   std::array<unsigned char, 4096> part{};
   for (;;) {
     const int count = avio_read(&io, part.data(), static_cast<int>(part.size()));
-    if (count == 0 || count == AVERROR_EOF) return text;
+    if (count == 0 || count == AVERROR_EOF || (count < 0 && has_read_range(io))) return text;
     // FFmpeg's demuxer also uses what arrived before the error.
     if (count < 0 && !whole && !text.empty()) return text;
     if (count < 0 || text.size() > kMostText) return std::nullopt;
