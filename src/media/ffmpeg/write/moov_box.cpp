@@ -103,8 +103,8 @@ class MoovOpener {
     if (!of_media) movie_scale_ = static_cast<int>(scale);
     const auto given = reader.number(old_size);
     // FFmpeg 9 computes the duration in mdhd from decoding times, which end before the last image is shown.
-    const auto duration = of_media ? in_scale(times_.whole, static_cast<int>(scale))
-                                   : lengthen(given, static_cast<int>(scale));
+    const auto duration =
+        of_media ? in_scale(times_.whole, static_cast<int>(scale)) : lengthen(given, static_cast<int>(scale));
     const auto size = begin_header(head, duration);
     put(created, size);
     put(changed, size);
