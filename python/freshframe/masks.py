@@ -194,7 +194,10 @@ def _counts(letters: str) -> Iterator[int]:
         if len(earlier) > 2:
             number += earlier[-2]
         if not 0 <= number <= _LONGEST_SIDE**2:
-            raise OptionError("a run length of a mask is negative or larger than any image")
+            raise OptionError(
+                f"a mask's string contains a run length of {number}, which must be 0 to {_LONGEST_SIDE**2}: "
+                "it is corrupt; pass a string that encode() returned"
+            )
         earlier.append(number)
         yield number
         number = shift = 0

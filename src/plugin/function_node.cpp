@@ -29,7 +29,8 @@ std::size_t result_bytes(const FunctionOptions& options) {
   for (const auto size : options.shape) {
     if (size < 0) throw OptionError("out must have sizes of at least 0, got " + std::to_string(size));
     if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > kMostResultBytes) {
-      throw OptionError("out must be at most 1 GiB");
+      throw OptionError(
+          "a result as large as out= declares has more than 1 GiB: declare a smaller shape or dtype");
     }
   }
   return static_cast<std::size_t>(bytes);

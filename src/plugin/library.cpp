@@ -18,8 +18,12 @@ platform::Library load(const std::string& path) {
   } catch (const platform::LoadError& error) {
     std::error_code unknown;
     const bool is_there = std::filesystem::exists(path, unknown);
-    throw OptionError("cannot load '" + path + "': " + error.what() +
-                      (is_there ? "; it must be a shared library for this machine" : ""));
+    throw OptionError(
+        "cannot load '" + path + "': " + error.what() +
+        (is_there ? "; check that '" + path +
+                        "' is a shared library for this machine, and that the libraries it needs are "
+                        "installed"
+                  : ""));
   }
 }
 

@@ -46,7 +46,12 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
         if isinstance(each, Source) and not isinstance(each, Native):
             raise _refused(name, f"{what} is a source written in Python")
         if declared(each).is_recorder or wiring.records_to(each) is not None:
-            raise _refused(name, f"{what} is a recorder, and replacing it would split its file")
+            why = (
+                "replacing it would split its file"
+                if each is old
+                else "a recorder cannot replace a running node"
+            )
+            raise _refused(name, f"{what} is a recorder, and {why}")
     if not (isinstance(old, Native) and isinstance(node, Native)):
         _check_alike(name, old, member, node)
 

@@ -11,6 +11,7 @@
 #include <new>
 #include <string>
 
+#include "core/unit_text.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/packets/parameters.hpp"
 
@@ -21,7 +22,9 @@ inline void check_packet_times(const Packet& packet, const std::string& doing) {
   constexpr double kMost = 1e12;  // seconds; larger values do not fit into 64 bits of ticks
   const auto is_time = [](double seconds) { return std::abs(seconds) <= kMost; };  // false for NaN
   if (is_time(packet.pts) && is_time(packet.dts) && is_time(packet.duration)) return;
-  throw Error("cannot " + doing + ": a packet's pts, dts or duration is not a number of seconds");
+  throw Error("cannot " + doing + ": a packet has pts " + core::seconds_text(packet.pts) + ", dts " +
+              core::seconds_text(packet.dts) + " and duration " + core::seconds_text(packet.duration) +
+              "; expected at most 1e12 s for each");
 }
 
 /// Ticks relative to a first timestamp. A camera's frames may have equal timestamps, but muxers require

@@ -69,12 +69,12 @@ class TwoForms {
   /// Throws GraphError if the node takes packets. A sample may have the wrong type if the parent's type is
   /// unknown.
   [[nodiscard]] OfFrames& get_frames() {
-    if (packets_) throw GraphError("takes Packet, but its parent returned something else");
+    if (packets_) throw GraphError("takes Packet, but its parent returned a Frame");
     return frames_;
   }
   /// Throws GraphError if the node takes frames.
   [[nodiscard]] OfPackets& get_packets() {
-    if (!packets_) throw GraphError("takes Frame, but its parent returned something else");
+    if (!packets_) throw GraphError("takes Frame, but its parent returned a Packet");
     return *packets_;
   }
   /// Calls `deed` with the chosen form.

@@ -135,8 +135,8 @@ UrlKind find_kind(const std::string& url, const core::LiveUrl& live) {
     return UrlKind::Live;
   }
   if (!scheme.empty() && scheme != "file") {
-    throw OptionError("cannot open '" + core::shown_url(url) + "': '" + scheme + "' is not supported yet; " +
-                      meant_scheme(scheme) + std::string(kSupported));
+    throw OptionError("cannot open '" + core::shown_url(url) + "': the scheme '" + scheme +
+                      "' is not supported; " + meant_scheme(scheme) + std::string(kSupported));
   }
   if (scheme.empty()) check_slashes(url);
   if (names_pictures(local_path(url))) return UrlKind::Pictures;

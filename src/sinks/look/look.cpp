@@ -411,8 +411,8 @@ struct FrameLook {
     if (!stream || stream->width != frame.width() || stream->height != frame.height())
       stream = jpeg_stream(frame);
     if (!ring.add(jpeg_packet(jpeg.bytes, sample.stamp, stream), sample.stamp))
-      throw Error("a frame of the Look is larger than max_bytes: it has " +
-                  std::to_string(jpeg.bytes.size()) + " bytes");
+      throw Error("a frame has " + std::to_string(jpeg.bytes.size()) +
+                  " bytes as JPEG, more than max_bytes= of the Look: increase it");
   }
 
   [[nodiscard]] bool is_due(const Stamp& stamp) {

@@ -240,14 +240,14 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         f"the scheme {given}": (
             opens(f"{given}://10.0.0.7/x"),
             ff.OptionError,
-            (f"'{given}' is not supported yet; did you mean '{meant}'?",),
+            (f"the scheme '{given}' is not supported; did you mean '{meant}'?",),
         )
         for given, meant in (("rstp", "rtsp"), ("rtps", "rtsp"), ("htttp", "http"), ("httpss", "https"))
     },
     "a scheme like no other": (
         opens("gopher://h/x"),
         ff.OptionError,
-        ("'gopher' is not supported yet; this version opens",),
+        ("'gopher' is not supported; this version opens",),
     ),
     "a float32 picture": (
         lambda: ff.Frame.from_array(PICTURE.astype(np.float32)),

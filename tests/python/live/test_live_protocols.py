@@ -128,5 +128,5 @@ def test_the_description_of_rtp_is_read_from_a_web_server() -> None:
 
 
 def test_a_scheme_that_ffmpeg_does_not_read_is_refused_at_once() -> None:
-    with pytest.raises(ff.OptionError, match=r"'gopher' is not supported yet.*rtmp, rtmps, srt, rtp"):
+    with pytest.raises(ff.OptionError, match=r"'gopher' is not supported;.*rtmp, rtmps, srt, rtp"):
         ff.open("gopher://127.0.0.1/a")

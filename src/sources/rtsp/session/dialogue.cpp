@@ -96,7 +96,7 @@ Message Dialogue::wait_for_answer(Waiter& waiter, TimePoint deadline) {
       throw Fault(Trouble::Dialogue, "the server closed the connection instead of answering", ECONNRESET);
     }
   }
-  throw Fault(Trouble::Dialogue, "the server sends messages, but no answer");
+  throw Fault(Trouble::Dialogue, "the server sent only provisional (1xx) responses, and no final one");
 }
 
 /// Returns the next response that was read, if any. Answers requests, and passes packets to `on_packet`.
