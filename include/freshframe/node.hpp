@@ -109,7 +109,7 @@ struct NodeContract {
   /// For a node that only accepts sets: its inputs, in the order of its parents. Empty means any number of
   /// any type.
   std::vector<JoinInput> sets = {};
-  /// Accepts samples of a single source only, as a video file does. Ports with several sources are rejected.
+  /// Accepts samples of a single source only, like a recorder. Ports with several sources are rejected.
   bool needs_one_source = false;
 
   // ---- output
@@ -211,7 +211,7 @@ class NodeBase {
   /// Base::contract(); own.finishes = true; return own;`.
   [[nodiscard]] virtual NodeContract contract() const { return {}; }
   [[nodiscard]] virtual NodeAbilities abilities() noexcept { return {}; }
-  /// For NodeStats. Thread-safe. `span` applies to the inference times.
+  /// Returns the node's part of NodeStats. Must be thread-safe. `span`: the period of the inference times.
   [[nodiscard]] virtual NodeReport report(Span /*span*/) const { return {}; }
 
   virtual void open(const Context& /*context*/) {}

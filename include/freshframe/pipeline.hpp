@@ -45,7 +45,7 @@ struct AddOptions {
   std::string name = {};
   /// Default: LATEST downstream of a live source (RECORDING for a recorder), LOSSLESS if all sources are
   /// files, RECORDING downstream of packets. Directly downstream of a node with several results per sample,
-  /// the default queue blocks (for a recorder only with files): see docs/reference/steps.md.
+  /// the default queue blocks (of a recorder, only if all sources are files). See docs/reference/steps.md.
   std::optional<Queue> queue = {};
   OnError on_error = OnError::Stop;
   /// In seconds, for live sources only: an older sample is dropped as `stale` when its turn comes.

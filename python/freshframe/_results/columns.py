@@ -66,7 +66,7 @@ def find_columns(found: Any) -> Mapping[str, Column]:
 
 
 def find_column(found: Any, column: Column) -> npt.NDArray[Any] | None:
-    """Returns the entries of a column of Circles or Detections, (n,), or None if it is missing."""
+    """Returns a column of Circles or Detections as an array of shape (n,), or None if it is missing."""
     values: npt.NDArray[Any] | None = getattr(found, column.attribute)
     return values if values is None or column.place is None else values[:, column.place]
 

@@ -413,7 +413,7 @@ PyMethodDef* engine_methods() {
   return methods;
 }
 
-std::atomic<PyObject*> end_callback{nullptr};  // shared by all pipelines: only the first one is kept
+std::atomic<PyObject*> end_callback{nullptr};  // shared by all pipelines; only the first callback is kept
 
 // Makes the interpreter run `callback` when the pipeline has ended.
 void call_at_end(Engine& self, nb::callable callback) {

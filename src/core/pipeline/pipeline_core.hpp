@@ -26,7 +26,7 @@ class PipelineCore final : public PipelineParts {
 
   // ---- life
 
-  /// See Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
+  /// Calls launch(), starts the embedder's threads, then calls wait_opened() and go(). See Pipeline::start().
   void start(const Embedder& embedder);
   /// Connects the graph and starts the native threads.
   void launch();

@@ -59,9 +59,9 @@ class AntialiasedPlane {
   std::vector<std::uint8_t> scaled_;  // horizontally scaled rows, one component after the other
 };
 
-/// Scales bilinearly with weights of 11 bits, like OpenCV's resize() with INTER_LINEAR for 8-bit images:
-/// bit-exact with OpenCV 5.0 on x86-64. One level more or less can decide which of two nearly equal boxes is
-/// kept, and users compare boxes with those of programs that scale with OpenCV. Keeps tables and rows between
+/// Scales bilinearly with 11-bit weights, like OpenCV's resize() with INTER_LINEAR for 8-bit images:
+/// bit-exact with OpenCV 5.0 on x86-64. A pixel value that is off by one can decide which of two nearly equal
+/// boxes is kept, and users compare boxes with those of programs that scale with OpenCV. Keeps tables and rows between
 /// calls. Not thread-safe.
 class PackedResize {
  public:

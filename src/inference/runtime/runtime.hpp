@@ -58,7 +58,7 @@ class Runtime {
 /// The first line of an ONNX Runtime message, at most 400 characters.
 [[nodiscard]] std::string shorten_reason(std::string text);
 
-/// Keeps the last error that ONNX Runtime logs on this thread while it exists.
+/// While this object exists, keeps the last error that ONNX Runtime logs on this thread.
 class LoggedError {
  public:
   LoggedError() noexcept;

@@ -75,7 +75,7 @@ std::string describe_share(const std::string& provider, const NodeShare& share) 
   return left.empty() ? text : text + ", the CPU runs the others: " + left;
 }
 
-/// Explains why a session is refused whose provider would run none of the nodes, and what to pass instead.
+/// Explains why a session whose provider would run none of the nodes is refused, and what to pass instead.
 std::string describe_unused(const std::string& provider, const NodeShare& share) {
   std::string others;
   for (const auto& [name, count] : share.others) others += (others.empty() ? "" : " and ") + name;

@@ -19,8 +19,8 @@ struct PlaceRules {
 
 class PlaceMotion {
  public:
-  /// Places more than 4 standard deviations apart cannot belong to the same object; after a bounce, more than
-  /// 2.5.
+  /// Limits of the squared distance, in squared standard deviations: places more than 4 standard deviations
+  /// apart (2.5 after a bounce) cannot belong to the same object.
   static constexpr double kGate = 16, kBounceGate = 6.25;
   /// An object that bounces or is hit continues from its place with another velocity. This is less likely
   /// than straight motion: minus twice the log of the odds.

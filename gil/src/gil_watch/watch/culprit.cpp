@@ -132,8 +132,9 @@ std::string callable_name(std::span<const NativeFrame> above, const CallableName
   return "";
 }
 
-// Names a foreign function without a symbol. If its type has no module, or unrelated types share the
-// function, the name would look like one of the interpreter's, so the library replaces the module.
+// Returns the name of a foreign function that has no symbol. If its type has no module, or unrelated types
+// share the function, the name begins with "builtins:", like the interpreter's own, so the library's name
+// replaces that prefix.
 std::string foreign_text(const NativeFrame& frame, const CallableName& name) {
   static constexpr std::string_view kBuiltins = "builtins:";
   return name.text.starts_with(kBuiltins) ? frame.library + ":" + name.text.substr(kBuiltins.size())

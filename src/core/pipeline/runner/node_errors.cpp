@@ -16,8 +16,8 @@ namespace {
 // Note [Forced unwinding]
 //
 // pthread_exit() in a node's code ends the thread by unwinding it as an exception would. Up to 3.13, CPython
-// does the same to a thread that wants the GIL while the interpreter is finalizing, which nodes of the
-// bindings may. The C library aborts the program if that unwinding is swallowed, so each catch (...) around a
+// does the same to a thread that requests the GIL during finalization, which the thread of a Python node may
+// do. The C library aborts the program if that unwinding is swallowed, so each catch (...) around a
 // node lets it pass first.
 
 std::string describe(const std::exception_ptr& error) {

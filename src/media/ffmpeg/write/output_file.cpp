@@ -151,7 +151,7 @@ int OutputFile::close() noexcept {
   platform::FileFacts facts;
   if (file_.look(facts) == 0) size_ = facts.size_bytes;
   remove_unused();
-  if (claim_) claim_->release();  // must happen before the file is closed
+  if (claim_) claim_->release();  // before closing: the claim unlocks through the open descriptor
   if (const int error = file_.close(); error != 0 && result >= 0) result = AVERROR(error);
   return result;
 }

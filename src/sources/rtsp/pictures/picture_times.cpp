@@ -11,8 +11,8 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-// implausible timestamps that are tolerated among the last 32 images, or jumps without 250 plausible images
-// in between
+// Timestamps are doubted after more than this many implausible ones among the last 32 images, or jumps
+// with fewer than kEnough consecutive plausible images between them.
 constexpr int kMostOdd = 2;
 constexpr int kEnough = 250;      // plausible images in a row
 constexpr double kLeastSpan = 1;  // seconds
