@@ -150,7 +150,7 @@ def _worst_first(edge: dict[str, Any]) -> tuple[float, float, int]:
 
 
 def _queue_name(queue: dict[str, Any]) -> str:
-    """Returns a short name for a queue. Queue(...) is shortened to its policy: the depth has its own column."""
+    """Returns a short name for a queue: of Queue(...), the policy. The depth has its own column."""
     name = str(queue.get("name") or queue["when_full"])
     return str(queue["when_full"]).replace("drop_", "") if name.startswith("Queue(") else name
 

@@ -61,8 +61,8 @@ class AntialiasedPlane {
 
 /// Scales bilinearly with 11-bit weights, like OpenCV's resize() with INTER_LINEAR for 8-bit images:
 /// bit-exact with OpenCV 5.0 on x86-64. A pixel value that is off by one can decide which of two nearly equal
-/// boxes is kept, and users compare boxes with those of programs that scale with OpenCV. Keeps tables and rows between
-/// calls. Not thread-safe.
+/// boxes is kept, and users compare boxes with those of programs that scale with OpenCV. Keeps tables and
+/// rows between calls. Not thread-safe.
 class PackedResize {
  public:
   /// Must be called for each image size. Drops cached rows.

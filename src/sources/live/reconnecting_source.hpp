@@ -87,7 +87,7 @@ class ReconnectingSource : public VideoSource {
   bool connected_ = false;
   bool finished_ = false;
   bool had_frame_ = false;
-  bool was_connected_ = false;  // connected at least once; a later refusal is retried: it may be another camera
+  bool was_connected_ = false;  // connected once; a later refusal is retried: it may be another camera
   BackOff back_off_;
   TimePoint last_packet_{};  // arrival of the last packet, or the start of the first attempt
   TimePoint newest_captured_ = TimePoint::min();  // newest capture time of the frames so far
