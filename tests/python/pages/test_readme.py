@@ -24,14 +24,8 @@ import freshframe as ff
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[str] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-CAMERA, LOOP, FIRST, PARTS = BLOCKS
+CAMERA, LOOP, PAGE = BLOCKS
 OUTPUT = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-def with_detector() -> str:
-    """Returns the program with the scene and tracker of the next block, as README tells the reader to do."""
-    begin, end = FIRST.index("camera = "), FIRST.index("drawn = ")
-    return FIRST[:begin] + PARTS + FIRST[end:]
 
 
 @contextmanager
@@ -104,14 +98,9 @@ def test_the_loop_over_the_camera_prints_every_frame() -> None:
 
 
 @pytest.mark.slow
-def test_the_first_pipeline_needs_nothing_but_freshframe_and_shows_its_page(tmp_path: Path) -> None:
-    shows_its_page("import sys\nsys.modules['onnxruntime'] = sys.modules['cv2'] = None\n" + FIRST, tmp_path)
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="needs onnxruntime")
-def test_the_same_program_with_a_detector_shows_its_page(tmp_path: Path) -> None:
-    shows_its_page(with_detector(), tmp_path)
+def test_the_program_with_a_detector_shows_its_page(tmp_path: Path) -> None:
+    shows_its_page(PAGE, tmp_path)
 
 
 def test_the_loop_prints_the_age_of_its_circles(tmp_path: Path) -> None:
@@ -121,7 +110,7 @@ def test_the_loop_prints_the_age_of_its_circles(tmp_path: Path) -> None:
         assert [line for line in lines if not re.fullmatch(r"\d+ circles, \d+ ms old\n", line)] == []
 
 
-def test_the_demonstration_installs_what_the_second_program_needs() -> None:
+def test_the_demonstration_installs_what_the_detector_needs() -> None:
     verb = (ROOT / "dev").read_text(encoding="utf-8").partition("\n  demo)\n")[2].partition(";;")[0]
     assert "setup_packages detectors" in verb
     assert re.search(r"^detectors = \[\"onnxruntime==", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
