@@ -52,7 +52,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         assert "agent0 is draining and has no cameras" in told
         assert "agent1 is draining, but its 2 cameras stay there" in told
         assert _cli.main(["fleet", "status", "--name", "yarn"]) == 2
-        assert "no fleet is named 'yarn'; there are yard" in capsys.readouterr().err
+        assert "no fleet is named 'yarn'; the fleets are yard" in capsys.readouterr().err
         assert _cli.main(["fleet", "drain", "agent7"]) == 1
         assert "no agent is named 'agent7'" in capsys.readouterr().err
         path = state_folder / "yard.sock"

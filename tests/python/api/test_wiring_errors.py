@@ -202,7 +202,7 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "every of a join": (
         lambda p, c: p.add(takes_two, [c, p.add(Push())], join=ff.Join(0.1), every=2),
         ff.GraphError,
-        r"'takes_two' has a join and every.*give every to a node or reader downstream of the join",
+        r"'takes_two' has a join and every.*pass every to a node or reader downstream of the join",
     ),
     "max_rate that is infinite": (
         lambda p, c: p.add(Collect(), c, max_rate=float("inf")),

@@ -515,7 +515,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "a function replaced by a source": (
         replaced_by(Push()),
         ff.GraphError,
-        ("'Push', the new node, is a source in Python",),
+        ("'Push', the new node, is a source written in Python",),
     ),
     "a node without return, and get()": (
         forgot_return(lambda reader: reader.get(timeout=0)),

@@ -158,7 +158,7 @@ def test_track_follows_what_a_model_finds(tmp_path: Path, freshframe: Any) -> No
 def test_track_says_what_computes(tmp_path: Path) -> None:
     ended = process("track", SCENE, "--model", always_a_box(tmp_path / "dog.onnx"), "--detect", "--json")
     assert ended.returncode == 0
-    assert "layout end2end, input 160x160, computed by cpu" in ended.stderr
+    assert "layout end2end, input 160x160, run by cpu" in ended.stderr
     assert "10 boxes" in ended.stderr
     assert len(records(ended.stdout)) == 10
 

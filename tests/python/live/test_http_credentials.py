@@ -258,10 +258,10 @@ def test_each_offer_that_can_be_answered_is(offers: list[str], files: dict[str, 
 @pytest.mark.parametrize(
     ("offer", "words"),
     [
-        (challenge("SHA-3"), "wants Digest with the algorithm 'SHA-3'"),
-        (challenge("SHA-256", more=', qop="auth-int"'), "wants Digest with qop=auth-int"),
-        ("Negotiate", "wants 'negotiate'"),
-        ("Bearer realm=x", "wants 'bearer'"),
+        (challenge("SHA-3"), "requires Digest with the algorithm 'SHA-3'"),
+        (challenge("SHA-256", more=', qop="auth-int"'), "requires Digest with qop=auth-int"),
+        ("Negotiate", "requires 'negotiate'"),
+        ("Bearer realm=x", "requires 'bearer'"),
     ],
 )
 @pytest.mark.parametrize("way", ["mjpeg", "hls", "file"])

@@ -38,7 +38,7 @@ def test_of_wants_one_source_that_comes_there() -> None:
     assert cameras[0].of(cameras[0])._only == cameras[0]._index
     with pytest.raises(ff.GraphError, match="'boxes' returns no samples of 'other'"):
         boxes.of(other)
-    with pytest.raises(ff.GraphError, match="'boxes' has 3 upstream"):
+    with pytest.raises(ff.GraphError, match="'boxes' has 3 sources upstream"):
         boxes.of(boxes)
     with pytest.raises(ff.GraphError, match="has no samples of 'cam1'"):
         boxes.of(cameras[0]).of(cameras[1])

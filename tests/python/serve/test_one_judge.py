@@ -28,7 +28,7 @@ from freshframe._cli.top_table import page, plain_console
 FPS = 20.0
 # Each fault, by the name of its node: the kind of its finding, and a pattern for its message.
 FAULTS = {
-    "wrong": ("clock", r"its clock is 3,6\d\d s ahead of this machine's\. Set the camera's time"),
+    "wrong": ("clock", r"its clock is 3,6\d\d s ahead of this machine's\. Set the camera's clock"),
     "box": ("spool", r"\d+ results? (?:has|have) not been sent, the oldest for \d+ s: OSError: away\."),
     "pair": ("join", r"'roof' sends nothing"),
     "picky": ("error", r"\d+ errors, the last: ValueError: no\."),

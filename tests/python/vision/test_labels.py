@@ -232,7 +232,7 @@ def test_columns_that_are_not_drawn_may_have_another_form() -> None:
     found = boxes(mask=np.array([1.5]), keypoints=np.zeros((1, 17)))
     plain = drawn(found, masks=False, skeletons=False)
     assert (plain == drawn(boxes())).all()
-    with pytest.raises(ff.FreshframeError, match=r"'keypoints' .*astype\(numpy.float32\)"):
+    with pytest.raises(ff.FreshframeError, match=r"'keypoints', .*astype\(numpy.float32\)"):
         drawn(found, masks=False)
 
 
@@ -381,5 +381,5 @@ def test_key_points_and_turned_boxes_are_drawn() -> None:
     assert (turned[90, 130] != 90).any()
     assert (turned[80, 100:110] == 90).all()  # the upright box is not drawn
     assert (drawn(boxes(corners=corners.astype(np.int64)), labels="") == turned).all()
-    with pytest.raises(ff.FreshframeError, match="'corners' and needs float32 of the shape"):
+    with pytest.raises(ff.FreshframeError, match="'corners', which must contain float32 of the shape"):
         drawn(boxes(corners=np.zeros((1, 4), np.float32)))

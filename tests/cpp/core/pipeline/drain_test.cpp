@@ -144,7 +144,7 @@ TEST(Drain, ADrainThatTakesTooLongNamesTheMergeAndItsEdgeIsCountedLater) {
   held.fill(pipeline);
   EXPECT_EQ(message_of<StopTimeoutError>(
                 [&] { pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{0.05}}); }),
-            "still busy 0.05 s after remove(): 'merge'");
+            "these nodes are still busy 0.05 s after remove(): 'merge'");
   held.gate.open();
   wait_until([&] { return pipeline.stats().edges.at(0).delivered == 2; });
   Feed<int> feed;
