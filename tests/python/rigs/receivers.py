@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from support import WATCHDOG
+from support import WATCHDOG, until
 
 from rigs.ports import free_port
 
@@ -172,9 +173,11 @@ def database(folder: Path) -> Iterator[str]:
         cwd=place,
         **run,
     )
+    ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     try:
         wait_for_port(port, server)
+        until(lambda: subprocess.run(ready, check=False).returncode == 0, "the server accepts connections")
         yield f"postgresql://test@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # does not wait until clients have disconnected
         server.wait()
