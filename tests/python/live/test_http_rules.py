@@ -500,7 +500,9 @@ def ranged(movie: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         "/0.ts": parts[0],
         "/1.ts": parts[1],
         "/mp4.m3u8": make_playlist("a.mp4", list(itertools.pairwise(cuts)), cuts[0]),
-        "/ts.m3u8": make_playlist("a.ts", [(at, at + len(part)) for at, part in zip(begins, parts, strict=True)], 0),
+        "/ts.m3u8": make_playlist(
+            "a.ts", [(at, at + len(part)) for at, part in zip(begins, parts, strict=True)], 0
+        ),
     }
 
 
