@@ -235,7 +235,7 @@ class Frame:
 
 class DevicePlane:
     """
-    A read-only uint8 plane in GPU memory. torch.from_dlpack(plane) returns a tensor that shares this memory.
+    A uint8 plane in GPU memory, which must not be modified. torch.from_dlpack(plane) returns a tensor that shares this memory.
     """
 
     @property
@@ -544,9 +544,7 @@ class Engine:
         """
 
     def why(self) -> Why:
-        """
-        A breakdown of the samples' age, and the causes that were proven. GIL: released
-        """
+        """A breakdown of the samples' age, and the proven causes. GIL: released"""
 
     def request_stop(self) -> None:
         """Asks every node to stop. Returns without waiting. GIL: released"""
@@ -572,7 +570,7 @@ class Engine:
         """Adds an edge to a merge."""
 
     def disconnect(self, child: int, parent: tuple[int, int]) -> None:
-        """Removes an edge of a merge."""
+        """Removes an edge into a merge."""
 
     def added_from(self, first: int) -> list[int]:
         """
@@ -1309,7 +1307,7 @@ class Reader(Generic[T_co]):
     """
     Pulls samples from one or more nodes; created by Pipeline.reader().
 
-    If a node has failed, every method raises its NodeError instead of returning stale data. One thread at a time may call get(), poll() or loop; latest() and close() are thread-safe. ``with reader:`` closes the reader at the end of the block.
+    If a node has failed, every method raises its NodeError instead of returning stale data. One thread at a time may call get() or poll(), or iterate; latest() and close() are thread-safe. ``with reader:`` closes the reader at the end of the block.
     """
 
     def __iter__(self) -> Iterator[Sample[T_co]]:
@@ -1351,7 +1349,7 @@ class Reader(Generic[T_co]):
 
     def latest(self, *, max_age: float | None = None) -> Sample[T_co] | None:
         """
-        Returns the sample of all ports that was captured last; the same object again if there is no newer one.
+        Returns the newest sample of all ports, by capture time; the same object again if there is no newer one.
 
         Never waits. Thread-safe. Older samples in the queue are dropped as ``skipped``. After the end it returns the last sample.
 
@@ -1416,7 +1414,7 @@ class Reader(Generic[T_co]):
 
 class NodeDescription:
     """
-    A Python node's name and value types, the file that it writes, and whether it emits more than one result per sample.
+    A Python node's name and value types, the file that it writes, and how it emits results other than one per sample.
     """
 
     def __init__(self, name: str, input: str, output: str, records_to: str | bytes | None = None, gives_several: bool = False, tick_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
@@ -2048,7 +2046,7 @@ class Packet:
     @property
     def format(self) -> str:
         """
-        How NAL units are separated: "annexb" (start codes), "avcc" (length prefixes), or "raw" (not at all).
+        How NAL units are delimited: "annexb" (start codes) or "avcc" (length prefixes); "raw" for codecs without NAL units.
         """
 
     @property
@@ -2529,7 +2527,7 @@ class FleetStream:
 
     @property
     def refused(self) -> int:
-        """Number of results that were emitted after the run was closed."""
+        """Number of results that arrived after the run was closed."""
 
     @property
     def too_large(self) -> int:
@@ -2555,14 +2553,16 @@ class FleetAgent:
         """Ends a run. Its results can still be pulled."""
 
     def watch(self, camera: int, epoch: int, engine: Engine) -> None:
-        """Includes this started pipeline of the run in the agent's renewals."""
+        """
+        Makes the agent's renewals report on this pipeline of the run, which must have been started.
+        """
 
     def open_stream(self, camera: int, epoch: int, output: str) -> FleetStream:
         """Opens a stream for the results of an output."""
 
 def keep_last_words(page: int) -> None:
     """
-    Maps the page to which a fatal signal writes the run of its thread. Call it once per process.
+    Maps the page and installs handlers for fatal signals, which write the run of their thread to it. Call it once per process.
     """
 
 def enter_run(camera: int, epoch: int) -> None:
