@@ -27,7 +27,7 @@ export const linesOf = (queue) => (queue.skips ? LINES.design : LINES.loss);
 // "15 errors · 3 lost": since the start.
 export function lostText(node) {
   const lost = [];
-  if (node.errors > 0) lost.push(`${format.count(node.errors)} ${node.errors === 1 ? "error" : "errors"}`);
+  if (node.errors > 0) lost.push(format.plural(node.errors, "error"));
   if (node.lost > 0) lost.push(`${format.count(node.lost)} lost`);
   return lost.join(" · ");
 }
@@ -68,8 +68,6 @@ export function stateText(node) {
   return word(STATES, state);
 }
 
-export const plural = (number, one) => `${format.count(number)} ${one}${number === 1 ? "" : "s"}`;
-
 // "1 working, 1 idle · 2 restarts · 180 MiB": the worker processes of a node.
 export function workersText(workers) {
   const states = Object.entries(WORKER_STATES).flatMap(([state, shown]) => {
@@ -78,13 +76,13 @@ export function workersText(workers) {
   });
   const restarts = format.sum(workers.map((worker) => worker.restarts));
   const memory = format.bytes(format.sum(workers.map((worker) => worker.rss_bytes)));
-  return [states.join(", "), ...(restarts > 0 ? [plural(restarts, "restart")] : []), memory].join(" · ");
+  return [states.join(", "), ...(restarts > 0 ? [format.plural(restarts, "restart")] : []), memory].join(" · ");
 }
 
 // All data about one worker process.
 export function workerText(worker) {
-  const parts = [word(WORKER_STATES, worker.state), plural(worker.samples, "sample")];
-  if (worker.restarts > 0) parts.push(plural(worker.restarts, "restart"));
+  const parts = [word(WORKER_STATES, worker.state), format.plural(worker.samples, "sample")];
+  if (worker.restarts > 0) parts.push(format.plural(worker.restarts, "restart"));
   if (worker.pid > 0) parts.push(format.bytes(worker.rss_bytes), `${format.time(worker.cpu)} of CPU`, `pid ${worker.pid}`);
   return parts.join(" · ");
 }
@@ -92,7 +90,7 @@ export function workerText(worker) {
 // The device that runs the model, how long a run takes, and the number of images per call.
 export function inferenceText(node) {
   const { provider, threads, duration_p50 } = node.inference;
-  const parts = [provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider, `${format.time(duration_p50)} a run`];
+  const parts = [provider === "cpu" ? `cpu, ${format.plural(threads, "thread")}` : provider, `${format.time(duration_p50)} a run`];
   if (node.batches !== undefined) parts.push(`batches of ${meanBatch(node.batches).toFixed(1)}`);
   return parts.join(" · ");
 }
@@ -106,7 +104,7 @@ export function spoolText({ waiting, size_bytes, oldest_age, sent }) {
 
 // "812 sets · 14 partial · spread 3.1 / 7.8 ms · waits 12 / 38 ms · unmatched 31": the sets of a join.
 export function joinText(join) {
-  const parts = [plural(join.sets, "set")];
+  const parts = [format.plural(join.sets, "set")];
   if (join.partial > 0) parts.push(`${format.count(join.partial)} partial`);
   if (join.by !== "seq") parts.push(`spread ${format.range(join.spread_p50, join.spread_p99)}`);
   parts.push(`waits ${format.range(join.wait_p50, join.wait_p99)}`);

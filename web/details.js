@@ -1,7 +1,7 @@
 // All numbers of one node or edge, with charts; a drawer beside the graph, the whole screen on a phone.
 // SPDX-License-Identifier: Apache-2.0
 
-import { joinParentText, linesOf, meanBatch, plural, stateText, workerText } from "./cards.js";
+import { joinParentText, linesOf, meanBatch, stateText, workerText } from "./cards.js";
 import { chart } from "./charts.js";
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
@@ -263,7 +263,7 @@ function inferenceRows(node) {
   if (node.inference === undefined) return [];
   const { provider, threads, runs, duration_p50, duration_p99 } = node.inference;
   return [
-    ["model runs on", provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider],
+    ["model runs on", provider === "cpu" ? `cpu, ${format.plural(threads, "thread")}` : provider],
     ["runs of the model", format.count(runs)],
     ["time per run, median", format.time(duration_p50)],
     ["time per run, 99th percentile", format.time(duration_p99)],

@@ -13,6 +13,8 @@ export function rate(value) {
 
 export const count = (value) => (known(value) ? whole.format(value) : NONE);
 
+export const plural = (number, one) => `${count(number)} ${one}${number === 1 ? "" : "s"}`;
+
 export function percent(share) {
   if (!known(share)) return NONE;
   return share < 0.0995 ? `${(share * 100).toFixed(1)} %` : `${Math.round(share * 100)} %`;

@@ -80,12 +80,12 @@ function showAgents(agents) {
           "p",
           { class: "hint num" },
           [
-            `${format.count(agent.camera_count)} ${agent.camera_count === 1 ? "camera" : "cameras"}`,
+            format.plural(agent.camera_count, "camera"),
             `load ${format.percent(agent.load)}`,
             agent.behind >= 1 ? `results ${format.time(agent.behind)} behind` : "",
             agent.lost_share >= 0.01 ? `${format.percent(agent.lost_share)} of the frames lost` : "",
             agent.pid !== null ? `process ${agent.pid}` : "no process",
-            agent.deaths > 0 ? `${format.count(agent.deaths)} ${agent.deaths === 1 ? "death" : "deaths"}` : "",
+            agent.deaths > 0 ? format.plural(agent.deaths, "death") : "",
             Object.entries(agent.labels)
               .map(([name, value]) => `${name}=${value}`)
               .join(" "),
