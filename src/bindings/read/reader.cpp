@@ -370,11 +370,7 @@ PyMethodDef* reader_methods() {
   return methods;
 }
 
-}  // namespace
-
-void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
-  engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("edge"), nb::arg("name"),
-             nb::arg("frames"), nb::arg("join").none(), "Adds a reader.");
+nb::class_<PythonReader> make_reader_class(nb::module_& module) {
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
                                       {Py_tp_iter, reinterpret_cast<void*>(gil::entry<&iterate>)},
@@ -394,7 +390,15 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }
-  reader
+  return reader;
+}
+
+}  // namespace
+
+void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
+  engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("edge"), nb::arg("name"),
+             nb::arg("frames"), nb::arg("join").none(), "Adds a reader.");
+  make_reader_class(module)
       .def_prop_ro("ended", &PythonReader::has_ended,
                    "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")

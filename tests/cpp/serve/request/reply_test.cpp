@@ -10,7 +10,6 @@ namespace freshframe::test {
 namespace {
 
 using serve::format_head;
-using serve::Reply;
 
 bool has_line(const std::string& head, const std::string& line) {
   return head.find("\r\n" + line + "\r\n") != std::string::npos;
