@@ -39,7 +39,7 @@ class PacketSource final : public Source<Packet> {
   std::optional<SourceItem<Packet>> read(const Context& context) override {
     auto item = tap_->take(context.stop);
     if (const auto dropped = tap_->take_dropped(); dropped > 0)
-      context.counters.drop(NodeDropCause::Lost, dropped);
+      context.counters.drop(NodeDropCause::Device, dropped);
     if (!item) return std::nullopt;
     const double pts = item->packet.pts;
     return SourceItem<Packet>{.value = std::move(item->packet),
