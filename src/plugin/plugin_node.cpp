@@ -133,8 +133,10 @@ void check(const freshframe_stamp& stamp) {
     throw Error("utc_from must be a value of freshframe_utc_from, got " + std::to_string(stamp.utc_from));
   }
   if (stamp.utc_from == FRESHFRAME_UTC_NONE) return;
-  if (!std::isfinite(stamp.utc)) throw Error("returned a utc that is not finite");
-  if (!(stamp.utc_error >= 0)) throw Error("returned a utc_error that is negative or not a number");
+  if (!std::isfinite(stamp.utc))
+    throw Error("returned a utc that is not finite: " + std::to_string(stamp.utc));
+  if (!(stamp.utc_error >= 0))
+    throw Error("returned a utc_error of " + std::to_string(stamp.utc_error) + ": it must be at least 0");
 }
 
 Utc make_utc(const freshframe_stamp& stamp) {

@@ -104,7 +104,8 @@ void check_decoder(const OpenOptions& options) {
 
 void check(const OpenOptions& options) {
   if (options.width.has_value() != options.height.has_value()) {
-    throw OptionError("width and height must be given together");
+    throw OptionError(options.width ? "width was passed without height: pass both"
+                                    : "height was passed without width: pass both");
   }
   for (const auto side : {options.width, options.height}) {
     if (side && (*side < 1 || *side > kLargestSide)) refuse("width and height", "1 to 32768 pixels", *side);

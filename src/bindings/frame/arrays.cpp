@@ -244,8 +244,12 @@ bool can_share(const AnyArray& array, const Wanted& wanted) {
 Frame wrap_array(gil::Held& held, const nb::object& owner, const AnyArray& array, const Wanted& wanted) {
   if (!can_share(array, wanted)) {
     throw OptionError(
-        "copy=False needs a C-contiguous array in one of the frame formats, which have no alpha (rows "
-        "may be padded in gray, bgr and rgb): use copy=True");
+        wanted.channels == 4
+            ? "copy=False needs pixels without alpha, got an array of shape " + shape_text(array) +
+                  ": use copy=True"
+            : "copy=False needs a C-contiguous array (in gray, bgr and rgb, rows may be padded), got a view "
+              "of shape " +
+                  shape_text(array) + " with other strides: use copy=True");
   }
   auto keep = std::make_shared<gil::Ref>(held, owner.ptr());
   auto picture = packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data()));

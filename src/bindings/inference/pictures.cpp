@@ -45,7 +45,9 @@ std::vector<Detection> read_boxes(nb::handle given) {
     const bool none = nb::cast<std::size_t>(array.attr("size")) == 0;
     if (none) return {};
     throw OptionError(
-        "crops() needs boxes as Detections or as an array of shape (n, 4): left, top, right, bottom");
+        std::string("crops() needs boxes as Detections or as an array of shape (n, 4): left, top, right, "
+                    "bottom, got an array of shape ") +
+        nb::str(array.attr("shape")).c_str());
   }
   std::vector<Detection> boxes;
   for (std::size_t i = 0; i < corners.shape(0); ++i)
@@ -64,7 +66,9 @@ inference::CropForm make_form(std::pair<int, int> size, double padding, std::siz
     throw OptionError("crops() needs a padding of 0 to 10 box sizes, got " + std::to_string(padding));
   const auto bytes = std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   if (count * bytes > kMostBytes)
-    throw OptionError("crops() returns at most 1 GiB: pass fewer boxes or a smaller size");
+    throw OptionError("crops() returns at most 1 GiB, but " + std::to_string(count) + " crops of " +
+                      std::to_string(width) + "x" + std::to_string(height) +
+                      " pixels are larger: pass fewer boxes or a smaller size");
   return {.width = width, .height = height, .padding = padding};
 }
 

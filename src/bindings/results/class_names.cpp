@@ -119,7 +119,8 @@ ClassNames names_from_python(gil::Held& held, nb::handle tuple) {
   if (auto known = cache.find_names(tuple)) return known;
   std::vector<std::string> names;
   if (PyTuple_Check(tuple.ptr()) == 0 || !nb::try_cast(tuple, names)) {
-    throw OptionTypeError("Detections.names must be a tuple of str or None");
+    throw OptionTypeError(std::string("Detections.names must be a tuple of str, or None, got ") +
+                          nb::repr(tuple).c_str());
   }
   auto shared = std::make_shared<const std::vector<std::string>>(std::move(names));
   cache.add(shared, tuple);

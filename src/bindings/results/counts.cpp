@@ -120,7 +120,8 @@ Tracks read_tracks(gil::Held& held, nb::handle object, ReadValue read_value) {
   const Emitted output = read_value(held, object, std::span<const TypeInfo* const>(wanted));
   if (const auto* circles = output.value.as<Circles>()) return *circles;
   if (const auto* boxes = output.value.as<Detections>()) return *boxes;
-  throw OptionTypeError("the tracks of counts must be Circles or Detections");
+  throw OptionTypeError(std::string("the tracks of counts must be Circles or Detections, got ") +
+                        nb::type_name(object.type()).c_str());
 }
 
 std::vector<std::int64_t> sort_ids(const Tracks& tracks) {

@@ -76,7 +76,8 @@ Column read_column(const std::string& name, nb::handle array) {
   column.type = &native::dtype(nb::cast<std::string>(array.attr("dtype").attr("name")));
   const auto shape = nb::cast<nb::tuple>(array.attr("shape"));
   if (shape.size() > column.shape.size())
-    throw OptionError("an array for a native node can have at most 4 dimensions");
+    throw OptionError("an array for a native node can have at most 4 dimensions, got one of shape " +
+                      std::string(nb::str(shape).c_str()));
   column.dimensions = static_cast<int>(shape.size());
   std::int64_t stride = column.type->size_bytes;
   for (auto i = shape.size(); i-- > 0;) {

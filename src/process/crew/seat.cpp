@@ -181,7 +181,9 @@ std::string Seat::grow_results(std::uint64_t bytes) {
 // The worker keeps its old memory until it has mapped the new one, so a failure changes nothing on either
 // side.
 void Seat::give_memory(const NeedMessage& needed) {
-  if (needed.has > results_size_) throw ProtocolError("it claims more memory for results than it was given");
+  if (needed.has > results_size_)
+    throw ProtocolError("it claims " + std::to_string(needed.has) + " bytes of memory for results, but has " +
+                        std::to_string(results_size_));
   MemoryMessage answer;
   // A worker with enough memory only waits until its last result has been read.
   if (needed.bytes > needed.has) {

@@ -147,7 +147,8 @@ std::size_t raw_size(const V4l2Picture& picture) {
 
 Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes) {
   if (raw_size(picture) == 0 || bytes.size() < raw_size(picture))
-    throw Error("a raw frame of the camera is incomplete");
+    throw Error("a raw frame of the camera is incomplete: it has " + std::to_string(bytes.size()) +
+                " bytes instead of " + std::to_string(raw_size(picture)));
   const PictureFormat format{.width = picture.width,
                              .height = picture.height,
                              .format = frame_format(picture.code),
@@ -163,7 +164,8 @@ Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes)
         unpack(bytes.data(), static_cast<int>(picture.bytes_per_line), builder.plane(0),
                static_cast<int>(builder.stride(0)), builder.plane(1), static_cast<int>(builder.stride(1)),
                builder.plane(2), static_cast<int>(builder.stride(2)), picture.width, picture.height);
-    if (refused != 0) throw Error("libyuv cannot convert this frame of the camera");
+    if (refused != 0)
+      throw Error("libyuv cannot convert a frame of the camera (error " + std::to_string(refused) + ")");
   }
   return std::move(builder).publish(pixel_ops());
 }

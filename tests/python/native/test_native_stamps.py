@@ -147,8 +147,8 @@ def test_a_live_plugin_without_a_wall_time_has_that_of_the_arrival(plugin: Path)
         ({"from": 6}, "utc_from must be a value of freshframe_utc_from, got 6"),
         ({"from": -1}, "utc_from must be a value of freshframe_utc_from, got -1"),
         ({"from": 4, "utc": math.inf}, "returned a utc that is not finite"),
-        ({"from": 4, "error": -0.5}, "returned a utc_error that is negative or not a number"),
-        ({"from": 4, "error": math.nan}, "returned a utc_error that is negative or not a number"),
+        ({"from": 4, "error": -0.5}, "returned a utc_error of -0.500000: it must be at least 0"),
+        ({"from": 4, "error": math.nan}, "returned a utc_error of nan: it must be at least 0"),
     ],
 )
 def test_a_wall_time_that_cannot_be_is_an_error(plugin: Path, options: dict[str, float], text: str) -> None:

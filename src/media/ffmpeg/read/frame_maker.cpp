@@ -31,7 +31,8 @@ bool is_rgb(const AVPixFmtDescriptor& description) {
 PixelFormat nearest(AVPixelFormat format) {
   if (const auto same = same_layout(format)) return *same;
   const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
-  if (description == nullptr) throw Error("FFmpeg delivered a frame of an unknown pixel format");
+  if (description == nullptr)
+    throw Error("FFmpeg delivered a frame of an unknown pixel format: " + std::to_string(format));
   if ((description->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) {
     throw Error("FFmpeg delivered a frame in device memory (" + std::string(description->name) +
                 "), which is not supported");
