@@ -13,9 +13,10 @@ from rigs.tool_modules import load_tool
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
-IMAGE = re.compile(r'!\[[^\]]*\]\(([^)\s]+)\)|\bsrc(?:set)?="([^":]+\.(?:webp|png))"')
+IMAGE = re.compile(r'!\[[^\]]*\]\(([^)\s]+)\)|\bsrc(?:set)?="([^":]+\.(?:webp|png|svg))"')
 LARGEST = 1_000_000  # bytes
 
+readme_chart = load_tool("readme_chart")
 truth = load_tool("scene_truth")
 
 
@@ -44,6 +45,16 @@ def test_every_image_of_a_page_exists_and_is_small() -> None:
 
 def test_the_first_image_of_the_readme_moves() -> None:
     assert count_frames(images_of(ROOT / "README.md")[0]) > 15
+
+
+def test_the_chart_of_the_readme_shows_the_measured_ages() -> None:
+    charts = readme_chart.make_charts()
+    assert {path: path.read_text(encoding="utf-8") for path in charts} == charts
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    described = re.findall(r'alt="Bar chart of the median age of frames: ([^"]*)"', readme)
+    ages = readme_chart.read_ages(readme_chart.TABLE.read_text(encoding="utf-8"))
+    shown = [readme_chart.describe_age(ages[name]) for name in readme_chart.BARS]
+    assert re.findall(r"\d[\d.]* m?s", described[0]) == shown
 
 
 def shapes_sample(url: str, names: list[str]) -> ff.Sample[ff.Detections]:

@@ -24,7 +24,7 @@ import freshframe as ff
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[str] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-CAMERA, LOOP, PAGE = BLOCKS
+LOOP, CAMERA, PAGE = BLOCKS
 OUTPUT = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
@@ -79,11 +79,13 @@ def test_the_readme_has_the_programs_that_run_here() -> None:
 
 
 def test_the_first_code_gets_the_sources_and_builds_them() -> None:
-    (commands,) = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    commands, docker = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert README.index("```sh") < README.index("```python")
     clone, demo, activate = commands.splitlines()
     assert re.fullmatch(r"git clone https://\S+/freshframe && cd freshframe", clone)
     assert (demo, activate) == ("./dev demo", ". .venv/bin/activate")
+    assert docker in (ROOT / "docs/how-to/deploy.md").read_text(encoding="utf-8")
+    assert docker.splitlines()[0] in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -92,7 +94,7 @@ def test_the_loop_over_the_camera_prints_every_frame() -> None:
     assert unpaced != CAMERA
     ended = run_program(unpaced)
     assert (ended.code, ended.err) == (0, "")
-    shown = OUTPUT[0].splitlines()
+    shown = OUTPUT[1].splitlines()
     assert shown[-1] == "..."
     assert ended.out.splitlines()[: len(shown) - 1] == shown[:-1]
 
@@ -106,7 +108,7 @@ def test_the_program_with_a_detector_shows_its_page(tmp_path: Path) -> None:
 def test_the_loop_prints_the_age_of_its_circles(tmp_path: Path) -> None:
     with running(LOOP, tmp_path) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline(), *OUTPUT[1].splitlines(keepends=True)[:-1]]
+        lines = [process.stdout.readline(), *OUTPUT[0].splitlines(keepends=True)[:-1]]
         assert [line for line in lines if not re.fullmatch(r"\d+ circles, \d+ ms old\n", line)] == []
 
 
