@@ -55,6 +55,13 @@ def copy_pictures(app: Sphinx, _error: Exception | None) -> None:
     shutil.copytree(ROOT / "docs" / "pictures", Path(app.outdir) / "docs" / "pictures", dirs_exist_ok=True)
 
 
+def append_sidebar(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Adds the tables of contents to the front page. On GitHub they would be visible as code."""
+    if page == root_doc:
+        source[0] += "\n" + (ROOT / "docs" / "sidebar.txt").read_text(encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("source-read", append_sidebar)
     app.connect("build-finished", copy_pictures)
