@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -36,7 +37,7 @@ class Options {
       const auto value = static_cast<T>(option.integer);
       const bool fits =
           static_cast<std::int64_t>(value) == option.integer && (value < T{}) == (option.integer < 0);
-      require(fits, option, name, "within the range of its type");
+      require(fits, option, name, integer_range<T>().c_str());
       return value;
     } else if constexpr (std::is_floating_point_v<T>) {
       require(option.kind == FRESHFRAME_OPTION_INT64 || option.kind == FRESHFRAME_OPTION_FLOAT64, option,
@@ -63,6 +64,12 @@ class Options {
     if (fits) return;
     throw std::invalid_argument("option '" + std::string(name) + "' must be " + wanted + ", got " +
                                 describe_option(given));
+  }
+  template <class T>
+  static std::string integer_range() {
+    using Limits = std::numeric_limits<T>;
+    if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(std::int64_t)) return "at least 0";
+    return "from " + std::to_string(Limits::min()) + " to " + std::to_string(Limits::max());
   }
   static std::string describe_option(const freshframe_option& given) {
     switch (given.kind) {

@@ -232,10 +232,12 @@ class Dashboard(ClosedByWith):
         name = view_name(source) if isinstance(source, Port) else _check.text("source", source)
         tokens = engine.camera_tokens()
         if name not in tokens:
-            some = f"the cameras are {', '.join(map(repr, tokens))}" if tokens else "this pipeline has none"
-            raise OptionError(
-                f'{name!r} is not a camera that a browser sends: {some}; open one with ff.open("browser:")'
+            some = (
+                f"its sources are {', '.join(map(repr, tokens))}"
+                if tokens
+                else 'it has none: add ff.open("browser:"), or use the dashboard that already serves it'
             )
+            raise OptionError(f"{name!r} is not a browser: source that this dashboard serves; {some}")
         return name, tokens[name]
 
     def _open_engine(self) -> _native.Engine:

@@ -489,7 +489,8 @@ class Nodes(dict[str, NodeStats]):
 
     def __missing__(self, name: object) -> NodeStats:
         """Raises KeyError."""
-        raise KeyError(f"no node {name!r}; the nodes are {', '.join(map(repr, self)) or 'none'}")
+        known = f"the nodes are {', '.join(map(repr, self))}" if self else "the pipeline has no nodes"
+        raise KeyError(f"no node {name!r}; {known}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,10 @@ def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
                 f"{wanted}; the value of {name!r} has the type {type(value).__name__}: write it as a string"
             )
         if not _check.is_utf8(value):
-            raise OptionError(f"{wanted}; the value of {name!r} contains unpaired surrogates")
+            raise OptionError(
+                f"options of {who} must be encodable as UTF-8, but the value of {name!r} contains unpaired "
+                "surrogates: decode it from its bytes with the right encoding"
+            )
     return dict(options)
 
 

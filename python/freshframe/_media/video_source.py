@@ -104,8 +104,7 @@ class VideoSource(NativeSource["Frame"]):
     def _need_camera(self, name: str) -> None:
         if not _native.is_camera(self._handle):
             raise OptionError(
-                f"{name} works only for a camera of this machine, such as 0 or '/dev/video0', got "
-                f"{self.url!r}"
+                f"{name} works only for a local camera, such as 0 or '/dev/video0', not for {self.url!r}"
             )
 
     def _packets(self) -> PacketSource:

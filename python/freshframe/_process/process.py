@@ -103,7 +103,10 @@ def _bytes(what: str, value: Any) -> int:
 
 def _environment(env: Any) -> dict[str, str]:
     if not isinstance(env, Mapping):
-        raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(env)}")
+        kind = _check.with_article(type(env).__name__)  # not the value, which may be a secret
+        raise OptionTypeError(
+            f"env must be a mapping of strings, such as {{'OMP_NUM_THREADS': '1'}}, got {kind}"
+        )
     for name, value in env.items():
         if not isinstance(name, str) or not isinstance(value, str):
             kind = _check.with_article(type(value).__name__)  # not the value, which may be a secret

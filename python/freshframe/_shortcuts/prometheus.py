@@ -73,9 +73,14 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
             raise OptionTypeError(f"prometheus_collector() takes pipelines and fleets, got {show(pipeline)}")
         key = (type(pipeline), pipeline.name)
         if key in names:
+            kind, example = (
+                ("pipelines", "ff.Pipeline('yard')")
+                if isinstance(pipeline, Pipeline)
+                else ("fleets", "Fleet(2, name='yard')")
+            )
             raise OptionError(
-                f"two of the pipelines have the name {pipeline.name!r}; give them different names, "
-                "as in ff.Pipeline('yard')"
+                f"two of the {kind} have the name {pipeline.name!r}: pass each only once, and give each a "
+                f"name of its own, as in {example}"
             )
         names.add(key)
 

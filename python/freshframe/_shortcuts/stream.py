@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, overload
 
-from .. import _check, _native
+from .. import _native
 from .._errors import FreshframeError, GraphError, NodeError, OptionTypeError, SourceError, StateError
 from .._graph import wiring
 from .._graph.node import Node
@@ -219,8 +219,10 @@ def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
     if isinstance(source, Source) or not (isinstance(source, Node) or callable(source)):
         return  # add() explains what is wrong with other objects
     form = "pass the source first and then its nodes, as in stream(freshframe.open(...), node)"
-    later = " and a source after it" if any(isinstance(node, Source) for node in nodes) else ""
-    raise OptionTypeError(f"{form}; got {_check.with_article(wiring.label(source))} first{later}")
+    later = ", and a source comes after it" if any(isinstance(node, Source) for node in nodes) else ""
+    raise OptionTypeError(
+        f"{form}; the first argument is {wiring.label(source)!r}, which is not a source{later}"
+    )
 
 
 def _check_queue(source: Any, nodes: tuple[Any, ...], queue: Any) -> None:

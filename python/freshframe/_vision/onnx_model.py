@@ -220,7 +220,10 @@ def _array(tensor: TensorInfo, given: Any) -> npt.NDArray[Any]:
         import numpy as np  # noqa: PLC0415
 
     if tensor.dtype == "other":
-        raise OptionError(f"the input {tensor} cannot take an array of numbers")
+        raise OptionError(
+            f"the input {tensor.name!r} has elements of a type that NumPy does not have, such as strings: "
+            "export the model with numeric inputs"
+        )
     array = _numbers(f"the input {tensor.name!r}", given)
     fits = array.ndim == len(tensor.shape) and all(
         not isinstance(want, int) or want == found

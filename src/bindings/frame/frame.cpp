@@ -106,8 +106,8 @@ Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handl
 
 [[noreturn]] nb::tuple refuse_pickle(const Frame& /*self*/) {
   throw OptionTypeError(
-      "a Frame cannot be pickled: it is shared memory of this process; send frame.copy(), or the "
-      "results");
+      "a Frame cannot be pickled, because its pixels stay in the memory of this process: pickle "
+      "frame.copy(), a NumPy array, or the results");
 }
 
 // __array__ and __dlpack__ need NumPy's own rules, so they are implemented in Python.

@@ -78,8 +78,8 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
   const auto* const found = value.as<Detections>();
   if (found == nullptr) {
     throw OptionTypeError(
-        std::string("BoxTracker takes Detections (freshframe's or supervision's), but update() got a ") +
-        get_type_name(given) + kMakeThem);
+        std::string("BoxTracker takes Detections (freshframe's or supervision's), but update() got ") +
+        with_article(get_type_name(given)) + kMakeThem);
   }
   if (found->boxes.size() < kManyBoxes)
     return to_python(held,

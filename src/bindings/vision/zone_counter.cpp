@@ -97,10 +97,9 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
   auto& counter = call.node();
   const auto value = tracks_from(held, given);
   if (!value) {
-    throw OptionTypeError(
-        counter.default_name() +
-        " takes Circles or Detections (freshframe's or supervision's), but update() got a " +
-        get_type_name(given));
+    throw OptionTypeError(counter.default_name() +
+                          " takes Circles or Detections (freshframe's or supervision's), but update() got " +
+                          with_article(get_type_name(given)) + kMakeThem);
   }
   const PictureSize picture{size.first, size.second};
   if (const auto* circles = value.as<Circles>())

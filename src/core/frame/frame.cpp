@@ -247,7 +247,9 @@ const core::FrameBody::Form& core::FrameBody::convert(Form& target, PixelFormat 
   FrameBuilder builder(wanted);
   if (!ops->convert(from, builder.picture()) && !basic_pixel_ops().convert(from, builder.picture())) {
     throw Error("cannot convert a " + std::string(to_string(primary)) + " frame to " +
-                std::string(to_string(format)) + ": the creator of this frame provided no such conversion");
+                std::string(to_string(format)) +
+                ": the PixelOps that this frame was created with cannot do it; create frames with "
+                "freshframe::pixel_ops()");
   }
   target.picture = builder.picture();
   const auto added = builder.size_bytes();

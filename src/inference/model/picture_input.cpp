@@ -129,8 +129,11 @@ std::vector<Tensor> run_tensor(const Session& session, const TensorView& view, s
   for (std::size_t i = 0; i < outputs.size() && count > 1; ++i) {
     const auto shape = outputs[i].shape();
     if (!shape.empty() && shape[0] == static_cast<std::int64_t>(count)) continue;
-    throw Error("'" + session.path() + "' got " + std::to_string(count) + " images, and its output " +
-                to_text(session.outputs()[i]) + " does not have one row per image");
+    throw Error(
+        "'" + session.path() + "' got a batch of " + std::to_string(count) + " images, but its output " +
+        to_text(session.outputs()[i]) +
+        " does not have one row per image: leave batch= out, or export the model with a dynamic batch "
+        "size");
   }
   return outputs;
 }

@@ -39,7 +39,7 @@ PlacedFrame place(const Frame& frame, SlabPool& pool) {
   if (!own) {
     const auto why = pool.why_refused();
     throw Error("cannot pass a frame to a worker: " +
-                (why.empty() ? std::string("no shared memory is left: enlarge /dev/shm") : why));
+                (why.empty() ? std::string("no memory could be shared with it") : why));
   }
   placed.forms.push_back(*std::move(own));
   for (int i = 0; i < kPixelFormats; ++i) {

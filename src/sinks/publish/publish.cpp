@@ -80,7 +80,9 @@ struct FramePublish {
 
   void put(const Frame& frame, const Stamp& stamp) {
     if (!frame) throw Error("cannot publish: the sample has no frame");
-    if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
+    if (!std::isfinite(stamp.pts))
+      throw Error("cannot publish: the pts of a frame must be a finite number of seconds, got " +
+                  std::to_string(stamp.pts));
     auto& queue = *sender.queue();
     // after a failure, encode nothing until the next attempt to connect
     if (queue.drops_unconnected()) return;

@@ -70,7 +70,9 @@ struct FrameClips {
     clips.note_arrival(context->clock.now());
     if (context->stop.stop_requested() && clips.orders().end_if_none()) return;
     if (!frame) throw Error("cannot write the clips: the sample has no frame");
-    if (!std::isfinite(stamp.pts)) throw Error("cannot write the clips: a frame's pts is not a number");
+    if (!std::isfinite(stamp.pts))
+      throw Error("cannot write the clips: the pts of a frame must be a finite number of seconds, got " +
+                  std::to_string(stamp.pts));
     if (pending) start(pending->stamp.source == stamp.source ? stamp.pts - pending->stamp.pts : 0);
     if (clips.take_pause()) next_key = stamp.pts;
     if (encoder) end_what_cannot_go_on(frame, stamp);

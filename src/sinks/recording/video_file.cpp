@@ -93,7 +93,9 @@ struct FrameFile {
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
     if (!frame) throw Error("cannot write to '" + files.path() + "': the sample has no frame");
     if (!std::isfinite(stamp.pts))
-      throw Error("cannot write to '" + files.path() + "': a frame's pts is not a number");
+      throw Error("cannot write to '" + files.path() +
+                  "': the pts of a frame must be a finite number of seconds, got " +
+                  std::to_string(stamp.pts));
     try {
       put(frame, stamp, shown);
     } catch (...) {

@@ -304,8 +304,8 @@ void V4l2Buffers::map(std::uint32_t index, std::size_t least_bytes) {
     throw_camera_fault(path_, "get buffers of", code);
   if (buffer.length == 0 || buffer.length < least_bytes || buffer.length > kLargestPicture) {
     throw SourceError("cannot read camera '" + path_ + "': its driver returned a buffer of " +
-                          std::to_string(buffer.length) + " bytes for frames of " +
-                          std::to_string(least_bytes),
+                          std::to_string(buffer.length) + " bytes, expected " + std::to_string(least_bytes) +
+                          " to " + std::to_string(kLargestPicture),
                       path_, EPROTO);
   }
   const auto [memory, result] =

@@ -115,8 +115,12 @@ void PictureSequence::describe(const Context& context) {
       throw SourceError(error.what(), url(), EINVAL);
     }
   }
-  throw SourceError("cannot open '" + url() + "': none of its " + std::to_string(list_.pictures.size()) +
-                        " images could be decoded; the first one failed: " + why,
+  const auto count = list_.pictures.size();
+  throw SourceError("cannot open '" + url() + "': " +
+                        (count == 1 ? "its only image could not be decoded: "
+                                    : "none of its " + std::to_string(count) +
+                                          " images could be decoded; the first one failed: ") +
+                        why,
                     url());
 }
 

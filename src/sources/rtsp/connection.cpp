@@ -154,7 +154,9 @@ std::size_t Connection::choose(const Description& description) const {
     const auto& one = description.media[i];
     const bool known = find_codec(one.encoding).has_value();
     if (one.kind == "video" && known && !one.encrypted) return i;
-    kinds += (kinds.empty() ? "" : ", ") + visible_text(one.kind + " " + one.encoding);
+    kinds += (kinds.empty() ? "" : ", ") +
+             visible_text(one.kind + " " + (one.encoding.empty() ? "of unknown encoding" : one.encoding)) +
+             (one.encrypted ? " (encrypted)" : "");
   }
   throw Fault(Trouble::Dialogue, "it has no video that freshframe's RTSP client can read; it contains " +
                                      (kinds.empty() ? "nothing" : kinds));

@@ -127,7 +127,9 @@ void check(const std::string& who, const std::vector<Point>& corners) {
                         std::to_string(i) + " and from corner " + std::to_string(j) + " cross");
     }
   }
-  if (area(corners) < 1) throw OptionError(who + " needs a zone of at least one pixel of area");
+  if (area(corners) < 1)
+    throw OptionError(
+        who + " must have an area of at least one pixel, but its corners are on one line or too close");
 }
 
 }  // namespace

@@ -248,6 +248,11 @@ const Detections* boxes_in(const ValueRef& value) {
   return nullptr;
 }
 
+bool is_drawable(const ValueRef& value) {
+  return value.as<Circles>() != nullptr || value.as<Detections>() != nullptr ||
+         value.as<LineCounts>() != nullptr || value.as<Zones>() != nullptr;
+}
+
 std::size_t count_in(const ValueRef& value) {
   if (const auto* boxes = boxes_in(value)) return boxes->boxes.size();
   const auto count = [](const auto* counts) {
@@ -322,10 +327,17 @@ Frame Annotate::Impl::draw_value(const Frame& frame, const ValueRef& value, cons
   if (!frame) {
     throw Error("Annotate needs the frame in which the objects were found, but this sample has none");
   }
+  if (!is_drawable(value)) {  // only possible downstream of a node without an output type
+    throw GraphError("takes Circles, Detections, LineCounts or Zones, but its parent returned " +
+                     std::string((value ? value.get()->type() : get_type<Frame>())->name));
+  }
   FrameBuilder picture = vision::drawable_copy(frame);
   if (!options.blur.empty()) {
     const auto* const boxes = boxes_in(value);
-    if (boxes == nullptr) throw Error("Annotate can blur only classes of boxes, but circles have no classes");
+    if (boxes == nullptr)
+      throw Error(
+          "Annotate can blur only boxes, by their class, but circles have none: leave blur out, or pass "
+          "Detections");
     blur(picture.picture(), *boxes);
   }
   canvas.begin_picture(picture.picture());
@@ -336,11 +348,8 @@ Frame Annotate::Impl::draw_value(const Frame& frame, const ValueRef& value, cons
     draw(pen, *boxes, when);
   } else if (const auto* line = value.as<LineCounts>()) {
     draw_line(pen, *line, when);
-  } else if (const auto* zones = value.as<Zones>()) {
-    draw_zones(pen, *zones, when);
-  } else {  // only possible downstream of a node without an output type
-    throw GraphError(
-        "takes Circles, Detections, LineCounts or Zones, but its parent returned something else");
+  } else {
+    draw_zones(pen, *value.as<Zones>(), when);
   }
   draw_caption(pen, count_in(value), when);
   return std::move(picture).publish(frame.ops());

@@ -319,7 +319,7 @@ def test_settings_are_for_cameras_and_whole_numbers_or_auto(name: str) -> None:
         lambda: setattr(scene, name, 3),
     ):
         with pytest.raises(
-            ff.OptionError, match=f"^{name} works only for a camera of this machine, .*, got 'demo:circles'$"
+            ff.OptionError, match=f"^{name} works only for a local camera, .*, not for 'demo:circles'$"
         ):
             refused()
     away = ff.open(MISSING, **setting)

@@ -52,6 +52,8 @@ def test_options_are_checked_when_they_are_made() -> None:
     for wrong in [{"workers": "2"}, {"ordered": 1}, {"max_bytes": "2GiB"}, {"env": [1]}, {"env": {"a": 1}}]:
         with pytest.raises(ff.OptionTypeError):
             ff.Process(**wrong)
+    with pytest.raises(ff.OptionTypeError, match=r"^env must be a mapping of strings, .*, got a list$"):
+        ff.Process(env=["TOKEN=secret"])  # type: ignore[arg-type]
     assert ff.Process(max_bytes=2 << 30).max_bytes == 2 << 30
     assert ff.Process(max_bytes=1.5e9).max_bytes == 1_500_000_000
 

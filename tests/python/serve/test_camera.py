@@ -228,7 +228,7 @@ def test_links_are_for_cameras_of_browsers_alone() -> None:
     circles = pipeline.add(ff.open("demo:circles"), name="circles")
     pipeline.add(ff.open("browser:"), name="<door>")
     with pipeline.serve(view=circles) as dashboard:
-        refusal = "'circles' is not a camera that a browser sends: the cameras are '<door>'"
+        refusal = "'circles' is not a browser: source that this dashboard serves; its sources are '<door>'"
         with pytest.raises(ff.OptionError, match=refusal):
             dashboard.camera_url(circles)
         html = dashboard.embed_camera("<door>")

@@ -97,6 +97,8 @@ def test_what_cannot_be_collected_is_refused() -> None:
         ff.stats.prometheus_collector(3)  # type: ignore[arg-type]
     with pytest.raises(ff.OptionError, match="two of the pipelines have the name 'pipeline'"):
         ff.stats.prometheus_collector(ff.Pipeline(), ff.Pipeline())
+    with pytest.raises(ff.OptionError, match="pass each only once"):
+        ff.stats.prometheus_collector(*[ff.Pipeline()] * 2)
 
 
 @pytest.mark.slow

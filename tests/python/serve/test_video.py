@@ -503,7 +503,7 @@ def test_the_labels_of_a_view_are_checked_and_escaped() -> None:
         assert dashboard.view_url(scene, labels="").endswith("&labels=")
         assert dashboard.view_url(scene, labels="a & b").endswith("&labels=a+%26+b")
         for ask in (dashboard.embed, dashboard.view_url):
-            with pytest.raises(ff.OptionError, match=r"^labels has a single '\{' in '\{class'"):
+            with pytest.raises(ff.OptionError, match=r"^labels has a '\{' without a '\}' in '\{class'"):
                 ask(scene, labels="{class")
             for field in ("vx", "track_age", "track_confidence", "dwell"):
                 with pytest.raises(

@@ -85,8 +85,8 @@ def test_the_dwell_of_a_zone_is_a_field_below_it() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("{plate", "a single '{'"),
-        ("plate}", "a single '}'"),
+        ("{plate", "a '{' without a '}'"),
+        ("plate}", "a '}' without a '{'"),
         ("{}", "a name in each pair of braces"),
         ("{tracker_id:>>}", "the format '>>' in {tracker_id}"),
         ("{tracker_id:999d}", "the format '999d'"),
@@ -154,7 +154,7 @@ def test_a_class_that_does_not_exist_cannot_be_blurred() -> None:
         drawn(unnamed, blur=["dog"])
     with pytest.raises(ff.FreshframeError, match="cannot blur '5', but the detector has no such class"):
         drawn(boxes(), blur=["5"])
-    with pytest.raises(ff.FreshframeError, match="circles have no classes"):
+    with pytest.raises(ff.FreshframeError, match="circles have none: leave blur out"):
         drawn(ff.CircleDetector().detect(np.zeros((48, 64), np.uint8)), blur=["dog"])
     assert drawn(unnamed[:0], blur=["dog"]).shape == (240, 320, 3)  # nothing is seen
 

@@ -90,12 +90,20 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
     if not isinstance(outputs, Mapping) or not outputs:
         raise GraphError("build must return the outputs as a non-empty mapping of names to ports")
     for name, port in outputs.items():
-        if not (
-            isinstance(name, str)
-            and isinstance(port, Port)
-            and ports.belongs_to(port, pipelines.find_engine(pipeline))
-        ):
-            raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
+        if not isinstance(name, str):
+            raise GraphError(
+                f"build must return the outputs as a mapping of names to ports, but the name {name!r} is "
+                "not a string"
+            )
+        if not isinstance(port, Port):
+            raise GraphError(
+                f"the output {name!r} must be a port of the pipeline that build returns, got "
+                f"{check.show(port)}"
+            )
+        if not ports.belongs_to(port, pipelines.find_engine(pipeline)):
+            raise GraphError(
+                f"the output {name!r} is a port of another pipeline than the one that build returns"
+            )
         if ports.value_type(port) is Frame:
             raise GraphError(
                 f"the output {name!r} contains frames, which cannot be sent to another machine: return "

@@ -220,7 +220,9 @@ class Controller:
         for name, _, _ in cameras:
             number = parts.cameras.number(name)
             if number is not None:
-                _refuse_leaving(self.decisions.cameras[number])
+                _refuse_leaving(
+                    self.decisions.cameras[number], ": add it again once stats().cameras no longer lists it"
+                )
                 raise StateError(f"a camera named {name!r} already exists; remove it first")
         parts.builds.check(build)
         now = boot_time()
@@ -355,13 +357,10 @@ def _agent(decisions: Decisions, name: str) -> str:
     return name
 
 
-def _refuse_leaving(camera: Camera) -> None:
+def _refuse_leaving(camera: Camera, advice: str = "") -> None:
     """Raises for a removed camera that is still closing, so that no camera ever has two runs."""
     if camera.removed:
-        raise StateError(
-            f"camera {camera.name!r} was removed but is still closing: "
-            "wait until stats().cameras no longer lists it"
-        )
+        raise StateError(f"camera {camera.name!r} was removed and is still closing{advice}")
 
 
 def _parts(setup: Setup, lock: NameLock) -> Parts:

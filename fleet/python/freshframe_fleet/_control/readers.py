@@ -54,7 +54,10 @@ class Readers:
         known = self._named.get(name) if name is not None else None
         if known is not None:
             if known.output != output:
-                raise StateError(f"reader {name!r} reads {known.output!r}, not {output!r}")
+                raise StateError(
+                    f"reader {name!r} reads {known.output!r}, not {output!r}: a name stays with its output, "
+                    "so pass another name"
+                )
             if not known.closed:
                 raise StateError(f"reader {name!r} is already open: close it first")
             known.reopen()

@@ -260,7 +260,8 @@ void Admission::check_companion(const NodeBase& node, const std::string& name,
   if (!source.is_source() || !node.is_source()) {
     throw GraphError(
         "'" + (source.is_source() ? name : source.name()) +
-        "' is not a source: companion_of is for the second output of a source, which is a source");
+        "' is not a source: companion_of links two sources, a camera and its second output, such as "
+        "make_packet_source()");
   }
 }
 

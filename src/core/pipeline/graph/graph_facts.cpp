@@ -15,8 +15,10 @@ namespace freshframe::core {
 
 int only_source(const Graph& graph, const AnyPort& port) {
   if (port.source < 0) return -1;
-  if (!graph.has(port.node) || !graph.has(port.source))
-    throw StateError("the node or the source of this port was removed");
+  if (!graph.has(port.node)) throw StateError("the node of this port was removed");
+  if (!graph.has(port.source))
+    throw StateError("the source that a port of '" + graph.runner(port.node).name() +
+                     "' is restricted to was removed");
   const auto& named = graph.list_node_sources(port.source);
   const auto& reaching = graph.list_node_sources(port.node);
   const auto& name = graph.runner(port.source).name();

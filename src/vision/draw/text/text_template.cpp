@@ -64,8 +64,10 @@ TextTemplate::TextTemplate(std::string option, const std::string& text) : option
     } else {
       const auto end = letter == '{' ? text.find('}', i) : std::string::npos;
       if (end == std::string::npos)
-        throw OptionError(option_ + " has a single '" + letter + "' in '" + text +
-                          "': write a literal brace twice");
+        throw OptionError(
+            option_ + (letter == '{' ? " has a '{' without a '}' in '" + text +
+                                           "': close the name with }, or write {{ for a brace"
+                                     : " has a '}' without a '{' in '" + text + "': write }} for a brace"));
       fields_.push_back(field(text.substr(i + 1, end - i - 1)));
       i = end + 1;
     }
@@ -118,7 +120,8 @@ std::string TextTemplate::number(const Field& field, double value, bool whole) c
   const Spec& spec = field.spec;
   if (spec.type == 's' || (spec.type == 'd' && !whole))
     throw Error(option_ + " has the format '" + field.given + "' for {" + field.name +
-                "}, which is a number" + (whole ? "" : " with decimals"));
+                "}, which is a number" +
+                (whole ? ": pass d, e, f, g or %" : " with decimals: pass e, f, g or %"));
   const bool percent = spec.type == '%';
   const double shown = percent ? 100 * value : value;
   std::array<char, 512> text{};

@@ -238,6 +238,11 @@ TEST_F(MediaSequence, IfNoneCanBeDecodedTheFirstReasonIsReported) {
   EXPECT_TRUE(contains(message, "1.png")) << message;
 }
 
+TEST_F(MediaSequence, ASingleImageThatCannotBeDecodedIsTheOnlyOne) {
+  write_bytes(in("1.png"), {'x', 'y'});
+  EXPECT_TRUE(contains(refused_sequence(in("*.png")), "its only image could not be decoded"));
+}
+
 TEST_F(MediaSequence, AVideoIsNotAnImage) {
   std::filesystem::rename(write_video(in("clip.mp4"), 3), in("clip.png"));
   EXPECT_TRUE(contains(refused_sequence(in("")), "it is a video (mov,mp4")) << refused_sequence(in(""));
