@@ -14,7 +14,11 @@ from .messages import Messages
 
 
 def serve_if_asked(
-    pipeline: ff.Pipeline, options: Any, messages: Messages, view: Sequence[ff.Port[Any]] | None = None
+    pipeline: ff.Pipeline,
+    options: Any,
+    messages: Messages,
+    view: Sequence[ff.Port[Any]] | None = None,
+    camera: ff.Port[ff.Frame] | str | None = None,
 ) -> None:
     """Serves the dashboard if --serve was given, and prints its URL.
 
@@ -23,10 +27,14 @@ def serve_if_asked(
         options: Has `serve`, a port number or None, and `host`.
         messages: Prints the URL.
         view: Ports whose frames can be viewed. None: serve() chooses them.
+        camera: A source that a browser sends. Its link is printed too, also with -q.
     """
     if options.serve is None:
         return
-    print_urls(pipeline.serve(host=options.host, port=options.serve, view=view), messages)
+    dashboard = pipeline.serve(host=options.host, port=options.serve, view=view)
+    print_urls(dashboard, messages)
+    if camera is not None:
+        print(f"camera: {camera_link(dashboard, camera)}", file=sys.stderr, flush=True)
 
 
 def print_urls(dashboard: ff.types.Dashboard, messages: Messages) -> None:
@@ -36,7 +44,7 @@ def print_urls(dashboard: ff.types.Dashboard, messages: Messages) -> None:
     messages.say(f"dashboard: {', '.join(dashboard.urls)}")
 
 
-def camera_link(dashboard: ff.types.Dashboard, camera: ff.Port[ff.Frame]) -> str:
+def camera_link(dashboard: ff.types.Dashboard, camera: ff.Port[ff.Frame] | str) -> str:
     """Returns the link of the page that sends this camera, with localhost as its host.
 
     Browsers permit cameras on localhost, and over http nowhere else.

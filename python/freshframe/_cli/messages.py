@@ -15,15 +15,22 @@ from .._check import as_utf8
 
 # These commands call open() themselves, so their users cannot follow advice about its arguments.
 _OPENS_ITSELF = frozenset({"demo", "probe", "track", "view"})
-_FOR_PROGRAMS = re.compile(
-    r" \(pass reconnect=False to open\(\) to fail instead\)"
-    r"|, or pass reconnect=True to open\(\) to wait for the source"
-)
+_FOR_PROGRAMS = {
+    " (pass reconnect=False to open() to fail instead)": "",
+    ", or pass reconnect=True to open() to wait for the source": "",
+    "call Pipeline.serve() first, and open Dashboard.camera_url() in the browser": (
+        "pass --serve PORT, and open the link that it prints for the camera"
+    ),
+    "the link of Dashboard.camera_url()": "the link of the camera",
+}
+_ADVICE = re.compile("|".join(map(re.escape, _FOR_PROGRAMS)))
 
 
 def _shown(command: str, text: str) -> str:
-    """Removes advice that users of the command cannot follow."""
-    return _FOR_PROGRAMS.sub("", text) if command in _OPENS_ITSELF else text
+    """Removes or replaces advice that users of the command cannot follow."""
+    if command not in _OPENS_ITSELF:
+        return text
+    return _ADVICE.sub(lambda match: _FOR_PROGRAMS[match[0]], text)
 
 
 class _Stderr(logging.Handler):

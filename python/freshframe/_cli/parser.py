@@ -281,7 +281,9 @@ def _limits(group: Any) -> None:
     )
     group.add_argument("--end", type=moment, metavar="TIME", help="stop before the frame at TIME in the file")
     group.add_argument(
-        "--wait", action="store_true", help="wait for a missing camera instead of exiting immediately"
+        "--wait",
+        action="store_true",
+        help="wait for a missing camera instead of exiting immediately; a stream is always waited for",
     )
     group.add_argument("--max-frames", type=count, metavar="N", help="stop after processing N frames")
     group.add_argument(

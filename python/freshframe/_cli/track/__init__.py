@@ -82,7 +82,13 @@ def _track(source: int | str, outputs: list[str], options: Any, messages: Messag
     if work.about_model:
         messages.say(work.about_model)
     try:
-        serve_if_asked(work.pipeline, options, messages, view=None if work.drawn is None else [work.drawn])
+        serve_if_asked(
+            work.pipeline,
+            options,
+            messages,
+            view=None if work.drawn is None else [work.drawn],
+            camera=work.source if str(source).startswith("browser:") else None,
+        )
         with _display(options, messages, label) as show:
             report = work.run(show)
     except KeyboardInterrupt:
