@@ -9,7 +9,8 @@
 
 namespace freshframe::core {
 
-/// One thread creates and destroys it, any thread may wait.
+/// A file descriptor that becomes readable when a stop is requested. Create and destroy it on the same thread;
+/// any thread may wait for it.
 class StopEvent {
  public:
   /// Throws std::system_error if the system has no descriptor left.

@@ -1,6 +1,6 @@
-"""Measures the calls of calls.py and writes docs/benchmarks/gil-holds.md: ./dev gil-holds.
+"""Measures how long the calls in calls.py hold the GIL, and writes docs/benchmarks/gil-holds.md.
 
-    ./dev gil-holds                installs the packages below build/gil_holds, measures all calls
+    ./dev gil-holds                installs the packages under build/gil_holds, then measures all calls
     ./dev gil-holds json orjson    only prints the figures of calls with one of these words
     ./dev gil-holds --install      only installs
     ./dev gil-holds --again        only measures what the run before could not, and writes the page

@@ -249,7 +249,7 @@ def join_others(threads: Iterable[threading.Thread]) -> None:
 
 
 def _await_begins(deadline: float) -> None:
-    """Waits for threads that other threads are just starting.
+    """Waits until the threads that are being started have begun to run.
 
     A thread that starts after the interpreter has freed the thread states crashes (seen with CPython 3.11).
     """

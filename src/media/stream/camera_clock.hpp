@@ -47,7 +47,7 @@ class CameraClock {
   };
 
   /// `wrap`: seconds after which timestamps wrap, if FFmpeg's reports do not take that into account; 0 for
-  /// never. `center`: from an earlier connection to the same camera.
+  /// never. `center`: center() of the clock of an earlier connection to the same camera; 0 if there was none.
   explicit CameraClock(double wrap = 0, double center = 0) noexcept : wrap_(wrap), center_(center) {}
 
   /// Returns the seconds by which the camera's clock was set, or by which a new line differs from the old

@@ -38,7 +38,7 @@ class CameraPage {
 
   /// Called when the source has taken a frame.
   virtual void on_ack(const core::FeedAck& ack) = 0;
-  /// Called when another page sends the camera from now on.
+  /// Called when another page has taken over sending the camera.
   virtual void on_taken() = 0;
   /// Called when the camera that this page waits for has lost its sender.
   virtual void on_free() = 0;

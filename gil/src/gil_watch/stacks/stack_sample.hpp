@@ -44,7 +44,8 @@ struct StackSample {
   std::vector<std::byte> stack;  // copy of the stack from the stack pointer upwards
   // The list from before the sample was taken; nullptr if no library has been unloaded since.
   std::shared_ptr<const Libraries> libraries;
-  std::optional<std::uint64_t> witnessed;  // value returned by the witness
+  // What the witness of CpuSampler::arm() returned; nullopt without one, and for samples of perf events.
+  std::optional<std::uint64_t> witnessed;
 
   void set(std::size_t number, std::uint64_t value) {
     registers[number] = value;

@@ -147,7 +147,8 @@ std::span<const NativeFrame> bound_part(std::span<const NativeFrame> above) {
   return last == nullptr ? above : above.first(static_cast<std::size_t>(last - above.data()) + 1);
 }
 
-// The outermost foreign function; nullopt if there is none, or only glue that may not have been called.
+// The outermost foreign function. Returns nullopt if there is none, or only glue code whose frame was guessed
+// from the stack, so it may not be part of the call.
 std::optional<std::string> foreign_name(std::span<const NativeFrame> above, const CallableNames& names) {
   const std::span<const NativeFrame> part = foreign_part(above);
   if (const auto* found =

@@ -79,7 +79,7 @@ class LivePlaylists {
   /// Opens the URL like FFmpeg. Returns 0 or FFmpeg's error.
   using Open = std::function<int(AVIOContext*& io)>;
 
-  /// `grows`: shared by all connections to this server; true if a playlist gets more segments.
+  /// `grows`: shared by all connections to this server; set once a playlist has been seen to grow.
   LivePlaylists(Interrupt& interrupt, std::atomic<bool>& grows) : interrupt_(interrupt), grows_(grows) {}
   LivePlaylists(const LivePlaylists&) = delete;
   LivePlaylists& operator=(const LivePlaylists&) = delete;

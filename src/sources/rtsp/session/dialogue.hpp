@@ -56,7 +56,7 @@ class Dialogue {
   [[nodiscard]] std::deque<Early> take_early() { return std::move(early_); }
   /// Sends the closing request once, and waits for its response. Returns true once the server has responded
   /// or closed the connection, and false after `deadline` (real time) or a stop of `waiter`, if given; call
-  /// again to continue waiting. Does not use the clock.
+  /// again to continue waiting. Measures real time even if the pipeline's clock is simulated.
   [[nodiscard]] bool end_session(std::string_view method, const std::string& url, TimePoint deadline,
                                  const Waiter* waiter = nullptr) noexcept;
 
