@@ -36,7 +36,7 @@ struct ServeLimits {
   double idle = 30;         // between two requests on a connection; unauthorised connections get only `head`
   double write = 10;        // for a client to read a response
   double acknowledge = 10;  // for a live viewer to acknowledge a message
-  double look = 30;         // to decode the images of a request for the past (Look)
+  double look = 30;         // to decode the images for a request for past frames (Look)
 };
 
 /// A response that the program provides.

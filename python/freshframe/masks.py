@@ -102,11 +102,11 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
 
 
 def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[str, Any], Any]:
-    """Returns the columns under supervision's names, and its masks or None.
+    """Returns the columns under supervision's names, and the masks apart, or None if there are none.
 
     Args:
         data: The columns.
-        compact: supervision's CompactMask, or None if it has none: then masks are dense.
+        compact: The class CompactMask of supervision. None if this version has none: masks are then dense.
     """
     columns = dict(data)
     if "corners" in columns:

@@ -40,7 +40,8 @@ struct LoneNode {
 
   LoneNode(NodeHandle& handle, std::string node_name) : name(std::move(node_name)) {
     if (!handle.node) throw StateError("this node already belongs to a pipeline");
-    native::claim(*handle.node);  // if the object is already in another pipeline, the handle keeps its node
+    native::claim(
+        *handle.node);  // throws if the object is in another pipeline; the handle then keeps its node
     node = std::move(handle.node);
     handle.added = node;
   }

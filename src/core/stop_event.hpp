@@ -9,7 +9,7 @@
 
 namespace freshframe::core {
 
-/// A file descriptor that becomes readable when a stop is requested. Create and destroy it on the same thread;
+/// A file descriptor that becomes readable when a stop is requested. Create and destroy it on one thread;
 /// any thread may wait for it.
 class StopEvent {
  public:

@@ -52,7 +52,8 @@ class PythonReader {
   [[nodiscard]] int wake_fd();
   /// Called before a check for a sample: a later arrival makes the descriptor readable.
   void reset_wake();
-  /// Called before a wait on the descriptor: a NEXT queue then delivers its sample.
+  /// Called with true before a wait on the descriptor, so that a NEXT queue delivers the next sample, and
+  /// with false after it.
   void arm(bool waits);
   /// For a wait on the descriptor: returns the seconds after which a join's set is due, so that the reader
   /// must be checked even if nothing arrives.

@@ -92,7 +92,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const A
     const auto began = AdaptiveSpin::Clock::now();
     blocked.store(true, std::memory_order_relaxed);
     lane.edge->room.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
-      lane.producer_asleep = !ready();  // reset if the producer was woken too early
+      lane.producer_asleep = !ready();  // true again if the producer was woken too early
       return !lane.producer_asleep;
     });
     blocked.store(false, std::memory_order_relaxed);

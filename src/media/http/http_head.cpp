@@ -20,7 +20,8 @@ std::string name_of(std::string_view line) {
   return core::lower_case(core::trimmed(line.substr(0, line.find(':'))));
 }
 
-/// Splits "gzip, chunked", in lower case. Empty elements are ignored (RFC 9110, 5.6.1).
+/// Splits comma-separated header values such as "gzip, chunked" into their elements, in lower case. Ignores
+/// empty elements (RFC 9110, 5.6.1).
 std::vector<std::string> elements(const std::vector<std::string_view>& values) {
   std::vector<std::string> result;
   for (auto rest : values) {

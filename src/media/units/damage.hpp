@@ -35,12 +35,14 @@ struct PictureNotes {
   std::optional<double> time = {};  // presentation timestamp in seconds
 };
 
+/// Decides which frames are damaged by lost packets.
+///
 /// Note [Damage]: After a loss, frames are damaged until the next one that refers to no earlier frame, or
-/// until the end of a recovery point. A torn frame that is not a reference damages only itself. A loss
-/// between two frames is unknown, so it counts as a loss of reference frames. Frames decoded after a recovery
-/// point but shown before it may refer to lost ones. In some streams nothing marks a full refresh: there,
-/// damage ends with the second intra-only frame in a row, or, if there never was a keyframe, after a minute.
-/// Call in decoding order. Not thread-safe, no I/O.
+/// until the end of a recovery point. A torn frame that is not a reference damages only itself. If packets
+/// between two frames are lost, it is unknown what they held, so this counts as a loss of reference frames.
+/// Frames decoded after a recovery point but shown before it may refer to lost ones. In some streams nothing
+/// marks a full refresh: there, damage ends with the second intra-only frame in a row, or, if there never was
+/// a keyframe, after a minute. Call in decoding order. Not thread-safe, no I/O.
 class Damage {
  public:
   /// Returns true if this frame, the next one, is damaged.

@@ -95,7 +95,7 @@ class LookTurn {
 class PictureDistances {
  public:
   void add(double seconds) noexcept { newest_[added_++ % newest_.size()] = seconds; }
-  /// Seconds, or 0 until there are two frames.
+  /// Returns the median in seconds, or 0 until there are two frames.
   [[nodiscard]] double usual() const {
     auto sorted = newest_;
     const auto count = std::min(added_, sorted.size());

@@ -31,7 +31,7 @@ namespace {
 constexpr std::int64_t kFewFrames = 10;
 constexpr std::int64_t kFewestFrames = 4;
 
-/// A VideoFile on a port of frames.
+/// The part of a VideoFile that encodes decoded frames.
 struct FrameFile {
   /// The first frame is held back until the second arrives: their distance determines the nominal frame rate.
   struct Pending {

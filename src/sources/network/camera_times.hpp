@@ -91,7 +91,7 @@ class CameraTimes {
   }
   /// Returns the UTC time of a frame with this timestamp. If there is none, the engine uses the arrival time.
   [[nodiscard]] Utc find_utc(std::optional<double> time, TimePoint captured, const Context& context);
-  /// Counts how old the frame is according to the playlist's own times, if any.
+  /// Records how old the frame is according to the playlist's own timestamps, if it has any.
   void count_behind(std::optional<double> time, const Context& context) const;
   /// Seconds of timestamps per second of real time.
   [[nodiscard]] float pace() const noexcept { return static_cast<float>(line_.pace()); }
