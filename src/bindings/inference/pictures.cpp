@@ -44,10 +44,11 @@ std::vector<Detection> read_boxes(nb::handle given) {
   if (!nb::try_cast(array, corners)) {
     const bool none = nb::cast<std::size_t>(array.attr("size")) == 0;
     if (none) return {};
+    const nb::object shape = array.attr("shape");  // str(accessor) would not call str()
     throw OptionError(
         std::string("crops() needs boxes as Detections or as an array of shape (n, 4): left, top, right, "
                     "bottom, got an array of shape ") +
-        nb::str(array.attr("shape")).c_str());
+        nb::str(shape).c_str());
   }
   std::vector<Detection> boxes;
   for (std::size_t i = 0; i < corners.shape(0); ++i)
