@@ -20,6 +20,7 @@ COLUMN = "slow p50 ms"
 BARS = {
     "freshframe_latest": "freshframe",
     "gstreamer": "GStreamer, leaky queues",
+    "cv2_latest_1_thread": "OpenCV, thread, 1 decoder thread",
     "cv2_latest": "OpenCV, read by a thread",
     "pyav_latest": "PyAV, read by a thread",
     "cv2_naive": "OpenCV, a plain loop",
@@ -27,7 +28,7 @@ BARS = {
 }
 TITLE = "Age of the frame that a slow Python step gets"
 WIDTH_PX = 800
-LABELS_PX = 210  # width of the column of names
+LABELS_PX = 240  # width of the column of names
 VALUES_PX = 80  # room for the figure beside the longest bar
 ROW_PX = 30
 TOP_PX = 48
@@ -78,7 +79,7 @@ def draw(ages: dict[str, float], palette: Palette) -> str:
     for row, (name, label) in enumerate(BARS.items()):
         top = TOP_PX + ROW_PX * row
         ours = name.startswith("freshframe")
-        width = max(2.0, ages[name] * per_ms)  # visible even if it is very short
+        width = max(4.0, ages[name] * per_ms)  # visible even if it is very short
         weight = ' font-weight="600"' if ours else ""
         colour = palette.ours if ours else palette.others
         lines += [
