@@ -89,7 +89,7 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
     for mask, (_, _, counts) in zip(result, given, strict=True):
         ends = np.cumsum([*_counts(counts)], dtype=np.int64)
         if len(ends) and ends[-1] > mask.size:
-            raise OptionError("the run lengths of a mask add up to more than its image")
+            raise _too_long(int(ends[-1]), height, width)
         if not len(ends[1:]):  # an empty mask
             continue
         first, last = int(ends[0]) // height, -(int(ends[1::2][-1]) // -height)  # columns
@@ -99,6 +99,13 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
             flat[start:end] = True
         mask[:, first:last] = part.T
     return result
+
+
+def _too_long(pixels: int, height: int, width: int) -> OptionError:
+    return OptionError(
+        f"the run lengths of a mask add up to {pixels} pixels, but its image has {height * width} "
+        f"({width}x{height})"
+    )
 
 
 def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[str, Any], Any]:
@@ -126,7 +133,7 @@ def _compacted(texts: Iterable[str], compact: Any) -> Any:
     for (_, _, counts), box in zip(given, bounds, strict=True):
         lengths = list(_counts(counts)) or [height * width]
         if (rest := height * width - sum(lengths)) < 0:
-            raise OptionError("the run lengths of a mask add up to more than its image")
+            raise _too_long(sum(lengths), height, width)
         lengths += [rest] if len(lengths) % 2 == 0 else [0, rest]
         ends = np.cumsum(lengths)
         begin, end = ends[:-1:2], ends[1::2] - 1

@@ -283,7 +283,10 @@ Frame Host::take(freshframe_frame* given) const {
 }
 
 Frame Host::wrap_frame(const freshframe_frame& given) {
-  if (given.builder) throw Error("attached a frame from make_frame() to a result before emitting it");
+  if (given.builder)
+    throw Error(
+        "attached a frame from make_frame() to a result: attach a frame of the input, or one from "
+        "keep_frame() or wrap_frame()");
   if (!given.frame)
     throw Error("attached a frame from an earlier call to a result: use keep_frame() to keep a frame longer");
   return core::FrameAccess::engine(given.frame);

@@ -34,7 +34,7 @@ bool is_listed(std::string_view names, const std::string& name) {
 }
 
 [[noreturn]] void refuse_further(const native::Column& column, const std::string& why) {
-  throw Error("returned detections whose column '" + column.name + "' " + why);
+  throw Error("returned detections with an invalid column '" + column.name + "': it " + why);
 }
 
 template <class T>
@@ -68,7 +68,8 @@ std::vector<std::string> read_texts(const native::Column& column) {
 
 DataColumn further_column(const native::Column& column, std::size_t rows) {
   if (column.dimensions < 1 || static_cast<std::size_t>(column.shape[0]) != rows) {
-    refuse_further(column, "must have a row for each of the " + std::to_string(rows) + " boxes");
+    refuse_further(column, "must have a row for each of the " + std::to_string(rows) + " boxes, got " +
+                               (column.dimensions < 1 ? "a single value" : std::to_string(column.shape[0])));
   }
   DataColumn result{column.name, {}, {}};
   for (std::size_t axis = 1; axis < static_cast<std::size_t>(column.dimensions); ++axis)

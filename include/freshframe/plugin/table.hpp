@@ -90,8 +90,9 @@ class Column {
 
  private:
   [[noreturn]] void refuse(std::size_t given) const {
-    throw std::out_of_range("the column needs one index per dimension, " + std::to_string(column_.ndim) +
-                            ", got " + std::to_string(given));
+    throw std::out_of_range("the column has " + std::to_string(column_.ndim) +
+                            (column_.ndim == 1 ? " dimension" : " dimensions") +
+                            " and needs as many indices, got " + std::to_string(given));
   }
 
   freshframe_column column_;

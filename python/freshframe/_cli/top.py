@@ -127,10 +127,12 @@ class Target:
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
             found = state.get("schema") if isinstance(state, dict) else None
             is_short = isinstance(found, str | int)
-            schema = show_reply(str(found), self.token) if is_short else type(found).__name__
+            schema = (
+                "none" if found is None else show_reply(str(found), self.token) if is_short else "another"
+            )
             raise UnreachableError(
                 f"there is no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got "
-                f"{schema}"
+                f"{schema}; check the URL, or use the freshframe version that serves it"
             )
         return state
 

@@ -113,8 +113,8 @@ def _say_what_does_not_run(path: Path, pipeline: ff.Pipeline, messages: Messages
 def _check_begun(path: Path, attached: Attached) -> None:
     if not attached.begun:
         raise UsageError(
-            f"{str(path)!r} ended without starting a pipeline: start one in it, name a Pipeline in it "
-            f"{DEFAULT_NAME!r}, or pass app.py:name"
+            f"{str(path)!r} ended without starting a pipeline: start one in it, assign one to a variable "
+            f"named {DEFAULT_NAME!r}, or pass {path.name}:NAME with the name of its variable"
         )
 
 

@@ -66,5 +66,8 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
     if frame is not None and isinstance(value, _native.Frame):
         raise OptionError("the value is a frame: leave frame= out")
     if isinstance(value, Stamped):
-        raise OptionTypeError(f"the value already has a stamp, got {_check.show(value)}")
+        raise OptionTypeError(
+            "the value already has a stamp: call stamped() once for each result, not for "
+            f"{_check.show(value)}"
+        )
     return value if value is None else cast("T", Stamped(value, like, frame))

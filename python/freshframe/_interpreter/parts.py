@@ -24,8 +24,16 @@ def install(package: str) -> str:
     return f"pip install 'freshframe[{extra}]'" if extra else f"pip install {package}"
 
 
-def missing(what: str, package: str) -> MissingPackageError:
-    """Returns the error for a call that requires an optional package."""
+def missing(what: str, package: str, error: ImportError | None = None) -> MissingPackageError:
+    """Returns the error for a call that requires an optional package.
+
+    Args:
+        what: The call.
+        package: The package, which has the name of its module.
+        error: The error of its import, for an installed package that cannot be imported.
+    """
+    if error is not None and not (isinstance(error, ModuleNotFoundError) and error.name == package):
+        return MissingPackageError(f"{what} cannot import the package {package}: {error}", name=package)
     return MissingPackageError(f"{what} needs the package {package}: {install(package)}", name=package)
 
 

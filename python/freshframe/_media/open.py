@@ -235,7 +235,7 @@ _GST_PIPELINE = re.compile(r"(?!\S*://).+\s!\s+[a-z]\w*(\s+[\w-]+\s*=.*)?\s*", r
 
 def _url(url: Any) -> bytes:
     if isinstance(url, bool):
-        raise OptionTypeError(f"a camera's number must be 0 or more, got {_check.show(url)}")
+        raise OptionTypeError(f"url must be a path, a URL or the number of a camera, got {_check.show(url)}")
     if isinstance(url, (str, os.PathLike)):
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):

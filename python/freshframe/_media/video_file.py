@@ -28,7 +28,7 @@ def _keep_days(value: Any) -> float | None:
 def disk_size(name: str, value: Any) -> int | None:
     """Returns a number of bytes, or None for no limit. Raises OptionError and OptionTypeError."""
     if (size := _check.optional_number(name, value)) is not None and not 1 <= size < 1 << 63:
-        raise OptionError(f"{name} must be at least 1, got {_check.show(value)}")
+        raise OptionError(f"{name} must be at least 1 and below 2**63 bytes, got {_check.show(value)}")
     return None if size is None else int(size)
 
 

@@ -58,7 +58,7 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
     try:
         numba: Any = importlib.import_module("numba")
     except ImportError as error:
-        raise parts.missing("freshframe.native.numba", "numba") from error
+        raise parts.missing("freshframe.native.numba", "numba", error) from error
     jitted = written if hasattr(written, "py_func") else numba.njit(written)
     given = _Given(jitted, _parameters(python_function(written), options), options)
     returned: list[Any] = []

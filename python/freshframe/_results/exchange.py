@@ -43,8 +43,8 @@ def make_frame(found: Circles | Detections) -> Any:
     try:
         with fork.explaining(), fork.loading():
             import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise parts.missing("to_pandas()", "pandas") from error
+    except ImportError as error:
+        raise parts.missing("to_pandas()", "pandas", error) from error
     columns = {}
     for name, column in _all_columns(found).items():
         whole = column is not None and column.ndim == 1
@@ -76,8 +76,8 @@ def make_supervision(found: Detections) -> Any:
     try:
         with fork.explaining(), fork.loading():
             import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
-    except ModuleNotFoundError as error:
-        raise parts.missing("to_supervision()", "supervision") from error
+    except ImportError as error:
+        raise parts.missing("to_supervision()", "supervision", error) from error
 
     columns = {name: getattr(found, name) for name in _TRACK_COLUMNS} | {"class_name": found.class_name}
     data, masks = columns_for_supervision(dict(found.data), getattr(supervision, "CompactMask", None))

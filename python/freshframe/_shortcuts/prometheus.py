@@ -40,7 +40,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
             from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  (optional)
             from prometheus_client.registry import Collector  # noqa: PLC0415
     except ImportError as error:
-        raise parts.missing("prometheus_collector()", "prometheus_client") from error
+        raise parts.missing("prometheus_collector()", "prometheus_client", error) from error
     _check(pipelines)
 
     class PipelineCollector(Collector):  # type: ignore[misc]  # of an optional package, which mypy skips

@@ -41,7 +41,8 @@ Frame planar(const Frame& frame) {
   }
   FrameBuilder builder(to);
   if (!pixel_ops().convert(frame.picture(), builder.picture())) {
-    throw Error("cannot encode as JPEG a " + std::string(to_string(frame.format())) + " frame");
+    throw Error("cannot encode a frame in the format '" + std::string(to_string(frame.format())) +
+                "' as JPEG");
   }
   return std::move(builder).publish(pixel_ops());
 }

@@ -21,7 +21,6 @@ namespace freshframe::serve {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
 
 constexpr auto kInterval =
     std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1.0 / 15));

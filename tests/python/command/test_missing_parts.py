@@ -77,3 +77,13 @@ def test_a_result_for_supervision_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(ImportError, match=r"needs the package supervision: pip install supervision"):
         ff.Detections([[0, 0, 9, 9]], [0.9], [0]).to_supervision()
+
+
+def test_an_installed_package_that_cannot_be_imported_is_not_called_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "supervision.py").write_text("import no_such_dependency", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "supervision", raising=False)
+    with pytest.raises(ImportError, match=r"cannot import the package supervision: .*no_such_dependency"):
+        ff.Detections([[0, 0, 9, 9]], [0.9], [0]).to_supervision()

@@ -302,7 +302,9 @@ def test_options_that_cannot_be_are_refused_by_open(url: Any, options: Any, mess
 
 
 def test_a_number_of_a_camera_is_no_bool() -> None:
-    with pytest.raises(ff.OptionTypeError, match="a camera's number must be 0 or more, got True"):
+    with pytest.raises(
+        ff.OptionTypeError, match="url must be a path, a URL or the number of a camera, got True"
+    ):
         ff.open(True)
 
 

@@ -152,7 +152,7 @@ FOUND = {
     "plane": r"plane index 7 is out of range: plane_count is 1",
     "published": r"plane index 0 is out of range: plane_count is 0",
     "shown": r"cannot read the frame as 'yuyv'; the formats are gray",
-    "indexes": r"the column needs one index per dimension, 1, got 2",
+    "indexes": r"the column has 1 dimension and needs as many indices, got 2",
 }
 
 

@@ -133,10 +133,10 @@ def test_columns_of_detections_are_checked(library: Path, how: str, text: str) -
 @pytest.mark.parametrize(
     ("how", "text"),
     [
-        ("uint16", "'size' must be float32, float64, int32, int64, bool or text, not uint16"),
-        ("short", "'size' must have a row for each of the 2 boxes"),
-        ("latin-1 text", "'size' has a string that is not UTF-8"),
-        ("no text", "'size' has a string without data"),
+        ("uint16", "'size': it must be float32, float64, int32, int64, bool or text, not uint16"),
+        ("short", "'size': it must have a row for each of the 2 boxes"),
+        ("latin-1 text", "'size': it has a string that is not UTF-8"),
+        ("no text", "'size': it has a string without data"),
         ("other rows", r"'velocity' must be float32 of shape \(2, 2\)"),
     ],
 )

@@ -200,7 +200,7 @@ class TrackRun:
         """Raises SourceError if start() could not open the camera, unless --wait was given."""
         connection = self.pipeline.stats().nodes[self.source].source
         if not self.wait and connection is not None and connection.state == "backing_off":
-            raise ff.SourceError(f"{connection.last_error}; pass --wait to wait for it")
+            raise ff.SourceError(f"{connection.last_error}; pass --wait to wait for the camera")
 
     @property
     def picked(self) -> int:
