@@ -253,8 +253,13 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
             )
         if not belongs_to(port, engine):
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
-        if there is not None and not is_among(port, there):
+        if there is not None and port._index not in there:
             raise StateError(f"the parent {port.name!r} of {label!r} was removed and has no more samples")
+        if there is not None and not is_among(port, there):
+            raise StateError(
+                f"the parent {port.name!r} of {label!r} has no more samples of "
+                f"{engine.node_name(port._only)!r}, which was removed"
+            )
         if never_gives(port.node):
             logger.warning(
                 "%r receives nothing: its parent %r never returns a value, because no `return` in it has one",

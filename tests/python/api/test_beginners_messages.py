@@ -33,6 +33,15 @@ def removed_parent(pipeline: ff.Pipeline, camera: Any) -> object:
         return pipeline.add(lambda circles: 1, tracker)
 
 
+def removed_source(pipeline: ff.Pipeline, camera: Any) -> object:
+    cameras = [camera, pipeline.add(ff.open(SCENE))]
+    tracker = pipeline.add(ff.CircleTracker(), cameras)
+    circles = tracker.of(camera)
+    with pipeline:
+        pipeline.remove(camera)
+        return pipeline.add(lambda circles: 1, circles)
+
+
 def latest_with_timeout(pipeline: ff.Pipeline, camera: Any) -> object:
     reader = pipeline.reader(camera)
     return reader.latest(timeout=2)  # type: ignore[call-arg]
@@ -122,6 +131,11 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         with_camera(removed_parent),
         ff.StateError,
         "the parent 'CircleTracker' of 'lambda' was removed",
+    ),
+    "a source of a parent that was removed": (
+        with_camera(removed_source),
+        ff.StateError,
+        "the parent 'CircleTracker' of 'lambda' has no more samples of 'cam', which was removed",
     ),
     "an address of no network card": (
         with_camera(lambda pipeline, camera: pipeline.serve(host="192.0.2.1", token="a-long-enough-token")),

@@ -56,14 +56,21 @@ void check_alike(const Runner& runner, const NodeBase& next) {
 void Admission::check_parents(const NodeBase* node, const std::string& name,
                               std::span<const AnyPort> parents) const {
   const auto inputs = node != nullptr ? node->input_types() : std::vector<const TypeInfo*>();
+  const auto is_gone = [this](int index) {
+    return !graph_.has(index) || graph_.runner(index).life().removal() != nullptr;
+  };
   for (const auto& parent : parents) {
     if (parent.node < 0 || parent.node >= graph_.size() || parent.source >= graph_.size()) {
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
     }
-    for (const int each : {parent.node, parent.source}) {
-      if (each >= 0 && (!graph_.has(each) || graph_.runner(each).life().removal() != nullptr)) {
-        throw StateError("a parent of '" + name + "' was removed");
-      }
+    if (is_gone(parent.node)) {
+      const auto gone = graph_.has(parent.node) ? "the parent '" + graph_.runner(parent.node).name() + "'"
+                                                : std::string("a parent");
+      throw StateError(gone + " of '" + name + "' was removed");
+    }
+    if (parent.source >= 0 && is_gone(parent.source)) {
+      throw StateError("the parent '" + graph_.runner(parent.node).name() + "' of '" + name +
+                       "' is restricted to a source that was removed");
     }
     (void)list_sources(graph_, parent);
     const auto& from = graph_.runner(parent.node);

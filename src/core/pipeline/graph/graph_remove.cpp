@@ -73,9 +73,11 @@ std::vector<EdgeStats> take_inputs(const Graph& graph, Graph::Place& place, cons
 }  // namespace
 
 EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
-  if (!has(child) || !has(parent.node)) throw StateError("cannot disconnect a node that was removed");
+  if (!has(child)) throw StateError("cannot disconnect a node that was removed");
   auto& merge = place(child);
   auto& node = *merge.runner;
+  if (!has(parent.node))
+    throw StateError("cannot disconnect '" + node.name() + "' from a node that was removed");
   if (merge.join) {
     throw GraphError(
         "'" + node.name() +

@@ -190,6 +190,10 @@ TEST(LiveGraph, WhatOneSourceReachesGoesWithItAndAMergeStays) {
   seen.wait_for(1);
   EXPECT_FALSE(reader.has_ended());
   EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.add(node(), tracks); }), "was removed"));
+  const auto refused =
+      message_of<StateError>([&] { pipeline.add(node(), people.of(door), {.name = "late"}); });
+  EXPECT_TRUE(contains(refused, "the parent 'people' of 'late' is restricted to a source that was removed"))
+      << refused;
 }
 
 TEST(LiveGraph, ARemovalDoesNotWaitForAProducerThatIsBlockedElsewhere) {
