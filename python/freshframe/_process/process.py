@@ -103,16 +103,22 @@ def _bytes(what: str, value: Any) -> int:
 
 def _environment(env: Any) -> dict[str, str]:
     if not isinstance(env, Mapping):
-        kind = _check.with_article(type(env).__name__)  # not the value, which may be a secret
+        kind = _check.with_article(type(env).__name__)
         raise OptionTypeError(
             f"env must be a mapping of strings, such as {{'OMP_NUM_THREADS': '1'}}, got {kind}"
         )
-    for name, value in env.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            kind = _check.with_article(type(value).__name__)  # not the value, which may be a secret
+    for name, value in env.items():  # messages do not show the values, which may be secrets
+        if not isinstance(name, str):
+            raise OptionTypeError(f"the keys of env must be strings, got {_check.show(name)}")
+        if not isinstance(value, str):
+            kind = _check.with_article(type(value).__name__)
             raise OptionTypeError(f"env must be a mapping of strings, got {kind} for {_check.show(name)}")
-        if not name or "=" in name or "\0" in name + value:
-            raise OptionError(f"the keys of env must be names of environment variables, got {name!r}")
+        if not name or "=" in name or "\0" in name:
+            shown = name.partition("=")[0]  # the rest may be a value: "API_KEY=..."
+            got = f"one with = after {shown!r}" if "=" in name else _check.show(name)
+            raise OptionError(f"the keys of env must be names of environment variables, got {got}")
+        if "\0" in value:
+            raise OptionError(f"the values of env must not contain NUL, but that of {_check.show(name)} does")
     return dict(env)
 
 

@@ -58,6 +58,24 @@ def test_options_are_checked_when_they_are_made() -> None:
     assert ff.Process(max_bytes=1.5e9).max_bytes == 1_500_000_000
 
 
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        (["API_KEY=hush"], r"such as \{'OMP_NUM_THREADS': '1'\}, got a list$"),
+        ("API_KEY=hush", "got a str$"),
+        ({"API_KEY=hush": ""}, "got one with = after 'API_KEY'$"),
+        ({"API_KEY": b"hush"}, "got a bytes for 'API_KEY'$"),
+        ({"API_KEY": "hu\0sh"}, "the values of env must not contain NUL, but that of 'API_KEY' does$"),
+        ({3: "hush"}, "the keys of env must be strings, got 3$"),
+        ({"": "hush"}, "names of environment variables, got ''$"),
+    ],
+)
+def test_an_invalid_env_is_refused_without_its_values(env: Any, message: str) -> None:
+    with pytest.raises((ff.OptionError, ff.OptionTypeError), match=message) as refused:
+        ff.Process(env=env)
+    assert "hush" not in str(refused.value)
+
+
 def test_options_are_frozen() -> None:
     with pytest.raises(AttributeError):
         ff.Process().workers = 2  # type: ignore[misc]
