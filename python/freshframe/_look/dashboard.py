@@ -232,12 +232,11 @@ class Dashboard(ClosedByWith):
         name = view_name(source) if isinstance(source, Port) else _check.text("source", source)
         tokens = engine.camera_tokens()
         if name not in tokens:
-            some = (
-                f"its sources are {', '.join(map(repr, tokens))}"
-                if tokens
-                else 'it has none: add ff.open("browser:"), or use the dashboard that already serves it'
-            )
-            raise OptionError(f"{name!r} is not a browser: source that this dashboard serves; {some}")
+            if tokens:
+                some = f"choose one of {', '.join(map(repr, tokens))}"
+            else:
+                some = 'it has none, so add ff.open("browser:") first'
+            raise OptionError(f'{name!r} is not a "browser:" source of this pipeline: {some}')
         return name, tokens[name]
 
     def _open_engine(self) -> _native.Engine:

@@ -228,7 +228,7 @@ def test_links_are_for_cameras_of_browsers_alone() -> None:
     circles = pipeline.add(ff.open("demo:circles"), name="circles")
     pipeline.add(ff.open("browser:"), name="<door>")
     with pipeline.serve(view=circles) as dashboard:
-        refusal = "'circles' is not a browser: source that this dashboard serves; its sources are '<door>'"
+        refusal = "'circles' is not a \"browser:\" source of this pipeline: choose one of '<door>'"
         with pytest.raises(ff.OptionError, match=refusal):
             dashboard.camera_url(circles)
         html = dashboard.embed_camera("<door>")
@@ -237,6 +237,11 @@ def test_links_are_for_cameras_of_browsers_alone() -> None:
         assert "&view=circles" in dashboard.camera_url("<door>")
     with pytest.raises(ff.StateError, match="closed"):
         dashboard.camera_url("<door>")
+    pipeline = ff.Pipeline()
+    circles = pipeline.add(ff.open("demo:circles"), name="circles")
+    no_source = pytest.raises(ff.OptionError, match=r'it has none, so add ff\.open\("browser:"\) first')
+    with pipeline.serve(view=circles) as dashboard, no_source:
+        dashboard.embed_camera(circles)
 
 
 @pytest.mark.parametrize("codec", ["vp8", "jpeg"])
