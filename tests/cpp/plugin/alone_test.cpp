@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -170,6 +171,23 @@ TEST(Alone, OptionsOfEveryTypeArriveAndWrongOnesAreRefused) {
   EXPECT_EQ(given.get("bytes", std::vector<std::byte>{}).size(), 1U);
   EXPECT_EQ(given.get("missing", 4), 4);
   EXPECT_THROW((void)given.get("text", 1.0), std::invalid_argument);
+}
+
+TEST(Alone, AnOptionThatDoesNotFitItsTypeIsRefusedWithTheRange) {
+  const GivenOptions options({{"count", -129}, {"unread", true}});
+  const auto given = options.get();
+  const auto refusal = [&given](auto fallback) -> std::string {
+    try {
+      (void)given.get("count", fallback);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return {};
+  };
+  EXPECT_EQ(refusal(std::int8_t{}), "option 'count' must be from -128 to 127, got -129");
+  EXPECT_EQ(refusal(std::uint16_t{}), "option 'count' must be from 0 to 65535, got -129");
+  EXPECT_EQ(refusal(std::uint64_t{}), "option 'count' must be at least 0, got -129");
+  EXPECT_EQ(refusal(std::int16_t{}), "");
 }
 
 TEST(Alone, PixelsThatDoNotFillAPictureAreRefused) {

@@ -57,6 +57,15 @@ TEST(Annotate, ReportsInvalidBoxes) {
   EXPECT_THROW(drawing.drawn(picture(16, 16), 5.0), GraphError);
 }
 
+TEST(Annotate, BlursOnlyBoxes) {
+  Drawing blurring({.blur = {"dog"}});
+  EXPECT_TRUE(blurring.drawn(picture(32, 32), box({4, 4, 20, 20, 1, 0})));
+  const auto circles = test::message_of<Error>([&] { blurring(picture(16, 16), one({8, 8, 4, 1})); });
+  EXPECT_TRUE(test::contains(circles, "circles have none: leave blur out, or pass Detections")) << circles;
+  const auto number = test::message_of<GraphError>([&] { blurring.drawn(picture(16, 16), 5.0); });
+  EXPECT_TRUE(test::contains(number, "but its parent returned float")) << number;
+}
+
 TEST(Annotate, TakesPortsOfBoxesAndOfCounts) {
   test::CheckedPipeline pipeline;
   const auto source = pipeline.add(test::make_source<Detections>(

@@ -95,10 +95,13 @@ def test_what_cannot_be_collected_is_refused() -> None:
         ff.stats.prometheus_collector()
     with pytest.raises(ff.OptionTypeError, match="got 3"):
         ff.stats.prometheus_collector(3)  # type: ignore[arg-type]
-    with pytest.raises(ff.OptionError, match="two of the pipelines have the name 'pipeline'"):
+    with pytest.raises(ff.OptionError, match="two of the pipelines have the name 'pipeline': pass each"):
         ff.stats.prometheus_collector(ff.Pipeline(), ff.Pipeline())
     with pytest.raises(ff.OptionError, match="pass each only once"):
         ff.stats.prometheus_collector(*[ff.Pipeline()] * 2)
+    fleet = type("Fleet", (), {"name": "yard", "_metrics_text": str})()
+    with pytest.raises(ff.OptionError, match="two of the fleets have the name 'yard': pass each only once"):
+        ff.stats.prometheus_collector(fleet, fleet)
 
 
 @pytest.mark.slow

@@ -78,7 +78,9 @@ def test_things_without_ids_are_refused_with_what_to_do() -> None:
     found = ff.Detections([[0, 0, 9, 9]], [0.9], [0])
     with pytest.raises(ff.FreshframeError, match=r"LineCounter counts tracks, .* add a BoxTracker"):
         ff.LineCounter(*LINE).update(found, pts=0)
-    with pytest.raises(ff.OptionTypeError, match=r"ZoneCounter takes Circles or Detections .* got a int"):
+    with pytest.raises(
+        ff.OptionTypeError, match=r"ZoneCounter takes Circles or Detections .* got an int: create them"
+    ):
         ff.ZoneCounter({"till": ZONE}).update(5, pts=0)  # type: ignore[arg-type]
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?pace=0&frames=1"), name="camera")
