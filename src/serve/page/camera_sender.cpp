@@ -275,7 +275,9 @@ void CameraSender::on_wish(const CameraWish& wish) {
     case FeedDesk::Refusal::NotPermitted:
       return refuse(kWrongToken, "the token belongs to another camera");
     case FeedDesk::Refusal::NoSuchCamera:
-      return refuse(kNoSuchCamera, "the program has no camera of this name");
+      return refuse(kNoSuchCamera, wish.camera.empty() && !permitted_
+                                       ? "no camera was named, and the program has none or several"
+                                       : "the program has no camera of this name");
   }
 }
 

@@ -265,6 +265,21 @@ TEST(CameraSender, LeavesItsCameraForAnotherOne) {
   EXPECT_EQ(second.ask("door"), "yours") << "the first page left it";
 }
 
+TEST(CameraSender, RefusesACameraThatDoesNotExistOrIsNotNamed) {
+  Pipeline pipeline;
+  pipeline.add(open("browser:"), {.name = "door"});
+  pipeline.add(open("browser:"), {.name = "hall"});
+  const Server server(pipeline, {.token = "a-token-of-the-tests"});
+  const auto refusal = [&server](const std::string& camera) {
+    CameraClient client(server, "a-token-of-the-tests");
+    client.send(R"({"send":{"camera":")" + camera + "\"}}");
+    EXPECT_EQ(client.close_code(), 4404U);
+    return std::string(client.socket().reason().reason.c_str());
+  };
+  EXPECT_EQ(refusal("yard"), "the program has no camera of this name");
+  EXPECT_EQ(refusal(""), "no camera was named, and the program has none or several");
+}
+
 TEST_F(CameraSenderTest, NotifiesThePageWhenTheServerCloses) {
   auto client = page("door");
   begin(client);
