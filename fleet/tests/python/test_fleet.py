@@ -21,6 +21,7 @@ from support import WATCHDOG, run_program, until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
+from freshframe_fleet._agent.run import checked
 
 one_fleet = shared_fleet(agents=2)  # shared by all tests that do no harm
 
@@ -380,3 +381,21 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
         with pytest.raises(error, match=text):
             call()
     assert set(fleet.stats().cameras) == {"cam"}
+    fleet.drain("agent1")
+    with pytest.raises(ff.StateError, match=r"it is draining; call resume\('agent1'\) first"):
+        fleet.move("cam", "agent1")
+    fleet.resume("agent1")
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (None, r"\(pipeline, outputs\), got NoneType$"),
+        ((1, 2, 3), r"\(pipeline, outputs\), got tuple of 3$"),
+        ((ff.Pipeline(), {}), r"a non-empty mapping of names to ports, got \{\}$"),
+        ((ff.Pipeline(), ["boxes"]), r"a non-empty mapping of names to ports, got \['boxes'\]$"),
+    ],
+)
+def test_the_error_of_a_build_shows_what_it_returned(made: Any, found: str) -> None:
+    with pytest.raises(ff.GraphError, match=found):
+        checked(made)

@@ -76,7 +76,8 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
         GraphError: The function returned something else.
     """
     if not isinstance(made, tuple) or len(made) != 2:
-        raise GraphError(f"build must return (pipeline, outputs), got {type(made).__name__}")
+        several = f" of {len(made)}" if isinstance(made, tuple) else ""
+        raise GraphError(f"build must return (pipeline, outputs), got {type(made).__name__}{several}")
     pipeline, outputs = made
     if not isinstance(pipeline, Pipeline):
         raise GraphError(
@@ -88,7 +89,10 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
             "build must not start the pipeline: the agent does so after connecting to the outputs"
         )
     if not isinstance(outputs, Mapping) or not outputs:
-        raise GraphError("build must return the outputs as a non-empty mapping of names to ports")
+        raise GraphError(
+            "build must return the outputs as a non-empty mapping of names to ports, got "
+            f"{check.show(outputs)}"
+        )
     for name, port in outputs.items():
         if not isinstance(name, str):
             raise GraphError(

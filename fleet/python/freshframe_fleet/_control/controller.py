@@ -266,7 +266,7 @@ class Controller:
                 f"camera {name!r} needs {unmet}, but agent {to!r} has the labels {dict(agent.labels)}"
             )
         if agent.state != "up" or agent.draining:
-            state = "draining" if agent.draining else agent.state
+            state = f"draining; call resume({to!r}) first" if agent.draining else agent.state
             raise StateError(f"agent {to!r} cannot accept cameras now: it is {state}")
         self.actions.do(self.decisions.move(camera.number, to, boot_time()))
 
