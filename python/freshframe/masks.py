@@ -101,13 +101,6 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
     return result
 
 
-def _too_long(pixels: int, height: int, width: int) -> OptionError:
-    return OptionError(
-        f"the run lengths of a mask add up to {pixels} pixels, but its image has {height * width} "
-        f"({width}x{height})"
-    )
-
-
 def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[str, Any], Any]:
     """Returns the columns under supervision's names, and the masks apart, or None if there are none.
 
@@ -156,9 +149,18 @@ def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]
     return columns
 
 
+def _too_long(pixels: int, height: int, width: int) -> OptionError:
+    return OptionError(
+        f"the run lengths of a mask add up to {pixels} pixels, more than its image of {width} x {height}: "
+        "it is corrupt; pass a string that encode() returned"
+    )
+
+
 def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
     if len(sizes) != 1:
-        raise OptionError(f"masks must all have the same size, got {sorted(sizes) or 'no masks: pass size='}")
+        if not sizes:
+            raise OptionError("no mask has a size, because there are none or all are empty: pass size=")
+        raise OptionError(f"masks must all have the same size, got the (height, width) {sorted(sizes)}")
     return sizes
 
 
@@ -209,4 +211,6 @@ def _counts(letters: str) -> Iterator[int]:
         yield number
         number = shift = 0
     if shift:
-        raise OptionError("the last run length of a mask is cut off")
+        raise OptionError(
+            "the last run length of a mask is cut off: it is corrupt; pass a string that encode() returned"
+        )

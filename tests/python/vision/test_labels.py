@@ -258,6 +258,19 @@ def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
         ff.masks.decode([""], size=(6.7, 4.2))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["4x6:o"], "is cut off: it is corrupt; pass a string that encode"),
+        (["4x6:1", "6x4:1"], r"the same size, got the \(height, width\) \[\(4, 6\), \(6, 4\)\]"),
+        ([""], "all are empty: pass size="),
+    ],
+)
+def test_masks_that_cannot_be_decoded_say_why(texts: list[str], message: str) -> None:
+    with pytest.raises(ff.OptionError, match=message):
+        ff.masks.decode(texts)
+
+
 class CompactMask:
     """Keeps the arguments that supervision's class of this name would get."""
 
@@ -285,7 +298,9 @@ def test_masks_for_supervision_cover_the_picture_each_with_its_box() -> None:
         assert (mask == given).all()
         y, x = np.nonzero(given)
         assert box == ([x.min(), y.min(), x.max(), y.max()] if len(x) else [0, 0, 0, 0])
-    with pytest.raises(ff.OptionError, match=r"add up to \d+ pixels, but its image has \d+ \("):
+    with pytest.raises(
+        ff.OptionError, match="add up to 31 pixels, more than its image of 6 x 4: it is corrupt"
+    ):
         columns_for_supervision({"mask": np.array(["4x6:o0"])}, CompactMask)
 
 
