@@ -93,7 +93,9 @@ class Process:
 
 def _bytes(what: str, value: Any) -> int:
     size = _check.number(what, value)
-    if not _LEAST_BYTES <= size < 1 << 62:
+    if size >= 1 << 62:
+        raise OptionError(f"{what} must be less than 4 EiB (1 << 62), got {_check.show(value)}")
+    if size < _LEAST_BYTES:
         raise OptionError(
             f"{what} must be at least 128 MiB (1 << 27), which Python and NumPy need, "
             f"got {_check.show(value)}"

@@ -94,7 +94,8 @@ class _Replies:
             )
         if isinstance(result, Stamped) and not self._alone:
             raise GraphError(
-                "stamped() needs a single worker, because several workers finish their samples in any order"
+                "stamped() needs a single worker, because several workers finish their samples in any order: "
+                "use process=True, or Process(workers=1)"
             )
         return result
 

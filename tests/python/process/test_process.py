@@ -44,9 +44,11 @@ def test_options_are_checked_when_they_are_made() -> None:
     ]:
         with pytest.raises(ff.OptionError):
             ff.Process(**wrong)
-    for size in [1 << 20, -1, 1e30]:
+    for size in [1 << 20, -1]:
         with pytest.raises(ff.OptionError, match="max_bytes must be at least 128 MiB"):
             ff.Process(max_bytes=size)
+    with pytest.raises(ff.OptionError, match=r"max_bytes must be less than 4 EiB .*, got 1e\+30"):
+        ff.Process(max_bytes=1e30)
     with pytest.raises(ff.OptionError, match="environment variables"):
         ff.Process(env={"A=B": "c"})
     for wrong in [{"workers": "2"}, {"ordered": 1}, {"max_bytes": "2GiB"}, {"env": [1]}, {"env": {"a": 1}}]:
