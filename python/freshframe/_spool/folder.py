@@ -49,8 +49,9 @@ def make_folder(path: str) -> None:
         os.mkdir(path)
     except FileExistsError:
         if not os.path.isdir(path):
+            what = "a link to nothing" if not os.path.exists(path) else "not a folder"
             raise OptionError(
-                f"a Spool needs a folder, and {path!r} is a file: choose another path"
+                f"a Spool needs a folder, and {path!r} is {what}: choose another path"
             ) from None
     names = os.listdir(path)
     strangers = sorted(name for name in names if not _OURS.fullmatch(name) and not name.startswith("."))

@@ -301,8 +301,11 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     with pytest.raises(ff.OptionError, match="needs at least one index"):
         ff.RefusedError([])
     (tmp_path / "file").touch()
-    with pytest.raises(ff.NodeError, match="needs a folder"):
+    with pytest.raises(ff.NodeError, match=r"needs a folder, and .* is not a folder"):
         write(ff.Spool(tmp_path / "file", send), 1)
+    (tmp_path / "link").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(ff.NodeError, match=r"needs a folder, and .* is a link to nothing"):
+        write(ff.Spool(tmp_path / "link", send), 1)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "photo.jpg").touch()
     with pytest.raises(ff.NodeError, match=r"has other files, such as 'photo\.jpg'"):
