@@ -45,9 +45,14 @@ class _Explaining:
             and error.errno in _EXHAUSTED
             and not isinstance(error, FreshframeError)
         ):
+            remedy = (
+                "free some memory"
+                if error.errno == errno.ENOMEM
+                else "close some files or raise the limit (ulimit -n)"
+            )
             raise FreshframeError(
-                f"freshframe could not load a module that this call needs ({error}): close some files or "
-                "raise the limit (ulimit -n), and repeat the call"
+                f"freshframe could not load a module that this call needs ({error}): {remedy}, and repeat "
+                "the call"
             ) from error
 
 

@@ -5,8 +5,13 @@ tests/python/tree/test_late_imports.py checks that no other import within a func
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from support import run_program
+
+import freshframe as ff
+from freshframe._interpreter import fork
 
 CALLS = {
     "stats": "pipeline.stats()",
@@ -121,3 +126,15 @@ def test_an_exception_within_with_is_not_replaced_by_an_import_that_fails() -> N
         """
     )
     assert ended.out == "LookupError('mine')\n", ended
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EMFILE, r"raise the limit \(ulimit -n\), and repeat"),
+        (errno.ENOMEM, "free some memory, and repeat"),
+    ],
+)
+def test_the_remedy_fits_what_has_run_out(number: int, remedy: str) -> None:
+    with pytest.raises(ff.FreshframeError, match=remedy), fork.explaining():
+        raise OSError(number, "module.py")
