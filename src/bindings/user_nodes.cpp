@@ -39,7 +39,10 @@ struct LoneNode {
   enum class State : std::uint8_t { Made, Open, Busy, Closed };
 
   LoneNode(NodeHandle& handle, std::string node_name) : name(std::move(node_name)) {
-    if (!handle.node) throw StateError("this node already belongs to a pipeline");
+    if (!handle.node) {
+      throw StateError("this " + handle.get().default_name() +
+                       " was already opened, or belongs or belonged to a pipeline: create a second one");
+    }
     native::claim(
         *handle.node);  // throws if the object is in another pipeline; the handle then keeps its node
     node = std::move(handle.node);

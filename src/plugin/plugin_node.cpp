@@ -121,7 +121,8 @@ class OptionLookups {
 
 // Validates the stamp of a source.
 void check(const freshframe_stamp& stamp) {
-  if (!std::isfinite(stamp.pts)) throw Error("returned a pts that is not finite");
+  if (!std::isfinite(stamp.pts))
+    throw Error("returned a pts that is not finite: " + std::to_string(stamp.pts));
   if (stamp.seq < -1 || stamp.seq == INT64_MAX) {
     throw Error("seq must be at least 0, or -1 for the next number, got " + std::to_string(stamp.seq));
   }

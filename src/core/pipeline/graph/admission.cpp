@@ -208,7 +208,10 @@ void Admission::check_packets(const std::string& name, std::span<const AnyPort> 
 void Admission::check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const {
   if (!options.batch) return;
   validate(*options.batch);
-  if (node.is_source()) throw GraphError("'" + name + "' is a source and cannot have a batch");
+  if (node.is_source()) {
+    throw GraphError("'" + name +
+                     "' is a source and cannot have a batch: add the node downstream of it with one");
+  }
   if (!node.contract().takes_batches) {
     throw GraphError("'" + name +
                      "' has no process_batch() and takes one sample at a time: add it without a batch");

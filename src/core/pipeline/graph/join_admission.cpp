@@ -98,7 +98,10 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
     if (inputs.empty()) return;
     throw GraphError(quoted(name) + " takes the sets of a join: pass join= to add()");
   }
-  if (node.is_source()) throw GraphError(quoted(name) + " is a source and cannot have a join");
+  if (node.is_source()) {
+    throw GraphError(quoted(name) +
+                     " is a source and cannot have a join: add the node downstream of it with one");
+  }
   if (options.batch) {
     throw GraphError(quoted(name) + " cannot have both a batch and a join: leave one out");
   }

@@ -3,6 +3,7 @@
 #include <exception>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -135,7 +136,10 @@ bool NativeLoop::process_batch(std::span<const AnySample> samples) {
   try {
     expect_no_lock();
     outputs = node().process_batch_any(samples, context());
-    if (outputs.size() != samples.size()) throw Error("did not return one result per sample");
+    if (outputs.size() != samples.size()) {
+      throw Error("must return one result per sample, got " + std::to_string(outputs.size()) +
+                  " for a batch of " + std::to_string(samples.size()));
+    }
   } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
