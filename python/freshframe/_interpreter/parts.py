@@ -32,7 +32,10 @@ def missing(what: str, package: str, error: ImportError | None = None) -> Missin
         package: The package, which has the name of its module.
         error: The error of its import, for an installed package that cannot be imported.
     """
-    if error is not None and not (isinstance(error, ModuleNotFoundError) and error.name == package):
+    absent = error is None or (
+        isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == package
+    )
+    if not absent:
         return MissingPackageError(f"{what} cannot import the package {package}: {error}", name=package)
     return MissingPackageError(f"{what} needs the package {package}: {install(package)}", name=package)
 

@@ -180,7 +180,7 @@ def test_a_long_time_without_sight_and_a_tiny_picture_lose_nothing_uncounted() -
     assert later.appeared == 1100
     half = ff.ZoneCounter({"till": [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]}, relative=True)
     assert half.update(at((40, 40)), pts=0, size=(640, 480))["till"].inside == (1,)
-    with pytest.raises(ff.OptionError, match="at least one pixel of area"):
+    with pytest.raises(ff.OptionError, match="must have an area of at least one pixel"):
         half.update(at((0, 0)), pts=0.1, size=(1, 1))
     assert half.update(at(), pts=0.2, size=(640, 480))["till"].inside == (1,)
     assert half.update(at(), pts=2, size=(640, 480))["till"].lost == 1
