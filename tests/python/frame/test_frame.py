@@ -76,7 +76,7 @@ def test_alpha_is_dropped(with_alpha: Any, without: str, cut: Any) -> None:
     frame = ff.Frame.from_array(array, with_alpha)
     assert frame.format == without
     assert np.array_equal(frame.array, array[:, :, :3])
-    with pytest.raises(ff.OptionError, match=r"which have no alpha.*use copy=True"):
+    with pytest.raises(ff.OptionError, match=r"needs pixels without alpha.*use copy=True"):
         ff.Frame.from_array(array, with_alpha, copy=False)
     with pytest.raises(ff.OptionError, match=r"a frame in .* needs an array of shape \(height, width, 4\)"):
         ff.Frame.from_array(array[:, :, :3], with_alpha)
