@@ -54,7 +54,8 @@ template <class T>
 }
 
 void check_seconds(const std::string& option, double seconds) {
-  if (!(seconds > 0) || !std::isfinite(seconds)) refuse(option, "a number of seconds above 0", seconds);
+  if (!(seconds > 0) || !std::isfinite(seconds))
+    refuse(option, "a finite number of seconds above 0", seconds);
 }
 
 void check_range(const OpenOptions& options) {
@@ -284,7 +285,8 @@ void check_clean(const std::string& url) {
 
 void check_address(const SourceUrl& url) {
   if (url.live.host.empty() && url.live.scheme != "udp") {
-    throw OptionError("'" + url.masked + "' has no host; write it as \"rtsp://host:554/path\"");
+    throw OptionError("'" + url.masked + "' has no host; write it as \"" + url.live.scheme +
+                      "://host:port/path\"");
   }
   if (url.live.has_odd_port()) {
     throw OptionError("'" + url.masked + "' must have a port of 0 to 65535 after its host; " +
