@@ -80,8 +80,13 @@ def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
             f"{wiring.label(several)} yields several results per sample, and {wiring.label(one)} returns at "
             "most one",
         )
-    if (before.tick_every, before.finishes) != (after.tick_every, after.finishes):
-        raise _refused(name, "the new node has a different on_tick() or finish()")
+    if before.tick_every != after.tick_every:
+        raise _refused(
+            name, f"its tick_every is {before.tick_every}, but that of the new node is {after.tick_every}"
+        )
+    if before.finishes != after.finishes:
+        its, new = ("a", "no") if before.finishes else ("no", "a")
+        raise _refused(name, f"it has {its} method finish(), but the new node has {new} such method")
 
 
 def replace(

@@ -155,7 +155,7 @@ def test_nodes_whose_types_do_not_fit_are_refused() -> None:
             pipeline.replace(in_python, ff.CircleTracker())
         with pytest.raises(ff.GraphError, match="returns Circles, but the new node"):
             pipeline.replace(native, Counts())
-        with pytest.raises(ff.GraphError, match=r"a different on_tick\(\) or finish\(\)"):
+        with pytest.raises(ff.GraphError, match=r"it has no method finish\(\), but the new node has a"):
             pipeline.replace(native, Windows())
 
 

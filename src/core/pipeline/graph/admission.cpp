@@ -46,8 +46,11 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   }
   if (before.gives_several != after.gives_several)
     refuse("which returns a different number of results per sample");
-  if (before.tick_every != after.tick_every || before.finishes != after.finishes)
-    refuse("which has a different on_tick() or finish()");
+  if (before.tick_every != after.tick_every) refuse("which has a different tick_every");
+  if (before.finishes != after.finishes) {
+    refuse(after.finishes ? "which has finish(), while the old node does not"
+                          : "which does not have finish(), while the old node does");
+  }
   if (runner.facts().batch && !after.takes_batches) refuse("which does not take batches");
 }
 
