@@ -109,13 +109,16 @@ class _Signature(NamedTuple):
         if len(positional) > len(self.positional):
             by_name = " or ".join(f"{one.name}=" for one in self.named)
             remedy = f": pass {by_name} by name" if by_name else ""
-            return f"takes {len(self.positional)} arguments by position, got {len(positional)}{remedy}"
+            count = len(self.positional)
+            what = "1 argument" if count == 1 else f"{count} arguments"
+            return f"takes {what} by position, got {len(positional)}{remedy}"
         bound = dict(zip((one.name for one in self.positional), positional, strict=False))
         names = [one.name for one in everything]
         for name in call.named:
             if name in bound or name not in names:
-                known = f"has no argument {name!r}; its arguments are {', '.join(names) or 'none'}"
-                return f"got {name} twice, by position and by name" if name in bound else known
+                known = f"its arguments are {', '.join(names)}" if names else "it has no arguments at all"
+                unknown = f"has no argument {name!r}; {known}"
+                return f"got {name} twice, by position and by name" if name in bound else unknown
         bound.update(call.named)
         for one in everything:
             if one.name not in bound and one.is_required:

@@ -355,11 +355,15 @@ def _describe_problems(state: dict[str, Any]) -> str:
 
 
 def _describe_cameras(state: dict[str, Any]) -> str:
-    return f"The cameras are {', '.join(_list_ports(state)) or 'none'}"
+    names = _list_ports(state)
+    return f"The cameras are {', '.join(names)}" if names else "The dashboard shows no cameras"
 
 
 def _looks_words(state: dict[str, Any]) -> str:
-    return f"The looks are {', '.join(_list_looks(state)) or 'none: pass them to serve(look=[...])'}"
+    names = _list_looks(state)
+    if not names:
+        return "There are no looks: pass them to serve(look=[...])"
+    return f"The looks are {', '.join(names)}"
 
 
 def _refuse_strangers(tool: Any) -> Any:

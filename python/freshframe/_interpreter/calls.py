@@ -123,7 +123,8 @@ def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
     ]
     if given := re.search(r"unexpected keyword argument '(\w+)'", text):
         close = difflib.get_close_matches(given[1], by_name, 1)
-        meant = f"Did you mean {close[0]!r}?" if close else f"It takes {_listed(by_name)}"
+        taken = f"takes {_listed(by_name)}" if by_name else "has no keyword arguments"
+        meant = f"Did you mean {close[0]!r}?" if close else f"It {taken}"
         return f"{owner}() got an unexpected keyword argument {given[1]!r}. {meant}"
     form = _FORMS.get(owner)
     if "missing" in text and "positional argument" in text and form is not None:

@@ -489,8 +489,8 @@ class Nodes(dict[str, NodeStats]):
 
     def __missing__(self, name: object) -> NodeStats:
         """Raises KeyError."""
-        known = f"the nodes are {', '.join(map(repr, self))}" if self else "the pipeline has no nodes"
-        raise KeyError(f"no node {name!r}; {known}")
+        known = f"; the nodes are {', '.join(map(repr, self))}" if self else ": the pipeline has no nodes"
+        raise KeyError(f"no node {name!r}{known}")
 
 
 @dataclass(frozen=True, slots=True)

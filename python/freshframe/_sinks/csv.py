@@ -165,7 +165,8 @@ class Csv(TextSink):
         elif columns != self._columns:
             raise OptionError(
                 f"every sample must have the columns of the first one, {', '.join(self._columns)}; "
-                f"this one has {', '.join(columns) or 'none'}; use JsonLines for values with different fields"
+                f"this one has {', '.join(columns) or 'no columns'}; use JsonLines for values with different "
+                "fields"
             )
 
     def _stamp_columns(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "too many": (
         lambda: frame().write("a.png", "b.png"),  # type: ignore[call-arg]
-        "write(): takes 1 arguments by position, got 2; call it as",
+        "write(): takes 1 argument by position, got 2; call it as",
     ),
     "another object": (lambda: ff.Frame.jpeg(PIXELS), "jpeg(): got (ndarray); call it as jpeg("),  # type: ignore[arg-type]
 }

@@ -253,6 +253,8 @@ def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None
 
 def test_a_name_that_no_node_has_is_an_error_with_the_names_that_there_are() -> None:
     pipeline = ff.Pipeline()
+    with pytest.raises(KeyError, match="no node 'cam': the pipeline has no nodes"):
+        pipeline.stats().nodes["cam"]
     pipeline.add(ff.open("demo:circles"), name="camera")
     with pytest.raises(KeyError, match="no node 'cam'; the nodes are 'camera'"):
         pipeline.stats().nodes["cam"]
