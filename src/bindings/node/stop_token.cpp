@@ -76,8 +76,9 @@ Ticks make_ticks(const StopToken& self, nb::handle given) {
   constexpr double kShortest = 1e-6;  // the pacer counts the ticks since the start in 64 bits
   const double seconds = seconds_of(given, "every()");
   if (!(seconds >= kShortest) || std::isinf(seconds)) {
-    throw OptionError("every() needs at least 0.000001 seconds, for example 1 / 30, got " +
-                      describe_object(given));
+    throw OptionError(
+        "every() needs a finite number of seconds, at least 0.000001, for example 1 / 30, got " +
+        describe_object(given));
   }
   return {.stop = self, .seconds = seconds, .pacer = core::Pacer(1 / seconds)};
 }

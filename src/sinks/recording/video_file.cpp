@@ -44,7 +44,7 @@ struct FrameFile {
     check_video_file(files.path(), options);
     if (options.every) {
       if (!(*options.every > 0) || !std::isfinite(*options.every)) {
-        throw OptionError("every of a video file must be more than 0 seconds, got " +
+        throw OptionError("every of a video file must be a finite number of seconds above 0, got " +
                           core::number_text(*options.every, std::chars_format::general, 6));
       }
       lapse.emplace(*options.every, *options.fps);

@@ -135,7 +135,8 @@ void check(const GroundOptions& options) {
     return std::abs(x) <= most && std::abs(y) <= most;
   };
   for (const auto& point : options.points) {
-    if (!within(1e6, point.x, point.y)) refuse("needs points within 1e6 pixels");
+    if (!within(1e6, point.x, point.y))
+      refuse("needs points within 1e6 pixels, got (", point.x, ", ", point.y, ")");
   }
   for (const auto& place : options.places) {
     if (within(kFarthestPlace, place.x, place.y)) continue;
