@@ -31,10 +31,12 @@ struct DecoderPlace {
   std::string reason = {};   // why it is not decoded on the requested GPU
 };
 
-/// Thrown if the GPU that Demand requires cannot decode the stream, or has failed. what() is the reason.
+/// Thrown if the GPU that Demand requires cannot decode the stream, or has failed. what() is the reason and
+/// what to do about it.
 class CardRefused final : public Error {
  public:
-  using Error::Error;
+  explicit CardRefused(const std::string& reason)
+      : Error(reason + "; pass decoder=\"auto\" to fall back to the CPU") {}
 };
 
 }  // namespace freshframe::media

@@ -88,8 +88,8 @@ void FileDecoding::choose_card() {
   if (!demuxer_->is_picture()) {
     card_ = Card::open(wish.card).card;
   } else if (wish.kind == DecoderWish::Kind::Demand) {
-    throw SourceError("cannot open '" + url_.masked +
-                          "' with decoder=\"cuda\": an image file is decoded on the CPU; leave decoder out",
+    throw SourceError("cannot open '" + url_.masked + "' with decoder=\"" + options_.decoder +
+                          "\": an image file is decoded on the CPU; leave decoder out",
                       url_.masked, EINVAL);
   }
 }

@@ -88,9 +88,7 @@ void LiveSource::keep_card() {
   auto found = card_opening_->take();
   card_opening_.reset();
   if (!found.card && DecoderWish::read_options(options_).kind == DecoderWish::Kind::Demand)
-    throw SourceRefused("cannot open '" + url() + "' with decoder=\"" + options_.decoder +
-                            "\": " + found.reason + "; pass decoder=\"auto\" or \"cpu\" to decode on the CPU",
-                        url(), ENODEV);
+    throw SourceRefused("cannot open '" + url() + "': " + CardRefused(found.reason).what(), url(), ENODEV);
   card_ = std::move(found.card);
 }
 

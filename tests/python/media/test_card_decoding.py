@@ -165,7 +165,7 @@ def test_a_demanded_card_that_refuses_is_an_error(fault: str, film: Path, card: 
 
 @pytest.mark.slow
 def test_a_card_that_does_not_exist_is_an_error(film: Path, card: Card) -> None:
-    with pytest.raises(ff.SourceError, match=r"cuda:1 does not exist: this machine has 1 GPU"):
+    with pytest.raises(ff.SourceError, match=r"cuda:1 does not exist: this machine has 1 GPU; pass decoder="):
         run(film, "cuda:1")
 
 
