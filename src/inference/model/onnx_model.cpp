@@ -42,17 +42,20 @@ struct ElementTypes {
   std::array<native::Dtype, kOutputElements.size()> all = element_types();
 };
 
-const native::Dtype& get_dtype(Element element) {
+const native::Dtype& get_dtype(const std::string& name, Element element) {
   const auto& types = forks::ProcessWide<ElementTypes>::get().all;
   const auto* const found = std::ranges::find(kOutputElements, element);
-  if (found == kOutputElements.end()) throw Error("an output has elements of a type that arrays cannot hold");
+  if (found == kOutputElements.end()) {
+    throw Error("the output '" + name +
+                "' has elements that a NumPy array of numbers cannot hold, such as strings");
+  }
   return types[static_cast<std::size_t>(found - kOutputElements.begin())];
 }
 
 native::Column make_column(const std::string& name, const Tensor& tensor) {
   native::Column column;
   column.name = name;
-  column.type = &get_dtype(tensor.element());
+  column.type = &get_dtype(name, tensor.element());
   const auto shape = tensor.shape();
   if (shape.size() > column.shape.size()) {
     throw Error("the output '" + name + "' has " + std::to_string(shape.size()) +

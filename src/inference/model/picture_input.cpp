@@ -15,9 +15,16 @@ namespace {
 
 constexpr int kLargestSide = 8192;
 
+// For a model whose input is not an image.
 [[noreturn]] void refuse(const Session& session, const std::string& why) {
   throw OptionError("the model '" + session.path() + "' does not take images: " + why + "; its inputs are " +
-                    to_text(session.inputs()) + "; use ff.OnnxModel, which takes arrays of any kind");
+                    to_text(session.inputs()) + "; use ff.OnnxModel.run(), which takes arrays of any kind");
+}
+
+// For a model that takes images of another size, or several at a time.
+[[noreturn]] void refuse_use(const Session& session, const std::string& why) {
+  throw OptionError("cannot use the model '" + session.path() + "': " + why + "; its inputs are " +
+                    to_text(session.inputs()));
 }
 
 // Parses "[640, 480]", which Ultralytics writes as height, width.
@@ -38,13 +45,14 @@ std::optional<Size> size_in(const std::string& text) {
 // The length of an axis from the file, or `given` if the file leaves it open.
 int side(const Session& session, std::int64_t declared, std::optional<int> given, const char* what) {
   if (declared > 0 && given && *given != declared) {
-    refuse(session, std::string("size= requests a ") + what + " of " + std::to_string(*given) +
-                        ", but the file fixes it at " + std::to_string(declared));
+    refuse_use(session, std::string("size= requests a ") + what + " of " + std::to_string(*given) +
+                            ", but the file fixes it at " + std::to_string(declared) + ": leave size= out");
   }
   const auto length = declared > 0 ? declared : given.value_or(0);
   if (length < 1 || length > kLargestSide) {
-    refuse(session, length == 0 ? "the file leaves its size open: pass size=(width, height)"
-                                : std::string("its ") + what + " would be " + std::to_string(length));
+    refuse_use(session, length == 0 ? "the file leaves its size open: pass size=(width, height)"
+                                    : std::string("the ") + what + " of its input must be 1 to " +
+                                          std::to_string(kLargestSide) + ", got " + std::to_string(length));
   }
   return static_cast<int>(length);
 }
@@ -89,8 +97,8 @@ std::size_t count_pictures(const Session& session) {
 void refuse_fixed_batch(const Session& session) {
   const auto count = count_pictures(session);
   if (count > 1) {
-    refuse(session, "the file fixes its batch size at " + std::to_string(count) +
-                        ": export it with a batch size of 1");
+    refuse_use(session, "the file fixes its batch size at " + std::to_string(count) +
+                            ": export it with a batch size of 1");
   }
 }
 
@@ -123,19 +131,18 @@ std::vector<std::int64_t> find_shape(const Session& session, const InputForm& fo
   return shape;
 }
 
-std::vector<Tensor> run_tensor(const Session& session, const TensorView& view, std::size_t count,
-                               const std::stop_token& stop) {
-  auto outputs = session.run({&view, 1}, stop);
+// Returns what is wrong if an output does not have one row per image, otherwise an empty string.
+std::string find_row_fault(const Session& session, std::span<const Tensor> outputs, std::size_t count) {
   for (std::size_t i = 0; i < outputs.size() && count > 1; ++i) {
     const auto shape = outputs[i].shape();
     if (!shape.empty() && shape[0] == static_cast<std::int64_t>(count)) continue;
-    throw Error(
-        "'" + session.path() + "' got a batch of " + std::to_string(count) + " images, but its output " +
-        to_text(session.outputs()[i]) +
-        " does not have one row per image: leave batch= out, or export the model with a dynamic batch "
-        "size");
+    const TensorInfo found{.name = session.outputs()[i].name, .shape = {shape.begin(), shape.end()}};
+    const auto images = std::to_string(count);
+    return "'" + session.path() + "' returned the output " + to_text(found) + " for " + images +
+           " images, but its first axis must be " + images +
+           ": export the model with the batch as the first axis of its outputs, or with a batch size of 1";
   }
-  return outputs;
+  return {};
 }
 
 }  // namespace
@@ -221,7 +228,9 @@ PictureRun PictureRunner::run(std::span<const GivenPicture> given, const Context
   }
   const auto begun = context.clock.now();
   try {
-    result.outputs = run_tensor(*session_, view, result.count, context.stop);
+    result.outputs = session_->run({&view, 1}, context.stop);
+    const auto fault = find_row_fault(*session_, result.outputs, result.count);
+    if (!fault.empty()) throw Error(fault);
   } catch (const Error&) {
     if (stays) check_card(given);
     throw;
@@ -244,12 +253,15 @@ PictureRun empty_run(const Session& session, const InputForm& form) {
                         .bytes = grey.size() * sizeof(float),
                         .shape = find_shape(session, form, run.count)};
   try {
-    run.outputs = run_tensor(session, view, run.count, {});
+    run.outputs = session.run({&view, 1}, {});
   } catch (const OptionError&) {
     throw;
   } catch (const Error& error) {
-    refuse(session, error.what());
+    throw OptionError("cannot use this model for images: " + std::string(error.what()) + "; its inputs are " +
+                      to_text(session.inputs()));
   }
+  const auto fault = find_row_fault(session, run.outputs, run.count);
+  if (!fault.empty()) throw OptionError(fault);
   return run;
 }
 

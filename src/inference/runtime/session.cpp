@@ -199,16 +199,21 @@ std::string to_text(std::span<const TensorInfo> tensors) {
   return text.empty() ? "nothing" : text;
 }
 
-Tensor::Tensor(const Runtime& runtime, ort::Value* value) : value_(runtime, value) {
+Tensor::Tensor(const Runtime& runtime, ort::Value* value, const std::string& name, const std::string& path)
+    : value_(runtime, value) {
   int is_tensor = 0;
   runtime.call(ort::IsTensor{}, value, &is_tensor);
-  if (is_tensor == 0) throw Error("an output is a sequence or a map, not a tensor");
+  if (is_tensor == 0)
+    throw Error("the output '" + name + "' of '" + path + "' is a sequence or a map, not a tensor");
   Owned<ort::TensorInfo, ort::ReleaseTensorInfo> info(runtime);
   runtime.call(ort::GetTensorTypeAndShape{}, value, info.out());
   TensorInfo read;
   read_shape(runtime, info.get(), read);
   element_ = read.element;
-  if (get_kind(element_) == nullptr) throw Error("an output has elements of a type that arrays cannot hold");
+  if (get_kind(element_) == nullptr) {
+    throw Error("the output '" + name + "' of '" + path +
+                "' has elements that a NumPy array of numbers cannot hold, such as strings");
+  }
   shape_ = std::move(read.shape);
   count_ = 1;
   for (const auto size : shape_) count_ *= static_cast<std::size_t>(size);
@@ -426,7 +431,7 @@ std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::s
   results.reserve(out.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     try {
-      results.emplace_back(runtime_, out[i]);
+      results.emplace_back(runtime_, out[i], outputs_[i].name, path_);
     } catch (...) {  // the object already has an owner
       for (std::size_t k = i + 1; k < out.size(); ++k) runtime_.plain(ort::ReleaseValue{}, out[k]);
       throw;

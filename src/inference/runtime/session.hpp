@@ -70,7 +70,8 @@ class TensorMemory {
 /// An output of run(). Owns memory of ONNX Runtime.
 class Tensor {
  public:
-  Tensor(const Runtime& runtime, ort::Value* value);
+  /// Takes ownership of `value`, even if it throws. `name` and `path` of the output are for messages.
+  Tensor(const Runtime& runtime, ort::Value* value, const std::string& name, const std::string& path);
 
   [[nodiscard]] const void* data() const noexcept { return data_; }
   /// Converts float16 and float64 to float32 for floats(). data() and element() do not change.
