@@ -99,7 +99,7 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
   if (!value) {
     throw OptionTypeError(counter.default_name() +
                           " takes Circles or Detections (freshframe's or supervision's), but update() got " +
-                          with_article(get_type_name(given)));
+                          with_article(get_type_name(given)) + kMakeThem);
   }
   const PictureSize picture{size.first, size.second};
   if (const auto* circles = value.as<Circles>())

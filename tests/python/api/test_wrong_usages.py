@@ -213,7 +213,11 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "stream(node, source)": (
         lambda: ff.stream(ff.CircleTracker(), ff.open(SCENE)),  # type: ignore[call-overload]
         ff.OptionTypeError,
-        ("stream(freshframe.open(...), node)", "'CircleTracker', which is not a source", "and a source comes after it"),
+        (
+            "stream(freshframe.open(...), node)",
+            "'CircleTracker', which is not a source",
+            "and a source comes after it",
+        ),
     ),
     "stream(function)": (
         lambda: ff.stream(lambda frame: 1),  # type: ignore[call-overload]

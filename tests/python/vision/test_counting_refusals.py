@@ -47,7 +47,11 @@ def any_zone(corners: Any, **options: Any) -> ff.ZoneCounter:
         (lambda: any_line(*LINE, anchor="top"), ff.OptionError, "'center' or 'bottom', got 'top'"),
         (lambda: any_line(*LINE, margin=-1), ff.OptionError, r"margin from 0 to .* pixels, got -1"),
         (lambda: any_zone([(0, 0), (9, 9)]), ff.OptionError, "3 to 1000 corners, got 2"),
-        (lambda: any_zone([(0, 0), (9, 9), (18, 18)]), ff.OptionError, "must have an area of at least one pixel"),
+        (
+            lambda: any_zone([(0, 0), (9, 9), (18, 18)]),
+            ff.OptionError,
+            "must have an area of at least one pixel",
+        ),
         (
             lambda: any_zone([(0, 0), (90, 90), (90, 0), (0, 90)]),  # its halves cancel out
             ff.OptionError,
