@@ -1,14 +1,12 @@
 """Draws the README's bar chart of frame ages from the table in docs/benchmarks/slow-consumer.md.
 
-Writes docs/pictures/age-light.svg and age-dark.svg. With --check, fails if they differ from the table.
+Writes docs/pictures/age-light.svg and age-dark.svg. A test fails if they differ from the table.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -98,27 +96,11 @@ def make_charts() -> dict[Path, str]:
     return {folder / f"age-{theme}.svg": draw(ages, palette) for theme, palette in THEMES.items()}
 
 
-def main() -> int:
-    """Writes or checks the files."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="only check that the files are up to date")
-    options = parser.parse_args()
-    stale = [
-        path
-        for path, text in make_charts().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if options.check:
-        for path in stale:
-            print(f"{path.relative_to(ROOT)} is outdated: run tools/readme_chart.py", file=sys.stderr)
-        return 1 if stale else 0
-    for path in stale:
-        path.write_text(make_charts()[path], encoding="utf-8")
-        print(f"wrote {path.relative_to(ROOT)}")
-    return 0
+def main() -> None:
+    """Writes the files."""
+    for path, text in make_charts().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
