@@ -85,8 +85,8 @@ def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
             name, f"its tick_every is {before.tick_every}, but that of the new node is {after.tick_every}"
         )
     if before.finishes != after.finishes:
-        its, new = ("a", "no") if before.finishes else ("no", "a")
-        raise _refused(name, f"it has {its} method finish(), but the new node has {new} such method")
+        its, other = ("a", "no") if before.finishes else ("no", "a")
+        raise _refused(name, f"it has {its} method finish(), but the new node has {other} such method")
 
 
 def replace(
