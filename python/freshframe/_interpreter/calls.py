@@ -109,8 +109,7 @@ def _is_raised_after_call(error: BaseException, function: Callable[..., Any]) ->
 def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
     """Returns a better message than the interpreter's, or None if there is nothing to add."""
     with fork.explaining(), fork.loading():
-        import difflib  # noqa: PLC0415  (only mistakes need it)
-        import inspect  # noqa: PLC0415
+        import inspect  # noqa: PLC0415  (only mistakes need it)
 
     parameters = [
         each for each in inspect.signature(function).parameters.values() if each.name not in ("self", "cls")
@@ -122,10 +121,7 @@ def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
         each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
     ]
     if given := re.search(r"unexpected keyword argument '(\w+)'", text):
-        close = difflib.get_close_matches(given[1], by_name, 1)
-        taken = f"takes {_listed(by_name)}" if by_name else "has no keyword arguments"
-        meant = f"Did you mean {close[0]!r}?" if close else f"It {taken}"
-        return f"{owner}() got an unexpected keyword argument {given[1]!r}. {meant}"
+        return f"{owner}() got an unexpected keyword argument {given[1]!r}. {_meant(given[1], by_name)}"
     form = _FORMS.get(owner)
     if "missing" in text and "positional argument" in text and form is not None:
         return f"{owner}() needs {_listed(by_position)}: {form}"
@@ -137,6 +133,16 @@ def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
             f": {form}" if form else rest
         )
     return None
+
+
+def _meant(given: str, by_name: list[str]) -> str:
+    """Returns a sentence with the keyword argument that was probably meant, or else with all of them."""
+    with fork.explaining(), fork.loading():
+        import difflib  # noqa: PLC0415  (only mistakes need it)
+
+    if close := difflib.get_close_matches(given, by_name, 1):
+        return f"Did you mean {close[0]!r}?"
+    return f"It takes {_listed(by_name)}" if by_name else "It has no keyword arguments"
 
 
 def _owner(function: Callable[..., Any]) -> str:
