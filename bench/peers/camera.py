@@ -17,6 +17,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,17 +82,22 @@ class _Cuts(io.RawIOBase):
 
 def make(size: str, frames: int, path: Path) -> None:
     """Encodes the stream. Records in FILE.json where each packet ends."""
+    width, height = map(int, size.split("x"))
+    encode(pictures(width, height, frames), width, height, path)
+
+
+def encode(images: Iterable[Any], width: int, height: int, path: Path, rate: int = 60) -> None:
+    """Encodes (H, W, 3) BGR images at `rate` per second. Records in FILE.json where each packet ends."""
     import av  # noqa: PLC0415  (send() must work without PyAV)
 
-    width, height = map(int, size.split("x"))
     sink = _Cuts()
     options = {"live": "1", "cluster_time_limit": "1", "flush_packets": "1"}
     container = av.open(sink, "w", format="matroska", options=options, buffer_size=1 << 10)
-    stream = container.add_stream("libx264", rate=60)
+    stream = container.add_stream("libx264", rate=rate)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.options = {"preset": "veryfast", "tune": "zerolatency", "g": str(GOP), "crf": "23"}
     ends = []
-    for picture in pictures(width, height, frames):
+    for picture in images:
         for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")):
             container.mux(packet)
             ends.append(len(sink.data))

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +57,29 @@ def test_the_chart_of_the_readme_shows_the_measured_ages() -> None:
     ages = readme_chart.read_ages(readme_chart.TABLE.read_text(encoding="utf-8"))
     shown = [readme_chart.describe_age(ages[name]) for name in readme_chart.BARS]
     assert re.findall(r"\d[\d.]* m?s", described[0]) == shown
+
+
+@pytest.mark.slow
+def test_the_animation_of_two_programs_shows_what_was_measured() -> None:
+    pil = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    pytest.importorskip("cv2")
+    tool = load_tool("side_by_side")
+    runs = json.loads(tool.PATH.with_suffix(".json").read_text())
+    images = tool.scene()
+
+    def render(shift: int) -> list[Any]:
+        shown = {name: [(at, max(0, number - shift)) for at, number in run] for name, run in runs.items()}
+        return [np.asarray(image).astype(int) for image in tool.render(images, shown)]
+
+    right, *wrong = (render(shift) for shift in (0, -15, -6, 6, 15))
+    with pil.open(tool.PATH) as published:
+        assert published.n_frames == len(right)
+        for number in range(20, len(right), 5):  # until then a run with a shift may begin with the same frame
+            published.seek(number)
+            image = np.asarray(published.convert("RGB"))
+            for part in (slice(None), slice(tool.TITLE_PX)):
+                difference, *others = (np.abs(image - each[number])[part].mean() for each in (right, *wrong))
+                assert difference < min(others), number  # not 0, because WebP is lossy
 
 
 def shapes_sample(url: str, names: list[str]) -> ff.Sample[ff.Detections]:
