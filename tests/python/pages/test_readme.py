@@ -79,11 +79,11 @@ def test_the_readme_has_the_programs_that_run_here() -> None:
 
 
 def test_the_first_code_gets_the_sources_and_builds_them() -> None:
-    commands, docker = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert README.index("```sh") < README.index("```python")
+    commands, track, docker = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     clone, demo, activate = commands.splitlines()
     assert re.fullmatch(r"git clone https://\S+/freshframe && cd freshframe", clone)
     assert (demo, activate) == ("./dev demo", ". .venv/bin/activate")
+    assert track in (ROOT / "docs/how-to/ultralytics.md").read_text(encoding="utf-8")
     known = (ROOT / "docs/how-to/deploy.md").read_text(encoding="utf-8")
     assert [line for line in docker.splitlines() if line.partition("  #")[0] not in known] == []
 
