@@ -91,10 +91,12 @@ class Paced(ff.Source[int]):
         self.seconds, self.work, self.has_ended = seconds, work, False
 
     def read(self) -> Iterator[tuple[int, float]]:
-        for number, pts in enumerate(self.stop_token.every(self.seconds)):
-            yield number, pts
-            self.stop_token.wait(self.work)
-        self.has_ended = True
+        try:
+            for number, pts in enumerate(self.stop_token.every(self.seconds)):
+                yield number, pts
+                self.stop_token.wait(self.work)
+        finally:  # a stop before the next tick is awaited closes the generator at its yield
+            self.has_ended = True
 
 
 def first(source: Paced, count: int) -> list[float]:
