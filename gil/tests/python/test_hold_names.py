@@ -63,13 +63,15 @@ def sort() -> None:
 DOCUMENT = document()
 PICKLED = pickle.dumps(DOCUMENT)
 
-CASES = {  # each takes at least 30 ms on a fast processor: the threshold is 10
+# Each takes at least 30 ms on a fast processor: the threshold is 10. If the unwinder missed the outer
+# function of an extension, the watch names an inner one with a symbol: "_json.cpython-314...:scan_once".
+CASES = {
     "sorted": Case(lambda: sorted(BIG), "builtins:sorted"),
     "list.sort": Case(sort, "builtins:list.sort"),
-    "json.dumps": Case(lambda: json.dumps(DOCUMENT), r"_json(:Encoder|:encode_base|\..*:encoder_).*"),
-    "json.loads": Case(document, r"_json(:Scanner|\..*:scanner_).*"),
-    "pickle.dumps": Case(lambda: pickle.dumps(DOCUMENT), r"_pickle(:dumps|\..*:_pickle_dumps.*)"),
-    "pickle.loads": Case(lambda: pickle.loads(PICKLED), r"_pickle(:loads|\..*:_pickle_loads.*)"),
+    "json.dumps": Case(lambda: json.dumps(DOCUMENT), r"_json(:Encoder|:encode_base|\..*:).*"),
+    "json.loads": Case(document, r"_json(:Scanner|\..*:).*"),
+    "pickle.dumps": Case(lambda: pickle.dumps(DOCUMENT), r"_pickle(:dumps|\..*:.*)"),
+    "pickle.loads": Case(lambda: pickle.loads(PICKLED), r"_pickle(:loads|\..*:.*)"),
     "re": Case(lambda: re.match(r"(a+)+$", "a" * 22 + "b"), r"(_sre|re):(SRE_)?Pattern.match"),
     "sum": Case(lambda: sum(range(9_000_000)), "builtins:sum"),
     "pow": Case(lambda: pow(3, 1_500_000), "builtins:pow", nameless=True),
