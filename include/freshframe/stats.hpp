@@ -155,7 +155,7 @@ struct SourceStats {
   /// "frozen": it repeats one image. "loop": it repeats the same sequence. "flat": images have no contrast.
   /// Empty unless one of these has lasted for OpenOptions::frozen_after; the numbers below are then 0.
   std::string frozen;
-  double frozen_for = 0;              // seconds, up to the newest keyframe
+  double frozen_for = 0;              // seconds from the first such image to the newest keyframe
   double frozen_period = 0;           // length of the loop in seconds
   std::uint64_t frozen_frames = 0;    // number of keyframes while the image was frozen
   std::uint64_t frozen_contents = 0;  // number of different images among them

@@ -627,7 +627,7 @@ class Engine:
 
     def raise_unreported(self) -> None:
         """
-        Raises the failure of the pipeline once, for a report, unless a call has already raised it. Later calls still raise it.
+        Raises the failure of the pipeline so that it is reported, unless a call has already raised it. Does this only once; other calls still raise the failure afterwards.
         """
 
     @property

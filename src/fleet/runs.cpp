@@ -23,7 +23,7 @@ std::optional<Loss> find_loss(Cause cause) noexcept {
   const auto& kind = describe_cause(cause);
   if (kind.meaning == DropMeaning::ByDesign) return std::nullopt;
   const auto found = std::ranges::find(kLossNames, kind.name);
-  // "removed" has no loss of its own: the program dropped these samples on purpose, as by a stop.
+  // "removed" has no loss of its own: the program dropped these samples on purpose, as a stop does.
   return found != kLossNames.end() ? static_cast<Loss>(found - kLossNames.begin()) : Loss::Stop;
 }
 

@@ -324,7 +324,7 @@ def exception(parts: list[bytes | bytearray], text: str, traceback: str) -> Base
     if parts:
         try:
             raised = loads(parts)
-        except BaseException:  # may raise any exception, and the text is known
+        except BaseException:  # unpickling a user's exception may raise anything; `text` describes it
             raised = None
     error = raised if isinstance(raised, BaseException) else RuntimeError(text)
     # An assignment would not work: a user's frozen class rejects it.

@@ -37,7 +37,7 @@ def _fail(end: Any, what: str, error: BaseException) -> None:
     BaseException.with_traceback(error, None)  # a user's class may reject the assignment
     try:
         parts = pickling.dumps(error)
-    except BaseException:  # may raise any exception, and the text is known
+    except BaseException:  # pickling a user's exception may raise anything; its traceback is sent as text
         parts = None
     end.fail(what, (named(error) + hint(error), lines), parts, isinstance(error, DeviceError))
 

@@ -543,8 +543,8 @@ void bind_failures(nb::class_<Engine>& engine) {
           [](Engine& self) {
             if (const auto error = self.core().failure().take_unreported()) std::rethrow_exception(error);
           },
-          "Raises the failure of the pipeline once, for a report, unless a call has already raised it. Later "
-          "calls still raise it.")
+          "Raises the failure of the pipeline so that it is reported, unless a call has already raised it. Does "
+          "this only once; other calls still raise the failure afterwards.")
       .def_prop_ro(
           "unreported_since",
           [](const Engine& self) -> std::optional<double> {

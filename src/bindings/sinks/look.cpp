@@ -39,8 +39,8 @@ std::unique_ptr<NodeHandle> make_look(double seconds, double every, std::size_t 
   return make_handle(std::make_unique<Look>(options));
 }
 
-/// Returns the arguments of the package's class Snapshot from its source to frozen_for, then the number of
-/// its source.
+/// Returns the constructor arguments of the Python class Snapshot from `source` to `frozen_for`, followed by
+/// the number of the source.
 nb::tuple make_arguments(Snapshot&& snapshot) {
   const auto& stamp = snapshot.stamp;
   const bool known = stamp.utc.from != UtcFrom::None;

@@ -9,7 +9,7 @@
 
 namespace freshframe::core {
 
-/// Positions in the text that was parsed. "user:se@cret@[::1]:554/a": the last '@' ends the user.
+/// Positions in the parsed text. In "user:se@cret@[::1]:554/a", the last '@' ends user and password.
 struct UrlAuthority {
   std::size_t begin = 0;
   std::size_t end = 0;                    // place of the first '/', '?' or '#', or of the text's end

@@ -14,7 +14,7 @@ namespace freshframe::media {
 
 // Parses the WWW-Authenticate header (RFC 7235, 7616, 7617).
 
-/// Hash algorithms of Digest, in order of preference, the weakest first.
+/// Hash algorithms of Digest, from the weakest to the strongest, which is preferred.
 enum class DigestHash : std::uint8_t { Md5, Sha256, Sha512T256 };  // Sha512T256 is SHA-512/256
 
 struct Challenge {

@@ -285,8 +285,8 @@ void HttpAccess::set_fault(const std::string& fault) {
 }
 
 /// FFmpeg reads a length of "*" as 0, and would treat every offset as past the end. Setting an end offset
-/// avoids this. Versions with the option "request_size" (FFmpeg 9) request what follows a range that ends
-/// before this offset, endlessly if the file ends there, so for them it is the end of the range.
+/// avoids this. If a range ends before that offset, FFmpeg 9 (option "request_size") requests more data, and
+/// does so endlessly if the file ends there. For these versions, the end of the range becomes the end offset.
 void HttpAccess::note_range(void* request) {
   const auto range = head_.values("content-range");
   lacks_length_ = head_.status() == 206 && !range.empty() && core::trimmed(range.front()).ends_with("/*");

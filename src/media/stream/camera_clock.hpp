@@ -90,7 +90,7 @@ class CameraClock {
   std::optional<Report> first_;  // nullopt before the first report
   bool sure_ = true;             // the first report is not wrong by a wrap
   std::deque<Point> points_;     // points of the last minute
-  std::vector<Report> doubted_;  // reports in a row far off the line; the next one decides
+  std::vector<Report> doubted_;  // consecutive reports far off the line; the next one confirms or refutes
   double slope_ = 0;
   double slope_error_ = 0;        // half-width of the slope's confidence interval
   double height_ = 0;             // height of the line at the first report, in seconds

@@ -28,7 +28,7 @@ constexpr auto kKillTime = std::chrono::seconds(5);          // how long a kille
 constexpr auto kTidyTime = std::chrono::seconds(1);
 constexpr Seconds kLeastCloseTime{5};  // close() may take as long as a sample, but at least this
 
-// Returns the node's call that the jobs belong to, as part of a message.
+// Returns the part of a message that names the node's call to which the jobs belong.
 std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, const core::NameTable& names) {
   const auto& job = jobs.front();
   if (is_tick(job.call)) return " (in on_tick())";

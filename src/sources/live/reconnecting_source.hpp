@@ -92,7 +92,7 @@ class ReconnectingSource : public VideoSource {
   TimePoint last_packet_{};  // arrival of the last packet, or the start of the first attempt
   TimePoint newest_captured_ = TimePoint::min();  // newest capture time of the frames so far
   SizeWatch sizes_;
-  Seconds reminder_after_{};  // time since the last packet of an outage
+  Seconds reminder_after_{};  // from the last packet before an outage to the next log message about it
   std::string complaint_;     // why frames could not be created
 
   mutable std::mutex info_mutex_;

@@ -34,8 +34,8 @@ class FrameWish {
   /// Whether the next keyframe belongs to a different stream than the last one that was decoded.
   void see_next(bool sees) noexcept { sees_next_ = sees; }
 
-  /// Returns true if all packets are to be decoded. For a page, this includes streams without keyframes, and
-  /// (`must_begin`) streams with too much data since the last keyframe to keep.
+  /// Returns true if all packets are to be decoded. For a page, this includes streams without keyframes and,
+  /// if `must_begin`, streams with more data since the last keyframe than can be kept.
   [[nodiscard]] bool decodes(TimePoint now, bool must_begin) {
     const bool lacks_key = keyless_since_ && Seconds(now - *keyless_since_).count() >= KeyGate::kLongest;
     const bool is_for_pages = must_begin || (lacks_key && !keys_ && pages_.may_come());

@@ -20,7 +20,7 @@ namespace freshframe::media {
 
 namespace {
 
-constexpr double kShortestSegment = 0.2;  // seconds; playlists do not have shorter segments for long
+constexpr double kShortestSegment = 0.2;  // seconds; only single segments are shorter
 constexpr double kLongestSegment = 30;
 constexpr double kFirstSteps = 8;  // requests per segment, at first
 constexpr double kFinest = 0.05;   // seconds between two requests
