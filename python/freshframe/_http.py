@@ -35,9 +35,9 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
     while chunk := answer.read1(_CHUNK):
         body += chunk
         if len(body) > most:
-            raise OSError(f"its answer is larger than {most >> 20} MiB")
+            raise OSError(f"the response is larger than {most >> 20} MiB")
         if time.monotonic() > deadline:
-            raise TimeoutError(f"its answer is still incomplete after {len(body)} bytes")
+            raise TimeoutError(f"the response is still incomplete after {len(body)} bytes")
     return bytes(body)
 
 

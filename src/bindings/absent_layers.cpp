@@ -16,7 +16,7 @@ namespace {
 
 [[noreturn]] void refuse(const char* missing, const char* option) {
   throw StateError("this build of freshframe has no " + std::string(missing) + ", because " + option +
-                   " was OFF, as it is in ./dev demo until the demonstration has ended: run ./dev build");
+                   " was OFF: run ./dev build (./dev demo builds this part after the demonstration)");
 }
 
 }  // namespace

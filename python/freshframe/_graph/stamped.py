@@ -67,7 +67,7 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
         raise OptionError("the value is a frame: leave frame= out")
     if isinstance(value, Stamped):
         raise OptionTypeError(
-            "the value already has a stamp: call stamped() once for each result, not for "
+            "the value already has a stamp: call stamped() only once for each result, got "
             f"{_check.show(value)}"
         )
     return value if value is None else cast("T", Stamped(value, like, frame))

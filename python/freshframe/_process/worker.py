@@ -90,7 +90,7 @@ class _Replies:
         if type(result) in (list, tuple) and any(isinstance(each, Stamped) for each in result):
             raise OptionTypeError(
                 f"returned {_check.with_article(type(result).__name__)} that contains a result of "
-                "stamped(): yield each result, because a list counts as one result"
+                "stamped(): yield each result, because a list or tuple counts as one result"
             )
         if isinstance(result, Stamped) and not self._alone:
             raise GraphError(

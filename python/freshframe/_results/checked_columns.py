@@ -163,7 +163,7 @@ def check_boxes(xyxy: npt.NDArray[np.float32], confidence: npt.NDArray[np.float3
         if np.isnan(xyxy[row]).any():
             raise OptionError(
                 f"Detections.xyxy must not contain NaN, got the box ({box}) in row {row}: leave out unknown "
-                "boxes, found = ~np.isnan(boxes).any(axis=1)"
+                "boxes, boxes[~np.isnan(boxes).any(axis=1)]"
             )
         raise OptionError(
             f"Detections.xyxy must be left, top, right, bottom, got the box ({box}), whose right is less "

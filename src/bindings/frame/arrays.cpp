@@ -387,7 +387,9 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
   const bool copied = array.nbytes() <= kShortCopy
                           ? copy_planes(source, builder.picture())
                           : gil::release(held, copy_planes, source, builder.picture());
-  if (!copied) throw Error("cannot copy these planes");
+  if (!copied)
+    throw Error("cannot copy an array of shape " + shape_text(array) + " into a frame of format " +
+                std::string(to_string(wanted.format.format)));
   return std::move(builder).publish(pixel_ops()).keep();
 }
 

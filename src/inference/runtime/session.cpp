@@ -15,6 +15,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/unit_text.hpp"
 #include "core/utf8.hpp"
 #include "platform/machine.hpp"
 
@@ -395,8 +396,8 @@ void Session::describe() {
 
 std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::stop_token& stop) const {
   if (given.size() != inputs_.size()) {
-    throw Error("'" + path_ + "' takes " + std::to_string(inputs_.size()) + " inputs (" + to_text(inputs_) +
-                "), got " + std::to_string(given.size()));
+    throw Error("'" + path_ + "' takes " + core::count_text(inputs_.size(), "input") + " (" +
+                to_text(inputs_) + "), got " + std::to_string(given.size()));
   }
   if (stop.stop_requested()) return {};
   std::vector<OwnedValue> values;

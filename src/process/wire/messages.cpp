@@ -191,7 +191,8 @@ std::uint64_t ValueMessage::size() const noexcept {
 std::uint64_t plane_extent(const Plane& shape, std::int64_t stride) {
   if (stride < shape.row_bytes || stride > (std::int64_t{1} << 32)) {
     throw ProtocolError("a plane with rows of " + std::to_string(shape.row_bytes) +
-                        " bytes has a stride of " + std::to_string(stride));
+                        " bytes must have a stride of at least that and at most 4 GiB, got " +
+                        std::to_string(stride));
   }
   return static_cast<std::uint64_t>(shape.rows - 1) * static_cast<std::uint64_t>(stride) +
          static_cast<std::uint64_t>(shape.row_bytes);

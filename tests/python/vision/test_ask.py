@@ -242,7 +242,7 @@ def json_error(status: int, text: str) -> Reply:
 def test_an_answer_has_at_most_its_limit() -> None:
     most = 1 << 20
     assert len(read_body(cast(Any, io.BytesIO(bytes(most))), most, math.inf)) == most
-    with pytest.raises(OSError, match="its answer is larger than 1 MiB"):
+    with pytest.raises(OSError, match="the response is larger than 1 MiB"):
         read_body(cast(Any, io.BytesIO(bytes(most + 1))), most, math.inf)
 
 
