@@ -159,7 +159,9 @@ def _too_long(pixels: int, height: int, width: int) -> OptionError:
 def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
     if len(sizes) != 1:
         if not sizes:
-            raise OptionError("no mask has a size, because there are none or all are empty: pass size=")
+            raise OptionError(
+                "the size of the masks is unknown, because all of their strings are empty: pass size="
+            )
         raise OptionError(f"masks must all have the same size, got the (height, width) {sorted(sizes)}")
     return sizes
 

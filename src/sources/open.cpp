@@ -74,7 +74,7 @@ void check_range(const OpenOptions& options) {
 void check_entries(const std::map<std::string, std::string>& entries) {
   for (const auto& [name, value] : entries) {
     if (name.empty() || name.find('\0') != std::string::npos) {
-      throw OptionError("the name of an entry of options is empty or contains a NUL character");
+      throw OptionError("a key of options must not be empty or contain a NUL character");
     }
     if (value.find('\0') != std::string::npos) {  // the value is not shown: it may be a password
       throw OptionError("options[\"" + name + "\"] contains a NUL character, where FFmpeg would cut it off");

@@ -55,7 +55,8 @@ def agent_specs(agents: Any) -> Specs:
     is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
     if not is_number and (not isinstance(agents, Sequence) or isinstance(agents, (str, bytes))):
         raise OptionTypeError(
-            f"agents must be a number or a list of labels, [{{'site': 'north'}}], got {check.show(agents)}"
+            "agents must be a number, or a list with the labels of each agent, such as [{'site': 'north'}], "
+            f"got {check.show(agents)}"
         )
     count = int(agents) if is_number else len(agents)
     if not 0 < count <= _MOST_AGENTS:
@@ -256,7 +257,9 @@ def _from_csv(path: Path) -> list[CameraSpec]:
     except OptionError as error:
         raise OptionError(masked(str(error))) from None  # the message contains the row, and so its URL
     except UnicodeDecodeError as error:
-        raise OptionError(f"{path} must be UTF-8, but byte {error.start} is invalid") from None
+        raise OptionError(
+            f"{path} is not valid UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8"
+        ) from None
     except csv.Error as error:
         raise OptionError(
             f"{path} must be a CSV file with the columns name, url and optionally needs: {error}"

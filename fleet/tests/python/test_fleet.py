@@ -359,7 +359,7 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
         (lambda: make(agents=65), option, "1 to 64 agents, got 65"),
         (lambda: make(agents=1 << 70), option, f"1 to 64 agents, got {1 << 70}"),
         (lambda: make(agents=np.int64(-2)), option, "agents, got -2"),
-        (lambda: make(agents=True), kind, "agents must be a number or a list"),
+        (lambda: make(agents=True), kind, "agents must be a number, or a list"),
         (lambda: make(agents=[{"name": "a"}] * 2), option, "two agents have the name 'a'"),
         (lambda: make(name="../x"), option, "name must be 1 to 64 characters of"),
         (lambda: given.add("cam", "x", ticks), state, "a camera named 'cam' already exists"),

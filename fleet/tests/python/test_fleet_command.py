@@ -84,7 +84,11 @@ def test_a_fleet_is_shown_and_drained_from_outside(
             "cannot read none.csv, the cameras in 'app.py': No such",
         ),
         ("build = print", b"name,url\n", "--cameras file.csv must name at least one camera"),
-        ("build = print", b"name,url\na,\xff\n", "file.csv must be UTF-8, but byte 11 is invalid"),
+        (
+            "build = print",
+            b"name,url\na,\xff\n",
+            "file.csv is not valid UTF-8 (byte 0xff): save the file as UTF-8",
+        ),
         ("build = print", b"name,url\na," + b"x" * 200_000, "file.csv must be a CSV file"),
     ],
     ids=itertools.count(),

@@ -110,5 +110,5 @@ def budget(
     """
     for kind in count:
         if kind not in KINDS:
-            raise ValueError(f"count must be one or more of {', '.join(KINDS)}, got {kind!r}")
+            raise ValueError(f"count must be a list with one or more of {', '.join(KINDS)}, got {kind!r}")
     return Budget(parse_seconds(limit), Verdict(count=tuple(count), allow=tuple(allow)))

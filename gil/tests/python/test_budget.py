@@ -225,7 +225,8 @@ def test_a_wrong_limit_is_refused(limit: str | float) -> None:
 
 def test_a_wrong_kind_is_refused() -> None:
     with pytest.raises(
-        ValueError, match="count must be one or more of call, freeing, objects, collector, import, got 'gc'"
+        ValueError,
+        match="count must be a list with one or more of call, freeing, objects, collector, import, got 'gc'",
     ):
         gil_budget.budget(count=["gc"])
 

@@ -66,8 +66,8 @@ class Runners:
         if thread.native_id == starter:
             raise StateError(
                 f"node {thread.name!r} needs its own thread, but threading.Thread runs on the thread "
-                "that called replace(): gevent or eventlet has replaced it. Do not patch threads, as with "
-                "gevent.monkey.patch_all(thread=False)"
+                "that called replace(): gevent or eventlet has patched it. Leave threads unpatched, with "
+                "gevent.monkey.patch_all(thread=False) or eventlet.monkey_patch(thread=False)"
             )
 
     def start_beside(self, graph: Graph) -> None:

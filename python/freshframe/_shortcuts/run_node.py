@@ -68,7 +68,7 @@ def _read_stamps(stamps: Any, count: int) -> list[MadeStamp]:
     wanted = "stamps must be a list of ff.testing.stamp(), samples or their stamps"
     given = [_made(each, wanted) for each in _check.items(stamps, wanted)]
     if len(given) != count:
-        raise OptionError(f"stamps must have one entry per value, {count}, got {len(given)}")
+        raise OptionError(f"stamps must have one entry for each of the {count} values, got {len(given)}")
     if len(sources := {each.source for each in given}) > 1:
         raise OptionError(f"stamps must all belong to one source, got {_check.show(sorted(sources))}")
     for one, following in itertools.pairwise(given):
@@ -117,7 +117,9 @@ def _values_port(
         if not isinstance(picture, _native.Frame):
             raise OptionTypeError(f"each entry of frames must be a Frame, got {_check.show(picture)}")
     if len(given) != len(pictures):
-        raise OptionError(f"frames must have one entry per value, {len(given)}, got {len(pictures)}")
+        raise OptionError(
+            f"frames must have one entry for each of the {len(given)} values, got {len(pictures)}"
+        )
     if stamps is not None:
         return _stamped_port(pipeline, given, pictures, _read_stamps(stamps, len(given)), fps)
     each = iter(given)

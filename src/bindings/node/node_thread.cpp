@@ -161,7 +161,8 @@ void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner) 
   engine.core().refuse(std::make_exception_ptr(StateError(
       "node '" + runner.name() +
       "' needs its own thread, but threading.Thread runs on the thread that called start(): gevent "
-      "or eventlet has replaced it. Do not patch threads, as with gevent.monkey.patch_all(thread=False)")));
+      "or eventlet has patched it. Leave threads unpatched, with gevent.monkey.patch_all(thread=False) or "
+      "eventlet.monkey_patch(thread=False)")));
   gil::release(
       held,
       [](core::Runner* target) {

@@ -17,10 +17,9 @@ namespace {
 constexpr std::string_view kCircles = "demo:circles";
 constexpr std::string_view kShapes = "demo:shapes";
 constexpr std::string_view kAccepted =
-    "demo:circles?fps=60&size=1280x720&balls=4&seed=1&pace=1&frames=600: fps above 0 to 1000, size of even "
-    "numbers from 16x16 to 8192x8192, balls 0 to 100, seed from 0, pace 0 (as fast as it is read) or 1, "
-    "frames "
-    "from 1; each at most once; or demo:shapes, with shapes=4 instead of balls";
+    "demo:circles or demo:shapes, with each parameter at most once, such as demo:circles?fps=60&size=1280x720: "
+    "fps (above 0, at most 1000), size (even numbers, 16x16 to 8192x8192), balls or, in demo:shapes, shapes (0 "
+    "to 100), seed (0 or more), pace (1, or 0 for as fast as it is read), frames (1 or more)";
 
 struct KeyAndValue {
   std::string_view key;

@@ -37,7 +37,7 @@ def test_an_option_that_ffmpeg_does_not_know_is_an_error_without_a_server_too() 
         ({b"a": SECRET}, "got the name b'a'"),
         ({"headers": SECRET + "\udcff"}, "the value of 'headers' contains unpaired surrogates"),
         ({"headers": SECRET + "\0"}, 'options["headers"] contains a NUL character'),
-        ({"": SECRET}, "the name of an entry of options is empty"),
+        ({"": SECRET}, "a key of options must not be empty"),
         ({"a\0b": SECRET}, "contains a NUL character"),
     ],
 )

@@ -57,7 +57,7 @@ def test_values_may_have_frames() -> None:
         (0, 0, "a 10"),
         (1, 0.1, "b 20"),
     ]
-    with pytest.raises(ff.OptionError, match="one entry per value, 3, got 2"):
+    with pytest.raises(ff.OptionError, match="one entry for each of the 3 values, got 2"):
         ff.testing.run_node(Levels(), ["a", "b", "c"], frames=frames)
     with pytest.raises(ff.OptionTypeError, match="each entry of frames must be a Frame, got 1"):
         ff.testing.run_node(Levels(), ["a"], frames=[1])  # type: ignore[list-item]
@@ -125,7 +125,7 @@ def test_values_with_stamps_may_have_frames() -> None:
 @pytest.mark.parametrize(
     ("stamps", "error", "message"),
     [
-        ([ff.testing.stamp()], ff.OptionError, "stamps must have one entry per value, 2, got 1"),
+        ([ff.testing.stamp()], ff.OptionError, "stamps must have one entry for each of the 2 values, got 1"),
         ([ff.testing.stamp(seq=3)] * 2, ff.OptionError, "greater than the previous one, 3, got 3"),
         (
             [ff.testing.stamp(), ff.testing.stamp(seq=1, source="b")],

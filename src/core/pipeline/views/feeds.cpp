@@ -22,8 +22,8 @@ void serve_feeds(PipelineParts& core, bool served) {
 void check_served(const PipelineParts& core, const std::string& name, NodeBase& node) {
   if (core.serves_feeds() || node.abilities().fed == nullptr) return;
   throw StateError("'" + name +
-                   "' waits for the camera of a browser, which needs the page of this pipeline: call "
-                   "Pipeline.serve() first, and open Dashboard.camera_url() in the browser");
+                   "' takes its frames from a browser's camera, but this pipeline is not served: call "
+                   "Pipeline.serve() first, then open Dashboard.camera_url() in the browser");
 }
 
 }  // namespace freshframe::core

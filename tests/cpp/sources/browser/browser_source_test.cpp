@@ -359,7 +359,7 @@ TEST(BrowserSource, NeedsAServerBeforeTheStart) {
   Pipeline pipeline;
   pipeline.add(open("browser:"), {.name = "door"});
   const auto text = message_of<StateError>([&] { pipeline.start(); });
-  EXPECT_TRUE(contains(text, "'door' waits for the camera of a browser")) << text;
+  EXPECT_TRUE(contains(text, "'door' takes its frames from a browser's camera")) << text;
   EXPECT_TRUE(contains(text, "Pipeline.serve()")) << text;
 }
 
@@ -370,7 +370,7 @@ TEST(BrowserSource, NeedsAServerWhenThePipelineRuns) {
   for (const auto& change : {std::function<void()>([&] { pipeline.add(open("browser:"), {.name = "door"}); }),
                              std::function<void()>([&] { pipeline.replace(demo, open("browser:")); })}) {
     const auto text = message_of<StateError>(change);
-    EXPECT_TRUE(contains(text, "waits for the camera of a browser")) << text;
+    EXPECT_TRUE(contains(text, "takes its frames from a browser's camera")) << text;
   }
   pipeline.stop();
 }
