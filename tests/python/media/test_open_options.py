@@ -38,7 +38,7 @@ def test_an_option_that_ffmpeg_does_not_know_is_an_error_without_a_server_too() 
         ({"headers": SECRET + "\udcff"}, "the value of 'headers' contains unpaired surrogates"),
         ({"headers": SECRET + "\0"}, 'options["headers"] contains a NUL character'),
         ({"": SECRET}, "a key of options must not be empty"),
-        ({"a\0b": SECRET}, "contains a NUL character"),
+        ({"a\0b": SECRET}, "a key of options must not be empty or contain a NUL character"),
     ],
 )
 def test_options_that_are_no_text_are_refused_and_their_values_not_shown(options: Any, message: str) -> None:
