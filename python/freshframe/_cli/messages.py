@@ -18,8 +18,8 @@ _OPENS_ITSELF = frozenset({"demo", "probe", "track", "view"})
 _FOR_PROGRAMS = {
     " (pass reconnect=False to open() to fail instead)": "",
     ", or pass reconnect=True to open() to wait for the source": "",
-    "call Pipeline.serve() first, and open Dashboard.camera_url() in the browser": (
-        "pass --serve PORT, and open the link that it prints for the camera"
+    "call Pipeline.serve() first, then open Dashboard.camera_url() in the browser": (
+        "pass --serve PORT, then open the link that it prints for the camera"
     ),
     "the link of Dashboard.camera_url()": "the link of the camera",
 }

@@ -222,7 +222,7 @@ def test_advice_about_open_is_shown_only_for_the_users_own_file(
 def test_advice_about_the_camera_of_a_browser_names_the_link_that_the_command_prints(freshframe: Any) -> None:
     code, _, err = freshframe("track", "browser:")
     assert code != 0
-    assert "pass --serve PORT, and open the link that it prints for the camera" in err
+    assert "pass --serve PORT, then open the link that it prints for the camera" in err
     _, _, err = freshframe("track", "browser:", "--serve", "0", "--timeout", "0.5s")
     assert re.search(r"^camera: http://localhost:\d+/camera#camera=", err, re.MULTILINE)
     assert "open the link of the camera in the browser" in err

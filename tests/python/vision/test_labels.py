@@ -263,7 +263,7 @@ def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
     [
         (["4x6:o"], "is cut off: it is corrupt; pass a string that encode"),
         (["4x6:1", "6x4:1"], r"the same size, got the \(height, width\) \[\(4, 6\), \(6, 4\)\]"),
-        ([""], "all are empty: pass size="),
+        ([""], "all of their strings are empty: pass size="),
     ],
 )
 def test_masks_that_cannot_be_decoded_say_why(texts: list[str], message: str) -> None:
